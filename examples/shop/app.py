@@ -1,0 +1,252 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shop: a small HTTP/1.1 service to release, good or bad as its release says.
+
+    GET  /                  {"version", "host"}
+    GET  /health            {"status": "healthy", "version"}, or 500
+    GET  /slow?seconds=5    the same as /, but only after that time
+    POST /upload            reads a body that may arrive slowly; {"version", "host", "bytes"}
+    GET  /stats             {"version", "host", "pid", "started_at", "answered": {path: count}}
+
+On SIGTERM it accepts no more, finishes what it is answering, and exits with 0. Beside this file lie the
+release's VERSION and, if the release is to misbehave, behaviour.json (see Behaviour).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import collections
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import socket
+import sys
+import time
+import typing as t
+import urllib.parse
+
+HEAD_LIMIT = 16384
+REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Behaviour:
+    """How a release misbehaves; every field is a key of behaviour.json."""
+
+    start: str = "ok"
+    """'refuse': exits with 1 instead of serving."""
+    health: str = "healthy"
+    """Anything else is what /health says, with status 500."""
+    version: str = ""
+    """The version that it claims to be, instead of its own."""
+    healthy_for: float = 0.0
+    """Seconds after which every request is answered with 500; 0: never."""
+    errors: float = 0.0
+    """The share of requests, other than /health and /stats, that are answered with 500."""
+    start_delay: float = 0.0
+    """Seconds before it listens."""
+
+    @classmethod
+    def read(cls, path: pathlib.Path) -> Behaviour:
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else cls()
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    length: int
+    keep_alive: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    status: int
+    content: dict[str, t.Any]
+
+
+class Shop:
+    """The service itself; *clock* counts seconds and needs no relation to the time of day."""
+
+    def __init__(
+        self, version: str, host: str, behaviour: Behaviour, clock: t.Callable[[], float] = time.monotonic
+    ) -> None:
+        self.version = behaviour.version or version
+        self.host = host
+        self.behaviour = behaviour
+        self.answered: collections.Counter[str] = collections.Counter()
+        self.started_at = time.time()
+        self._clock = clock
+        self._started = clock()
+        self._debt = 0.0
+
+    async def answer(self, request: Request, reader: asyncio.StreamReader) -> Answer:
+        received = await _read_body(reader, request.length)
+        if request.path == "/stats":
+            return Answer(200, self._stats())
+        if self._spoilt():
+            return self._broken("unhealthy")
+        if request.path == "/health":
+            return self._health()
+        if self._stumbles():
+            return self._broken("failed")
+        if request.path == "/":
+            return Answer(200, self._identity())
+        if request.path == "/slow":
+            await asyncio.sleep(float(request.query.get("seconds", ["5"])[0]))
+            return Answer(200, self._identity())
+        if request.path == "/upload" and request.method == "POST":
+            return Answer(200, dict(self._identity(), bytes=received))
+        return Answer(404, dict(self._identity(), status="no such page"))
+
+    def _identity(self) -> dict[str, t.Any]:
+        return {"version": self.version, "host": self.host}
+
+    def _stats(self) -> dict[str, t.Any]:
+        return dict(self._identity(), pid=os.getpid(), started_at=self.started_at, answered=dict(self.answered))
+
+    def _health(self) -> Answer:
+        healthy = self.behaviour.health == "healthy"
+        return Answer(200 if healthy else 500, {"status": self.behaviour.health, "version": self.version})
+
+    def _broken(self, status: str) -> Answer:
+        return Answer(500, dict(self._identity(), status=status))
+
+    def _spoilt(self) -> bool:
+        return 0 < self.behaviour.healthy_for <= self._clock() - self._started
+
+    def _stumbles(self) -> bool:
+        """True for exactly the configured share of calls, evenly spread."""
+        self._debt += self.behaviour.errors
+        if self._debt < 1:
+            return False
+        self._debt -= 1
+        return True
+
+
+class Server:
+    """Speaks HTTP/1.1 with keep-alive for a Shop and knows which connections are between two requests."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._idle: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._stopping = asyncio.Event()
+
+    async def run(self, host: str, port: int) -> None:
+        """Serves until stop() was called and everything begun by then is answered."""
+        listener = await asyncio.start_server(self._serve, host, port, limit=HEAD_LIMIT, backlog=1024)
+        print(f"shop {self._shop.version} listens on {host}:{port}", flush=True)
+        await self._stopping.wait()
+        listener.close()
+        for writer in list(self._idle):
+            writer.close()
+        while self._open:
+            await asyncio.sleep(0.01)
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while await self._serve_one(reader, writer) and not self._stopping.is_set():
+                pass
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the client left in the middle of its request
+        except (ValueError, asyncio.LimitOverrunError) as error:
+            writer.write(_encode(Answer(400, {"status": f"not understood: {error}"}), keep_alive=False))
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answers one request; False when the connection is to be closed after it."""
+        self._idle.add(writer)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return False
+        finally:
+            self._idle.discard(writer)
+        request = _parse(head)
+        answer = await self._shop.answer(request, reader)
+        keep_alive = request.keep_alive and not self._stopping.is_set()
+        writer.write(_encode(answer, keep_alive))
+        await writer.drain()
+        self._shop.answered[request.path] += 1
+        return keep_alive
+
+
+def _parse(head: bytes) -> Request:
+    lines = head.decode("latin-1").split("\r\n")
+    method, target, protocol = lines[0].split(" ")
+    path, _mark, query = target.partition("?")
+    headers = {}
+    for line in lines[1:]:
+        name, _colon, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    if "transfer-encoding" in headers:
+        raise ValueError("a body needs a Content-Length")
+    connection = headers.get("connection", "keep-alive" if protocol == "HTTP/1.1" else "close").lower()
+    return Request(
+        method=method,
+        path=path,
+        query=urllib.parse.parse_qs(query) if query else {},
+        length=int(headers.get("content-length", 0)),
+        keep_alive=connection != "close",
+    )
+
+
+async def _read_body(reader: asyncio.StreamReader, length: int) -> int:
+    received = 0
+    while received < length:
+        chunk = await reader.read(min(65536, length - received))
+        if not chunk:
+            raise asyncio.IncompleteReadError(b"", length - received)
+        received += len(chunk)
+    return received
+
+
+def _encode(answer: Answer, keep_alive: bool) -> bytes:
+    body = json.dumps(answer.content).encode() + b"\n"
+    head = (
+        f"HTTP/1.1 {answer.status} {REASONS[answer.status]}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _run(shop: Shop, host: str, port: int) -> None:
+    await asyncio.sleep(shop.behaviour.start_delay)
+    server = Server(shop)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, server.stop)
+    await server.run(host, port)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="The shop, a service to release.")
+    parser.add_argument("--host", default=os.environ.get("SHOP_HOST", "127.0.0.1"))
+    parser.add_argument("--port", type=int, default=int(os.environ.get("SHOP_PORT", "8080")))
+    parser.add_argument("--name", default=os.environ.get("SHOP_NAME", socket.gethostname()))
+    arguments = parser.parse_args()
+    release = pathlib.Path(__file__).resolve().parent
+    version = (release / "VERSION").read_text(encoding="utf-8").strip()
+    behaviour = Behaviour.read(release / "behaviour.json")
+    if behaviour.start == "refuse":
+        print(f"shop {version} refuses to start", file=sys.stderr)
+        return 1
+    asyncio.run(_run(Shop(version, arguments.name, behaviour), arguments.host, arguments.port))
+    print(f"shop {version} has stopped", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A raw HTTP/1.1 client connection that hides nothing: no pool, no retry, no redirect.
+
+The one thing that HTTP lets a client repeat is told apart: a connection that the server closed while it
+was idle, after it had served a request (RFC 9112, 9.3.1). That raises ClosedWhileIdle and is no failure.
+It is recognised by its time: the close was there before the request was sent, or crossed it on its way,
+which shows within CROSSING seconds. A close that comes later broke off an answer in the making and fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import time
+import typing as t
+
+from support.tally import Failed
+
+CROSSING = 0.2
+
+
+class ClosedWhileIdle(Exception):
+    """The server closed a used connection before a byte of the next answer; the request may be sent once more."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Connection:
+    """One connection to one balancer; opened by its first request."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._served = 0
+        self._sent_at = 0.0
+
+    async def exchange(self, head: bytes, chunks: t.Iterable[bytes] = (), pause: float = 0.0) -> dict[str, t.Any]:
+        """Sends one request, its body in chunks with *pause* seconds before each, and returns the JSON answer.
+
+        Raises ClosedWhileIdle or Failed; either way the connection is closed then.
+        """
+        try:
+            await self._send(head, chunks, pause)
+            return await self._receive()
+        except OSError as error:
+            self.close()
+            raise Failed("reset", f"{type(error).__name__}: {error}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._reader = self._writer = None
+        self._served = 0
+
+    async def _send(self, head: bytes, chunks: t.Iterable[bytes], pause: float) -> None:
+        if self._writer is None:
+            try:
+                self._reader, self._writer = await asyncio.open_connection(self._target.host, self._target.port)
+            except OSError as error:
+                raise Failed("connect", f"no connection: {error}") from error
+        elif self._reader is not None and self._reader.at_eof():
+            raise ClosedWhileIdle
+        self._writer.write(head)
+        self._sent_at = time.monotonic()
+        for chunk in chunks:
+            await asyncio.sleep(pause)
+            self._writer.write(chunk)
+            await self._writer.drain()
+
+    async def _receive(self) -> dict[str, t.Any]:
+        status, headers = await self._receive_head()
+        body = await self._receive_body(int(headers.get("content-length", 0)))
+        self._served += 1
+        if headers.get("connection", "").lower() == "close":
+            self.close()
+        if not 200 <= status < 300:
+            raise Failed(f"status {status}", f"answered {status}: {body[:200].decode(errors='replace')!r}")
+        try:
+            return t.cast("dict[str, t.Any]", json.loads(body))
+        except ValueError as error:
+            raise Failed("garbled", f"the answer is no JSON: {body[:80]!r}") from error
+
+    async def _receive_head(self) -> tuple[int, dict[str, str]]:
+        assert self._reader is not None
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError as error:
+            if not error.partial:
+                self._forgive_idle_close(error)
+            raise Failed("short", f"closed after {len(error.partial)} bytes of the head") from error
+        except ConnectionError as error:
+            self._forgive_idle_close(error)
+            raise
+        lines = head.decode("latin-1").split("\r\n")
+        fields = (line.partition(":") for line in lines[1:])
+        return int(lines[0].split(" ")[1]), {name.lower(): value.strip() for name, dummy, value in fields}
+
+    def _forgive_idle_close(self, error: Exception) -> None:
+        if self._served and time.monotonic() - self._sent_at < CROSSING:
+            raise ClosedWhileIdle from error
+
+    async def _receive_body(self, length: int) -> bytes:
+        assert self._reader is not None
+        try:
+            return await self._reader.readexactly(length)
+        except asyncio.IncompleteReadError as error:
+            raise Failed("short", f"closed after {len(error.partial)} of {length} bytes of the body") from error
+
+
+def request_head(target: Target, path: str, close: bool, method: str = "GET", length: int = 0) -> bytes:
+    """A request's head; *close* asks the server to close the connection after its answer."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {target}"]
+    if length:
+        lines.append(f"Content-Length: {length}")
+    if close:
+        lines.append("Connection: close")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"

@@ -1,0 +1,95 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a client of the balancers saw: exact counts of requests, failures and versions.
+
+Written by one asyncio loop, so it takes no locks.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import typing as t
+
+SAMPLES = 100
+
+
+class Failed(Exception):
+    """One request that did not end with a whole 2xx answer; *kind* sorts it, the text says what happened."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+
+
+@dataclasses.dataclass
+class Tally:
+    """Counts since *started_at* (seconds since the epoch)."""
+
+    started_at: float
+    ok: int = 0
+    failed: int = 0
+    reconnects: int = 0
+    clients: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    failures: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    kinds: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    versions: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    timeline: dict[int, collections.Counter[str]] = dataclasses.field(default_factory=dict)
+    slowest: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def requests(self) -> int:
+        """Requests that have ended, well or badly."""
+        return self.ok + self.failed
+
+    def count_ok(self, client: str, version: str, now: float, seconds: float) -> None:
+        self.ok += 1
+        self._client(client)["ok"] += 1
+        self.versions[version] += 1
+        self.timeline.setdefault(int(now - self.started_at), collections.Counter())[version] += 1
+        self.slowest[client] = max(seconds, self.slowest.get(client, 0.0))
+
+    def count_failed(self, client: str, target: str, now: float, seconds: float, failure: Failed) -> None:
+        self.failed += 1
+        self._client(client)["failed"] += 1
+        self.kinds[failure.kind] += 1
+        if len(self.failures) < SAMPLES:
+            self.failures.append(
+                {
+                    "at": round(now, 3),
+                    "second": round(now - self.started_at, 3),
+                    "after": round(seconds, 3),
+                    "client": client,
+                    "target": target,
+                    "kind": failure.kind,
+                    "detail": failure.detail,
+                }
+            )
+
+    def count_reconnect(self, client: str) -> None:
+        self.reconnects += 1
+        self._client(client)["reconnects"] += 1
+
+    def report(self, now: float) -> dict[str, t.Any]:
+        """Everything as plain JSON data; seconds and requests a second are up to *now*."""
+        seconds = max(now - self.started_at, 0.001)
+        return {
+            "requests": self.requests,
+            "ok": self.ok,
+            "failed": self.failed,
+            "reconnects": self.reconnects,
+            "started_at": round(self.started_at, 3),
+            "seconds": round(seconds, 3),
+            "rate": round(self.requests / seconds, 1),
+            "clients": self.clients,
+            "slowest": {client: round(value, 3) for client, value in self.slowest.items()},
+            "versions": dict(self.versions),
+            "timeline": [{"second": second, "versions": dict(seen)} for second, seen in sorted(self.timeline.items())],
+            "kinds": dict(self.kinds),
+            "failures": self.failures,
+        }
+
+    def _client(self, name: str) -> dict[str, int]:
+        return self.clients.setdefault(name, {"ok": 0, "failed": 0, "reconnects": 0})
