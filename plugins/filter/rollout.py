@@ -1,0 +1,31 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters that the roles read results with."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import failures, fleet, preflight, targets
+
+
+class FilterModule:
+    """Each filter is documented in the YAML file of its name."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {
+            "bare_target": targets.bare_target,
+            "changed_on": failures.changed_on,
+            "failure": failures.failure,
+            "failure_text": failures.failure_text,
+            "fleet": fleet.fleet,
+            "forbidden_steps": preflight.forbidden_steps,
+            "foreign_on": failures.foreign_on,
+            "health_target": targets.health_target,
+            "located": preflight.located,
+            "longest_wait": failures.longest_wait,
+            "settings_errors": preflight.settings_errors,
+            "silent_balancers": failures.silent_balancers,
+            "version_seen": targets.version_seen,
+        }

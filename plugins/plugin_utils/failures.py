@@ -1,0 +1,86 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads what went wrong out of a task's result: for the ledger's record and for the operator's eye."""
+
+from __future__ import annotations
+
+import typing as t
+
+Result = t.Mapping[str, t.Any]
+
+KINDS = (
+    "admit",
+    "balancer",
+    "coordinator",
+    "drain",
+    "foreign",
+    "gate",
+    "health",
+    "release",
+    "restore",
+    "start",
+    "unreachable",
+)
+
+
+def failure(task: Result, result: Result) -> dict[str, str]:
+    """Kind and text of a failed task, as the ledger records them.
+
+    The roles' own tasks carry their kind before a bar in their names ("drain | Take the member out");
+    any other task is a step of the user's.
+    """
+    kind = str(task.get("name") or "").partition(" | ")[0]
+    return {"kind": _own_kind(result) or (kind if kind in KINDS else "step"), "error": failure_text(result)}
+
+
+def failure_text(result: Result) -> str:
+    """The one sentence that says why a task failed, also out of a loop's results."""
+    worst = _first_bad(result)
+    for name in ("msg", "stderr", "stdout", "reason"):
+        text = str(worst.get(name) or "").strip()
+        if text:
+            return " ".join(text.split())
+    return "The task failed without saying why."
+
+
+def silent_balancers(loop: Result, balancers: t.Sequence[Result]) -> list[str]:
+    """A sentence for every balancer whose read did not succeed."""
+    return [
+        f"Balancer {name_of(balancer)} does not answer: {failure_text(result)}"
+        for balancer, result in zip(balancers, loop.get("results", []))
+        if is_bad(result)
+    ]
+
+
+def foreign_on(loops: t.Sequence[Result]) -> list[str]:
+    """The balancers on which somebody else had taken the member out."""
+    return sorted(
+        {name_of(result["item"]) for loop in loops for result in loop.get("results", []) if result.get("foreign")}
+    )
+
+
+def changed_on(loops: t.Sequence[Result]) -> list[t.Any]:
+    """The balancers on which these loops changed something."""
+    return [result["item"] for loop in loops for result in loop.get("results", []) if result.get("changed")]
+
+
+def longest_wait(loop: Result) -> float:
+    """Seconds that the slowest balancer needed."""
+    return max((float(result.get("waited") or 0) for result in loop.get("results", [])), default=0.0)
+
+
+def name_of(balancer: t.Any) -> str:
+    return str(balancer.get("host") or balancer.get("socket") or balancer.get("type"))
+
+
+def is_bad(result: Result) -> bool:
+    return bool(result.get("failed") or result.get("unreachable"))
+
+
+def _own_kind(result: Result) -> str | None:
+    return _first_bad(result).get("kind")
+
+
+def _first_bad(result: Result) -> Result:
+    return next((part for part in result.get("results") or [] if is_bad(part)), result)
