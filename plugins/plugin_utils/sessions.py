@@ -1,0 +1,47 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Keeps the number of ssh sessions to a remote coordinator below what sshd allows on one connection."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks for a free session."""
+
+
+@contextlib.contextmanager
+def session(run: str, purpose: str, count: int) -> t.Iterator[None]:
+    """Holds one of *count* sessions of this run for *purpose*; waits until one is free.
+
+    sshd allows 10 sessions a connection (MaxSessions) and refuses the others, so fifty workers that wait
+    must not each hold one. Files locked with flock are what forked workers share; a lock ends with its holder.
+    """
+    folder = os.path.join(tempfile.gettempdir(), f"steady-rollout-{os.getuid()}")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    parent = os.getppid()
+    while True:
+        for number in range(count):
+            with open(os.path.join(folder, f"{run}-{purpose}-{number}.session"), "w", encoding="utf-8") as stream:
+                if _locked(stream):
+                    yield
+                    return
+        if os.getppid() != parent:
+            raise AnsibleActionFail("The run that this worker belongs to has ended; nothing more is started.")
+        time.sleep(LOOK_EVERY)
+
+
+def _locked(stream: t.IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
