@@ -1,0 +1,154 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""One TCP connection or one HTTP exchange, over a direct and fresh connection, under one deadline for all of it.
+
+The time limits of the standard library count from byte to byte, so a server that sends one byte now and then
+holds them open for ever. Here every wait is given what is left of the whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import io
+import socket
+import ssl
+import time
+import typing as t
+from urllib.parse import urljoin, urlsplit
+
+LARGEST_BODY = 1024 * 1024
+MOST_REDIRECTS = 5
+REDIRECTS = (301, 302, 303, 307, 308)
+FIT_FOR_STRANGERS = ("accept", "user-agent")
+"""Headers that may follow a redirect to another host; credentials may not."""
+
+
+class Deadline:
+    """A moment on the monotonic clock, *seconds* from now."""
+
+    def __init__(self, seconds: float, clock: t.Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def left(self) -> float:
+        """Seconds that are left; TimeoutError when there are none."""
+        left = self._end - self._clock()
+        if left <= 0:
+            raise socket.timeout("timed out")
+        return left
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None
+    tls: ssl.SSLContext | None
+    follow_redirects: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """A TCP connection; OSError of the last address tried where none answers.
+
+    Each address of the host gets its share of the time, so that a dead one does not use up a good one's.
+    """
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failure: OSError = OSError(f"{host} has no address")
+    for tried, (family, kind, protocol, _dummy, address) in enumerate(addresses):
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.settimeout(deadline.left() / (len(addresses) - tried))
+            connection.connect(address)
+            return connection
+        except OSError as error:
+            connection.close()
+            failure = error
+    raise failure
+
+
+def exchange(request: Request, deadline: Deadline) -> Answer:
+    """The answer to a request, and to those that its redirects ask for; OSError or HTTPException where none comes."""
+    for _dummy in range(MOST_REDIRECTS + 1):
+        answer, location = _one_exchange(request, deadline)
+        if not request.follow_redirects or answer.status not in REDIRECTS or location is None:
+            return answer
+        request = _redirected(request, answer.status, location)
+    raise http.client.HTTPException(f"more than {MOST_REDIRECTS} redirects")
+
+
+def _one_exchange(request: Request, deadline: Deadline) -> tuple[Answer, str | None]:
+    parts = urlsplit(request.url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    connection = http.client.HTTPConnection(host, port if parts.port or parts.scheme == "https" else None)
+    raw = connect(host, port, deadline)
+    try:
+        if request.tls is not None and parts.scheme == "https":
+            raw.settimeout(deadline.left())
+            raw = request.tls.wrap_socket(raw, server_hostname=host)
+            connection.default_port = 443  # keeps ":443" out of the Host header
+        connection.sock = _Watched(raw, deadline)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        connection.request(request.method, path, body=request.body, headers={"Connection": "close", **request.headers})
+        response = connection.getresponse()
+        return Answer(response.status, response.read(LARGEST_BODY)), response.getheader("Location")
+    finally:
+        connection.close()
+        raw.close()
+
+
+def _redirected(request: Request, status: int, location: str) -> Request:
+    url = urljoin(request.url, location)
+    before, after = urlsplit(request.url), urlsplit(url)
+    if after.scheme not in ("http", "https") or not after.hostname:
+        raise http.client.HTTPException("a redirect to something that is neither http nor https")
+    headers = request.headers
+    if (before.scheme, before.hostname, before.port) != (after.scheme, after.hostname, after.port):
+        headers = {name: value for name, value in headers.items() if name.lower() in FIT_FOR_STRANGERS}
+    if status in (307, 308):
+        return dataclasses.replace(request, url=url, headers=headers)
+    method = request.method if request.method == "HEAD" else "GET"
+    return dataclasses.replace(request, url=url, headers=headers, method=method, body=None)
+
+
+class _Watched:
+    """As much of a socket as HTTPConnection uses, every wait limited by the deadline."""
+
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+        self._connection = connection
+        self._deadline = deadline
+
+    def sendall(self, data: bytes) -> None:
+        self._connection.settimeout(self._deadline.left())
+        self._connection.sendall(data)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_WatchedReader(self._connection, self._deadline))
+
+    def close(self) -> None:
+        """HTTPConnection closes before it reads when the server will; whoever opened the connection closes it."""
+
+
+class _WatchedReader(io.RawIOBase):
+    def __init__(self, connection: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._connection = connection
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: t.Any) -> int:
+        self._connection.settimeout(self._deadline.left())
+        return self._connection.recv_into(buffer)
