@@ -92,6 +92,7 @@ def inventory(plan: dict[str, t.Any], directory: pathlib.Path, commands: dict[st
         "rollout_healthy_deadline": 30,
         "rollout_progress_deadline": 60,
         "rollout_ledger": str(directory / "ledger"),
+        "rollout_claim_directory": str(directory / "claims"),
         "rollout_balancers": [_balancer(balancer, directory) for balancer in plan["balancers"]],
         "rollout_health": {
             "url": "http://{{ ansible_host }}:{{ shop_port }}/health",

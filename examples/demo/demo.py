@@ -20,6 +20,7 @@ import dataclasses
 import json
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +35,7 @@ GOOD_VERSION = "2.0.0"
 BAD_VERSION = "3.0.0"
 BAD_BEHAVIOUR = {"healthy_for": 5}
 MIX = {"rate": 150, "keepalive": 8, "close": 4, "slow": 4, "slow_seconds": 2, "uploads": 2, "upload_seconds": 2}
+CLIENT_LIMIT = 600  # seconds, should this process die without stopping it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +65,7 @@ def rollout(fleet: local_fleet.LocalFleet, version: str) -> int:
 def observed_rollout(fleet: local_fleet.LocalFleet, name: str, version: str) -> Outcome:
     """The rollout under traffic, with what the client and the instances say of it."""
     before = fleet.seen()
-    users = client.Client(fleet.urls(), BUILD / f"traffic-{name}.json", **MIX)
+    users = client.Client(fleet.urls(), BUILD / f"traffic-{name}.json", seconds=CLIENT_LIMIT, **MIX)
     users.start()
     begun = time.monotonic()
     try:
@@ -133,6 +135,7 @@ def passed(good: Outcome, bad: Outcome) -> bool:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     fleet = local_fleet.LocalFleet(BUILD)
     fleet.down()
     try:

@@ -70,12 +70,12 @@ class LocalFleet:
         if self._plan_file.exists():
             for balancer in self._plan()["balancers"]:
                 shutil.rmtree(balancer["run"], ignore_errors=True)
-        for name in ("hosts", "balancers", "inventory", "releases", "ledger"):
+        for name in ("hosts", "balancers", "inventory", "releases", "ledger", "claims"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
         self._plan_file.unlink(missing_ok=True)
 
     def add_release(self, version: str, behaviour: dict[str, t.Any] | None = None) -> None:
-        """Builds the artifact of a version, a bad one where a *behaviour* is given, where the inventory looks for it."""
+        """Builds the artifact of a version where the inventory looks for it; with a *behaviour*, a bad one."""
         build_release.build(version, self.releases, behaviour)
 
     def app_directory(self, name: str) -> pathlib.Path:
