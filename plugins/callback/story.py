@@ -31,6 +31,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text
 
 OURS = "steady.rollout."
+REPORTS = (OURS + "rollout", OURS + "rollout_info")
 TELLS = (OURS + "rollout_host", OURS + "rollout_gate")
 
 
@@ -48,7 +49,7 @@ class CallbackModule(DefaultCallback):
         action, outcome = _task(result).action, _outcome(result)
         if self._is_chatty():
             super().v2_runner_on_ok(result)
-        elif action == OURS + "rollout":
+        elif action in REPORTS:
             self._tell_lines(outcome.get("text") or [])
         elif action in TELLS and outcome.get("msg"):
             self._tell(str(outcome["msg"]), C.COLOR_CHANGED if outcome.get("changed") else C.COLOR_OK)
