@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import typing as t
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,8 +17,9 @@ import typing as t
 
 from . import house
 
-OLDEST_PYTHON = (3, 11)
-"""The oldest that the ansible-core in tests/requirements/test.txt runs on."""
+OLDEST_PYTHON = {"demo": (3, 10)}
+"""The oldest that the ansible-core of a file in tests/requirements runs on, where it is not NEWER_PYTHON."""
+NEWER_PYTHON = (3, 11)
 
 PROGRAMS = {
     "git": "git",
@@ -41,11 +42,12 @@ def venv(name: str) -> pathlib.Path:
     """build/venv for "test", build/venv-<name> for any other file of tests/requirements; made again when that changes."""
     place = house.VENV if name == "test" else house.BUILD / f"venv-{name}"
     requirements = house.ROOT / "tests" / "requirements" / f"{name}.txt"
-    recipe = fingerprint(requirements.read_bytes(), sys.version)
+    interpreter = python(OLDEST_PYTHON.get(name, NEWER_PYTHON))
+    recipe = fingerprint(requirements.read_bytes(), interpreter, sys.version)
     mark = place / ".made-from"
-    with locked(f"venv-{name}"):
+    with locked(place.name):
         if not mark.exists() or mark.read_text() != recipe:
-            make_venv(place, requirements)
+            make_venv(place, requirements, interpreter)
             mark.write_text(recipe)
     return place
 
@@ -58,54 +60,62 @@ def fingerprint(*parts: bytes | str) -> str:
     return digest.hexdigest()
 
 
-def make_venv(place: pathlib.Path, requirements: pathlib.Path) -> None:
-    print(f"  getting the tools of {requirements.relative_to(house.ROOT)} into {place.relative_to(house.ROOT)}", flush=True)
-    require_venv_module()
+def make_venv(place: pathlib.Path, requirements: pathlib.Path, interpreter: str) -> None:
+    print(f"  getting {requirements.relative_to(house.ROOT)} into {place.relative_to(house.ROOT)}", flush=True)
+    if not has_venv_module(interpreter):
+        apt_install(["python3-venv"], sudo=True)
+    if not has_venv_module(interpreter):
+        raise Unavailable(f"{interpreter} cannot make virtual environments; install its venv module (Debian: python3-venv).")
     shutil.rmtree(place, ignore_errors=True)
-    logged(f"install-{place.name}", [python(), "-m", "venv", place])
+    logged(f"install-{place.name}", [interpreter, "-m", "venv", place])
     logged(f"install-{place.name}", [place / "bin" / "python", "-m", "pip", "install", "-q", "-r", requirements])
 
 
-def python() -> str:
-    """The interpreter the tools run on: this one, or the first that is new enough."""
-    if sys.version_info >= OLDEST_PYTHON:
+def python(oldest: tuple[int, int] = NEWER_PYTHON) -> str:
+    """The interpreter that tools run on: this one, or the newest that is there where this one is too old."""
+    if sys.version_info >= oldest:
         return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-    for minor in (13, 12, 11):
+    for minor in range(13, oldest[1] - 1, -1):
         found = house.which(f"python3.{minor}")
         if found:
             return found
     raise Unavailable(
-        f"The tests need Python 3.11 or newer on the controller, and this is {sys.version.split()[0]} ({sys.executable}). "
-        "Install one, for example python3.12, and run again."
+        f"Ansible needs Python 3.{oldest[1]} or newer here, and this is {sys.version.split()[0]} ({sys.executable}). "
+        "Install a newer one, for example python3.12, and run again."
     )
 
 
-def require_venv_module() -> None:
-    if has_venv_module():
-        return
-    apt_install(["python3-venv"])
-    if not has_venv_module():
-        raise Unavailable(f"{python()} cannot make virtual environments; install its venv module (Debian: python3-venv).")
+def has_venv_module(interpreter: str) -> bool:
+    probe = [interpreter, "-c", "import venv, ensurepip"]
+    return subprocess.run(probe, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def has_venv_module() -> bool:
-    return subprocess.run([python(), "-c", "import venv, ensurepip"], stderr=subprocess.DEVNULL, check=False).returncode == 0
-
-
-def get_programs(wanted: t.Iterable[str]) -> None:
-    """Installs those of *wanted* that are missing, where that is possible; parts that need them check for themselves."""
+def get_programs(wanted: t.Iterable[str], sudo: bool = False) -> None:
+    """Installs those of *wanted* that are missing, where that is possible; who needs them checks for them."""
     missing = [program for program in wanted if house.which(program) is None]
-    if missing and os.geteuid() == 0 and house.which("apt-get"):
-        apt_install(sorted({PROGRAMS[program] for program in missing}))
+    if missing:
+        apt_install(sorted({PROGRAMS[program] for program in missing}), sudo)
 
 
-def apt_install(packages: t.Sequence[str]) -> None:
-    if os.geteuid() != 0 or not house.which("apt-get"):
+def apt_install(packages: t.Sequence[str], sudo: bool = False) -> None:
+    """Installs Debian packages as root, or with *sudo* where it asks for no password; does nothing elsewhere."""
+    prefix = root_prefix(sudo)
+    if prefix is None or not house.which("apt-get"):
         return
     print(f"  apt-get install {' '.join(packages)}", flush=True)
-    wait = "DPkg::Lock::Timeout=300"
-    logged("install-apt", ["apt-get", "-q", "-o", wait, "update"])
-    logged("install-apt", ["apt-get", "-q", "-y", "-o", wait, "install", "--no-install-recommends", *packages])
+    apt = [*prefix, "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
+    logged("install-apt", [*apt, "update"])
+    logged("install-apt", [*apt, "install", "--no-install-recommends", *packages])
+
+
+def root_prefix(sudo: bool) -> list[str] | None:
+    """What to put before a command that needs root; None where it cannot be had without a question."""
+    if os.geteuid() == 0:
+        return []
+    if sudo and house.which("sudo"):
+        asked = subprocess.run(["sudo", "-n", "true"], stderr=subprocess.DEVNULL, check=False)
+        return ["sudo", "-n", "DEBIAN_FRONTEND=noninteractive"] if asked.returncode == 0 else None
+    return None
 
 
 def logged(name: str, argv: t.Sequence[str | os.PathLike[str]]) -> None:

@@ -1,0 +1,78 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Usage: python -m run test | test-long | PART...   (see the Makefile)
+
+Ends with a table of the parts and the line "N passed, N failed, N skipped"; the exit code is 1 where a part failed.
+STEADY_ALL_PARTS=1 makes a part that this machine cannot run a failure, as CI wants it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import types
+import typing as t
+
+from . import tools
+from .part import run_part
+from .parts import ALL, BY_NAME, LONG, Part
+from .tally import Line, summary
+
+
+def main(words: list[str]) -> int:
+    signal.signal(signal.SIGTERM, interrupt)
+    parts = chosen(words)
+    if parts is None:
+        print(f"{__doc__}\nParts: {', '.join(BY_NAME)}.", file=sys.stderr)
+        return 2
+    long = words == ["test-long"]
+    set_series(long, everything=words in (["test"], ["test-long"]))
+    try:
+        tools.venv("test")
+        tools.get_programs({program for part in parts for program in part.programs})
+    except tools.Unavailable as obstacle:
+        print(obstacle, file=sys.stderr)
+        return 1
+    lines = [announced(part, live=len(parts) == 1, long=long) for part in parts]
+    print(f"\n{summary(lines)}")
+    return 1 if any(line.count.failed for line in lines) else 0
+
+
+def chosen(words: t.Sequence[str]) -> tuple[Part, ...] | None:
+    series = {("test",): ALL, ("test-long",): LONG}.get(tuple(words))
+    if series:
+        return series
+    if not words or any(word not in BY_NAME for word in words):
+        return None
+    return tuple(BY_NAME[word] for word in words)
+
+
+def set_series(long: bool, everything: bool) -> None:
+    """Tells the tests how much of their long series to run; what the caller set stays."""
+    if long:
+        os.environ.setdefault("STEADY_LONG", "1")
+    if everything:
+        os.environ.setdefault("HYPOTHESIS_PROFILE", "long" if long else "ci")
+
+
+def announced(part: Part, live: bool, long: bool) -> Line:
+    print(f"{part.name}: {part.does}", flush=True)
+    line = run_part(part, live, long)
+    told = line.note if line.result == "not run" else f"{line.count} in {line.seconds:.0f} s"
+    print(f"  {line.result}: {told}", flush=True)
+    return line
+
+
+def interrupt(number: int, frame: types.FrameType | None) -> t.NoReturn:
+    """SIGTERM ends a run as Ctrl-C does, so that the part at work cleans up."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)

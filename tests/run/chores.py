@@ -1,0 +1,77 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the Makefile offers beside the tests: list, venv, demo, bench, clean."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import typing as t
+
+from . import house, tools
+from .parts import FLEET_DOWN, LONG
+
+
+def parts() -> int:
+    """Prints the parts of the tests."""
+    for part in LONG:
+        print(f"make {part.name:<10} {part.does}{' (root, Linux)' if part.root else ''}")
+    return 0
+
+
+def venv() -> int:
+    print(tools.venv("test"))
+    return 0
+
+
+def demo() -> int:
+    """Runs the demo in a venv of its own that has only what a user's would have."""
+    place = tools.venv("demo")
+    tools.get_programs(["haproxy"], sudo=True)
+    if house.which("haproxy") is None:
+        raise tools.Unavailable(
+            "The demo needs HAProxy 2.4 or newer, and it is not here; install the package 'haproxy', or run again as a "
+            "user who may install it (root, or sudo without a password)."
+        )
+    return in_venv(place, "examples/demo/demo.py")
+
+
+def bench() -> int:
+    return in_venv(tools.venv("test"), "tests/bench/run")
+
+
+def in_venv(place: pathlib.Path, script: str) -> int:
+    """Runs one of the checkout's scripts at the terminal, with the venv's programs first on the path."""
+    env = house.environment()
+    env["PATH"] = f"{place / 'bin'}{os.pathsep}{env['PATH']}"
+    for name in ("NO_COLOR", "ANSIBLE_NOCOLOR"):
+        if name not in os.environ:
+            env.pop(name)
+    return subprocess.run([place / "bin" / "python", script], cwd=house.ROOT, env=env, check=False).returncode
+
+
+def clean() -> int:
+    """Ends the test hosts and removes everything that was made in the checkout."""
+    fleet = pathlib.Path(FLEET_DOWN[0].format(root=house.ROOT))
+    if os.geteuid() == 0 and fleet.exists():
+        subprocess.run([fleet, *FLEET_DOWN[1:]], env=house.environment(), stdin=subprocess.DEVNULL, check=False)
+    for name in (".ansible", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "build", "tests/output"):
+        shutil.rmtree(house.ROOT / name, ignore_errors=True)
+    for cache in house.ROOT.rglob("__pycache__"):
+        shutil.rmtree(cache, ignore_errors=True)
+    return 0
+
+
+CHORES: dict[str, t.Callable[[], int]] = {"parts": parts, "venv": venv, "demo": demo, "bench": bench, "clean": clean}
+
+if __name__ == "__main__":
+    try:
+        sys.exit(CHORES[sys.argv[1]]())
+    except tools.Unavailable as obstacle:
+        sys.exit(str(obstacle))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,133 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The parts of the test run, as data: what each does, needs and may take.
+
+In a step's words {bin} stands for the venv's programs, {root} for the checkout, {build} for build/, {reports} for the
+folder of the part's JUnit reports. A step without reports counts as one test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+Words = t.Tuple[str, ...]
+
+SOURCES = ("plugins", "tests", "examples")
+PYTEST = ("{bin}/python", "-m", "pytest", "-p", "no:testinfra", "--junitxml={reports}/pytest.xml")
+FLEET_PROGRAMS = ("systemd-nspawn", "mmdebstrap", "zstd", "ip", "ssh", "pgrep")
+FLEET_DOWN = ("{root}/tests/fleet/lab/fleet", "down")
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    name: str
+    words: Words
+    env: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """*limit* is in seconds: what takes longer hangs. *after* runs always, also when the part was interrupted."""
+
+    name: str
+    does: str
+    steps: tuple[Step, ...]
+    limit: int
+    programs: Words = ()
+    root: bool = False
+    after: Words = ()
+
+
+def script(module: str, *words: str) -> Words:
+    """A module beside this one, in the runner's own interpreter."""
+    return ("{python}", "-m", f"run.{module}", *words)
+
+
+LINT = Part(
+    "lint",
+    "ruff, mypy, yamllint, ansible-lint, the documentation's and the changelog's linters",
+    (
+        Step("ruff check", ("{bin}/ruff", "check", ".")),
+        Step("ruff format", ("{bin}/ruff", "format", "--check", ".")),
+        Step("mypy", ("{bin}/mypy", "plugins")),
+        Step("mypy of the runner", ("{bin}/mypy", "tests/run")),
+        Step("yamllint", ("{bin}/yamllint", "--strict", ".")),
+        Step("ansible-lint", ("{bin}/ansible-lint", "--offline", "--profile", "production", "--strict")),
+        Step(
+            "antsibull-docs",
+            ("{bin}/antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all",
+             "--disallow-unknown-collection-refs", "."),
+        ),
+        Step("antsibull-changelog", ("{bin}/antsibull-changelog", "lint")),
+    ),
+    limit=300,
+)  # fmt: skip
+
+SANITY = Part(
+    "sanity",
+    "ansible-test sanity, on every Python that is here, no ignores",
+    (Step("ansible-test", script("sanity", "{reports}")),),
+    limit=600,
+    programs=("git",),
+)
+
+PACKAGE = Part(
+    "package",
+    "build, galaxy-importer, and a playbook out of the installed tarball",
+    (Step("package", script("package", "{reports}")),),
+    limit=600,
+    programs=("git",),
+)
+
+UNIT = Part("unit", "pytest tests/unit", (Step("pytest", (*PYTEST, "tests/unit")),), limit=900)
+
+CONTRACT = Part(
+    "contract",
+    "pytest tests/integration, against real servers",
+    (Step("pytest", (*PYTEST, "tests/integration")),),
+    limit=600,
+    programs=("haproxy",),
+)
+
+FLEET = Part(
+    "fleet",
+    "pytest tests/fleet: real hosts, traffic, faults",
+    (Step("pytest", (*PYTEST, "tests/fleet")),),
+    limit=1200,
+    programs=FLEET_PROGRAMS,
+    root=True,
+    after=FLEET_DOWN,
+)
+
+MOLECULE = Part(
+    "molecule",
+    "molecule's default scenario on real hosts, verified by testinfra",
+    (Step("molecule", script("molecule", "{reports}")),),
+    limit=600,
+    programs=FLEET_PROGRAMS,
+    root=True,
+    after=FLEET_DOWN,
+)
+
+COMPAT = Part(
+    "compat",
+    "unit tests and playbook syntax on the oldest and the newest ansible-core, Python 3.8 for what hosts run",
+    (Step("compat", script("compat", "{reports}")),),
+    limit=1800,
+)
+
+MUTANTS = Part(
+    "mutants",
+    "seeded bugs in the pure core, each of which the unit tests must catch",
+    (Step("mutants", ("{bin}/python", "tests/mutants/run.py")),),
+    limit=3600,
+)
+
+ALL = (LINT, SANITY, PACKAGE, UNIT, CONTRACT, FLEET, MOLECULE)
+LONG = (*ALL, COMPAT, MUTANTS)
+LONG_FACTOR = 6
+"""How much longer than its limit a part may take when the long series run."""
+
+BY_NAME = {part.name: part for part in LONG}
