@@ -41,12 +41,10 @@ def main(words: list[str]) -> int:
 
 
 def chosen(words: t.Sequence[str]) -> tuple[Part, ...] | None:
-    series = {("test",): ALL, ("test-long",): LONG}.get(tuple(words))
-    if series:
-        return series
-    if not words or any(word not in BY_NAME for word in words):
+    series = {"test": ALL, "test-long": LONG, **{name: (part,) for name, part in BY_NAME.items()}}
+    if not words or any(word not in series for word in words):
         return None
-    return tuple(BY_NAME[word] for word in words)
+    return tuple(part for word in words for part in series[word])
 
 
 def set_series(long: bool, everything: bool) -> None:

@@ -69,7 +69,8 @@ def copy_sources(destination: pathlib.Path) -> pathlib.Path:
 
 
 def source_files() -> t.Iterator[str]:
-    listing = run(["git", *trusting(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture=True)
+    command = ["git", *trusting(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = run(command, capture=True)
     for name in listing.split("\0"):
         if name and not name.startswith(".collections/") and os.path.lexists(ROOT / name):
             yield name

@@ -75,8 +75,8 @@ def write_bootstrap(version: str) -> None:
         return
     script.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
-        pip = [house.VENV / "bin" / "python", "-m", "pip"]
-        house.run([*pip, "download", "-q", "--no-deps", "--only-binary=:all:", "-d", directory, f"pip=={version}"])
+        pip = house.VENV / "bin" / "pip"
+        house.run([pip, "download", "-q", "--no-deps", "--only-binary=:all:", "-d", directory, f"pip=={version}"])
         [wheel] = pathlib.Path(directory).iterdir()
         content = base64.b64encode(wheel.read_bytes()).decode()
         script.write_text(BOOTSTRAP.format(version=version, wheel=content, name=wheel.name))
@@ -84,7 +84,7 @@ def write_bootstrap(version: str) -> None:
 
 def write_pip_settings() -> None:
     """ansible-test passes no PIP_ variables on and has another home here: what pip was told comes along in its file."""
-    listing = house.run([house.VENV / "bin" / "python", "-m", "pip", "config", "list"], capture=True)
+    listing = house.run([house.VENV / "bin" / "pip", "config", "list"], capture=True)
     settings = HOME / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)
     settings.touch(mode=0o600)

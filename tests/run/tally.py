@@ -71,10 +71,7 @@ def count_suite(suite: ElementTree.Element) -> Count:
 
 def summary(lines: t.Sequence[Line]) -> str:
     """The table of all parts; its last line holds the totals alone."""
-    rows = [("part", "result", "seconds", "passed", "failed", "skipped")]
-    for line in lines:
-        count = line.count
-        rows.append((line.part, line.result, f"{line.seconds:.0f}", str(count.passed), str(count.failed), str(count.skipped)))
+    rows = [("part", "result", "seconds", "passed", "failed", "skipped"), *(cells(line) for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     table = [render(row, widths) for row in rows]
     notes = [f"{line.part}: {line.note}" for line in lines if line.note]
@@ -82,6 +79,14 @@ def summary(lines: t.Sequence[Line]) -> str:
     return "\n".join([*table, "", *notes, *([""] if notes else []), str(total)])
 
 
+def cells(line: Line) -> tuple[str, ...]:
+    count = line.count
+    return (line.part, line.result, f"{line.seconds:.0f}", str(count.passed), str(count.failed), str(count.skipped))
+
+
 def render(row: t.Sequence[str], widths: t.Sequence[int]) -> str:
-    words = [cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))]
-    return "  ".join(words).rstrip()
+    """Words to the left, numbers to the right."""
+    padded = [
+        cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))
+    ]
+    return "  ".join(padded).rstrip()

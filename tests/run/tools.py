@@ -65,7 +65,7 @@ def make_venv(place: pathlib.Path, requirements: pathlib.Path, interpreter: str)
     if not has_venv_module(interpreter):
         apt_install(["python3-venv"], sudo=True)
     if not has_venv_module(interpreter):
-        raise Unavailable(f"{interpreter} cannot make virtual environments; install its venv module (Debian: python3-venv).")
+        raise Unavailable(f"{interpreter} cannot make virtual environments; install its venv (Debian: python3-venv).")
     shutil.rmtree(place, ignore_errors=True)
     logged(f"install-{place.name}", [interpreter, "-m", "venv", place])
     logged(f"install-{place.name}", [place / "bin" / "python", "-m", "pip", "install", "-q", "-r", requirements])
