@@ -126,10 +126,8 @@ def _story(policy: Policy, one: Watched) -> str:
     if not policy.waits:
         return f"{one.target.name} not healthy: {_described(state.last)}."
     start = f"{one.target.name} not healthy within {policy.timeout:g} s"
-    if state.last is None:
-        return f"{start}: {one.target.place} did not answer at all."
     looks = f"{state.good} of {state.attempts} looks good"
-    if not state.last.ok:
+    if state.last is None or not state.last.ok:
         return f"{start}: {looks}, last: {_described(state.last)}."
     healthy = f"at the end {state.streak} in a row over {state.healthy_for:.1f} s"
     needed = f"{policy.successes} over {policy.min_healthy_time:g} s are needed"

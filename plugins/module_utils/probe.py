@@ -180,6 +180,8 @@ def _tls(target: Target) -> ssl.SSLContext:
 def _in_words(error: Exception, seconds: float) -> str:
     if isinstance(error, socket.timeout):
         return f"did not answer within {seconds:.3g} s"
+    if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
+        return "closed the connection before its answer was complete"
     if isinstance(error, ConnectionRefusedError):
         return "refused the connection"
     if isinstance(error, ConnectionResetError):
@@ -188,10 +190,8 @@ def _in_words(error: Exception, seconds: float) -> str:
         return f"could not be resolved ({error.strerror})"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"has a certificate that is not trusted ({error.verify_message})"
-    if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
-        return "closed the connection before its answer was complete"
     if isinstance(error, http.client.HTTPException):
-        return f"gave no proper HTTP answer ({type(error).__name__}: {error})"
+        return f"gave no proper HTTP answer ({type(error).__name__}: {str(error).strip()})"
     if isinstance(error, OSError):
         return f"could not be reached ({error.strerror or error})"
     return f"gave no proper answer ({error})"

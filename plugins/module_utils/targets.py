@@ -12,7 +12,7 @@ import json
 import re
 import shlex
 import typing as t
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from ansible_collections.steady.rollout.plugins.module_utils import queries
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
@@ -24,6 +24,9 @@ HARMLESS_HEADERS = re.compile(
     re.IGNORECASE,
 )
 """Headers whose values are no secrets; those of all others are kept out of results and logs."""
+
+TELLING_PARAMETERS = re.compile(r".*(auth|key|pass|secret|sig|token).*", re.IGNORECASE)
+"""Parameters in a URL's query whose values are secrets."""
 
 SHORTEST_SECRET = 4
 """Hiding shorter values would only mangle the figures of a result."""
@@ -83,6 +86,8 @@ def secrets_of(option: dict[str, t.Any]) -> tuple[str, ...]:
     parts = _split(option.get("url") or "")
     if parts and parts.password:
         found.extend({parts.password, unquote(parts.password), _basic(parts)})
+    if parts:
+        found.extend(value for name, value in parse_qsl(parts.query) if TELLING_PARAMETERS.fullmatch(name))
     return tuple(sorted({value for value in found if len(value) >= SHORTEST_SECRET}, key=len, reverse=True))
 
 

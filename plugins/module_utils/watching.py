@@ -57,6 +57,10 @@ class Watched:
     verdict: str = Verdict.WAITING
 
     @property
+    def looking(self) -> bool:
+        return self.due is None
+
+    @property
     def healthy(self) -> bool:
         return self.verdict == Verdict.HEALTHY
 
@@ -77,15 +81,14 @@ class Watch:
         while not self._over():
             self._start_what_is_due()
             for name, sample in self._looks.ended(self._until_next_event()):
-                self._note(self.watched[name], sample)
+                one = self.watched[name]
+                if one.looking:
+                    self._note(one, sample)
             self._judge()
         return self._looks.now()
 
     def _over(self) -> bool:
-        if not self._policy.waits:
-            return all(one.state.attempts for one in self.watched.values())
-        verdicts = {one.verdict for one in self.watched.values()}
-        return Verdict.WAITING not in verdicts
+        return all(one.verdict != Verdict.WAITING for one in self.watched.values())
 
     def _start_what_is_due(self) -> None:
         now = self._looks.now()
@@ -120,19 +123,21 @@ class Watch:
 
     def _judge(self) -> None:
         now = self._looks.now()
-        if not self._policy.waits and now >= self._end_of_single_looks():
-            for one in self.watched.values():
-                if not one.state.attempts:
-                    self._note(one, _no_end(one.target))
         for one in self.watched.values():
             if one.verdict != Verdict.LOST:
                 one.verdict = self._verdict(one, now)
+            if one.verdict == Verdict.LOST and one.looking and self._hangs(one, now):
+                self._note(one, _no_answer(one.target, now - one.began))
+
+    def _hangs(self, one: Watched, now: float) -> bool:
+        """Whether the look under way says more than those before it; a short one is merely cut off by the end."""
+        return not one.state.attempts or now - one.began > max(self._policy.interval, GRACE)
 
     def _verdict(self, one: Watched, now: float) -> str:
         if self._policy.waits:
             return verdict(self._policy, one.state, now)
         if one.state.last is None:
-            return Verdict.WAITING
+            return Verdict.LOST if now >= self._end_of_single_looks() else Verdict.WAITING
         return Verdict.HEALTHY if one.state.last.ok else Verdict.LOST
 
 
@@ -184,5 +189,5 @@ class ThreadedLooks:
             return Sample(at=0.0, ok=False, reason=f"{target.place} could not be looked at ({type(error).__name__})")
 
 
-def _no_end(target: Target) -> Sample:
-    return Sample(at=0.0, ok=False, reason=f"{target.place} did not answer within {target.timeout:g} s")
+def _no_answer(target: Target, seconds: float) -> Sample:
+    return Sample(at=0.0, ok=False, reason=f"{target.place} had not answered after {seconds:.3g} s", latency=seconds)

@@ -102,10 +102,17 @@ def _one_exchange(request: Request, deadline: Deadline) -> tuple[Answer, str | N
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(request.method, path, body=request.body, headers={"Connection": "close", **request.headers})
         response = connection.getresponse()
-        return Answer(response.status, response.read(LARGEST_BODY)), response.getheader("Location")
+        return Answer(response.status, _read(response)), response.getheader("Location")
     finally:
         connection.close()
         raw.close()
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    body = response.read(LARGEST_BODY)
+    if response.length and len(body) < LARGEST_BODY:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
 
 
 def _redirected(request: Request, status: int, location: str) -> Request:
