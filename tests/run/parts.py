@@ -76,7 +76,7 @@ SANITY = Part(
 PACKAGE = Part(
     "package",
     "build, galaxy-importer, and a playbook out of the installed tarball",
-    (Step("package", script("package", "{reports}")),),
+    tuple(Step(name, script("package", name)) for name in ("build", "importer", "install", "documentation", "status")),
     limit=600,
     programs=("git",),
 )
