@@ -1,0 +1,166 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the collection asks of a load balancer, whatever its make.
+
+A new make is one file with a subclass of Balancer, and its row in registry.py.
+"""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+
+IN_SERVICE = "in_service"
+DRAINED = "drained"
+MAINTENANCE = "maintenance"
+ADMIN_STATES = (IN_SERVICE, DRAINED, MAINTENANCE)
+OUT_STATES = (DRAINED, MAINTENANCE)
+
+UP = "up"
+GOING_DOWN = "going_down"
+STARTING = "starting"
+STOPPING = "stopping"
+DOWN = "down"
+PAUSED = "paused"
+NO_CHECK = "no_check"
+FULLY_UP = (UP, NO_CHECK)
+
+# What a make may be able to do; see Balancer.capabilities.
+CAN_DRAIN = "drain"
+CAN_MAINTAIN = "maintenance"
+CAN_END_SESSIONS = "end_sessions"
+CAN_SAVE = "save"
+CAN_WEIGH = "weights"
+
+
+class Unreachable(RolloutError):
+    """The balancer did not answer: for now, or for good."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One member of a pool at one moment, as one balancer node sees it."""
+
+    name: str
+    address: str
+    admin: str
+    """What was asked of it: one of ADMIN_STATES."""
+    operational: str
+    """What its checks say: up, going_down (the last check failed, or none has passed since maintenance), starting
+    (slow start), stopping, down, paused (in maintenance, where it is not checked), no_check."""
+    weight: int
+    sessions: int
+    """Requests (HTTP) or connections (TCP) in flight; idle keep-alive connections are none."""
+    queue: int
+    """Requests waiting for this very member."""
+    old_sessions: int | None
+    """Sessions and queue in processes that a reload left behind; None where they cannot be seen."""
+    usable: bool
+    """New traffic may go to it, be it only when others are gone (a backup)."""
+    in_rotation: bool
+    """New traffic goes to it now."""
+    backup: bool = False
+    tracks: str = ""
+    """'pool/member' whose state this one copies."""
+    inherited: bool = False
+    """The admin state is not its own (tracked member, unresolved address): setting this member does not end it."""
+    agent: bool = False
+    """An agent check may change the admin state and the weight by itself."""
+    check: str = ""
+    """The last check in words."""
+
+    @property
+    def busy(self) -> int:
+        """What a drain waits for."""
+        return self.sessions + self.queue + (self.old_sessions or 0)
+
+    @property
+    def serving(self) -> bool:
+        """It is as far in service as it will get: taking traffic, or a backup that would."""
+        return self.usable and self.operational in FULLY_UP
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """All members of one pool at one moment."""
+
+    pool: str
+    members: dict[str, Member]
+    queue: int = 0
+    """Requests that wait for any member of the pool."""
+    notes: tuple[str, ...] = ()
+    """What a reader of these figures should know."""
+
+    @property
+    def in_rotation(self) -> list[str]:
+        return [name for name, member in self.members.items() if member.in_rotation]
+
+
+class Balancer(abc.ABC):
+    """One pool on one node of a load balancer.
+
+    Every method raises Unreachable where the node does not answer and RolloutError where it refuses.
+    """
+
+    capabilities: t.ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, pool: str, where: str) -> None:
+        self.pool = pool
+        self.where = where
+        """The node as messages name it."""
+
+    @abc.abstractmethod
+    def version(self) -> str:
+        """The make's version."""
+
+    @abc.abstractmethod
+    def require_admin(self) -> None:
+        """Raises RolloutError unless changes are allowed; changes nothing."""
+
+    @abc.abstractmethod
+    def snapshot(self) -> Snapshot:
+        """What is true now."""
+
+    @abc.abstractmethod
+    def set_admin(self, states: t.Mapping[str, str]) -> None:
+        """Sets the admin state of all named members in one batch. Accepted is not reached: read back."""
+
+    def end_sessions(self, members: t.Sequence[str]) -> None:
+        """Cuts what is in flight to *members*."""
+        raise self._cannot("end sessions")
+
+    def unsaved(self, snapshot: Snapshot) -> list[str]:
+        """Members whose admin state would not survive a reload although it is meant to."""
+        return []
+
+    def save(self) -> None:
+        """Makes the admin states of now survive a reload; only asked for when something is unsaved."""
+        raise self._cannot("save its state")
+
+    def set_weights(self, weights: t.Mapping[str, int]) -> None:
+        """Sets the weights of all named members in one batch."""
+        raise self._cannot("set weights")
+
+    def check_members(self, snapshot: Snapshot, names: t.Iterable[str]) -> None:
+        """Raises InputError unless the pool has every one of *names*, letter by letter."""
+        missing = [name for name in names if name not in snapshot.members]
+        if missing:
+            raise InputError(
+                f"{self.where}: pool '{self.pool}' has no member {quoted(missing)}; it has "
+                f"{quoted(snapshot.members) or 'none at all'}. Give the names exactly as the load balancer has them."
+            )
+
+    def _cannot(self, what: str) -> RolloutError:
+        return RolloutError(f"{self.where}: this type of load balancer cannot {what}.")
+
+
+def quoted(names: t.Iterable[str], most: int = 12) -> str:
+    """Names for a message: 'a', 'b' and 3 more."""
+    names = list(names)
+    text = ", ".join(f"'{name}'" for name in names[:most])
+    return text if len(names) <= most else f"{text} and {len(names) - most} more"

@@ -1,0 +1,166 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What HAProxy's replies mean: rows of 'show servers state' and 'show stat' made into members.
+
+The state comes from the bits of srv_admin_state and srv_op_state, never from the status text: a drained server
+that is down still says DOWN, one with an agent says 'DRAIN (agent)', one without a check says 'no check'.
+Columns are found by their header, since they differ between versions.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Member
+
+Row = t.Dict[str, str]
+
+# srv_admin_state
+FORCED_MAINT, INHERITED_MAINT, FORCED_DRAIN, INHERITED_DRAIN, UNRESOLVED = 0x01, 0x02, 0x08, 0x10, 0x20
+ANY_MAINT = FORCED_MAINT | INHERITED_MAINT | UNRESOLVED
+ANY_DRAIN = FORCED_DRAIN | INHERITED_DRAIN
+# srv_check_state, srv_agent_state
+CHECK_CONFIGURED, CHECK_ENABLED = 0x02, 0x04
+# srv_op_state
+STOPPED, STARTING, RUNNING, STOPPING = 0, 1, 2, 3
+# type in 'show stat'
+BACKEND_ROW, SERVER_ROW = "1", "2"
+
+
+class BadReply(ValueError):
+    """Text that is not the table asked for."""
+
+
+def state_rows(text: str) -> list[Row]:
+    """The rows of 'show servers state', or of a file that it was saved to."""
+    names: list[str] = []
+    rows = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            names = line[1:].split()
+        elif names and line.strip():
+            rows.append(dict(zip(names, line.split())))
+    if not {"be_id", "be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_uweight"} <= set(names):
+        raise BadReply(text)
+    return rows
+
+
+def stat_rows(text: str) -> list[Row]:
+    """The rows of 'show stat'."""
+    if not text.startswith("# pxname,"):
+        raise BadReply(text)
+    return list(csv.DictReader(text[2:].splitlines()))
+
+
+def old_sessions(stat: t.Iterable[Row], pool: str) -> dict[str, int]:
+    """What a process that a reload left behind still has in flight and queued, by member."""
+    return {row["svname"]: _busy(row) for row in stat if row["pxname"] == pool and row["type"] == SERVER_ROW}
+
+
+def pool_queue(stat: t.Iterable[Row]) -> int:
+    """Requests that wait for any server of the backend."""
+    return sum(_number(row.get("qcur")) for row in stat if row["type"] == BACKEND_ROW)
+
+
+def members(state: t.Iterable[Row], stat: t.Iterable[Row], old: t.Mapping[str, int] | None = None) -> dict[str, Member]:
+    """The members of one pool; *old* are the sessions of left-over processes, None where they cannot be seen."""
+    counters = {row["svname"]: row for row in stat if row["type"] == SERVER_ROW}
+    found = {row["srv_name"]: _member(row, counters.get(row["srv_name"], {}), old) for row in state}
+    return _backups_stand_by(found)
+
+
+def _member(row: Row, counters: Row, old: t.Mapping[str, int] | None) -> Member:
+    name = row["srv_name"]
+    bits = int(row["srv_admin_state"])
+    admin = admin_state(bits)
+    op_state = int(row["srv_op_state"])
+    weight = int(row["srv_uweight"])
+    usable = admin == contract.IN_SERVICE and op_state in (STARTING, RUNNING) and weight > 0
+    return Member(
+        name=name,
+        address=_address(row),
+        admin=admin,
+        operational=contract.PAUSED if bits & ANY_MAINT else _operational(op_state, row, counters),
+        weight=weight,
+        sessions=_number(counters.get("scur")),
+        queue=_number(counters.get("qcur")),
+        old_sessions=None if old is None else old.get(name, 0),
+        usable=usable,
+        in_rotation=usable,
+        backup=counters.get("bck") == "1",
+        tracks=counters.get("tracked", ""),
+        inherited=_is_inherited(bits),
+        agent=bool(_number(row.get("srv_agent_state")) & CHECK_ENABLED),
+        check=_check_in_words(counters),
+    )
+
+
+def admin_state(bits: int) -> str:
+    """The configured 'disabled' (0x04) stays set after the server was made ready and means nothing by itself."""
+    if bits & ANY_MAINT:
+        return contract.MAINTENANCE
+    return contract.DRAINED if bits & ANY_DRAIN else contract.IN_SERVICE
+
+
+def _is_inherited(bits: int) -> bool:
+    if bits & ANY_MAINT:
+        return not bits & FORCED_MAINT
+    return bool(bits & ANY_DRAIN) and not bits & FORCED_DRAIN
+
+
+def _operational(op_state: int, row: Row, counters: Row) -> str:
+    if op_state == STOPPED:
+        return contract.DOWN
+    if op_state == STARTING:
+        return contract.STARTING
+    if op_state == STOPPING:
+        return contract.STOPPING
+    if counters.get("tracked"):
+        return contract.UP
+    check = _number(row.get("srv_check_state"))
+    if not (check & CHECK_CONFIGURED and check & CHECK_ENABLED):
+        return contract.NO_CHECK
+    full = _number(counters.get("check_rise")) + _number(counters.get("check_fall")) - 1
+    return contract.UP if _number(row.get("srv_check_health")) >= full else contract.GOING_DOWN
+
+
+def _backups_stand_by(found: dict[str, Member]) -> dict[str, Member]:
+    """A backup takes traffic only when no other member can."""
+    if not any(member.usable and not member.backup for member in found.values()):
+        return found
+    return {
+        name: dataclasses.replace(member, in_rotation=False) if member.backup else member
+        for name, member in found.items()
+    }
+
+
+def _check_in_words(counters: Row) -> str:
+    # '* ' marks a check that is running right now.
+    parts = [
+        counters.get("check_status", "").lstrip("* "),
+        counters.get("check_code", ""),
+        counters.get("last_chk", ""),
+    ]
+    if not parts[2]:
+        parts.append(counters.get("check_desc", ""))
+    return " ".join(part for part in parts if part)
+
+
+def _address(row: Row) -> str:
+    address = row.get("srv_addr", "-")
+    port = row.get("srv_port", "0")
+    shown = f"[{address}]" if ":" in address and not address.startswith("/") else address
+    return shown if port in ("0", "-") else f"{shown}:{port}"
+
+
+def _busy(row: Row) -> int:
+    return _number(row.get("scur")) + _number(row.get("qcur"))
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.lstrip("-").isdigit() else 0

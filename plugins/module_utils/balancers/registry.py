@@ -1,0 +1,48 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The types of load balancers there are."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import haproxy
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
+
+
+class Row(t.NamedTuple):
+    """One type: its own options beside the common ones, those it cannot do without, and how to open it."""
+
+    arguments: dict[str, t.Any]
+    required: tuple[str, ...]
+    open: t.Callable[[t.Dict[str, t.Any]], Balancer]
+
+
+TYPES = {
+    "haproxy": Row(haproxy.ARGUMENTS, ("socket",), haproxy.open_haproxy),
+}
+
+
+def arguments() -> dict[str, t.Any]:
+    """The option ``balancer`` of every module that talks to one."""
+    options: dict[str, t.Any] = {
+        "type": {"type": "str", "choices": sorted(TYPES), "default": "haproxy"},
+        "host": {"type": "str", "default": ""},
+        "pool": {"type": "str", "required": True},
+        "timeout": {"type": "float", "default": 5.0},
+    }
+    for row in TYPES.values():
+        options.update(row.arguments)
+    return {
+        "type": "dict",
+        "required": True,
+        "options": options,
+        "required_if": [("type", name, row.required) for name, row in TYPES.items()],
+    }
+
+
+def open_balancer(settings: dict[str, t.Any]) -> Balancer:
+    """The balancer that the option describes; raises InputError where its settings cannot be right."""
+    return TYPES[settings["type"]].open(settings)

@@ -1,0 +1,340 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lb_member
+short_description: Puts members of a load balancer's pool in service or takes them out, and waits for it
+version_added: 0.1.0
+description:
+  - Takes members of a pool out of service and waits until nothing is in flight to them any more,
+    or puts them back and waits until they take traffic.
+  - All members are marked first, in one batch, then waited for together under one deadline.
+  - Whether enough members stay in rotation is judged on the pool's live state just before the act.
+  - A change that the load balancer accepts but does not show afterwards is an error.
+author:
+  - The steady.rollout maintainers (@steady-rollout)
+extends_documentation_fragment:
+  - steady.rollout.attributes
+  - steady.rollout.balancer
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The guard is judged as well; the claim is not.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  members:
+    description:
+      - The members, by exactly the names that the load balancer gives them. An unknown one is an error.
+      - Goes with O(state). Exactly one of O(members) and O(states) is required.
+    type: list
+    elements: str
+  state:
+    description:
+      - V(in_service) waits until each member takes traffic and its health check, if it has one, has passed.
+      - V(drained) sends no new clients, except those that a cookie or stick table ties to the member,
+        and waits until nothing is in flight or queued.
+      - V(maintenance) sends no clients at all and stops the health checks, and waits in the same way.
+    type: str
+    choices:
+      - in_service
+      - drained
+      - maintenance
+  states:
+    description:
+      - The state of each member by its name, where they differ.
+      - RV(restore) has this form, so that what a call returned can be given to the next one.
+    type: dict
+  wait:
+    description: Whether to wait at all. The admin state is read back in any case.
+    type: bool
+    default: true
+  timeout:
+    description: Seconds to wait for all members together.
+    type: float
+    default: 30.0
+  on_timeout:
+    description:
+      - What to do with members that are not there when O(timeout) is over.
+      - V(fail) leaves them as they are, and fails.
+      - V(force) ends what is in flight to them, and fails only if something is left. Not for O(state=in_service).
+      - V(continue) succeeds, and RV(members) says who has not got there.
+      - V(restore) puts back everything that this call changed, and fails.
+      - A member that somebody else puts back in service meanwhile is a failure with each of them.
+    type: str
+    choices:
+      - fail
+      - force
+      - continue
+      - restore
+    default: fail
+  only_if:
+    description:
+      - Change a member only if its admin state now is one of these.
+      - Any other was changed by somebody else. It is left alone, with a warning, and listed in RV(foreign).
+    type: list
+    elements: str
+    choices:
+      - in_service
+      - drained
+      - maintenance
+  guard:
+    description:
+      - How far the pool may be lowered. A call that would go further is refused and changes nothing.
+      - Members that take no traffic already are not counted as taken out.
+      - Without it, or without O(guard.allow_outage), the last member in rotation is never taken out.
+    type: dict
+    suboptions:
+      min_in_service:
+        description: Members that must stay in rotation.
+        type: int
+      max_out_of_service:
+        description: Members that may be out of service, whoever took them out, down ones among them.
+        type: int
+      zones:
+        description: Floors of their own for parts of the pool.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The zone's name, for messages.
+            type: str
+            required: true
+          members:
+            description: The members in the zone.
+            type: list
+            elements: str
+            required: true
+          min_in_service:
+            description: Members of the zone that must stay in rotation.
+            type: int
+            required: true
+      allow_outage:
+        description: Whether the last member in rotation may be taken out.
+        type: bool
+        default: false
+  claim:
+    description:
+      - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
+        by another coordinator or by a later run, and a wait ends without a further change as soon as that happens.
+    type: dict
+    suboptions:
+      service:
+        description: The service's name.
+        type: str
+        required: true
+      ledger:
+        description: The identity of the ledger.
+        type: str
+        required: true
+      token:
+        description: The fencing token of the run.
+        type: int
+        required: true
+      coordinator:
+        description: The coordinator's name, for messages.
+        type: str
+        default: ""
+      directory:
+        description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
+        type: path
+notes:
+  - Exclusion between two calls holds on the host where they run. Give O(claim) where several coordinators are possible.
+  - Draining or maintaining a server does the same to servers that track it. In the same pool the guard counts them.
+seealso:
+  - module: steady.rollout.lb_member_info
+  - module: steady.rollout.health_wait
+"""
+
+EXAMPLES = r"""
+- name: Drain app1, and end what is left after a minute
+  steady.rollout.lb_member:
+    balancer:
+      socket: /run/haproxy/admin.sock
+      master_socket: /run/haproxy-master.sock
+      pool: shop
+    members: app1
+    state: drained
+    timeout: 60
+    on_timeout: force
+  register: drained
+  delegate_to: lb1
+
+- name: Put it back to what it was
+  steady.rollout.lb_member:
+    balancer:
+      socket: /run/haproxy/admin.sock
+      pool: shop
+    states: "{{ drained.restore.states }}"
+  delegate_to: lb1
+
+- name: Drain a batch, as long as four members stay in rotation and one in each zone
+  steady.rollout.lb_member:
+    balancer:
+      host: lb2
+      socket: tcp://192.0.2.12:9999
+      pool: shop
+    members:
+      - app1
+      - app2
+    state: drained
+    only_if: in_service
+    guard:
+      min_in_service: 4
+      zones:
+        - name: a
+          members: [app1, app3, app5]
+          min_in_service: 1
+        - name: b
+          members: [app2, app4, app6]
+          min_in_service: 1
+"""
+
+RETURN = r"""
+pool:
+  description: The pool.
+  type: str
+  returned: always
+  sample: shop
+members:
+  description: What was seen of each member asked for, by name.
+  type: dict
+  returned: always
+  contains:
+    before:
+      description: Admin state before the call, V(in_service), V(drained) or V(maintenance).
+      type: str
+    after:
+      description: Admin state when it was seen last.
+      type: str
+    outcome:
+      description:
+        - V(reached) if it was changed and got where it was asked to be.
+        - V(unchanged) if it was there already.
+        - V(not_reached) if the time was over before, or somebody else changed it meanwhile.
+        - V(forced) if its sessions were ended, V(restored) if it was put back, V(foreign) if it was left alone.
+      type: str
+    waited:
+      description: Seconds until it was reached or given up.
+      type: float
+    sessions_at_start:
+      description: Sessions in flight and queued when the wait began.
+      type: int
+    operational:
+      description:
+        - V(up), V(no_check), V(down), V(starting) for a slow start, V(stopping) if its check says so,
+          V(paused) in maintenance, where it is not checked.
+        - V(going_down) if it takes traffic but its last check failed, or none has passed since maintenance.
+      type: str
+    weight:
+      description: Its weight.
+      type: int
+    sessions:
+      description: Requests or, in TCP mode, connections in flight. Idle keep-alive connections are none.
+      type: int
+    queue:
+      description: Requests waiting for this member.
+      type: int
+    old_sessions:
+      description: In flight and queued in processes that a reload left behind. Null where they cannot be seen.
+      type: int
+    in_rotation:
+      description: Whether new traffic goes to it.
+      type: bool
+    address:
+      description: Its address and port.
+      type: str
+    backup:
+      description: Whether it takes traffic only when no other member can.
+      type: bool
+    tracks:
+      description: The C(pool/member) whose state it copies, if any.
+      type: str
+    inherited:
+      description: Whether its admin state comes from a tracked member or from an address that cannot be resolved.
+      type: bool
+    agent:
+      description: Whether an agent check may change it.
+      type: bool
+    check:
+      description: The last health check, in words.
+      type: str
+foreign:
+  description: Members that somebody else changed, left alone.
+  type: list
+  elements: str
+  returned: always
+refused:
+  description: Whether O(guard) refused the change.
+  type: bool
+  returned: always
+restore:
+  description: Options that put back what this call changed.
+  type: dict
+  returned: always
+  contains:
+    states:
+      description: For O(states), the admin state before the call by member. Empty if nothing was changed.
+      type: dict
+waited:
+  description: Seconds waited in all.
+  type: float
+  returned: always
+actions:
+  description: What was done, or would be in check mode, in words.
+  type: list
+  elements: str
+  returned: always
+notes:
+  description: What to know about the figures.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, registry
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.member_plan import GUARD_ARGUMENTS
+from ansible_collections.steady.rollout.plugins.module_utils.member_request import ON_TIMEOUT
+from ansible_collections.steady.rollout.plugins.module_utils.members import core
+
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "balancer": registry.arguments(),
+        "members": {"type": "list", "elements": "str"},
+        "state": {"type": "str", "choices": list(contract.ADMIN_STATES)},
+        "states": {"type": "dict"},
+        "wait": {"type": "bool", "default": True},
+        "timeout": {"type": "float", "default": 30.0},
+        "on_timeout": {"type": "str", "choices": list(ON_TIMEOUT), "default": "fail"},
+        "only_if": {"type": "list", "elements": "str", "choices": list(contract.ADMIN_STATES)},
+        "guard": {"type": "dict", "options": GUARD_ARGUMENTS},
+        "claim": {"type": "dict", "options": claims.ARGUMENTS},
+    },
+    "required_one_of": [("members", "states")],
+    "mutually_exclusive": [("members", "states"), ("state", "states")],
+    "required_together": [("members", "state")],
+    "supports_check_mode": True,
+}
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()
