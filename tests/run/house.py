@@ -81,12 +81,17 @@ def trusting(directory: pathlib.Path) -> list[str]:
     return ["-c", f"safe.directory={directory}"]
 
 
-def run(argv: t.Sequence[str | os.PathLike[str]], cwd: pathlib.Path = ROOT, capture: bool = False, **env: str) -> str:
+def run(
+    argv: t.Sequence[str | os.PathLike[str]],
+    cwd: pathlib.Path = ROOT,
+    capture: bool = False,
+    env: t.Mapping[str, str] | None = None,
+) -> str:
     """Runs a tool to its end and returns what it printed; raises CalledProcessError where it failed."""
     done = subprocess.run(
         [str(word) for word in argv],
         cwd=cwd,
-        env=environment(**env),
+        env=environment(**(env or {})),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if capture else None,
         text=True,

@@ -19,6 +19,9 @@ from . import house, tools
 
 PLACE = house.BUILD / "package"
 INSTALLED = PLACE / "installed"
+HERE = {"ANSIBLE_CONFIG": str(PLACE / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(INSTALLED)}
+"""Neither the checkout's configuration nor its collection is in reach of what runs here."""
+
 DOCUMENTED = ("module", "filter", "callback", "role")
 
 INVENTORY = """\
@@ -37,6 +40,7 @@ def build() -> None:
     """Builds the tarball from what git knows, so that nothing that lies about gets into it."""
     shutil.rmtree(PLACE, ignore_errors=True)
     source = house.copy_sources(PLACE / "source")
+    (PLACE / "ansible.cfg").touch()
     galaxy("collection", "build", source, "--output-path", PLACE)
 
 
@@ -46,7 +50,7 @@ def importer() -> None:
     done = subprocess.run(
         [place / "bin" / "python", "-m", "galaxy_importer.main", tarball().name],
         cwd=PLACE,
-        env=environment(PATH=f"{place / 'bin'}:{house.environment()['PATH']}"),
+        env={**house.environment(**HERE), "PATH": f"{place / 'bin'}:{house.environment()['PATH']}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -66,11 +70,11 @@ def install() -> None:
 def documentation() -> None:
     """Every plugin of every kind has documentation that ansible-doc can show."""
     for kind in DOCUMENTED:
-        listing = house.run([program("ansible-doc"), "-t", kind, "--list", "--json", "steady.rollout"], capture=True, **here())
-        names = sorted(json.loads(listing))
+        show = [str(program("ansible-doc")), "-t", kind, "--json"]
+        names = sorted(json.loads(house.run([*show, "--list", "steady.rollout"], capture=True, env=HERE)))
         if not names:
             raise SystemExit(f"ansible-doc lists no {kind} of the installed collection.")
-        house.run([program("ansible-doc"), "-t", kind, "--json", *names], capture=True, **here())
+        house.run([*show, *names], capture=True, env=HERE)
         print(f"{kind}: {', '.join(names)}")
 
 
@@ -78,11 +82,11 @@ def status() -> None:
     """A playbook by its full name, out of the installed collection alone."""
     inventory = PLACE / "inventory.ini"
     inventory.write_text(INVENTORY.format(ledger=PLACE / "ledger"))
-    house.run([program("ansible-playbook"), "steady.rollout.status", "-i", inventory], cwd=PLACE, **here())
+    house.run([program("ansible-playbook"), "steady.rollout.status", "-i", inventory], cwd=PLACE, env=HERE)
 
 
 def galaxy(*words: str | pathlib.Path) -> None:
-    house.run([program("ansible-galaxy"), *words], cwd=PLACE, **here())
+    house.run([program("ansible-galaxy"), *words], cwd=PLACE, env=HERE)
 
 
 def program(name: str) -> pathlib.Path:
@@ -97,10 +101,6 @@ def tarball() -> pathlib.Path:
 def here() -> dict[str, str]:
     """Neither the checkout's configuration nor its collection is in reach of what runs here."""
     return {"ANSIBLE_CONFIG": str(PLACE / "none.cfg"), "ANSIBLE_COLLECTIONS_PATH": str(INSTALLED)}
-
-
-def environment(**more: str) -> dict[str, str]:
-    return house.environment(**here(), **more)
 
 
 STEPS: dict[str, t.Callable[[], None]] = {

@@ -64,14 +64,14 @@ def run_steps(part: Part, live: bool, limit: float) -> tuple[Count, list[str]]:
     with open(log_of(part), "wb") as log:
         try:
             for step in part.steps:
-                code = run_step(step, reports, Output(log, live), deadline)
+                code = run_step(part, step, reports, Output(log, live), deadline)
                 written = set(reports.rglob("*.xml")) - seen
                 seen |= written
                 count += count_step(code == 0, sorted(written))
                 broken += [f"{step.name} ({told(code)})"] if code else []
         finally:
             if part.after:
-                run_step(Step("clean up", part.after), reports, Output(log, live=False), time.monotonic() + 120)
+                run_step(part, Step("clean up", part.after), reports, Output(log, live=False), time.monotonic() + 120)
     return count, broken
 
 
@@ -79,11 +79,11 @@ def told(code: int | None) -> str:
     return "took too long" if code is None else f"exit code {code}"
 
 
-def run_step(step: Step, reports: pathlib.Path, output: Output, deadline: float) -> int | None:
+def run_step(part: Part, step: Step, reports: pathlib.Path, output: Output, deadline: float) -> int | None:
     """The step's exit code; None where it was ended at the deadline. Whatever it started ends with it."""
     words = [fill(word, reports) for word in step.words]
     output.write(f"== {step.name}: {' '.join(words)}\n".encode())
-    env = house.environment(**step.env)
+    env = house.environment(**part.env)
     if step.words[0] == "{python}":
         env["PYTHONPATH"] = str(house.ROOT / "tests")
     process = subprocess.Popen(

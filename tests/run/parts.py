@@ -16,15 +16,16 @@ Words = t.Tuple[str, ...]
 
 SOURCES = ("plugins", "tests", "examples")
 PYTEST = ("{bin}/python", "-m", "pytest", "-p", "no:testinfra", "--junitxml={reports}/pytest.xml")
-FLEET_PROGRAMS = ("systemd-nspawn", "mmdebstrap", "zstd", "ip", "ssh", "pgrep")
+FLEET_PROGRAMS = ("systemd-nspawn", "mmdebstrap", "zstd", "ip", "ssh", "pgrep", "mkfs.ext4")
 FLEET_DOWN = ("{root}/tests/fleet/lab/fleet", "down")
+TEST_LAB = {"STEADY_LAB": "steady-test"}
+"""A lab of the tests' own, beside the one that somebody may be exploring with."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
     name: str
     words: Words
-    env: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Part:
     programs: Words = ()
     root: bool = False
     after: Words = ()
+    env: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def script(module: str, *words: str) -> Words:
@@ -99,6 +101,7 @@ FLEET = Part(
     programs=FLEET_PROGRAMS,
     root=True,
     after=FLEET_DOWN,
+    env=TEST_LAB,
 )
 
 MOLECULE = Part(
@@ -109,12 +112,13 @@ MOLECULE = Part(
     programs=FLEET_PROGRAMS,
     root=True,
     after=FLEET_DOWN,
+    env=TEST_LAB,
 )
 
 COMPAT = Part(
     "compat",
     "unit tests and playbook syntax on the oldest and the newest ansible-core, Python 3.8 for what hosts run",
-    (Step("compat", script("compat", "{reports}")),),
+    tuple(Step(name, script("compat", "{reports}", name)) for name in ("oldest", "newest", "python38")),
     limit=1800,
 )
 

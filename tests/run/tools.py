@@ -30,6 +30,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "ssh": "openssh-client",
     "pgrep": "procps",
+    "mkfs.ext4": "e2fsprogs",
 }
 """Program -> Debian package."""
 
