@@ -26,16 +26,18 @@ import sys
 import time
 import typing as t
 
-import client
 import local_fleet
 import process
+
+sys.path.insert(0, str(local_fleet.REPOSITORY / "tests"))
+
+from support import background
 
 BUILD = local_fleet.REPOSITORY / "build" / "demo"
 GOOD_VERSION = "2.0.0"
 BAD_VERSION = "3.0.0"
 BAD_BEHAVIOUR = {"healthy_for": 5}
 MIX = {"rate": 150, "keepalive": 8, "close": 4, "slow": 4, "slow_seconds": 2, "uploads": 2, "upload_seconds": 2}
-CLIENT_LIMIT = 600  # seconds, should this process die without stopping it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Outcome:
     exit_code: int
     seconds: float
     traffic: dict[str, t.Any]
+    lowest: int
     versions_after: dict[str, str | None]
     hosts_touched: list[str]
 
@@ -65,19 +68,18 @@ def rollout(fleet: local_fleet.LocalFleet, version: str) -> int:
 def observed_rollout(fleet: local_fleet.LocalFleet, name: str, version: str) -> Outcome:
     """The rollout under traffic, with what the client and the instances say of it."""
     before = fleet.seen()
-    users = client.Client(fleet.urls(), BUILD / f"traffic-{name}.json", seconds=CLIENT_LIMIT, **MIX)
-    users.start()
-    begun = time.monotonic()
-    try:
+    users = background.traffic(fleet.urls(), BUILD / f"traffic-{name}.json", inside=(), **MIX)
+    eyes = background.observer(fleet.sockets(), BUILD / f"observer-{name}.json")
+    with users, eyes:
+        begun = time.monotonic()
         exit_code = rollout(fleet, version)
         seconds = time.monotonic() - begun
-    finally:
-        traffic = users.stop()
     after = fleet.seen()
     return Outcome(
         exit_code=exit_code,
         seconds=round(seconds, 1),
-        traffic=traffic,
+        traffic=users.report(),
+        lowest=eyes.report()["across"]["lowest"],
         versions_after={host: stats["version"] if stats else None for host, stats in after.items()},
         hosts_touched=[host for host in after if _touched(fleet, host, version, before[host], after[host])],
     )
@@ -125,7 +127,7 @@ def summary(good: Outcome, bad: Outcome) -> str:
     lines.append(f"hosts that the bad release touched: {', '.join(bad.hosts_touched) or 'none'}")
     for name, outcome in (("good", good), ("bad", bad)):
         serve = ", ".join(f"{host} {version}" for host, version in outcome.versions_after.items())
-        lines.append(f"after the {name} release: {serve}")
+        lines.append(f"the {name} release: at least {outcome.lowest} instances in service; after it: {serve}")
         lines += [f"  failed: {failure}" for failure in outcome.traffic["failures"][:5]]
     return "\n".join(lines)
 

@@ -185,16 +185,24 @@ def _target(url: str) -> Target:
 
 
 async def run_until(
-    traffic: Traffic, seconds: float = 0.0, requests: int = 0, report: pathlib.Path | None = None
+    traffic: Traffic,
+    seconds: float = 0.0,
+    requests: int = 0,
+    report: pathlib.Path | None = None,
+    starter: int | None = None,
 ) -> dict[str, t.Any]:
-    """Runs the traffic for so long or so many requests (0: until stopped) and returns its report."""
+    """Runs the traffic for so long or so many requests (0: until stopped) and returns its report.
+
+    With a *starter*, it also ends once that process is no longer our parent.
+    """
     running = asyncio.ensure_future(traffic.run())
     end = time.monotonic() + seconds if seconds else float("inf")
     rewritten = 0.0
     while not running.done():
         await asyncio.wait([running], timeout=0.1)
         now = time.monotonic()
-        if now >= end or (requests and traffic.tally.requests >= requests):
+        enough = now >= end or (requests and traffic.tally.requests >= requests)
+        if enough or starter not in (None, os.getppid()):
             traffic.stop()
         if report and now - rewritten >= 1.0:
             _write(report, traffic.report(running=True))
@@ -217,7 +225,7 @@ async def _main(arguments: argparse.Namespace) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, traffic.stop)
-    seen = await run_until(traffic, arguments.seconds, arguments.requests, arguments.json)
+    seen = await run_until(traffic, arguments.seconds, arguments.requests, arguments.json, arguments.for_process)
     shown = ("requests", "failed", "reconnects", "seconds", "rate", "versions", "clients", "kinds")
     print(json.dumps({name: seen[name] for name in shown}))
     return 1 if seen["failed"] else 0
@@ -229,6 +237,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.0, help="0: until told to stop")
     parser.add_argument("--requests", type=int, default=0, help="stop once so many have ended; 0: no limit")
     parser.add_argument("--json", type=pathlib.Path, help="where the report is written")
+    parser.add_argument("--for-process", type=int, help="end when this process, our parent, is gone")
     for field in dataclasses.fields(Mix):
         option = "--" + field.name.replace("_", "-")
         parser.add_argument(option, type=type(field.default), default=field.default)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import pathlib
 import shutil
@@ -47,14 +48,21 @@ def tree(places: Places) -> pathlib.Path:
     """The path of the common tree; builds it when the cache has none (half a minute, needs the Debian mirror)."""
     recipe = repr((SUITE, PACKAGES, LEFT_OUT, NOT_STARTED, MASKED, SSHD, JOURNAL, REVISION))
     path = places.cache / f"{SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    if not path.exists():
-        draft = path.with_name(path.name + ".draft")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        _bootstrap(draft)
-        _prepare(draft)
-        draft.rename(path)
+    places.cache.mkdir(parents=True, exist_ok=True)
+    with (places.cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            _build(path)
     return path
+
+
+def _build(path: pathlib.Path) -> None:
+    draft = path.with_name(path.name + ".draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    _bootstrap(draft)
+    _prepare(draft)
+    draft.rename(path)
 
 
 def _bootstrap(root: pathlib.Path) -> None:

@@ -84,13 +84,14 @@ def inventory(places: Places, hosts: t.Sequence[Host]) -> str:
             lines.append(f"{host.name} ansible_host={host.address}{zone}")
         lines.append("")
     options = (
-        f"-o UserKnownHostsFile={places.directory / 'known_hosts'} -o ConnectTimeout=5 "
+        f"-o UserKnownHostsFile={places.directory / 'known_hosts'} "
         "-o ServerAliveInterval=3 -o ServerAliveCountMax=2 -o ControlMaster=auto -o ControlPersist=120s"
     )
     for group in groups:
         lines += [
             f"[{group}:vars]",
             "ansible_user=root",
+            "ansible_timeout=5",
             "ansible_python_interpreter=/usr/bin/python3",
             f"ansible_ssh_private_key_file={places.key}",
             f"ansible_ssh_args={options}",

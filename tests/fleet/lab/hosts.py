@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -88,6 +89,7 @@ class Lab:
         """Boots what is not running; returns when every host takes ssh and the service is served."""
         require(PROGRAMS)
         with self._alone():
+            self._refuse_another_size()
             network.build(self.places)
             self._write_shared_files()
             image = self._shop_image()
@@ -106,7 +108,6 @@ class Lab:
             machine.end_all(self.places)
             network.remove(self.places)
             shutil.rmtree(self.places.directory, ignore_errors=True)
-        shutil.rmtree(self.places.runtime, ignore_errors=True)
 
     def start(self, *names: str) -> None:
         """Powers hosts on, and plugs their cables; returns when they take ssh and serve."""
@@ -142,7 +143,7 @@ class Lab:
         if leader is None:
             raise LabError(f"{name} is powered off.")
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd=/"]
+        enter = ["nsenter", f"--target={leader}", "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
         done = subprocess.run(
             [*enter, "--", "env", "-i", path, "HOME=/root", *argv],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
@@ -162,11 +163,26 @@ class Lab:
         for name in names:
             self.run(name, ["rm", "-f", "/opt/shop/.filler", "/opt/shop/.filler2"])
 
-    def add_release(self, version: str, behaviour: dict[str, t.Any] | None = None, corrupt: bool = False) -> None:
+    def add_release(
+        self, version: str, behaviour: dict[str, t.Any] | None = None, corrupt: bool = False, padding: int = 0
+    ) -> None:
         """Builds the artifact of a version of the shop into releases; see its build_release for bad ones."""
         options = [f"--behaviour={json.dumps(behaviour)}"] if behaviour else []
         options += ["--corrupt"] if corrupt else []
+        options += [f"--padding={padding}"] if padding else []
         command(sys.executable, SHOP / "build_release.py", version, "--out", self.releases, *options)
+
+    def seen(self) -> dict[str, dict[str, t.Any] | None]:
+        """What the service on each app host itself answers to /stats; None where it does not."""
+        return {host.name: self._stats_of(host.name) for host in self.hosts if host.role == "app"}
+
+    def _stats_of(self, name: str) -> dict[str, t.Any] | None:
+        url = f"http://127.0.0.1:{files.SERVICE_PORT}/stats"
+        try:
+            answer = self.run(name, ["curl", "--silent", "--fail", "--max-time", "5", url]).stdout
+            return t.cast("dict[str, t.Any]", json.loads(answer))
+        except (LabError, ValueError):
+            return None
 
     def _boot(self, hosts: t.Sequence[Host]) -> None:
         tree = base.tree(self.places)
@@ -178,15 +194,23 @@ class Lab:
         wait = pathlib.Path(__file__).resolve().with_name("wait_ready.py")
         command(*self.inside(), sys.executable, wait, str(READY_WITHIN), *waited_for)
 
+    def _refuse_another_size(self) -> None:
+        """The balancers' configuration names every app host, so a lab does not grow."""
+        standing = self.places.directory / "lab.json"
+        if standing.exists() and json.loads(standing.read_text(encoding="utf-8")) != self._size():
+            raise LabError(f"a lab of another size is up ({standing.read_text(encoding='utf-8')}): 'fleet down' first.")
+
+    def _size(self) -> dict[str, int]:
+        apps = len([host for host in self.hosts if host.role == "app"])
+        return {"apps": apps, "balancers": len(self.hosts) - apps}
+
     def _write_shared_files(self) -> None:
         directory = self.places.directory
         directory.mkdir(parents=True, exist_ok=True)
         (self.places.runtime / "cp").mkdir(mode=0o700, exist_ok=True)
         if not self.places.key.exists():
             command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", self.places.key)
-        size = {"apps": len([host for host in self.hosts if host.role == "app"])}
-        size["balancers"] = len(self.hosts) - size["apps"]
-        (directory / "lab.json").write_text(json.dumps(size), encoding="ascii")
+        (directory / "lab.json").write_text(json.dumps(self._size()), encoding="ascii")
 
     def _shop_image(self) -> pathlib.Path:
         """The disk of /opt/shop that each app host gets a copy of: small, and with the first release on it."""
@@ -229,7 +253,21 @@ class Lab:
     @contextlib.contextmanager
     def _alone(self) -> t.Iterator[None]:
         """One change of the lab at a time, whichever process makes it."""
-        self.places.runtime.mkdir(mode=0o700, exist_ok=True)
-        with (self.places.runtime.with_suffix(".lock")).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        path = self.places.runtime.with_suffix(".lock")
+        with _locked(path):
+            self.places.runtime.mkdir(mode=0o700, exist_ok=True)
             yield
+            if not self.places.directory.exists():
+                shutil.rmtree(self.places.runtime, ignore_errors=True)
+                path.unlink()
+
+
+@contextlib.contextmanager
+def _locked(path: pathlib.Path) -> t.Iterator[None]:
+    """Holds the lock file; takes a new one when the holder before us removed it."""
+    while True:
+        with path.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno())):
+                yield
+                return

@@ -100,9 +100,7 @@ class Machine:
 
     def power_off(self) -> None:
         """Ends every process of the host at once and returns when none is left; the disk stays as it is."""
-        if MACHINE_HAS_SYSTEMD.is_dir():
-            command("systemctl", "kill", "--signal=KILL", "--kill-who=all", self._unit, check=False)
-            command("systemctl", "reset-failed", self._unit, check=False)
+        _end_units(self._unit)
         with cgroups() as root:
             _end(root / self._cgroup)
         self._pid_file.unlink(missing_ok=True)
@@ -127,8 +125,16 @@ def cgroups() -> t.Iterator[pathlib.Path]:
 
 def end_all(places: Places) -> None:
     """Ends whatever runs in any host's cgroup of this lab, with or without a trace of it elsewhere."""
+    _end_units(f"{places.name}-lab-*.service")
     with cgroups() as root:
         _end(root / f"{places.name}-lab")
+
+
+def _end_units(pattern: str) -> None:
+    if MACHINE_HAS_SYSTEMD.is_dir():
+        command("systemctl", "kill", "--signal=KILL", "--kill-who=all", pattern, check=False)
+        command("systemctl", "stop", pattern, check=False)
+        command("systemctl", "reset-failed", pattern, check=False)
 
 
 def _end(cgroup: pathlib.Path) -> None:
