@@ -68,7 +68,7 @@ def run_steps(part: Part, live: bool, limit: float) -> tuple[Count, list[str]]:
                 written = set(reports.rglob("*.xml")) - seen
                 seen |= written
                 count += count_step(code == 0, sorted(written))
-                broken += [f"{step.name} ({told(code)})"] if code else []
+                broken += [f"{step.name} ({told(code)})"] if code != 0 else []
         finally:
             if part.after:
                 run_step(part, Step("clean up", part.after), reports, Output(log, live=False), time.monotonic() + 120)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -17,9 +18,18 @@ import typing as t
 
 from . import house
 
-OLDEST_PYTHON = {"demo": (3, 10)}
-"""The oldest that the ansible-core of a file in tests/requirements runs on, where it is not NEWER_PYTHON."""
-NEWER_PYTHON = (3, 11)
+
+@dataclasses.dataclass(frozen=True)
+class Pythons:
+    """The minor versions of Python 3 that the ansible-core of a file in tests/requirements runs on."""
+
+    first: int = 11
+    last: int = 14
+    newest: bool = False
+    """Take the newest that is on the machine, instead of this one where it will do."""
+
+
+PYTHONS = {"demo": Pythons(10), "oldest": Pythons(10, 12), "newest": Pythons(newest=True)}
 
 PROGRAMS = {
     "git": "git",
@@ -43,8 +53,8 @@ def venv(name: str) -> pathlib.Path:
     """build/venv for "test", build/venv-<name> for any other file of tests/requirements; made again when that changes."""
     place = house.VENV if name == "test" else house.BUILD / f"venv-{name}"
     requirements = house.ROOT / "tests" / "requirements" / f"{name}.txt"
-    interpreter = python(OLDEST_PYTHON.get(name, NEWER_PYTHON))
-    recipe = fingerprint(requirements.read_bytes(), interpreter, sys.version)
+    interpreter = python(PYTHONS.get(name, Pythons()))
+    recipe = fingerprint(requirements.read_bytes(), interpreter, house.run([interpreter, "-VV"], capture=True))
     mark = place / ".made-from"
     with locked(place.name):
         if not mark.exists() or mark.read_text() != recipe:
@@ -72,17 +82,17 @@ def make_venv(place: pathlib.Path, requirements: pathlib.Path, interpreter: str)
     logged(f"install-{place.name}", [place / "bin" / "python", "-m", "pip", "install", "-q", "-r", requirements])
 
 
-def python(oldest: tuple[int, int] = NEWER_PYTHON) -> str:
-    """The interpreter that tools run on: this one, or the newest that is there where this one is too old."""
-    if sys.version_info >= oldest:
+def python(wanted: Pythons = Pythons()) -> str:
+    """The interpreter that tools run on: this one, or where it will not do the newest that is there."""
+    if not wanted.newest and wanted.first <= sys.version_info.minor <= wanted.last:
         return os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable)
-    for minor in range(13, oldest[1] - 1, -1):
+    for minor in range(wanted.last, wanted.first - 1, -1):
         found = house.which(f"python3.{minor}")
         if found:
-            return found
+            return os.path.realpath(found)
     raise Unavailable(
-        f"Ansible needs Python 3.{oldest[1]} or newer here, and this is {sys.version.split()[0]} ({sys.executable}). "
-        "Install a newer one, for example python3.12, and run again."
+        f"Ansible needs a Python from 3.{wanted.first} to 3.{wanted.last} here, and this is {sys.version.split()[0]} "
+        f"({sys.executable}). Install one, for example python3.12, and run again."
     )
 
 
