@@ -83,7 +83,7 @@ def secrets_of(option: dict[str, t.Any]) -> tuple[str, ...]:
         if not HARMLESS_HEADERS.fullmatch(name):
             found.append(str(value))
             found.extend(str(value).split()[1:])
-    parts = _split(option.get("url") or "")
+    parts = split_url(option.get("url") or "")
     if parts and parts.password:
         found.extend({parts.password, unquote(parts.password), _basic(parts)})
     if parts:
@@ -103,6 +103,12 @@ def shown_url(url: str) -> str:
     parts = urlsplit(url)
     netloc = parts.netloc.rpartition("@")[2]
     return SplitResult(parts.scheme, netloc, parts.path, "", "").geturl()
+
+
+def basic_authorization(url: str) -> str | None:
+    """The header for user and password in *url*, None where there are none."""
+    parts = split_url(url)
+    return f"Basic {_basic(parts)}" if parts and parts.username is not None else None
 
 
 def _target(option: dict[str, t.Any]) -> Target:
@@ -151,7 +157,7 @@ def _check_figures(name: str, option: dict[str, t.Any]) -> None:
 def _url(name: str, url: str | None) -> str | None:
     if not url:
         return None
-    parts = _split(url)
+    parts = split_url(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         raise InputError(
             f"targets: the url of '{name}' is not an http or https URL with a host and a valid port: "
@@ -162,7 +168,8 @@ def _url(name: str, url: str | None) -> str | None:
     return url
 
 
-def _split(url: str) -> SplitResult | None:
+def split_url(url: str) -> SplitResult | None:
+    """The parts of a URL, None where it is not well formed."""
     try:
         parts = urlsplit(url)
         return None if parts.port == 0 else parts
@@ -199,9 +206,9 @@ def _headers(option: dict[str, t.Any]) -> dict[str, str]:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or re.search(r"[^\t\x20-\x7e\xa0-\xff]", value):
             raise InputError(f"targets: '{option['name']}' has a header '{name}' that HTTP does not allow.")
     given = {name.lower() for name in headers}
-    parts = _split(option.get("url") or "")
-    if parts and parts.username is not None and "authorization" not in given:
-        headers["Authorization"] = f"Basic {_basic(parts)}"
+    authorization = basic_authorization(option.get("url") or "")
+    if authorization and "authorization" not in given:
+        headers["Authorization"] = authorization
     if isinstance(option.get("body"), (dict, list)) and "content-type" not in given:
         headers["Content-Type"] = "application/json"
     if "user-agent" not in given:
