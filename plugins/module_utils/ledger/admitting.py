@@ -1,0 +1,210 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""A host asks to be taken, and waits here until the answer is go, stop or: run this gate."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+import uuid
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import admission, failure, lease, model, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.admission import Decision, View
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import (
+    Desk,
+    Session,
+    look_in,
+    required,
+    session,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
+
+LOOK_EVERY = 0.05
+"""Seconds between two looks at whether anything was written; one costs some microseconds."""
+DECIDE_EVERY = 1.0
+"""Seconds after which time alone may have changed the answer, and after which the controller is looked for."""
+DEFAULT_LIMIT = 3600.0
+
+
+def admit(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Blocks until the answer is not 'wait', or *timeout* seconds are over. A pause is waited out without bound."""
+    required(params, "host")
+    waits = Waits(desk)
+    timeout = 0.0 if desk.check_mode else params.get("timeout")
+    answer = _decide_and_record(desk, params, waits)
+    while answer["verdict"] == admission.WAIT:
+        if timeout is not None and waits.total >= timeout:
+            break
+        _pause(desk)
+        waits.note(answer)
+        if not desk.is_alive():
+            raise RolloutError(
+                f"{params['host']}: the controller that asked for admission is gone; left without changing anything."
+            )
+        answer = _look(desk, params, waits) or _decide_and_record(desk, params, waits)
+    return {**answer, "waited": round(waits.total, 3), "waits": waits.listed()}
+
+
+class Waits:
+    """How long was waited for what."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._clock = desk.clock
+        self._started = self._last = desk.clock.monotonic()
+        self._seconds: dict[str, float] = {}
+        self._words: dict[str, str] = {}
+
+    @property
+    def total(self) -> float:
+        return self._clock.monotonic() - self._started
+
+    def note(self, answer: dict[str, t.Any]) -> None:
+        now = self._clock.monotonic()
+        self._seconds[answer["about"]] = self._seconds.get(answer["about"], 0.0) + now - self._last
+        self._words[answer["about"]] = answer["reason"]
+        self._last = now
+
+    def listed(self) -> list[dict[str, t.Any]]:
+        return [
+            {"about": about, "reason": self._words[about], "seconds": round(seconds, 3)}
+            for about, seconds in self._seconds.items()
+        ]
+
+
+def _pause(desk: Desk) -> None:
+    """Until another process has written, but not longer than time itself may be ignored."""
+    seen = desk.store.changes()
+    until = desk.clock.monotonic() + DECIDE_EVERY
+    while desk.clock.monotonic() < until and desk.store.changes() == seen:
+        desk.clock.sleep(LOOK_EVERY)
+
+
+def _look(desk: Desk, params: dict[str, t.Any], waits: Waits) -> dict[str, t.Any] | None:
+    """The answer where it is still 'wait' and nothing needs to be written; else None."""
+    with desk.store.reading() as records:
+        held = look_in(desk, records, params)
+        if lease.beat_is_due(held.lease, held.now) or records.overdue(held.rollout.id, held.now):
+            return None
+        decision = admission.decide(_view(held, held.host(params["host"])))
+        return _answer(held, held.host(params["host"]), decision) if decision.verdict == admission.WAIT else None
+
+
+def _decide_and_record(desk: Desk, params: dict[str, t.Any], waits: Waits) -> dict[str, t.Any]:
+    with session(desk, params) as held:
+        upkeep.sweep(held)
+        host = held.host(params["host"])
+        limit = float(params.get("limit") or DEFAULT_LIMIT)
+        if host.phase in model.IN_FLIGHT and host.run == held.run:
+            return _answer(held, host, Decision(admission.GO, f"{host.name} was admitted already"))
+        decision = admission.decide(_view(held, host))
+        return _RECORD[decision.verdict](held, host, decision, limit, waits)
+
+
+def _view(held: Session, host: Host) -> View:
+    return View(
+        asker=host,
+        rollout=held.rollout,
+        limits=held.limits,
+        tally=held.records.tally(held.rollout.id),
+        gates=held.records.gates(held.rollout.id),
+        now=held.now,
+    )
+
+
+def _go(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
+    """Intent first: from here on the host counts as out of service, whatever becomes of this run."""
+    admitted = held.change_host(
+        host,
+        phase=model.BACK_ADMITTED if host.phase == model.BACK_WAITING else model.ADMITTED,
+        live=model.OUT_OURS,
+        place=decision.place or host.place,
+        run=held.run,
+        admitted_at=held.now,
+        in_service_at=None,
+        limit_seconds=limit,
+        deadline_at=held.now + limit,
+    )
+    held.records.note_left_out(held.service, admitted, held.run, held.now)
+    held.event(
+        "admitted",
+        host.name,
+        to=host.target_version,
+        place=decision.place,
+        limit=limit,
+        waited=round(waits.total, 1),
+    )
+    return {**_answer(held, admitted, decision), "changed": True}
+
+
+def _gate(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
+    gate = held.records.gates(held.rollout.id)[decision.stage]
+    claim = str(uuid.uuid4())
+    seconds = held.limits.gate_limit
+    held.records.save_gate(
+        dataclasses.replace(gate, status="claimed", claim=claim, claimed_by=host.name, until=held.now + seconds)
+    )
+    held.event("gate_claimed", host.name, stage=decision.stage)
+    return {
+        **_answer(held, host, decision),
+        "changed": True,
+        "gate": {"stage": decision.stage, "claim": claim, "limit": seconds},
+    }
+
+
+def _refuse(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
+    phase = model.STUCK if host.phase == model.BACK_WAITING else model.EXCLUDED
+    refused = held.change_host(host, phase=phase, error=decision.reason)
+    held.event("refused", host.name, reason=decision.reason)
+    return {**_answer(held, refused, dataclasses.replace(decision, verdict=admission.STOP)), "changed": True}
+
+
+def _give_up(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
+    upkeep.stop(held, decision.reason, "progress")
+    return {**_answer(held, host, dataclasses.replace(decision, verdict=admission.STOP)), "changed": True}
+
+
+def _as_is(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
+    return _answer(held, host, decision)
+
+
+_RECORD = {
+    admission.GO: _go,
+    admission.GATE: _gate,
+    admission.REFUSE: _refuse,
+    admission.GIVE_UP: _give_up,
+    admission.STOP: _as_is,
+    admission.WAIT: _as_is,
+}
+
+
+def _answer(held: Session, host: Host, decision: Decision) -> dict[str, t.Any]:
+    goes = decision.verdict == admission.GO
+    return {
+        "changed": False,
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "about": decision.about,
+        "host": host.name,
+        "phase": host.phase,
+        "target": {"version": host.target_version},
+        "previous": _previous(held, host) if goes else None,
+        "direction": model.BACK if host.phase in (*model.GOING_BACK, model.BACK_WAITING) else held.rollout.direction,
+        "ours": bool(host.ours),
+        "was_run": host.was_run,
+        "stage": decision.stage,
+        "place": host.place,
+        "gate": None,
+        "guard": json.loads(held.rollout.guard or "{}") if goes else None,
+        "msg": f"{host.name}: {decision.verdict}, {decision.reason}",
+    }
+
+
+def _previous(held: Session, host: Host) -> dict[str, t.Any] | None:
+    """The version that stands on the host before the change, as far as it was proven there."""
+    bad = held.records.bad_versions(held.service)
+    version = failure.way_back(held.records.proofs(held.service, host.name), host.target_version, bad)
+    return None if version is None else {"version": version}

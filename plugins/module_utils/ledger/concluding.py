@@ -1,0 +1,247 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The end of a run: every host and balancer is looked at once more, the lease is released, and one line says it all."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import fleet, lease, model, texts, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required, session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.fleet import Seen
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
+
+DONE = "done"
+REVERTED = "reverted"
+INCOMPLETE = "incomplete"
+FAILED = "failed"
+ABORTED = "aborted"
+NOT_PLANNED = "not_planned"
+
+
+def conclude(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Success only if every host in scope is on its target version and in service on every balancer node."""
+    required(params, "service")
+    with session(desk, params) as held:
+        before = held.rollout.shown_status
+        _count_vanished(held)
+        seen = _seen_now(held, params)
+        _note_who_is_back(held, seen)
+        hosts = [host for host in held.records.hosts(held.rollout.id) if host.in_scope]
+        endings = [Ending.of(held, host, seen) for host in hosts]
+        outcome = _outcome(held, endings)
+        message = _message(held, outcome, endings)
+        report = [ending.row(held) for ending in endings]
+        _close(held, outcome, message)
+        return {
+            "changed": True,
+            "succeeded": outcome == DONE or (outcome == REVERTED and bool(held.rollout.asked_back)),
+            "outcome": outcome,
+            "message": message,
+            "msg": message,
+            "status": held.rollout.status,
+            "report": report,
+            "touched": [ending.host.name for ending in endings if ending.host.admitted_at is not None],
+            "left_out": sorted(held.records.left_out(held.service)),
+            "text": [*texts.report(report), message],
+            "diff": {"before": {"status": before}, "after": {"status": held.rollout.status}},
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """A host's last word: what the ledger has, against what was seen."""
+
+    host: Host
+    fault: str
+    """What is wrong with it as seen now, in words; empty when it is healthy and in service on its target."""
+
+    @classmethod
+    def of(cls, held: Session, host: Host, seen: dict[str, Seen] | None) -> Ending:
+        if seen is None:
+            return cls(host, "could not be looked at")
+        return cls(host, _fault(held, host, seen.get(host.name)))
+
+    @property
+    def is_there(self) -> bool:
+        return self.host.phase in model.ON_TARGET and not self.fault
+
+    @property
+    def is_back(self) -> bool:
+        """After a revert: gone back, or never touched and still fine."""
+        return self.host.phase in (model.REVERTED, model.WAITING, model.SKIPPED, model.FAILED) and not self.fault
+
+    def row(self, held: Session) -> dict[str, t.Any]:
+        host = self.host
+        return {
+            "host": host.name,
+            "zone": host.zone,
+            "from": host.from_version,
+            "to": host.target_version,
+            "drained_for": host.drained_for,
+            "out_for": host.out_for,
+            "outcome": self.said(),
+        }
+
+    def said(self) -> str:
+        host = self.host
+        if host.phase == model.EXCLUDED:
+            return f"left alone: {host.error}"
+        if host.phase in (model.FAILED, model.STUCK):
+            return f"{host.phase} ({host.kind + ': ' if host.kind else ''}{host.error})"
+        if host.phase == model.REVERTED:
+            why = f" after {host.kind}: {host.error}" if host.kind else ""
+            return f"back{why}" + (f", but {self.fault}" if self.fault else "")
+        words = {model.PROVEN: "updated", model.SKIPPED: "there already", model.BACK_WAITING: "still to go back"}
+        word = words.get(host.phase, "not started")
+        return f"{word}, but {self.fault}" if self.fault and host.phase in model.ON_TARGET else word
+
+
+def _fault(held: Session, host: Host, seen: Seen | None) -> str:
+    if seen is None:
+        return "not seen any more"
+    if seen.live != model.IN_SERVICE:
+        return f"not in service ({seen.note or seen.live})"
+    if seen.healthy is not True:
+        return "not healthy" if seen.healthy is False else "its health is unknown"
+    if held.rollout.status == model.REVERTING:
+        # Hosts that were never touched have no version to go back to; they only must not be on the one left.
+        meant = host.target_version if host.phase == model.REVERTED else None
+        wrong = seen.version != meant if meant else seen.version == held.rollout.version and host.phase != model.SKIPPED
+    else:
+        wrong = seen.version != host.target_version
+    return f"on {seen.version or 'an unknown version'}" if wrong else ""
+
+
+def _count_vanished(held: Session) -> None:
+    if held.rollout.limits is None:
+        return
+    upkeep.sweep(held)
+    for host in held.records.hosts(held.rollout.id, *model.IN_FLIGHT):
+        upkeep.vanish(held, host, "still in flight when the run ended")
+
+
+def _seen_now(held: Session, params: dict[str, t.Any]) -> dict[str, Seen] | None:
+    """None when nobody looked: then nothing is verified."""
+    if params.get("hosts") is None:
+        return None
+    left_out = held.records.left_out(held.service)
+    found = fleet.read_fleet(params["hosts"], params.get("balancers") or [], left_out, strict=False)
+    return {seen.name: seen for seen in found}
+
+
+def _note_who_is_back(held: Session, seen: dict[str, Seen] | None) -> None:
+    """A host that is verified in service on a version proven there is not left out any more."""
+    for name in held.records.left_out(held.service):
+        found = (seen or {}).get(name)
+        if found is None or found.live != model.IN_SERVICE or not found.healthy:
+            continue
+        if found.version in held.records.proofs(held.service, name):
+            held.records.note_back(held.service, name)
+
+
+def _outcome(held: Session, endings: t.Sequence[Ending]) -> str:
+    rollout = held.rollout
+    if rollout.limits is None:
+        return NOT_PLANNED
+    if rollout.status == model.REVERTING:
+        return REVERTED if all(ending.is_back for ending in endings) else FAILED
+    if rollout.status == model.ABORTED:
+        return ABORTED
+    if rollout.status == model.FAILING:
+        return FAILED
+    if rollout.direction == model.RECOVER:
+        return DONE if all(_is_recovered(ending) for ending in endings) else INCOMPLETE
+    if not all(ending.is_there for ending in endings) or _missing_gate(held):
+        return INCOMPLETE
+    return DONE
+
+
+def _is_recovered(ending: Ending) -> bool:
+    if ending.host.phase == model.EXCLUDED:
+        return not ending.host.ours
+    return ending.host.phase == model.SKIPPED or ending.is_there
+
+
+def _missing_gate(held: Session) -> int:
+    """The last stage's number while its gate has not passed, else 0."""
+    if not held.limits.gate or held.rollout.direction != model.FORWARD:
+        return 0
+    last = len(held.limits.stages)
+    gate = held.records.gates(held.rollout.id).get(last)
+    return 0 if gate is not None and gate.has_passed else last
+
+
+def _message(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
+    rollout = held.rollout
+    service, what = held.service, rollout.what
+    if outcome == DONE:
+        return _done(held, endings)
+    if outcome == NOT_PLANNED:
+        return f"{service}: the rollout of {what} ended before it had a plan; nothing was touched."
+    if outcome == REVERTED:
+        return _reverted(held, endings)
+    reason = f" ({rollout.reason})" if rollout.reason else ""
+    word = {ABORTED: "was aborted", INCOMPLETE: "is not complete"}.get(outcome, "failed")
+    return f"{service}: {what} {word}{reason}; {_state(held, endings)}. {_next_step(held, outcome, endings)}"
+
+
+def _done(held: Session, endings: t.Sequence[Ending]) -> str:
+    if held.rollout.direction == model.RECOVER:
+        back = [ending.host.name for ending in endings if ending.host.phase == model.PROVEN]
+        return f"{held.service}: {len(back)} hosts put back in service; none is left out of service by us."
+    skipped = sum(1 for ending in endings if ending.host.phase == model.SKIPPED)
+    already = f" ({skipped} of them were before)" if skipped else ""
+    return f"{held.service}: all {len(endings)} hosts are in service on {held.rollout.what}{already}."
+
+
+def _reverted(held: Session, endings: t.Sequence[Ending]) -> str:
+    rollout = held.rollout
+    back = [ending.host for ending in endings if ending.host.phase == model.REVERTED]
+    versions = ", ".join(sorted({host.target_version or "" for host in back}))
+    serve = (
+        f"the {len(back)} hosts it touched serve {versions} again"
+        if len(back) != 1
+        else (f"the one host it touched, {back[0].name}, serves {versions} again")
+    )
+    bad = rollout.version in held.records.bad_versions(held.service)
+    marked = f" and {rollout.version} is marked bad" if bad else ""
+    todo = "Roll out a corrected version" if bad else "Remove the cause, then run it again"
+    return f"{held.service}: {rollout.what} was taken back ({rollout.reason}); {serve}{marked}. {todo}."
+
+
+def _state(held: Session, endings: t.Sequence[Ending]) -> str:
+    there = sum(1 for ending in endings if ending.is_there)
+    troubled = [ending for ending in endings if _is_in_trouble(ending)]
+    named = "; ".join(f"{ending.host.name} {ending.said()}" for ending in troubled[:5])
+    more = f" and {len(troubled) - 5} more" if len(troubled) > 5 else ""
+    return f"{there} of {len(endings)} hosts are in service on {held.rollout.what}" + (
+        f", {named}{more}" if named else ""
+    )
+
+
+def _is_in_trouble(ending: Ending) -> bool:
+    if ending.host.phase in (model.FAILED, model.STUCK, model.EXCLUDED):
+        return True
+    return bool(ending.fault) and ending.host.phase in (*model.ON_TARGET, model.REVERTED, model.BACK_WAITING)
+
+
+def _next_step(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
+    last = _missing_gate(held)
+    if last and all(ending.is_there for ending in endings):
+        return f"The gate of the last stage ({last}) has not passed; run again to run it."
+    if any(ending.host.phase == model.EXCLUDED for ending in endings) and outcome == INCOMPLETE:
+        return "Put the hosts left alone back into service, or leave them out with --limit, then run again."
+    if held.rollout.version in held.records.bad_versions(held.service):
+        return "Go back with -e rollout_resume=revert, or roll out a corrected version."
+    return "Remove the cause and run again to go on, or go back with -e rollout_resume=revert."
+
+
+def _close(held: Session, outcome: str, message: str) -> None:
+    status = {DONE: model.DONE, ABORTED: model.ABORTED}.get(outcome, model.FAILED)
+    held.change_rollout(status=status, outcome=outcome, concluded_at=held.now, paused_at=None, reason=message)
+    held.event("concluded", outcome=outcome, message=message)
+    held.lease = lease.released(held.lease)

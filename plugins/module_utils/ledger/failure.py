@@ -1,0 +1,80 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What a failure means: for the rollout, for the version, and where the host goes back to."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.policy import Limits
+
+KINDS = (
+    "drain", "balancer", "release", "start", "health", "restore", "unreachable", "step", "guard", "coordinator",
+)  # fmt: skip
+VANISHED = "vanished"
+STOPS_AT_ONCE = ("balancer", "coordinator")
+SPEAKS_AGAINST_THE_VERSION = ("health", "start", "gate")
+OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)
+
+
+def why_stop(limits: Limits, failures: int, kind: str, host: str, error: str) -> str | None:
+    """The reason to stop the rollout after a failure; None while the budget lasts."""
+    said = f"{host} failed ({kind}: {error})"
+    if kind in STOPS_AT_ONCE:
+        return said
+    if failures > limits.max_failures:
+        return f"{said}; {failures} {'failure' if failures == 1 else 'failures'}, {limits.max_failures} allowed"
+    return None
+
+
+def makes_bad(kinds: t.Iterable[str | None]) -> bool:
+    """A version is bad when it failed by itself, not when a host, a network or a disk did."""
+    return any(kind in SPEAKS_AGAINST_THE_VERSION for kind in kinds)
+
+
+def standing(proofs: t.Sequence[str]) -> list[str]:
+    """The versions proven on a host as a stack, oldest first: going back to one takes off all above it.
+
+    So a rollback after a rollback goes further back and never forward again to what was left.
+    """
+    stack: list[str] = []
+    for version in proofs:
+        stack = stack[: stack.index(version)] if version in stack else stack
+        stack.append(version)
+    return stack
+
+
+def way_back(proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]) -> str | None:
+    """The last version proven in service on the host, not the one to leave and never a bad one."""
+    for version in reversed(standing(proofs)):
+        if version != leaving and version not in bad:
+            return version
+    return None
+
+
+def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None) -> bool:
+    """A host that failed on its way forward goes back by itself, if it can be reached and there is a way back."""
+    return (
+        direction == model.FORWARD
+        and host.phase in model.GOING_FORWARD
+        and kind not in OUT_OF_REACH
+        and target is not None
+    )
+
+
+def must_go_back(host: Host, run: str | None) -> bool:
+    """Part of what a revert undoes: proven on the new version, or left out of service on the way to it.
+
+    A host that got stuck on its way back in this very run is not tried again by it.
+    """
+    if host.phase in (model.PROVEN, model.BACK_WAITING):
+        return True
+    if host.phase in (model.STUCK, *model.IN_FLIGHT):
+        return host.run != run
+    if host.phase == model.FAILED:
+        return not host.is_serving and (host.admitted_at is not None or bool(host.ours))
+    return host.phase == model.WAITING and bool(host.ours)

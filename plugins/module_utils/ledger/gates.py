@@ -1,0 +1,76 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""A gate's verdict, and what the policy makes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import model, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required, session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Gate
+
+VERDICTS = ("pass", "fail", "inconclusive", "no_data")
+
+
+def judge(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Records the verdict on a stage; needs the claim that admission handed out, if one is in force."""
+    required(params, "stage", "verdict")
+    with session(desk, params) as held:
+        upkeep.sweep(held)
+        gate = _open_gate(held, params["stage"], params.get("claim"))
+        meaning = meaning_of(held, params["verdict"])
+        judged = dataclasses.replace(
+            gate,
+            status="passed" if meaning == "pass" else "closed",
+            verdict=params["verdict"],
+            reason=params.get("reason") or "",
+            evidence=json.dumps(params.get("evidence") or {}, sort_keys=True, default=str),
+            at=held.now,
+            until=None,
+        )
+        held.records.save_gate(judged)
+        held.event("gate", stage=gate.stage, verdict=judged.verdict, reason=judged.reason, meaning=meaning)
+        held.change_rollout(progress_at=held.now)
+        said = f"the gate of stage {gate.stage} said {judged.verdict}" + (f": {judged.reason}" if judged.reason else "")
+        if meaning != "pass":
+            upkeep.stop(held, said, "gate" if meaning == "fail" else upkeep.UNCLEAR)
+        return {
+            "changed": True,
+            "stage": gate.stage,
+            "verdict": judged.verdict,
+            "passed": judged.has_passed,
+            "stop": held.rollout.status != model.OPEN,
+            "reason": held.rollout.reason or "",
+            "msg": said,
+            "diff": {"before": {"status": gate.status}, "after": {"status": judged.status}},
+        }
+
+
+def meaning_of(held: Session, verdict: str) -> str:
+    """pass, fail or stop: measured bad, could not be measured and inconclusive are three things."""
+    if verdict not in VERDICTS:
+        raise InputError(f"verdict: '{verdict}' is not one of {', '.join(VERDICTS)}.")
+    if verdict == "inconclusive":
+        return held.limits.gate_inconclusive
+    if verdict == "no_data":
+        return held.limits.gate_no_data
+    return verdict
+
+
+def _open_gate(held: Session, stage: int, claim: str | None) -> Gate:
+    gate = held.records.gates(held.rollout.id).get(stage)
+    if gate is None:
+        raise RolloutError(f"stage {stage}: not complete yet, so its gate has nothing to judge.")
+    if gate.status in ("passed", "closed"):
+        raise RolloutError(f"stage {stage}: its gate has its verdict already, {gate.verdict}; one verdict per stage.")
+    if gate.claim != claim and gate.is_claimed(held.now):
+        raise RolloutError(f"stage {stage}: its gate is being run by {gate.claimed_by}; only that claim may judge it.")
+    if claim is not None and gate.claim != claim:
+        raise RolloutError(f"stage {stage}: the claim on its gate ran out and was given away; ask for admission again.")
+    return gate

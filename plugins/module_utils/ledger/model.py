@@ -1,0 +1,230 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The words of the ledger: phases, conditions and the rows that the decisions are made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+WAITING = "waiting"
+ADMITTED = "admitted"
+CHANGING = "changing"
+PROVEN = "proven"
+FAILED = "failed"
+BACK_WAITING = "back_waiting"
+BACK_ADMITTED = "back_admitted"
+BACK_CHANGING = "back_changing"
+REVERTED = "reverted"
+STUCK = "stuck"
+SKIPPED = "skipped"
+EXCLUDED = "excluded"
+OUTSIDE = "outside"
+
+GOING_FORWARD = (ADMITTED, CHANGING)
+GOING_BACK = (BACK_ADMITTED, BACK_CHANGING)
+IN_FLIGHT = GOING_FORWARD + GOING_BACK
+ASKING = (WAITING, BACK_WAITING)
+ON_TARGET = (PROVEN, SKIPPED)
+
+IN_SERVICE = "in_service"
+OUT_OURS = "out_ours"
+OUT_FOREIGN = "out_foreign"
+DOWN = "down"
+
+UNKNOWN = "unknown"
+HALF_UPDATED = "half_updated"
+HEALTHY = "healthy"
+CURRENT = "current"
+WEAK = (DOWN, UNKNOWN, HALF_UPDATED)
+
+FORWARD = "forward"
+BACK = "back"
+RECOVER = "recover"
+
+OPEN = "open"
+PAUSED = "paused"
+FAILING = "failing"
+REVERTING = "reverting"
+DONE = "done"
+ABORTED = "aborted"
+SUPERSEDED = "superseded"
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """One member of the fleet in one rollout. Times are seconds of the coordinator's clock."""
+
+    rollout: int
+    name: str
+    zone: str = ""
+    member: str = ""
+    position: int = 0
+    place: int | None = None
+    condition: str = HEALTHY
+    live: str = IN_SERVICE
+    phase: str = WAITING
+    counted: int = 0
+    from_version: str | None = None
+    target_version: str | None = None
+    kind: str | None = None
+    error: str | None = None
+    step: str | None = None
+    run: str | None = None
+    was_run: str | None = None
+    ours: int = 0
+    limit_seconds: float = 0.0
+    admitted_at: float | None = None
+    deadline_at: float | None = None
+    in_service_at: float | None = None
+    drained_for: float | None = None
+
+    @property
+    def in_scope(self) -> bool:
+        return self.phase != OUTSIDE
+
+    @property
+    def is_serving(self) -> bool:
+        return self.live == IN_SERVICE
+
+    @property
+    def is_weak(self) -> bool:
+        return self.condition in WEAK or not self.is_serving
+
+    @property
+    def out_for(self) -> float | None:
+        if self.admitted_at is None or self.in_service_at is None:
+            return None
+        return round(self.in_service_at - self.admitted_at, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Rollout:
+    """One intent: this version on this service's fleet, or the way back from one."""
+
+    id: int
+    service: str
+    version: str | None
+    direction: str = FORWARD
+    status: str = OPEN
+    reason: str | None = None
+    reason_kind: str | None = None
+    asked_back: int = 0
+    leaving: str | None = None
+    run: str | None = None
+    limits: str | None = None
+    guard: str | None = None
+    created_at: float = 0.0
+    planned_at: float | None = None
+    progress_at: float | None = None
+    paused_at: float | None = None
+    concluded_at: float | None = None
+    outcome: str | None = None
+
+    @property
+    def shown_status(self) -> str:
+        return PAUSED if self.paused_at is not None and self.status in (OPEN, REVERTING) else self.status
+
+    @property
+    def what(self) -> str:
+        """How messages name the intent."""
+        if self.version:
+            return self.version
+        return f"the way back from {self.leaving}" if self.leaving else "recovery"
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """The gate of one stage; it exists from the moment the stage is complete."""
+
+    rollout: int
+    stage: int
+    complete_at: float
+    places: int
+    status: str = "pending"
+    claim: str | None = None
+    claimed_by: str | None = None
+    until: float | None = None
+    verdict: str | None = None
+    reason: str | None = None
+    evidence: str | None = None
+    at: float | None = None
+
+    @property
+    def has_passed(self) -> bool:
+        return self.status == "passed"
+
+    def is_claimed(self, now: float) -> bool:
+        return self.status == "claimed" and self.until is not None and now <= self.until
+
+
+@dataclasses.dataclass(frozen=True)
+class Lease:
+    """Who may change a service. *token* only ever grows; *run* is None while the lease is free."""
+
+    service: str
+    token: int = 0
+    run: str | None = None
+    owner: str = "{}"
+    taken_at: float = 0.0
+    heartbeat_at: float = 0.0
+    ttl: float = 60.0
+    held_until: float = 0.0
+
+
+class Group(t.NamedTuple):
+    """So many hosts alike."""
+
+    zone: str
+    live: str
+    phase: str
+    condition: str
+    size: int
+
+
+class Tally:
+    """The fleet as counts: all that a decision needs, whatever the size of the fleet."""
+
+    def __init__(self, groups: t.Iterable[Group]) -> None:
+        self.groups = tuple(groups)
+
+    def count(self, test: t.Callable[[Group], bool]) -> int:
+        return sum(group.size for group in self.groups if test(group))
+
+    @property
+    def fleet(self) -> int:
+        return self.count(lambda group: True)
+
+    @property
+    def serving(self) -> int:
+        return self.count(lambda group: group.live == IN_SERVICE)
+
+    def serving_in(self, zone: str) -> int:
+        return self.count(lambda group: group.live == IN_SERVICE and group.zone == zone)
+
+    @property
+    def out(self) -> int:
+        return self.count(lambda group: group.live != IN_SERVICE)
+
+    def in_phase(self, *phases: str) -> int:
+        return self.count(lambda group: group.phase in phases)
+
+    @property
+    def in_flight(self) -> int:
+        return self.in_phase(*IN_FLIGHT)
+
+    @property
+    def on_target(self) -> int:
+        return self.in_phase(*ON_TARGET)
+
+    @property
+    def in_scope(self) -> int:
+        return self.count(lambda group: group.phase not in (OUTSIDE, EXCLUDED))
+
+    def weak_asking(self, phase: str) -> int:
+        return self.count(lambda group: group.phase == phase and (group.condition in WEAK or group.live != IN_SERVICE))
+
+    def out_asking(self, phase: str) -> int:
+        return self.count(lambda group: group.phase == phase and group.live != IN_SERVICE)

@@ -1,0 +1,269 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Writing the plan down: the fleet as seen now, the limits in hosts, the order, and what must go back."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import (
+    failure,
+    fleet,
+    model,
+    planning,
+    policy,
+    texts,
+    upkeep,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required, session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.fleet import Seen
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.opening import open_in
+
+
+def plan(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Plans or plans again; in check mode also without a lease, then everything is thrown away."""
+    required(params, "service", "hosts")
+    allowed = policy.validated(params.get("policy"))
+    with _session_or_rehearsal(desk, params) as held:
+        left_out = held.records.left_out(held.service)
+        seen = fleet.read_fleet(params["hosts"], params.get("balancers") or [], left_out)
+        _note_baseline(held, seen, left_out)
+        hosts = _rows(held, seen, left_out)
+        limits = _limits(allowed, hosts, bool(params.get("balancers")))
+        if held.rollout.direction != model.RECOVER and held.rollout.status == model.OPEN:
+            planning.refuse_impossible(allowed, limits, hosts, bool(params.get("balancers")))
+        hosts = _in_order(hosts)
+        guard = guard_of(limits, hosts)
+        held.records.remove_hosts(held.rollout.id)
+        held.records.save_hosts(hosts)
+        held.change_rollout(
+            limits=json.dumps(limits.to_dict()),
+            guard=json.dumps(guard),
+            planned_at=held.now,
+            progress_at=held.now,
+        )
+        upkeep.drop_outdated_gates(held)
+        upkeep.note_complete_stages(held)
+        answer = _answer(held, hosts, limits, guard, int(params.get("forks") or 0), seen)
+        held.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
+        return answer
+
+
+def guard_of(limits: policy.Limits, hosts: t.Sequence[Host]) -> dict[str, t.Any]:
+    """The floor and window in the form of lb_member's guard option, to be checked on live state before the act."""
+    zones = [
+        {"name": zone, "members": [host.member for host in hosts if host.zone == zone], "min_in_service": floor}
+        for zone, floor in sorted(limits.zone_floors.items())
+    ]
+    return {
+        "min_in_service": limits.min_available,
+        "max_out_of_service": limits.max_unavailable,
+        "zones": zones,
+    }
+
+
+@contextlib.contextmanager
+def _session_or_rehearsal(desk: Desk, params: dict[str, t.Any]) -> t.Iterator[Session]:
+    if not desk.check_mode or params.get("run"):
+        with session(desk, params) as held:
+            yield held
+        return
+    with desk.writing() as records:
+        held, dummy = open_in(records, params, desk.clock.now(), rehearsal=True)
+        yield held
+
+
+def _note_baseline(held: Session, seen: t.Sequence[Seen], left_out: t.Container[str]) -> None:
+    """A version found healthy and in service is proven there, unless we left the host on its way to it."""
+    bad = held.records.bad_versions(held.service)
+    proofs = held.records.all_proofs(held.service)
+    found = [
+        (host.name, host.version)
+        for host in seen
+        if host.version and host.healthy and host.live == model.IN_SERVICE and host.name not in left_out
+        and host.version not in bad and failure.standing(proofs.get(host.name, []))[-1:] != [host.version]
+    ]  # fmt: skip
+    held.records.add_proofs(held.service, found, held.now)
+
+
+def _rows(held: Session, seen: t.Sequence[Seen], left_out: dict[str, dict[str, t.Any]]) -> list[Host]:
+    old = {host.name: host for host in held.records.hosts(held.rollout.id)}
+    proofs = held.records.all_proofs(held.service)
+    bad = held.records.bad_versions(held.service)
+    rows = [
+        _row(held, host, old.get(host.name), left_out.get(host.name), proofs.get(host.name, []), bad) for host in seen
+    ]
+    if held.rollout.direction == model.BACK:
+        _refuse_unproven_way_back(held, rows)
+    return rows
+
+
+def _row(
+    held: Session,
+    seen: Seen,
+    old: Host | None,
+    left: dict[str, t.Any] | None,
+    proofs: list[str],
+    bad: t.Container[str],
+) -> Host:
+    target = _target(held, seen, proofs, bad)
+    host = Host(
+        rollout=held.rollout.id,
+        name=seen.name,
+        zone=seen.zone,
+        member=seen.member,
+        condition=fleet.condition_of(seen, target, left is not None),
+        live=seen.live,
+        from_version=old.from_version if old else (seen.version or (proofs[-1] if proofs else None)),
+        target_version=target,
+        was_run=left["run"] if left and left["run"] != held.run else None,
+        ours=int(left is not None),
+    )
+    if not seen.in_scope:
+        return dataclasses.replace(host, phase=model.OUTSIDE)
+    if seen.live == model.OUT_FOREIGN:
+        return dataclasses.replace(host, phase=model.EXCLUDED, error=f"{seen.note} by somebody else")
+    if held.rollout.status == model.REVERTING:
+        return _row_going_back(held, host, old)
+    if held.rollout.direction == model.RECOVER:
+        return _row_to_recover(host, seen, proofs, bad)
+    if old is not None and old.phase == model.PROVEN and host.condition == model.CURRENT:
+        return dataclasses.replace(old, position=0, live=host.live, condition=host.condition)
+    if held.rollout.direction == model.BACK and _stays(held, host, seen):
+        return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT, target_version=seen.version)
+    return dataclasses.replace(host, phase=model.SKIPPED if host.condition == model.CURRENT else model.WAITING)
+
+
+def _target(held: Session, seen: Seen, proofs: list[str], bad: t.Container[str]) -> str | None:
+    rollout = held.rollout
+    if rollout.direction == model.FORWARD:
+        return rollout.version
+    if rollout.direction == model.RECOVER:
+        return seen.version
+    if rollout.version:
+        return rollout.version if rollout.version in proofs else None
+    return failure.way_back(proofs, rollout.leaving, bad)
+
+
+def _stays(held: Session, host: Host, seen: Seen) -> bool:
+    """Under a rollback that names no version, a healthy host that is not on the version to leave has nothing to do."""
+    return (
+        held.rollout.version is None
+        and host.condition in (model.HEALTHY, model.CURRENT)
+        and (seen.version != held.rollout.leaving)
+    )
+
+
+def _row_going_back(held: Session, host: Host, old: Host | None) -> Host:
+    """What the rollout did so far stays in the books; only what is seen is new."""
+    if old is None:
+        return dataclasses.replace(host, phase=model.WAITING)
+    return dataclasses.replace(
+        old, live=host.live, condition=host.condition, was_run=host.was_run, ours=host.ours, zone=host.zone,
+        member=host.member, phase=model.WAITING if old.phase == model.EXCLUDED else old.phase,
+    )  # fmt: skip
+
+
+def _row_to_recover(host: Host, seen: Seen, proofs: list[str], bad: t.Container[str]) -> Host:
+    if not host.ours or seen.live == model.IN_SERVICE:
+        return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT)
+    why = None
+    if not seen.healthy:
+        why = "not healthy"
+    elif seen.version is None or seen.version not in proofs:
+        why = f"its version {seen.version or 'is unknown and'} was never proven there"
+    elif seen.version in bad:
+        why = f"{seen.version} is marked bad"
+    if why:
+        return dataclasses.replace(host, phase=model.EXCLUDED, error=why)
+    return dataclasses.replace(host, phase=model.WAITING)
+
+
+def _refuse_unproven_way_back(held: Session, hosts: t.Sequence[Host]) -> None:
+    lost = [host.name for host in hosts if host.phase == model.WAITING and host.target_version is None]
+    if lost:
+        what = (
+            f"{held.rollout.version} was never proven in service"
+            if held.rollout.version
+            else ("no earlier version that is not bad was proven in service")
+        )
+        raise InputError(
+            f"{held.service}: {what} on {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}, so there is no "
+            "proven way back; name a version proven there, or roll a good version forward."
+        )
+
+
+def _limits(allowed: policy.Policy, hosts: t.Sequence[Host], behind_balancer: bool) -> policy.Limits:
+    in_scope = sum(1 for host in hosts if host.phase not in (model.OUTSIDE, model.EXCLUDED))
+    limits = policy.resolved(allowed, len(hosts), in_scope, planning.zone_sizes(hosts))
+    # Behind a balancer the last one stays whatever the policy says; without one nobody is sent away.
+    floor = max(limits.min_available, 1) if behind_balancer else limits.min_available
+    return dataclasses.replace(limits, min_available=floor)
+
+
+def _in_order(hosts: t.Sequence[Host]) -> list[Host]:
+    pending = planning.ordered([host for host in hosts if host.phase == model.WAITING])
+    rest = [host for host in hosts if host.phase != model.WAITING]
+    return [dataclasses.replace(host, position=number) for number, host in enumerate(pending + rest, start=1)]
+
+
+def _answer(
+    held: Session,
+    hosts: t.Sequence[Host],
+    limits: policy.Limits,
+    guard: dict[str, t.Any],
+    forks: int,
+    seen: t.Sequence[Seen],
+) -> dict[str, t.Any]:
+    goes = held.rollout.status == model.OPEN
+    pending = [host for host in hosts if host.phase == model.WAITING] if goes else []
+    done = sum(1 for host in hosts if host.phase in model.ON_TARGET)
+    excluded = [host for host in hosts if host.phase == model.EXCLUDED]
+    notes = {host.name: host.note for host in seen}
+    rows = [
+        {
+            "host": host.name,
+            "zone": host.zone,
+            "stage": limits.stage_of(done + number) if held.rollout.direction == model.FORWARD else 1,
+            "from": host.from_version,
+            "to": host.target_version,
+            "condition": host.condition,
+            "why": notes.get(host.name) or ("left by an earlier run" if host.ours else ""),
+        }
+        for number, host in enumerate(pending, start=1)
+    ]
+    seconds = held.records.seconds_per_host(held.service)
+    answer: dict[str, t.Any] = {
+        "changed": True,
+        "rollout": held.rollout.id,
+        "version": held.rollout.version,
+        "direction": held.rollout.direction,
+        "status": held.rollout.shown_status,
+        "order": [host.name for host in pending],
+        "plan": rows,
+        "excluded": [{"host": host.name, "why": host.error} for host in excluded],
+        "skipped": [host.name for host in hosts if host.phase in model.ON_TARGET],
+        "stages": list(limits.stages),
+        "window": limits.max_unavailable,
+        "floor": limits.min_available,
+        "guard": guard,
+        "fleet": limits.fleet,
+        "lowest_capacity": planning.lowest_capacity(limits, hosts, forks),
+        "predicted_seconds": planning.predicted_seconds(limits, hosts, forks, seconds),
+        "warnings": planning.warnings(limits, hosts, forks),
+        "nothing_to_do": not pending and goes,
+    }
+    answer["text"] = texts.plan(held.service, held.rollout, answer)
+    answer["msg"] = answer["text"][0]
+    answer["diff"] = {
+        "before": {row["host"]: row["from"] for row in rows},
+        "after": {row["host"]: row["to"] for row in rows},
+    }
+    return answer

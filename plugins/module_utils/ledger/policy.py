@@ -1,0 +1,229 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the user allows, and what that means in hosts for a fleet of a given size."""
+
+from __future__ import annotations
+
+import dataclasses
+import fractions
+import math
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+
+AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(%?)")
+VERDICT_ACTIONS = ("stop", "pass", "fail")
+FAILURE_ACTIONS = ("revert", "hold")
+
+
+@dataclasses.dataclass(frozen=True)
+class Amount:
+    """A count, or a share of a fleet in percent."""
+
+    number: fractions.Fraction
+    is_share: bool
+    text: str
+
+    def rounded_down(self, fleet: int) -> int:
+        return math.floor(self.number * fleet / 100) if self.is_share else int(self.number)
+
+    def rounded_up(self, fleet: int) -> int:
+        return math.ceil(self.number * fleet / 100) if self.is_share else int(self.number)
+
+    def explained(self, fleet: int, result: int) -> str:
+        return f"{self.text} of {fleet} = {result}" if self.is_share else self.text
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """A validated policy. Times are seconds."""
+
+    max_unavailable: Amount
+    min_available: Amount
+    zone_min_available: Amount
+    max_failures: Amount
+    stages: tuple[Amount, ...]
+    min_healthy_time: float
+    healthy_deadline: float
+    progress_deadline: float
+    bake_time: float
+    on_failure: str
+    gate: bool
+    gate_limit: float
+    gate_inconclusive: str
+    gate_no_data: str
+
+
+DEFAULTS: dict[str, t.Any] = {
+    "max_unavailable": "25%",
+    "min_available": "50%",
+    "zone_min_available": "1",
+    "max_failures": "0",
+    "stages": ["100%"],
+    "min_healthy_time": 10.0,
+    "healthy_deadline": 300.0,
+    "progress_deadline": 600.0,
+    "bake_time": 0.0,
+    "on_failure": "revert",
+    "gate": False,
+    "gate_limit": 300.0,
+    "gate_inconclusive": "stop",
+    "gate_no_data": "stop",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """A policy in hosts, for one fleet. *stages* are the places up to and including each stage."""
+
+    fleet: int
+    max_unavailable: int
+    min_available: int
+    zone_floors: dict[str, int]
+    max_failures: int
+    stages: tuple[int, ...]
+    progress_deadline: float
+    bake_time: float
+    on_failure: str
+    gate: bool
+    gate_limit: float
+    gate_inconclusive: str
+    gate_no_data: str
+
+    def stage_of(self, place: int) -> int:
+        """The stage, counted from 1, that the place with this number belongs to."""
+        for number, last_place in enumerate(self.stages, start=1):
+            if place <= last_place:
+                return number
+        return len(self.stages)
+
+    def to_dict(self) -> dict[str, t.Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, t.Any]) -> Limits:
+        return cls(**{**stored, "stages": tuple(stored["stages"])})
+
+
+def validated(given: dict[str, t.Any] | None) -> Policy:
+    """Turns the user's words into a Policy; raises InputError with one sentence."""
+    options = {**DEFAULTS, **{name: value for name, value in (given or {}).items() if value is not None}}
+    unknown = sorted(set(options) - set(DEFAULTS))
+    if unknown:
+        raise InputError(f"policy: '{unknown[0]}' is not a setting; the settings are {', '.join(DEFAULTS)}.")
+    policy = Policy(
+        max_unavailable=_positive("max_unavailable", options["max_unavailable"]),
+        min_available=amount("min_available", options["min_available"]),
+        zone_min_available=amount("zone_min_available", options["zone_min_available"]),
+        max_failures=amount("max_failures", options["max_failures"]),
+        stages=_stages(options["stages"]),
+        min_healthy_time=_seconds("min_healthy_time", options["min_healthy_time"]),
+        healthy_deadline=_seconds("healthy_deadline", options["healthy_deadline"]),
+        progress_deadline=_seconds("progress_deadline", options["progress_deadline"]),
+        bake_time=_seconds("bake_time", options["bake_time"]),
+        on_failure=_choice("on_failure", options["on_failure"], FAILURE_ACTIONS),
+        gate=bool(options["gate"]),
+        gate_limit=_seconds("gate_limit", options["gate_limit"]),
+        gate_inconclusive=_choice("gate_inconclusive", options["gate_inconclusive"], VERDICT_ACTIONS),
+        gate_no_data=_choice("gate_no_data", options["gate_no_data"], VERDICT_ACTIONS),
+    )
+    _refuse_deadlines_out_of_order(policy)
+    return policy
+
+
+def amount(name: str, raw: t.Any) -> Amount:
+    """A count or a percentage; *name* is the setting that messages speak of."""
+    text = str(raw).strip()
+    match = None if isinstance(raw, bool) else AMOUNT.fullmatch(text)
+    if match is None:
+        raise InputError(f"{name}: '{text}' is neither a count such as 2 nor a share such as 25%.")
+    number, is_share = fractions.Fraction(match.group(1)), bool(match.group(2))
+    if is_share and number > 100:
+        raise InputError(f"{name}: {text} is more than 100%; give a count such as 2 or a share of at most 100%.")
+    if not is_share and number.denominator != 1:
+        raise InputError(f"{name}: {text} hosts is not a whole number; give a count such as 2 or a share such as 25%.")
+    return Amount(number, is_share, text)
+
+
+def resolved(policy: Policy, fleet: int, in_scope: int, zones: dict[str, int]) -> Limits:
+    """The policy in hosts: *fleet* members in all, *in_scope* to be on the version, *zones* their sizes."""
+    window = policy.max_unavailable.rounded_down(fleet)
+    return Limits(
+        fleet=fleet,
+        max_unavailable=min(max(window, 1), max(fleet, 1)),
+        min_available=policy.min_available.rounded_up(fleet),
+        zone_floors=zone_floors(policy.zone_min_available, zones),
+        max_failures=policy.max_failures.rounded_down(in_scope),
+        stages=cumulative_places(policy.stages, in_scope),
+        progress_deadline=policy.progress_deadline,
+        bake_time=policy.bake_time,
+        on_failure=policy.on_failure,
+        gate=policy.gate,
+        gate_limit=policy.gate_limit,
+        gate_inconclusive=policy.gate_inconclusive,
+        gate_no_data=policy.gate_no_data,
+    )
+
+
+def zone_floors(floor: Amount, zones: dict[str, int]) -> dict[str, int]:
+    """Hosts that must stay in service in each named zone; a zone of one host cannot keep any."""
+    return {zone: 0 if size == 1 else floor.rounded_up(size) for zone, size in zones.items() if zone}
+
+
+def cumulative_places(stages: t.Sequence[Amount], in_scope: int) -> tuple[int, ...]:
+    """Places up to each stage. Stages that rounding makes equal fall together; the last one takes all hosts."""
+    places: list[int] = []
+    for stage in stages:
+        place = min(max(stage.rounded_up(in_scope), 1), in_scope)
+        if place > (places[-1] if places else 0):
+            places.append(place)
+    if not places or places[-1] < in_scope:
+        places.append(in_scope)
+    return tuple(places)
+
+
+def _stages(raw: t.Any) -> tuple[Amount, ...]:
+    if not isinstance(raw, (list, tuple)) or not raw:
+        raise InputError(f"stages: {raw!r} is not a list such as [1, 10%, 50%, 100%].")
+    stages = tuple(_positive("stages", value) for value in raw)
+    for before, after in zip(stages, stages[1:]):
+        if before.is_share == after.is_share and after.number <= before.number:
+            raise InputError(
+                f"stages: {after.text} comes after {before.text}; each stage says how many hosts are on the version "
+                "when it ends, so the numbers must grow."
+            )
+    return stages
+
+
+def _positive(name: str, raw: t.Any) -> Amount:
+    value = amount(name, raw)
+    if value.number == 0:
+        raise InputError(f"{name}: {value.text} lets no host be updated; give at least 1.")
+    return value
+
+
+def _seconds(name: str, raw: t.Any) -> float:
+    try:
+        seconds = float(raw)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}: '{raw}' is not a number of seconds.") from None
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"{name}: {raw} is not a number of seconds from 0 on.")
+    return seconds
+
+
+def _choice(name: str, raw: t.Any, choices: t.Sequence[str]) -> str:
+    if raw not in choices:
+        raise InputError(f"{name}: '{raw}' is not one of {', '.join(choices)}.")
+    return str(raw)
+
+
+def _refuse_deadlines_out_of_order(policy: Policy) -> None:
+    if not policy.min_healthy_time < policy.healthy_deadline < policy.progress_deadline:
+        raise InputError(
+            f"min_healthy_time {policy.min_healthy_time:g} s, healthy_deadline {policy.healthy_deadline:g} s and "
+            f"progress_deadline {policy.progress_deadline:g} s are out of order: each must be shorter than the next."
+        )

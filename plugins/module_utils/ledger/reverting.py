@@ -1,0 +1,77 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Deciding and writing down what must go back."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import failure, model, planning, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
+
+
+def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Decides what must go back, and records it; an empty order when nothing must."""
+    with session(desk, params) as held:
+        upkeep.sweep(held)
+        before = held.rollout.status
+        if before == model.FAILING and _takes_itself_back(held):
+            held.change_rollout(status=model.REVERTING)
+        if held.rollout.status != model.REVERTING or held.rollout.limits is None:
+            return _back_answer(held, [], before)
+        going = [host for host in held.records.hosts(held.rollout.id) if failure.must_go_back(host, held.run)]
+        ready = planning.ordered([host for host in map(_back_mover(held), going) if host is not None])
+        back = [dataclasses.replace(host, position=number) for number, host in enumerate(ready, start=1)]
+        held.records.save_hosts(back)
+        held.change_rollout(progress_at=held.now)
+        held.event("reverting", order=[host.name for host in back][:100], hosts=len(back), reason=held.rollout.reason)
+        return _back_answer(held, back, before)
+
+
+def _takes_itself_back(held: Session) -> bool:
+    """Not where a gate could not tell: nothing bad was measured, so everything is held as it stands."""
+    if held.rollout.direction != model.FORWARD or held.rollout.reason_kind == upkeep.UNCLEAR:
+        return False
+    return held.limits.on_failure == "revert"
+
+
+def _back_mover(held: Session) -> t.Callable[[Host], Host | None]:
+    bad = held.records.bad_versions(held.service)
+
+    def moved(host: Host) -> Host | None:
+        target = failure.way_back(held.records.proofs(held.service, host.name), held.rollout.version, bad)
+        if target is None:
+            error = "no earlier version that is not bad was ever proven in service there"
+            held.change_host(host, phase=model.STUCK, error=error)
+            held.event("stuck", host.name, error=error)
+            return None
+        weak = host.phase in (model.FAILED, model.STUCK, *model.IN_FLIGHT) or not host.is_serving
+        return dataclasses.replace(
+            host,
+            phase=model.BACK_WAITING,
+            condition=model.HALF_UPDATED if weak else model.HEALTHY,
+            target_version=target,
+            deadline_at=None,
+        )
+
+    return moved
+
+
+def _back_answer(held: Session, back: t.Sequence[Host], before: str) -> dict[str, t.Any]:
+    reason = held.rollout.reason or ""
+    return {
+        "changed": bool(back) or held.rollout.status != before,
+        "rollout": held.rollout.id,
+        "status": held.rollout.shown_status,
+        "order": [host.name for host in back],
+        "targets": {host.name: host.target_version for host in back},
+        "reason": reason,
+        "guard": json.loads(held.rollout.guard or "{}"),
+        "msg": f"{len(back)} hosts of {held.service} go back: {reason}" if back else "nothing to take back",
+        "diff": {"before": {"status": before}, "after": {"status": held.rollout.status}},
+    }

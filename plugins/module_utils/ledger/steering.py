@@ -1,0 +1,70 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Pause, resume and abort, from another terminal: they need no lease and change only whether the next host may go."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Lease
+
+RUNNING = (model.OPEN, model.REVERTING)
+
+
+def pause(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """No further host is admitted until resumed; those in flight finish, those waiting wait on."""
+    return _steer(desk, params, "paused", "no further host starts; resume with -e rollout_state=resumed", _pause)
+
+
+def resume(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    return _steer(desk, params, "resumed", "goes on", _resume)
+
+
+def abort(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Ends a rollout where it stands: hosts in flight finish, nothing is taken back, no version is marked bad."""
+    return _steer(desk, params, "aborted", "no further host starts, hosts in flight finish", _abort)
+
+
+def _pause(held: Session) -> None:
+    if held.rollout.paused_at is None:
+        held.change_rollout(paused_at=held.now)
+
+
+def _resume(held: Session) -> None:
+    if held.rollout.paused_at is not None:
+        held.change_rollout(paused_at=None, progress_at=held.now)
+
+
+def _abort(held: Session) -> None:
+    held.change_rollout(status=model.ABORTED, paused_at=None, reason="aborted by the operator", reason_kind="aborted")
+
+
+def _steer(
+    desk: Desk, params: dict[str, t.Any], word: str, effect: str, act: t.Callable[[Session], None]
+) -> dict[str, t.Any]:
+    required(params, "service")
+    with desk.writing() as records:
+        lease = records.lease(params["service"]) or Lease(params["service"])
+        rollout = records.latest(params["service"], model.FORWARD, model.BACK, model.RECOVER)
+        if rollout is None or rollout.status not in RUNNING:
+            raise RolloutError(
+                f"{params['service']}: no rollout is under way that could be {word}"
+                f"{f'; the last one, of {rollout.what}, is {rollout.status}' if rollout else ''}."
+            )
+        held = Session(records, lease, rollout, desk.clock.now())
+        act(held)
+        changed = held.rollout != rollout
+        if changed:
+            held.event(word, by=params.get("owner") or {})
+        return {
+            "changed": changed,
+            "rollout": rollout.id,
+            "status": held.rollout.shown_status,
+            "msg": f"{params['service']}: the rollout of {rollout.what} is {word}; {effect}",
+            "diff": {"before": {"status": rollout.shown_status}, "after": {"status": held.rollout.shown_status}},
+        }

@@ -1,0 +1,86 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What follows from the rows at any time: hosts that vanished, stages that are complete, a rollout that stops."""
+
+from __future__ import annotations
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import failure, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Gate, Host
+
+UNCLEAR = "gate_unclear"
+"""The kind of a stop by a gate that measured nothing bad, only nothing clear."""
+
+
+def stop(session: Session, reason: str, kind: str) -> None:
+    """No further host starts. A version that failed by itself is marked bad."""
+    if session.rollout.status != model.OPEN:
+        return
+    session.change_rollout(status=model.FAILING, reason=reason, reason_kind=kind)
+    session.event("stopped", reason=reason, kind=kind)
+    version = session.rollout.version
+    kinds = [kind, *session.records.failed_kinds(session.rollout.id)]
+    if session.rollout.direction == model.FORWARD and version and failure.makes_bad(kinds):
+        session.records.mark_bad(session.service, version, reason, session.now)
+        session.event("marked_bad", version=version, why=reason)
+
+
+def count_failure(session: Session, host: Host, kind: str, error: str) -> None:
+    """Stops the rollout once the failures are more than the policy allows; *host* is saved already."""
+    failures = len(session.records.failed_kinds(session.rollout.id))
+    reason = failure.why_stop(session.limits, failures, kind, host.name, error)
+    if reason is not None:
+        stop(session, reason, kind)
+
+
+def sweep(session: Session) -> list[Host]:
+    """Counts the hosts in flight whose declared time is over as failed; they stay out of service in the books."""
+    if session.rollout.limits is None:
+        return []
+    return [
+        vanish(session, host, f"nothing heard for the declared {host.limit_seconds:g} s")
+        for host in session.records.overdue(session.rollout.id, session.now)
+    ]
+
+
+def vanish(session: Session, host: Host, error: str) -> Host:
+    went_back = host.phase in model.GOING_BACK
+    kind = host.kind if went_back and host.kind else failure.VANISHED
+    host = session.change_host(
+        host, phase=model.STUCK if went_back else model.FAILED, counted=1, kind=kind, error=error, deadline_at=None
+    )
+    session.event("vanished", host.name, error=error)
+    session.change_rollout(progress_at=session.now)
+    count_failure(session, host, kind, error)
+    return host
+
+
+def note_complete_stages(session: Session) -> None:
+    """Opens the gate of each stage whose places are all proven."""
+    if session.rollout.direction != model.FORWARD:
+        return
+    limits = session.limits
+    proven = session.records.tally(session.rollout.id).on_target
+    gates = session.records.gates(session.rollout.id)
+    for stage, places in enumerate(limits.stages, start=1):
+        if proven < places or stage in gates:
+            continue
+        gate = Gate(session.rollout.id, stage, complete_at=session.now, places=places)
+        if not limits.gate:
+            gate = Gate(
+                session.rollout.id, stage, session.now, places, "passed", verdict="pass",
+                reason="no gate configured", at=session.now,
+            )  # fmt: skip
+        session.records.save_gate(gate)
+        session.event("stage_complete", stage=stage, places=places)
+
+
+def drop_outdated_gates(session: Session) -> None:
+    """A gate that judged another number of hosts says nothing about this plan's stage."""
+    stages = session.limits.stages
+    proven = session.records.tally(session.rollout.id).on_target
+    for gate in session.records.gates(session.rollout.id).values():
+        if gate.stage > len(stages) or stages[gate.stage - 1] != gate.places or proven < gate.places:
+            session.records.remove_gate(gate)

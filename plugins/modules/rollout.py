@@ -1,0 +1,505 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout
+short_description: Open, plan, take back and conclude a rollout in the ledger
+version_added: 0.1.0
+author: "The steady.rollout maintainers (@steady-rollout)"
+description:
+  - The ledger is an SQLite database on one host, the coordinator. It holds the lease of each service, the rollout, the
+    phase of every host and an append-only history.
+  - These are the verbs that concern a rollout as a whole. What concerns one host is M(steady.rollout.rollout_host).
+extends_documentation_fragment:
+  - steady.rollout.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Says what would happen and records nothing; no lease is taken.
+      - With O(state=planned) no lease is needed then; give O(version) and O(direction) as for O(state=opened).
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - Every O(state=opened) takes the lease anew, with a new token; that is what it is for.
+options:
+  state:
+    description:
+      - V(opened) takes the lease of the service, and continues the unfinished rollout of this version or starts one.
+      - V(planned) reads the fleet, decides order and stages and writes both down.
+      - V(reverting) decides what must go back after a failure and writes it down.
+      - V(claimed) and V(unclaimed) leave and release the claim at the host where it runs, such as a load balancer's;
+        they need no ledger there.
+      - V(concluded) verifies every host in scope and releases the lease.
+      - V(paused), V(resumed) and V(aborted) steer a running rollout from another terminal and need neither O(run) nor
+        O(token).
+    type: str
+    required: true
+    choices: [opened, planned, reverting, claimed, unclaimed, concluded, paused, resumed, aborted]
+  service:
+    description: The service whose fleet is rolled. One rollout per service at a time.
+    type: str
+    required: true
+  ledger:
+    description:
+      - Directory of the ledger on the coordinator.
+      - Without it C(/var/lib/steady-rollout) for root, C($XDG_STATE_HOME/steady-rollout) for others.
+    type: path
+  run:
+    description: The run that holds the lease, as returned by O(state=opened).
+    type: str
+  token:
+    description: Its fencing token, as returned by O(state=opened).
+    type: int
+  version:
+    description: The version asked for. Not needed with O(direction=recover), nor with O(direction=back) to leave the last one.
+    type: str
+  direction:
+    description:
+      - V(forward) rolls O(version) out in stages.
+      - V(back) goes to O(version), or from the version rolled out last to what was proven on each host before; without
+        stages and bake times.
+      - V(recover) only puts back in service the hosts that earlier runs left out.
+    type: str
+    choices: [forward, back, recover]
+    default: forward
+  resume:
+    description: What to do with an unfinished rollout, V(continue) with it or V(revert) it.
+    type: str
+    choices: [continue, revert]
+    default: continue
+  allow_bad:
+    description: Try a version again that is marked bad.
+    type: bool
+    default: false
+  owner:
+    description:
+      - Who takes the lease; shown to whoever finds it held. C(user), C(controller) and C(pid) are shown in messages.
+      - The action plugin of this module fills it in.
+    type: dict
+    default: {}
+  lease_ttl:
+    description: Seconds without a heartbeat after which the lease may be taken, unless a declared step is still in flight.
+    type: float
+    default: 60.0
+  take_over:
+    description: Take the lease, or the claim, from whoever holds it. Use it only when that run is dead for good.
+    type: bool
+    default: false
+  owner_gone:
+    description: The process that held the lease as O(previous_run) was proven dead.
+    type: bool
+    default: false
+  previous_run:
+    description: The run that O(owner_gone) speaks of.
+    type: str
+  policy:
+    description: What the rollout is allowed to do. Amounts are counts such as V(2) or shares such as V(25%).
+    type: dict
+    suboptions:
+      max_unavailable:
+        description: Most hosts out of service at once, counting those out for any other reason. A share rounds down, at least 1.
+        type: str
+        default: 25%
+      min_available:
+        description: Fewest hosts in service at any time. A share rounds up.
+        type: str
+        default: 50%
+      zone_min_available:
+        description: The same in each named zone. A zone of one host keeps none.
+        type: str
+        default: "1"
+      max_failures:
+        description: How many hosts may fail, revert, vanish or be unreachable before the rollout stops.
+        type: str
+        default: "0"
+      stages:
+        description: How many hosts are on the version at the end of each stage. A share rounds up; the last stage takes all.
+        type: list
+        elements: str
+        default: ["100%"]
+      min_healthy_time:
+        description: Seconds that a host must be healthy without a flap.
+        type: float
+        default: 10.0
+      healthy_deadline:
+        description: Seconds within which a host must become healthy; longer than O(policy.min_healthy_time).
+        type: float
+        default: 300.0
+      progress_deadline:
+        description: Seconds without any progress after which the rollout stops; longer than O(policy.healthy_deadline).
+        type: float
+        default: 600.0
+      bake_time:
+        description: Seconds between the end of a stage and the next one.
+        type: float
+        default: 0.0
+      on_failure:
+        description: V(revert) takes the whole rollout back when it stops on failures, V(hold) leaves it where it stands.
+        type: str
+        choices: [revert, hold]
+        default: revert
+      gate:
+        description: Whether every stage ends with a gate whose verdict is reported by M(steady.rollout.rollout_gate).
+        type: bool
+        default: false
+      gate_limit:
+        description: Seconds within which the verdict must come; after that somebody else may run the gate.
+        type: float
+        default: 300.0
+      gate_inconclusive:
+        description: What an inconclusive verdict means.
+        type: str
+        choices: [stop, pass, fail]
+        default: stop
+      gate_no_data:
+        description: What it means that nothing could be measured.
+        type: str
+        choices: [stop, pass, fail]
+        default: stop
+  hosts:
+    description: The hosts of the inventory with what a probe found on them just now. For V(planned) and V(concluded).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The host's name.
+        type: str
+        required: true
+      zone:
+        description: Where it stands; zones keep a floor of their own.
+        type: str
+      member:
+        description: Its name in the balancers' pools, if not O(hosts[].name).
+        type: str
+      in_scope:
+        description: Whether this run may touch it. Hosts out of scope count for floor and window.
+        type: bool
+        default: true
+      healthy:
+        description: What the probe said; leave it out when there was none.
+        type: bool
+      version:
+        description: The version it serves.
+        type: str
+  balancers:
+    description: What M(steady.rollout.lb_member_info) returned for each balancer node just now.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The balancer node.
+        type: str
+        required: true
+      members:
+        description: Its members by name, each with C(admin), C(operational) and C(in_rotation).
+        type: dict
+        required: true
+  forks:
+    description: Ansible's forks, to warn when they are narrower than the window.
+    type: int
+  ledger_id:
+    description: The ledger's identity, as returned by O(state=opened). For V(claimed) and V(unclaimed).
+    type: str
+  coordinator:
+    description: The coordinator's name, shown to another one that finds the claim.
+    type: str
+  directory:
+    description: Where the claim is kept. The same default as for O(ledger).
+    type: path
+seealso:
+  - module: steady.rollout.rollout_host
+  - module: steady.rollout.rollout_gate
+  - module: steady.rollout.rollout_info
+"""
+
+EXAMPLES = r"""
+- name: Take the lease
+  steady.rollout.rollout:
+    state: opened
+    service: shop
+    version: "2.0.0"
+    owner: {user: ops, controller: laptop}
+    ledger: /tmp/steady-example
+  register: opened
+
+- name: Plan
+  steady.rollout.rollout:
+    state: planned
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+    policy: {max_unavailable: 25%, min_available: 50%, stages: [1, 100%]}
+    hosts:
+      - {name: app1, zone: a, healthy: true, version: "1.0.0"}
+      - {name: app2, zone: a, healthy: true, version: "1.0.0"}
+      - {name: app3, zone: b, healthy: true, version: "1.0.0"}
+      - {name: app4, zone: b, healthy: true, version: "1.0.0"}
+    balancers: []
+
+- name: Pause it from another terminal
+  steady.rollout.rollout:
+    state: paused
+    service: shop
+    ledger: /tmp/steady-example
+
+- name: Conclude
+  steady.rollout.rollout:
+    state: concluded
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+"""
+
+RETURN = r"""
+msg:
+  description: What happened, in one line.
+  type: str
+  returned: always
+run:
+  description: The run that now holds the lease.
+  type: str
+  returned: O(state=opened)
+token:
+  description: Its fencing token; it grows with each lease of the service.
+  type: int
+  returned: O(state=opened)
+ledger_id:
+  description: The ledger's identity.
+  type: str
+  returned: O(state=opened)
+rollout:
+  description: The rollout's number in the ledger.
+  type: int
+  returned: except for O(state=claimed), O(state=unclaimed) and O(state=concluded)
+version:
+  description: The version it is about.
+  type: str
+  returned: O(state=opened), O(state=planned)
+direction:
+  description: V(forward), V(back) or V(recover).
+  type: str
+  returned: O(state=opened), O(state=planned)
+status:
+  description: V(open), V(paused), V(failing), V(reverting), V(done), V(failed), V(aborted) or V(superseded).
+  type: str
+  returned: except for O(state=claimed) and O(state=unclaimed)
+resumed:
+  description: Whether an earlier run began it.
+  type: bool
+  returned: O(state=opened)
+previous_owner:
+  description: Who held the lease before, if it was not given back.
+  type: dict
+  returned: O(state=opened)
+in_flight:
+  description: Hosts that earlier runs took out of service and that were not seen back since.
+  type: list
+  elements: dict
+  returned: O(state=opened)
+bad:
+  description: The versions marked bad.
+  type: list
+  elements: str
+  returned: O(state=opened)
+holder:
+  description: Who holds the lease.
+  type: dict
+  returned: when it is refused or lost
+order:
+  description: The hosts to go, in the order in which they should ask for admission.
+  type: list
+  elements: str
+  returned: O(state=planned), O(state=reverting)
+plan:
+  description: The same with C(host), C(zone), C(stage), C(from), C(to), C(condition) and C(why).
+  type: list
+  elements: dict
+  returned: O(state=planned)
+excluded:
+  description: Hosts left alone, and why.
+  type: list
+  elements: dict
+  returned: O(state=planned)
+skipped:
+  description: Hosts that are on the version already.
+  type: list
+  elements: str
+  returned: O(state=planned)
+stages:
+  description: How many hosts are on the version at the end of each stage.
+  type: list
+  elements: int
+  returned: O(state=planned)
+window:
+  description: Most hosts out of service at once.
+  type: int
+  returned: O(state=planned)
+floor:
+  description: Fewest hosts in service.
+  type: int
+  returned: O(state=planned)
+fleet:
+  description: Hosts that floor and window count.
+  type: int
+  returned: O(state=planned)
+guard:
+  description: Floor and window in the form of the O(steady.rollout.lb_member#module:guard) option.
+  type: dict
+  returned: O(state=planned), O(state=reverting)
+lowest_capacity:
+  description: Fewest hosts in service at any moment if nothing fails.
+  type: int
+  returned: O(state=planned)
+predicted_seconds:
+  description: How long it will take, from how long earlier rollouts took; none without a history.
+  type: int
+  returned: O(state=planned)
+nothing_to_do:
+  description: Whether all hosts are where they should be.
+  type: bool
+  returned: O(state=planned)
+targets:
+  description: The version each host goes back to.
+  type: dict
+  returned: O(state=reverting)
+reason:
+  description: Why it goes back.
+  type: str
+  returned: O(state=reverting)
+claim_before:
+  description: The claim that stood there.
+  type: dict
+  returned: O(state=claimed)
+succeeded:
+  description:
+    - Whether every host in scope is on its target and in service on every node.
+    - A revert that was asked for succeeds when all hosts are back; one that failures caused never does.
+  type: bool
+  returned: O(state=concluded)
+outcome:
+  description: V(done), V(reverted), V(incomplete), V(failed), V(aborted) or V(not_planned).
+  type: str
+  returned: O(state=concluded)
+message:
+  description: What happened and what to do next, in one line.
+  type: str
+  returned: O(state=concluded)
+report:
+  description: A row per host with C(host), C(zone), C(from), C(to), C(drained_for), C(out_for) and C(outcome).
+  type: list
+  elements: dict
+  returned: O(state=concluded)
+touched:
+  description: Hosts that were taken out of service.
+  type: list
+  elements: str
+  returned: O(state=concluded)
+left_out:
+  description: Hosts that we left out of service.
+  type: list
+  elements: str
+  returned: O(state=concluded)
+text:
+  description: Lines to print.
+  type: list
+  elements: str
+  returned: O(state=planned), O(state=concluded)
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls
+
+POLICY: dict[str, t.Any] = {
+    "max_unavailable": {"type": "str", "default": "25%"},
+    "min_available": {"type": "str", "default": "50%"},
+    "zone_min_available": {"type": "str", "default": "1"},
+    "max_failures": {"type": "str", "default": "0"},
+    "stages": {"type": "list", "elements": "str", "default": ["100%"]},
+    "min_healthy_time": {"type": "float", "default": 10.0},
+    "healthy_deadline": {"type": "float", "default": 300.0},
+    "progress_deadline": {"type": "float", "default": 600.0},
+    "bake_time": {"type": "float", "default": 0.0},
+    "on_failure": {"type": "str", "choices": ["revert", "hold"], "default": "revert"},
+    "gate": {"type": "bool", "default": False},
+    "gate_limit": {"type": "float", "default": 300.0},
+    "gate_inconclusive": {"type": "str", "choices": ["stop", "pass", "fail"], "default": "stop"},
+    "gate_no_data": {"type": "str", "choices": ["stop", "pass", "fail"], "default": "stop"},
+}
+HOSTS: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "zone": {"type": "str"},
+    "member": {"type": "str"},
+    "in_scope": {"type": "bool", "default": True},
+    "healthy": {"type": "bool"},
+    "version": {"type": "str"},
+}
+BALANCERS: dict[str, t.Any] = {
+    "host": {"type": "str", "required": True},
+    "members": {"type": "dict", "required": True},
+}
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "state": {
+            "type": "str",
+            "required": True,
+            "choices": [
+                "opened",
+                "planned",
+                "reverting",
+                "claimed",
+                "unclaimed",
+                "concluded",
+                "paused",
+                "resumed",
+                "aborted",
+            ],
+        },
+        "service": {"type": "str", "required": True},
+        "ledger": {"type": "path"},
+        "run": {"type": "str"},
+        "token": {"type": "int", "no_log": False},
+        "version": {"type": "str"},
+        "direction": {"type": "str", "choices": ["forward", "back", "recover"], "default": "forward"},
+        "resume": {"type": "str", "choices": ["continue", "revert"], "default": "continue"},
+        "allow_bad": {"type": "bool", "default": False},
+        "owner": {"type": "dict", "default": {}},
+        "lease_ttl": {"type": "float", "default": 60.0},
+        "take_over": {"type": "bool", "default": False},
+        "owner_gone": {"type": "bool", "default": False},
+        "previous_run": {"type": "str"},
+        "policy": {"type": "dict", "options": POLICY},
+        "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
+        "balancers": {"type": "list", "elements": "dict", "options": BALANCERS},
+        "forks": {"type": "int"},
+        "ledger_id": {"type": "str"},
+        "coordinator": {"type": "str"},
+        "directory": {"type": "path"},
+    },
+    "supports_check_mode": True,
+}
+
+
+def core(call: Call) -> dict[str, t.Any]:
+    return calls.rollout(call)
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_gate
+short_description: Report the verdict of a stage's gate to the ledger
+version_added: 0.1.0
+author: "The steady.rollout maintainers (@steady-rollout)"
+description:
+  - A stage whose hosts are all proven ends with a gate when O(steady.rollout.rollout#module:policy.gate) is set.
+    M(steady.rollout.rollout_host) hands the gate to one of the hosts that wait, with a claim; whoever has it runs whatever
+    measures the stage, and reports here.
+  - The gate of the last stage is reported without a claim, before the rollout is concluded.
+extends_documentation_fragment:
+  - steady.rollout.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: none
+    details:
+      - A stage has one verdict; a second one is refused.
+options:
+  service:
+    description: The service whose fleet is rolled.
+    type: str
+    required: true
+  ledger:
+    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
+    type: path
+  run:
+    description: The run that holds the lease.
+    type: str
+    required: true
+  token:
+    description: Its fencing token.
+    type: int
+    required: true
+  stage:
+    description: The stage, counted from 1.
+    type: int
+    required: true
+  claim:
+    description: The claim that came with the gate.
+    type: str
+  verdict:
+    description:
+      - Measured good, measured bad, measured without a clear result, and not measured at all are four things.
+      - What V(inconclusive) and V(no_data) mean is for the policy to say; both stop the rollout by default.
+    type: str
+    required: true
+    choices: [pass, fail, inconclusive, no_data]
+  reason:
+    description: Why, in a sentence.
+    type: str
+  evidence:
+    description: What was measured.
+    type: dict
+seealso:
+  - module: steady.rollout.rollout
+"""
+
+EXAMPLES = r"""
+- name: Report what was measured after the first stage
+  steady.rollout.rollout_gate:
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    stage: "{{ admission.gate.stage }}"
+    claim: "{{ admission.gate.claim }}"
+    verdict: pass
+    reason: no error in 1200 requests
+    evidence: {requests: 1200, errors: 0}
+  vars:
+    opened: {run: 0b9c1f0e-5a0b-4d7c-8f7e-1f2a3b4c5d6e, token: 7}
+    admission: {gate: {stage: 1, claim: 8d1c4c1e-2f0b-4a47-9a51-aa1d7c0c9b11}}
+"""
+
+RETURN = r"""
+msg:
+  description: What happened, in one line.
+  type: str
+  returned: always
+stage:
+  description: The stage.
+  type: int
+  returned: success
+verdict:
+  description: The verdict that was recorded.
+  type: str
+  returned: success
+passed:
+  description: Whether the next stage may begin.
+  type: bool
+  returned: success
+stop:
+  description: Whether the rollout has stopped.
+  type: bool
+  returned: success
+reason:
+  description: Why it has stopped.
+  type: str
+  returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls
+
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "service": {"type": "str", "required": True},
+        "ledger": {"type": "path"},
+        "run": {"type": "str", "required": True},
+        "token": {"type": "int", "required": True, "no_log": False},
+        "stage": {"type": "int", "required": True},
+        "claim": {"type": "str"},
+        "verdict": {"type": "str", "required": True, "choices": ["pass", "fail", "inconclusive", "no_data"]},
+        "reason": {"type": "str"},
+        "evidence": {"type": "dict"},
+    },
+    "supports_check_mode": True,
+}
+
+
+def core(call: Call) -> dict[str, t.Any]:
+    return calls.rollout_gate(call)
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()

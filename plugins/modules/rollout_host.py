@@ -1,0 +1,300 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_host
+short_description: Ask the ledger whether a host may go, and tell it what became of the host
+version_added: 0.1.0
+author: "The steady.rollout maintainers (@steady-rollout)"
+description:
+  - Runs on the coordinator, for one host of a planned rollout. Only O(state=quiet) runs on the host itself.
+extends_documentation_fragment:
+  - steady.rollout.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Says what would happen and records nothing. Nothing is waited for.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  state:
+    description:
+      - V(admitted) waits in this one call until the host may go or the rollout has stopped. Before the answer is go, it is
+        on durable record that this host is about to be out of service.
+      - V(changing) says that a step begins and how long it may take; the lease is held for so long.
+      - V(proven) says that the host is verified in service on its target.
+      - V(failed) says that it failed; the answer tells whether it goes back at once and to which version.
+      - V(reverted) says that it is verified in service on the version it went back to.
+      - V(stuck) says that it could not go back either.
+      - V(quiet) waits until no process of an interrupted run is at work on the host where the module runs. Processes of a
+        run are known by the environment variable E(STEADY_ROLLOUT_RUN).
+    type: str
+    required: true
+    choices: [admitted, changing, proven, failed, reverted, stuck, quiet]
+  service:
+    description: The service whose fleet is rolled.
+    type: str
+    required: true
+  ledger:
+    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
+    type: path
+  run:
+    description: The run that holds the lease. Not for V(quiet).
+    type: str
+  token:
+    description: Its fencing token. Not for V(quiet).
+    type: int
+  host:
+    description: The host, by its name in the plan. Not needed for V(quiet).
+    type: str
+  limit:
+    description:
+      - Seconds that the host may take, for V(admitted) from admission on, for V(changing) for the step.
+      - A host that is not heard of for longer has vanished and counts as failed. One hour where V(admitted) has none; as
+        long as before where V(changing) has none.
+    type: float
+  timeout:
+    description:
+      - Seconds to wait; then V(admitted) answers wait and V(quiet) fails.
+      - Without it V(admitted) waits until there is an answer, and V(quiet) for 60 seconds.
+    type: float
+  step:
+    description: The step that begins, in a few words. For V(changing).
+    type: str
+  version:
+    description: The version the host was verified on. For V(proven) and V(reverted).
+    type: str
+  drained_for:
+    description: Seconds that its drain took. For V(proven) and V(reverted).
+    type: float
+  details:
+    description: Anything else worth keeping in the history. For V(proven).
+    type: dict
+  kind:
+    description: What failed. For V(failed).
+    type: str
+    choices: [drain, balancer, release, start, health, restore, unreachable, step, guard, coordinator]
+  error:
+    description: How it failed, in a sentence. For V(failed) and V(stuck).
+    type: str
+  was_run:
+    description: The interrupted run, as returned by V(admitted). For V(quiet).
+    type: str
+seealso:
+  - module: steady.rollout.rollout
+"""
+
+EXAMPLES = r"""
+- name: Take the lease
+  steady.rollout.rollout: {state: opened, service: shop, version: "2.0.0", ledger: /tmp/steady-example}
+  register: opened
+
+- name: Plan
+  steady.rollout.rollout:
+    state: planned
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+    hosts:
+      - {name: app1, healthy: true, version: "1.0.0"}
+      - {name: app2, healthy: true, version: "1.0.0"}
+
+- name: Wait until app1 may go
+  steady.rollout.rollout_host:
+    state: admitted
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+    host: app1
+    limit: 1800
+  register: admission
+
+- name: Tell that it is in service on the new version
+  steady.rollout.rollout_host:
+    state: proven
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+    host: app1
+    version: "{{ admission.target.version }}"
+  when: admission.verdict == 'go'
+"""
+
+RETURN = r"""
+msg:
+  description: What happened, in one line.
+  type: str
+  returned: always
+host:
+  description: The host.
+  type: str
+  returned: always
+phase:
+  description: Its phase now.
+  type: str
+  returned: except for O(state=quiet)
+verdict:
+  description:
+    - V(go) and the host may be taken out of service now.
+    - V(stop) and it must be left alone in this run.
+    - V(gate) and the gate of a stage is to be run and reported with M(steady.rollout.rollout_gate) first, then asked again.
+    - V(wait) only when O(timeout) is over.
+  type: str
+  returned: O(state=admitted)
+reason:
+  description: Why, in words. Elsewhere why the rollout has stopped.
+  type: str
+  returned: except for O(state=quiet)
+about:
+  description: What a wait is about, V(window), V(floor), V(zone), V(weakest), V(stage), V(bake), V(gate) or V(paused).
+  type: str
+  returned: O(state=admitted)
+target:
+  description: The C(version) that is meant for the host now.
+  type: dict
+  returned: except for O(state=quiet)
+previous:
+  description: The C(version) proven there before; none when there is none.
+  type: dict
+  returned: O(state=admitted)
+direction:
+  description: V(forward), V(back) or V(recover).
+  type: str
+  returned: O(state=admitted)
+ours:
+  description: Whether an earlier run of ours left the host out of service.
+  type: bool
+  returned: O(state=admitted)
+was_run:
+  description: The interrupted run that had the host in flight.
+  type: str
+  returned: O(state=admitted)
+stage:
+  description: The stage that the host belongs to, or whose gate is to be run.
+  type: int
+  returned: O(state=admitted)
+place:
+  description: The number of its place.
+  type: int
+  returned: O(state=admitted)
+gate:
+  description: With RV(verdict=gate), its C(stage), the C(claim) to report it with and the C(limit) in seconds.
+  type: dict
+  returned: O(state=admitted)
+guard:
+  description: With RV(verdict=go), floor and window in the form of the O(steady.rollout.lb_member#module:guard) option.
+  type: dict
+  returned: O(state=admitted)
+waited:
+  description: Seconds waited.
+  type: float
+  returned: O(state=admitted), O(state=quiet)
+waits:
+  description: The same by what was waited for, with C(about), C(reason) and C(seconds).
+  type: list
+  elements: dict
+  returned: O(state=admitted)
+go_back:
+  description: Whether the host goes back to RV(target) now.
+  type: bool
+  returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
+stop:
+  description: Whether the rollout has stopped.
+  type: bool
+  returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
+done:
+  description: Hosts that are where they should be.
+  type: int
+  returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
+total:
+  description: Hosts in scope.
+  type: int
+  returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
+is_quiet:
+  description: Whether nothing of the interrupted run is at work.
+  type: bool
+  returned: O(state=quiet)
+processes:
+  description: What is, with C(pid) and C(command).
+  type: list
+  elements: dict
+  returned: O(state=quiet)
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls
+
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "state": {
+            "type": "str",
+            "required": True,
+            "choices": ["admitted", "changing", "proven", "failed", "reverted", "stuck", "quiet"],
+        },
+        "service": {"type": "str", "required": True},
+        "ledger": {"type": "path"},
+        "run": {"type": "str"},
+        "token": {"type": "int", "no_log": False},
+        "host": {"type": "str"},
+        "limit": {"type": "float"},
+        "timeout": {"type": "float"},
+        "step": {"type": "str"},
+        "version": {"type": "str"},
+        "drained_for": {"type": "float"},
+        "details": {"type": "dict"},
+        "kind": {
+            "type": "str",
+            "choices": [
+                "drain",
+                "balancer",
+                "release",
+                "start",
+                "health",
+                "restore",
+                "unreachable",
+                "step",
+                "guard",
+                "coordinator",
+            ],
+        },
+        "error": {"type": "str"},
+        "was_run": {"type": "str"},
+    },
+    "supports_check_mode": True,
+    "required_if": [
+        ("state", "admitted", ("run", "token", "host")),
+        ("state", "changing", ("run", "token", "host", "step")),
+        ("state", "proven", ("run", "token", "host", "version")),
+        ("state", "failed", ("run", "token", "host", "kind")),
+        ("state", "reverted", ("run", "token", "host", "version")),
+        ("state", "stuck", ("run", "token", "host")),
+        ("state", "quiet", ("was_run",)),
+    ],
+}
+
+
+def core(call: Call) -> dict[str, t.Any]:
+    return calls.rollout_host(call)
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()

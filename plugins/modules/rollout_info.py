@@ -1,0 +1,136 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_info
+short_description: Read the ledger and verify its history
+version_added: 0.1.0
+author: "The steady.rollout maintainers (@steady-rollout)"
+description:
+  - Shows who holds which service, the rollouts, the hosts of the newest one, the history, and what we left out of service.
+  - Verifies the hash chain of the whole history each time.
+extends_documentation_fragment:
+  - steady.rollout.attributes
+  - steady.rollout.attributes.info_module
+options:
+  service:
+    description: Only this service. Hosts and gates are shown only with it.
+    type: str
+  ledger:
+    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
+    type: path
+  limit:
+    description: How many events and rollouts to return, the newest ones.
+    type: int
+    default: 50
+seealso:
+  - module: steady.rollout.rollout
+"""
+
+EXAMPLES = r"""
+- name: Look at the service
+  steady.rollout.rollout_info:
+    service: shop
+    ledger: /tmp/steady-example
+  register: found
+
+- name: Show it
+  ansible.builtin.debug:
+    var: found.text
+"""
+
+RETURN = r"""
+msg:
+  description: The first line of RV(text).
+  type: str
+  returned: success
+ledger:
+  description: The ledger's file.
+  type: str
+  returned: success
+ledger_id:
+  description: The ledger's identity.
+  type: str
+  returned: success
+services:
+  description: Each service with its C(holder), whether the lease C(is_held), its C(token) and its newest C(rollout).
+  type: list
+  elements: dict
+  returned: success
+holder:
+  description: Who holds the lease of O(service).
+  type: dict
+  returned: success
+rollouts:
+  description: The rollouts, the newest first.
+  type: list
+  elements: dict
+  returned: success
+hosts:
+  description: The hosts of the newest rollout of O(service), in planned order.
+  type: list
+  elements: dict
+  returned: success
+gates:
+  description: Its gates.
+  type: list
+  elements: dict
+  returned: success
+events:
+  description: The newest events, in the order they happened.
+  type: list
+  elements: dict
+  returned: success
+chain:
+  description: Whether the history is C(intact), the number of the event it is C(broken_at), and how many C(events) it has.
+  type: dict
+  returned: success
+left_out:
+  description: Hosts that we took out of service and that were not seen back, with the versions C(proven) there.
+  type: list
+  elements: dict
+  returned: success
+bad:
+  description: Versions marked bad, and why.
+  type: list
+  elements: dict
+  returned: success
+text:
+  description: The lines of a status screen.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls
+
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "service": {"type": "str"},
+        "ledger": {"type": "path"},
+        "limit": {"type": "int", "default": 50},
+    },
+    "supports_check_mode": True,
+}
+
+
+def core(call: Call) -> dict[str, t.Any]:
+    return calls.rollout_info(call)
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole rollouts, verb by verb."""
+
+from __future__ import annotations
+
+import pytest
+from support.ledger_desk import DOWN, DRAINED, OWNER, Ledger, fleet, pool
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+def concluded(ledger: Ledger, version: str = "2.0.0", count: int = 4, **changed: str) -> dict:
+    hosts = [{**host, "version": changed.get(host["name"], version)} for host in fleet(count)]
+    return ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])
+
+
+def planned(ledger: Ledger, count: int = 4, **options) -> dict:
+    hosts = fleet(count)
+    return ledger.plan(hosts, balancers=[pool(hosts)], **options)
+
+
+def test_a_good_rollout(ledger):
+    ledger.open()
+    plan = planned(ledger, policy={"stages": ["1", "100%"]})
+    assert plan["order"] == ["app1", "app2", "app3", "app4"]
+    assert plan["stages"] == [1, 4]
+    assert [row["stage"] for row in plan["plan"]] == [1, 2, 2, 2]
+    assert ledger.admit("app1")["verdict"] == "go"
+    assert ledger.admit("app2")["msg"] == "app2: wait, 1 of at most 1 hosts are out of service"
+    ledger.host("changing", "app1", step="update", limit=100)
+    ledger.fake.move(20)
+    assert ledger.host("proven", "app1", version="2.0.0", drained_for=1.5)["msg"] == (
+        "app1 in service on 2.0.0, drained 1.5 s, out for 20.0 s (1/4)"
+    )
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    end = concluded(ledger)
+    assert end["succeeded"] is True
+    assert end["message"] == "shop: all 4 hosts are in service on 2.0.0."
+    assert ledger.info()["chain"] == {"intact": True, "broken_at": None, "events": 14}
+    assert ledger.info()["holder"] is None
+
+
+def test_a_bad_release_is_taken_back(ledger):
+    ledger.open("3.0.0")
+    planned(ledger)
+    ledger.go("app1", "3.0.0")
+    ledger.admit("app2")
+    answer = ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    assert answer["go_back"] is True
+    assert answer["target"] == {"version": "1.0.0"}
+    assert answer["stop"] is True
+    assert answer["reason"] == "app2 failed (health: HTTP 500); 1 failure, 0 allowed"
+    assert ledger.admit("app3")["msg"] == (
+        "app3: stop, the rollout of 3.0.0 is stopped: app2 failed (health: HTTP 500); 1 failure, 0 allowed"
+    )
+    ledger.host("reverted", "app2", version="1.0.0")
+    back = ledger.rollout("reverting")
+    assert back["order"] == ["app1"]
+    assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
+    ledger.host("reverted", "app1", version="1.0.0")
+    end = concluded(ledger, "1.0.0")
+    assert end["succeeded"] is False
+    assert end["outcome"] == "reverted"
+    assert end["message"] == (
+        "shop: 3.0.0 was taken back (app2 failed (health: HTTP 500); 1 failure, 0 allowed); the 2 hosts it touched "
+        "serve 1.0.0 again and 3.0.0 is marked bad. Roll out a corrected version."
+    )
+    with pytest.raises(RolloutError, match=r"3.0.0 is marked bad since"):
+        ledger.open("3.0.0")
+
+
+def test_a_crash_and_one_more_run(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.go("app1")
+    ledger.admit("app2", limit=30)
+    first_run = ledger.run
+    with pytest.raises(RolloutError, match="is being run by ops on laptop"):
+        ledger.open()
+    ledger.fake.move(61)
+    opened = ledger.open()
+    assert opened["resumed"] is True
+    assert [left["host"] for left in opened["in_flight"]] == ["app2"]
+    hosts = fleet(4)
+    hosts[0]["version"] = "2.0.0"
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app2=DRAINED)])
+    assert plan["order"] == ["app2", "app3", "app4"]
+    answer = ledger.admit("app2")
+    assert (answer["verdict"], answer["ours"], answer["was_run"]) == ("go", True, first_run)
+    ledger.host("proven", "app2", version="2.0.0")
+    ledger.go("app3")
+    ledger.go("app4")
+    assert concluded(ledger)["succeeded"] is True
+
+
+def test_what_an_operator_drained_is_left_alone(ledger):
+    ledger.open()
+    hosts = fleet(4)
+    plan = ledger.plan(hosts, policy={"max_unavailable": "2"}, balancers=[pool(hosts, app4=DRAINED)])
+    assert plan["excluded"] == [{"host": "app4", "why": "drained on lb1 by somebody else"}]
+    assert plan["order"] == ["app1", "app2", "app3"]
+    ledger.admit("app1")
+    assert ledger.admit("app2")["reason"] == "2 of at most 2 hosts are out of service"
+
+
+def test_going_back_when_asked(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.go("app1")
+    ledger.admit("app2")
+    ledger.open(take_over=True, resume="revert")
+    hosts = fleet(4)
+    hosts[0]["version"] = "2.0.0"
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app2=DRAINED)])
+    assert plan["order"] == []
+    assert ledger.rollout("reverting")["order"] == ["app2", "app1"]
+    for name in ("app2", "app1"):
+        assert ledger.admit(name)["verdict"] == "go"
+        ledger.host("reverted", name, version="1.0.0")
+    end = concluded(ledger, "1.0.0")
+    assert end["succeeded"] is True
+    assert end["outcome"] == "reverted"
+
+
+def test_rollback_leaves_the_last_version(ledger):
+    ledger.open()
+    planned(ledger)
+    for number in range(1, 5):
+        ledger.go(f"app{number}")
+    concluded(ledger)
+    ledger.open(None, direction="back")
+    hosts = fleet(4, version="2.0.0")
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert {row["to"] for row in plan["plan"]} == {"1.0.0"}
+    for number in range(1, 5):
+        ledger.go(f"app{number}", "1.0.0")
+    assert concluded(ledger, "1.0.0")["succeeded"] is True
+    ledger.open(None, direction="back")
+    hosts = fleet(4)
+    assert ledger.plan(hosts, balancers=[pool(hosts)])["nothing_to_do"] is True
+
+
+def test_recover_puts_back_what_we_left(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1")
+    ledger.open(None, direction="recover", take_over=True)
+    hosts = fleet(4)
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED, app2=DRAINED)])
+    assert plan["order"] == ["app1"]
+    assert plan["excluded"] == [{"host": "app2", "why": "drained on lb1 by somebody else"}]
+    assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
+    ledger.host("proven", "app1", version="1.0.0")
+    end = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts, app2=DRAINED)])
+    assert end["message"] == "shop: 1 hosts put back in service; none is left out of service by us."
+    assert ledger.open()["resumed"] is True
+
+
+def test_weakest_first(ledger):
+    ledger.open()
+    hosts = fleet(6)
+    hosts[4]["healthy"] = False
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app5=DOWN)], policy={"max_unavailable": "2"})
+    assert plan["order"][0] == "app5"
+    assert ledger.admit("app1")["reason"] == "1 host that is down, unknown or half-updated go first"
+    assert ledger.admit("app5")["verdict"] == "go"
+    assert ledger.admit("app1")["verdict"] == "go"
+
+
+def test_gates(ledger):
+    ledger.open()
+    planned(ledger, policy={"stages": ["1", "100%"], "gate": True})
+    ledger.go("app1")
+    answer = ledger.admit("app2")
+    assert answer["verdict"] == "gate"
+    assert ledger.admit("app3")["reason"] == "app2 runs the gate of stage 1"
+    ledger_gate(ledger, answer["gate"], "pass")
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    ledger_gate(ledger, {"stage": 2, "claim": None}, "no_data", reason="nothing scraped")
+    assert ledger.rollout("reverting")["order"] == []
+    assert ledger.rollout("reverting")["reason"] == "the gate of stage 2 said no_data: nothing scraped"
+
+
+def ledger_gate(ledger, gate, verdict, **options):
+    from ansible_collections.steady.rollout.plugins.module_utils.ledger import gates
+
+    params = {"service": "shop", "run": ledger.run, "token": ledger.token, "verdict": verdict, **options}
+    return gates.judge(ledger.desk, {**params, "stage": gate["stage"], "claim": gate["claim"]})
+
+
+def test_check_mode_plans_without_a_lease(ledger):
+    ledger.desk.check_mode = True
+    plan = planned(ledger, version="2.0.0", owner=OWNER)
+    assert plan["order"] == ["app1", "app2", "app3", "app4"]
+    assert ledger.info()["rollouts"] == []
