@@ -36,6 +36,7 @@ CAN_MAINTAIN = "maintenance"
 CAN_END_SESSIONS = "end_sessions"
 CAN_SAVE = "save"
 CAN_WEIGH = "weights"
+CAN_WEIGH_AT_ONCE = "weights_at_once"
 
 
 class Unreachable(RolloutError):
@@ -101,6 +102,13 @@ class Snapshot:
         return [name for name, member in self.members.items() if member.in_rotation]
 
 
+class WeightLimits(t.NamedTuple):
+    """The weights that give a member traffic: the integers from *lowest* to *highest*. Besides them 0 gives none."""
+
+    lowest: int
+    highest: int
+
+
 class Balancer(abc.ABC):
     """One pool on one node of a load balancer.
 
@@ -108,6 +116,7 @@ class Balancer(abc.ABC):
     """
 
     capabilities: t.ClassVar[frozenset[str]] = frozenset()
+    weight_limits: t.ClassVar[WeightLimits] = WeightLimits(1, 256)
 
     def __init__(self, pool: str, where: str) -> None:
         self.pool = pool
@@ -143,7 +152,11 @@ class Balancer(abc.ABC):
         raise self._cannot("save its state")
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
-        """Sets the weights of all named members in one batch."""
+        """Sets the weights of all named members in one batch. Accepted is not reached: read back.
+
+        0 takes a member's traffic and leaves its admin state alone. A make without such a weight marks the member
+        in a way of its own, told apart from a drain, and its snapshot shows weight 0.
+        """
         raise self._cannot("set weights")
 
     def check_members(self, snapshot: Snapshot, names: t.Iterable[str]) -> None:
