@@ -85,13 +85,17 @@ class LocalFleet:
         """Where the balancers serve."""
         return [f"http://127.0.0.1:{balancer['port']}" for balancer in self._plan()["balancers"]]
 
+    def app_urls(self) -> dict[str, str]:
+        """Where the instances themselves serve, by name."""
+        return {app["name"]: f"http://{app['host']}:{app['port']}" for app in self._plan()["apps"]}
+
     def sockets(self) -> dict[str, str]:
         """The balancers' admin sockets by name."""
         return {balancer["name"]: balancer["socket"] for balancer in self._plan()["balancers"]}
 
     def seen(self) -> dict[str, dict[str, t.Any] | None]:
         """What each instance itself answers to /stats, asked directly; None where it does not answer."""
-        return {app["name"]: _stats(app) for app in self._plan()["apps"]}
+        return {name: _stats(url) for name, url in self.app_urls().items()}
 
     def _plan(self) -> dict[str, t.Any]:
         if not self._plan_file.exists():
@@ -100,7 +104,7 @@ class LocalFleet:
         return t.cast("dict[str, t.Any]", json.loads(self._plan_file.read_text(encoding="utf-8")))
 
     def _new_plan(self) -> dict[str, t.Any]:
-        ports = _free_ports(self._apps + self._balancers)
+        ports = _free_ports(self.directory, self._apps + self._balancers)
         apps = [
             {"name": f"app{number + 1}", "host": "127.0.0.1", "port": ports.pop(0), "zone": "abc"[number % 3]}
             for number in range(self._apps)
@@ -118,8 +122,7 @@ class LocalFleet:
         run = self.directory / "balancers" / name / "run"
         if len(str(run)) <= 70:
             return run
-        digest = hashlib.sha256(str(run).encode()).hexdigest()[:12]
-        return pathlib.Path(tempfile.gettempdir()) / f"steady-demo-{digest}-{name}"
+        return pathlib.Path(tempfile.gettempdir()) / f"steady-demo-{_digest(run)}"
 
     def _prepare_app(self, instance: dict[str, t.Any]) -> None:
         directory = self.app_directory(instance["name"])
@@ -165,15 +168,23 @@ class LocalFleet:
                 )
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody listens on, below those that the kernel gives away by itself."""
-    ports = [port for port in range(FIRST_PORT, FIRST_PORT + 200) if not app_ctl.listens("127.0.0.1", port)]
+def _free_ports(directory: pathlib.Path, count: int) -> list[int]:
+    """Ports of the loopback that nobody listens on, below those that the kernel gives away by itself.
+
+    Each directory has its own place to begin, so that fleets started at the same time do not meet.
+    """
+    first = FIRST_PORT + 40 * (int(_digest(directory), 16) % 300)
+    ports = [port for port in range(first, first + 500) if not app_ctl.listens("127.0.0.1", port)]
     return ports[:count]
 
 
-def _stats(app: dict[str, t.Any]) -> dict[str, t.Any] | None:
+def _digest(path: pathlib.Path) -> str:
+    return hashlib.sha256(str(path).encode()).hexdigest()[:12]
+
+
+def _stats(url: str) -> dict[str, t.Any] | None:
     try:
-        with urllib.request.urlopen(f"http://{app['host']}:{app['port']}/stats", timeout=5.0) as answer:
+        with urllib.request.urlopen(f"{url}/stats", timeout=5.0) as answer:
             return t.cast("dict[str, t.Any]", json.load(answer))
     except (OSError, ValueError):
         return None

@@ -1,0 +1,91 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import asyncio
+import json
+import pathlib
+import typing as t
+
+import pytest
+from support import examples
+
+app = examples.module("shop", "app")
+
+
+def ask(shop: t.Any, path: str, method: str = "GET", body: bytes = b"") -> tuple[int, dict[str, t.Any]]:
+    target = f"{method} {path} HTTP/1.1\r\nHost: shop\r\nContent-Length: {len(body)}\r\n\r\n"
+
+    async def answer() -> t.Any:
+        reader = asyncio.StreamReader()
+        reader.feed_data(body)
+        return await shop.answer(app._parse(target.encode()), reader)
+
+    said = asyncio.run(answer())
+    return said.status, said.content
+
+
+def a_shop(clock: t.Callable[[], float] = lambda: 0.0, **behaviour: t.Any) -> t.Any:
+    return app.Shop("1.0.0", "app1", app.Behaviour(**behaviour), clock)
+
+
+def test_a_good_release() -> None:
+    shop = a_shop()
+    assert ask(shop, "/") == (200, {"version": "1.0.0", "host": "app1"})
+    assert ask(shop, "/health") == (200, {"status": "healthy", "version": "1.0.0"})
+    assert ask(shop, "/slow?seconds=0") == (200, {"version": "1.0.0", "host": "app1"})
+    assert ask(shop, "/upload", "POST", b"x" * 7) == (200, {"version": "1.0.0", "host": "app1", "bytes": 7})
+    assert ask(shop, "/nothing")[0] == 404
+
+
+def test_an_unhealthy_release_still_serves() -> None:
+    shop = a_shop(health="unhealthy")
+    assert ask(shop, "/health") == (500, {"status": "unhealthy", "version": "1.0.0"})
+    assert ask(shop, "/")[0] == 200
+
+
+def test_a_release_that_lies_about_its_version() -> None:
+    shop = a_shop(version="9.9.9")
+    assert ask(shop, "/health") == (200, {"status": "healthy", "version": "9.9.9"})
+    assert ask(shop, "/")[1]["version"] == "9.9.9"
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_a_release_that_is_healthy_for_a_while(path: str) -> None:
+    now = [100.0]
+    shop = a_shop(lambda: now[0], healthy_for=5)
+    now[0] = 104.9
+    assert ask(shop, path)[0] == 200
+    now[0] = 105.0
+    assert ask(shop, path)[0] == 500
+
+
+def test_a_release_that_fails_a_share_of_its_requests() -> None:
+    shop = a_shop(errors=0.25)
+    assert [ask(shop, "/")[0] for dummy in range(8)] == [200, 200, 200, 500] * 2
+    assert ask(shop, "/health")[0] == 200
+
+
+def test_a_behaviour_nobody_knows_is_refused(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "behaviour.json"
+    file.write_text(json.dumps({"helth": "unhealthy"}), encoding="utf-8")
+    with pytest.raises(TypeError, match="helth"):
+        app.Behaviour.read(file)
+
+
+def test_a_release_without_behaviour_is_a_good_one(tmp_path: pathlib.Path) -> None:
+    assert app.Behaviour.read(tmp_path / "behaviour.json") == app.Behaviour()
+
+
+@pytest.mark.parametrize(
+    ("head", "keep_alive"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", True),
+        (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", True),
+    ],
+)
+def test_connections_are_kept_as_http_says(head: bytes, keep_alive: bool) -> None:
+    assert app._parse(head).keep_alive is keep_alive
