@@ -29,75 +29,96 @@ def verdict(state: str, member: Member | None) -> Verdict:
         return Verdict.IMPOSSIBLE
     if state == contract.IN_SERVICE:
         return _in_service(member)
-    if member.admin not in contract.OUT_STATES:
+    if member.own not in contract.OUT_STATES:
         return Verdict.IMPOSSIBLE
     return Verdict.NOT_YET if member.busy else Verdict.REACHED
 
 
 def _in_service(member: Member) -> Verdict:
-    if member.admin != contract.IN_SERVICE and not member.inherited:
+    if member.own != contract.IN_SERVICE:
         return Verdict.IMPOSSIBLE
     if member.weight == 0 and not member.agent:
         return Verdict.IMPOSSIBLE
     return Verdict.REACHED if member.serving else Verdict.NOT_YET
 
 
-def shortfall(state: str, member: Member | None) -> str:
-    """What keeps *member* from where *state* wants it, in words."""
+class Shortfall(t.NamedTuple):
+    """What keeps a member from where it is wanted, and what to do about it."""
+
+    what: str
+    advice: str
+
+
+SOMEBODY_ELSE = "Find out what changes it besides this call, then run again."
+
+
+def shortfall(state: str, member: Member | None, forced: bool = False) -> Shortfall:
+    """Why *member* is not where *state* wants it; *forced* if its sessions were ended already."""
     if member is None:
-        return "is gone from the pool"
+        return Shortfall("is gone from the pool", SOMEBODY_ELSE)
     if state == contract.IN_SERVICE:
         return _not_serving(member)
-    if member.admin not in contract.OUT_STATES:
+    if member.own not in contract.OUT_STATES:
         by = "its agent check, somebody else or a reload" if member.agent else "somebody else or a reload"
-        return f"was put back in service by {by}"
-    return _still_busy(member)
+        return Shortfall(f"was put back in service by {by}", SOMEBODY_ELSE)
+    return Shortfall(f"still has sessions: {_busy_where(member)}", _advice_for_busy(member, forced))
 
 
-def _not_serving(member: Member) -> str:
-    last = f", last check: {member.check}" if member.check else ""
-    if member.admin != contract.IN_SERVICE:
-        if member.tracks:
-            return f"is in {member.admin} because '{member.tracks}', which it tracks, is"
-        by = "its address cannot be resolved" if member.inherited else "somebody else put it there"
-        return f"is in {member.admin}: {by}"
+def _not_serving(member: Member) -> Shortfall:
+    if member.own != contract.IN_SERVICE:
+        return Shortfall(f"was put in {member.own} by somebody else or a reload", SOMEBODY_ELSE)
+    if member.inherited:
+        return _held_out(member)
     if member.weight == 0:
-        return "has weight 0 and so takes no traffic"
-    return {
+        return Shortfall("has weight 0 and so takes no traffic", "Give it a weight first.")
+    last = f", last check: {member.check}" if member.check else ""
+    what = {
         contract.DOWN: f"is DOWN{last}",
         contract.GOING_DOWN: f"is up but its checks do not pass yet{last}",
         contract.STARTING: "is still in its slow start",
         contract.STOPPING: f"says by its check that it is stopping{last}",
     }.get(member.operational, f"is {member.operational}{last}")
+    return Shortfall(what, "Look at its service and at the health check.")
 
 
-def _still_busy(member: Member) -> str:
-    parts = [f"{member.sessions} sessions"]
-    if member.queue:
-        parts.append(f"{member.queue} queued")
-    if member.old_sessions:
-        parts.append(f"{member.old_sessions} in processes that a reload left behind")
-    return "still has " + ", ".join(parts)
-
-
-def shortfalls(wanted: t.Mapping[str, str], seen: t.Mapping[str, Member], names: t.Iterable[str]) -> str:
-    return "; ".join(f"'{name}' {shortfall(wanted[name], seen.get(name))}" for name in names)
-
-
-def advice(late: t.Mapping[str, str], lost: t.Sequence[str], on_timeout: str) -> str:
-    """What to do after a wait that failed. *late* are the states asked for; *lost* was changed by others."""
-    if on_timeout == "restore":
-        return "What this call had changed is put back."
-    if lost:
-        return "Find out what changes it besides this call, then run again."
-    if contract.IN_SERVICE in late.values():
-        return "Look at the member's own service and at its health check."
-    if on_timeout == "force":
-        return (
-            "Its sessions were ended and new ones came, or they are in a process that a reload left behind: such ones "
-            "end by themselves, by 'hard-stop-after' or with that process."
+def _held_out(member: Member) -> Shortfall:
+    if member.tracks:
+        return Shortfall(
+            f"is in {member.admin} because '{member.tracks}', which it tracks, is", f"Put '{member.tracks}' in service."
         )
-    return "It stays out of rotation; wait longer (timeout), or end what is left with on_timeout=force."
+    return Shortfall(
+        f"is in {member.admin} because its address cannot be resolved", "Look at the resolvers of the load balancer."
+    )
+
+
+def _busy_where(member: Member) -> str:
+    counts = (
+        (member.sessions, "in flight"),
+        (member.queue, "queued"),
+        (member.old_sessions, "in processes that a reload left behind"),
+    )
+    return ", ".join(f"{count} {where}" for count, where in counts if count)
+
+
+def _advice_for_busy(member: Member, forced: bool) -> str:
+    if not forced:
+        return "It stays out of rotation: wait longer (timeout), or end what is left with on_timeout=force."
+    if member.old_sessions:
+        return (
+            "An old process cannot be told to end sessions: wait for it, set 'hard-stop-after', or stop that process."
+        )
+    return "Sessions were ended but new ones came, from clients tied to it: state=maintenance sends those elsewhere."
+
+
+def explain(
+    wanted: t.Mapping[str, str], seen: t.Mapping[str, Member], names: t.Sequence[str], forced: bool
+) -> Shortfall:
+    """All of *names* in one: what keeps each of them, and each advice once."""
+    each = {name: shortfall(wanted[name], seen.get(name), forced) for name in names}
+    return Shortfall(
+        "; ".join(f"'{name}' {one.what}" for name, one in each.items()),
+        " ".join(dict.fromkeys(one.advice for one in each.values())),
+    )
 
 
 def first_look(balancer: Balancer, clock: Clock) -> Snapshot:

@@ -12,7 +12,6 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     IN_SERVICE,
     OUT_STATES,
-    Member,
     Snapshot,
     quoted,
 )
@@ -82,16 +81,9 @@ class Plan:
 
 def make_plan(snapshot: Snapshot, wanted: t.Mapping[str, str], only_if: t.Sequence[str] | None) -> Plan:
     """Every member of *wanted* must be in the snapshot. *only_if* lists the admin states we may change from."""
-    differing = [name for name, state in wanted.items() if not is_as_asked(snapshot.members[name], state)]
-    foreign = [name for name in differing if only_if is not None and snapshot.members[name].admin not in only_if]
-    return Plan({name: wanted[name] for name in differing if name not in foreign}, foreign)
-
-
-def is_as_asked(member: Member, state: str) -> bool:
-    """Whether the admin state is the one asked for, or cannot be nearer to it because it is inherited."""
-    if member.admin == state:
-        return True
-    return member.inherited and state in OUT_STATES and member.admin in OUT_STATES
+    differing = {name: state for name, state in wanted.items() if snapshot.members[name].own != state}
+    foreign = [name for name in differing if only_if is not None and snapshot.members[name].own not in only_if]
+    return Plan({name: state for name, state in differing.items() if name not in foreign}, foreign)
 
 
 def refusal(guard: Guard, snapshot: Snapshot, changes: t.Mapping[str, str]) -> str:

@@ -30,6 +30,7 @@ def facts(member: Member) -> dict[str, t.Any]:
     """One member as a result shows it."""
     return {
         "address": member.address,
+        "own": member.own,
         "admin": member.admin,
         "operational": member.operational,
         "weight": member.weight,
@@ -101,8 +102,13 @@ class Report:
         self._sent = dict(changes)
         for name, state in changes.items():
             self.actions.append(
-                f"set '{name}' of pool '{self._balancer.pool}' from {self._before[name].admin} to {state}"
+                f"set '{name}' of pool '{self._balancer.pool}' from {self._before[name].own} to {state}"
             )
+
+    def did_not_send(self, names: t.Iterable[str]) -> None:
+        """The node refused these."""
+        for name in names:
+            self._sent.pop(name, None)
 
     def saved(self) -> None:
         self._saved = True
@@ -127,7 +133,8 @@ class Report:
         for name in names:
             self._outcomes[name] = RESTORED
             state = self._sent.pop(name)
-            self.actions.append(f"set '{name}' back from {state} to {self._before[name].admin}")
+            self.actions.append(f"set '{name}' back from {state} to {self._before[name].own}")
+        self._saved = self._saved and bool(self._sent)
 
     @property
     def seen(self) -> dict[str, Member]:
@@ -137,7 +144,7 @@ class Report:
     @property
     def own_changes(self) -> dict[str, tuple[str, str]]:
         """(before, set to) of every member that this call changed and has not put back."""
-        return {name: (self._before[name].admin, state) for name, state in self._sent.items()}
+        return {name: (self._before[name].own, state) for name, state in self._sent.items()}
 
     def result(self) -> dict[str, t.Any]:
         return {
@@ -154,15 +161,16 @@ class Report:
     def diff(self) -> dict[str, t.Any]:
         """Admin states before and after, as far as this call changed them."""
         header = f"{self._balancer.where} pool {self._balancer.pool}"
-        before = {name: member.admin for name, member in self._before.items()}
+        before = {name: member.own for name, member in self._before.items()}
         return {"before_header": header, "after_header": header, "before": before, "after": {**before, **self._sent}}
 
     def _member(self, name: str) -> dict[str, t.Any]:
         now = self._now.get(name, self._before[name])
         shown = facts(now)
+        del shown["own"]
         shown.update(
-            before=self._before[name].admin,
-            after=shown.pop("admin"),
+            before=self._before[name].own,
+            after=now.own,
             outcome=self._outcomes.get(name, UNCHANGED),
             waited=self._waited.get(name, 0.0),
             sessions_at_start=self._at_start.get(name, 0),
@@ -183,4 +191,4 @@ class Report:
 
 def _as_if(member: Member, state: str) -> Member:
     taking = state == IN_SERVICE and member.operational not in (DOWN, STOPPING) and member.weight > 0
-    return dataclasses.replace(member, admin=state, usable=taking, in_rotation=taking and not member.backup)
+    return dataclasses.replace(member, own=state, admin=state, usable=taking, in_rotation=taking and not member.backup)

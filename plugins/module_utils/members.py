@@ -15,7 +15,13 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims, drain, member_plan
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Snapshot, quoted
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    OUT_STATES,
+    Balancer,
+    Snapshot,
+    Unreachable,
+    quoted,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.drain import Watch
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
@@ -71,12 +77,14 @@ class MemberChange:
         self._call = call
         self._clock = clock
         self._report = Report(balancer, request.wanted)
+        self._started = clock.now()
 
     def run(self) -> dict[str, t.Any]:
         try:
             with self._alone():
                 concerned = self._mark()
             if self._request.wait and not self._call.check_mode:
+                self._started = self._clock.now()
                 self._wait(concerned)
         except RolloutError as error:
             error.result = {**self._result(), **error.result}
@@ -119,7 +127,7 @@ class MemberChange:
         if not plan.foreign:
             return
         self._report.left_alone(plan.foreign)
-        states = ", ".join(f"'{name}' ({snapshot.members[name].admin})" for name in plan.foreign)
+        states = ", ".join(f"'{name}' ({snapshot.members[name].own})" for name in plan.foreign)
         self._call.warn(f"{self._balancer.where}: somebody else changed {states}; left alone.")
 
     def _refuse_unsafe(self, snapshot: Snapshot, plan: Plan) -> None:
@@ -138,20 +146,33 @@ class MemberChange:
 
     def _set(self, changes: dict[str, str]) -> Snapshot:
         """Sets and reads back; once more where a reload swallowed it in between."""
-        for _dummy in range(2):
-            try:
-                self._balancer.set_admin(changes)
-            finally:
-                snapshot = self._balancer.snapshot()
-                self._report.saw(snapshot)
+        for _attempt in range(2):
+            snapshot = self._send(changes)
             missed = _missed(snapshot, changes)
             if not missed:
                 return snapshot
         states = ", ".join(f"'{name}' is {missed[name]}, not {changes[name]}" for name in missed)
         raise RolloutError(
             f"{self._balancer.where}: pool '{self._balancer.pool}' accepted the change but does not show it: {states}. "
-            "Look for an agent check, a tracked server or another tool that sets it back."
+            "Look for an agent check or another tool that sets it back."
         )
+
+    def _send(self, changes: dict[str, str]) -> Snapshot:
+        """What the node shows after it was told to change."""
+        try:
+            self._balancer.set_admin(changes)
+        except Unreachable:
+            pass  # Told or not, what the node shows decides.
+        except RolloutError:
+            snapshot = self._look()
+            self._report.did_not_send(_missed(snapshot, changes))
+            raise
+        return self._look()
+
+    def _look(self) -> Snapshot:
+        snapshot = drain.first_look(self._balancer, self._clock)
+        self._report.saw(snapshot)
+        return snapshot
 
     def _save(self, snapshot: Snapshot, concerned: dict[str, str]) -> None:
         """Also when nothing was changed: an earlier call may have died before it could save."""
@@ -161,25 +182,27 @@ class MemberChange:
                 self._balancer.save()
 
     def _wait(self, concerned: dict[str, str]) -> None:
-        started = self._clock.now()
         waited = self._watch(concerned, self._request.timeout)
         late = [name for name, one in waited.items() if one.verdict is Verdict.NOT_YET]
         lost = [name for name, one in waited.items() if one.verdict is Verdict.IMPOSSIBLE]
         if late and self._request.on_timeout == FORCE:
             late = self._force({name: concerned[name] for name in late})
-        self._report.waited = self._clock.now() - started
-        if lost or (late and self._request.on_timeout != CONTINUE):
-            self._give_up(concerned, late, lost)
+        if lost:
+            self._give_up(concerned, lost + late, "")
+        if late and self._request.on_timeout != CONTINUE:
+            self._give_up(concerned, late, f" within {self._request.timeout:g} s")
 
     def _watch(self, wanted: dict[str, str], timeout: float) -> dict[str, Waited]:
         watch = Watch(self._balancer, wanted, self._clock)
+        before = self._clock.now() - self._started
         try:
             waited = wait_together(watch.look, timeout, self._clock, every_second=self._still_ours)
         finally:
+            self._report.waited = self._clock.now() - self._started
             if watch.snapshot:
                 self._report.saw(watch.snapshot)
         for name, one in waited.items():
-            self._report.ended(name, one.verdict is Verdict.REACHED, one.seconds)
+            self._report.ended(name, one.verdict is Verdict.REACHED, before + one.seconds)
         return waited
 
     def _still_ours(self) -> None:
@@ -189,42 +212,46 @@ class MemberChange:
     def _force(self, late: dict[str, str]) -> list[str]:
         """Cuts the sessions of those that are late; returns who has some left all the same."""
         with self._alone():
-            self._balancer.end_sessions(list(late))
+            members = self._look().members
+            self._balancer.end_sessions([name for name in late if name in members and members[name].own in OUT_STATES])
         waited = self._watch(late, SECONDS_TO_END_SESSIONS)
         ended = [name for name, one in waited.items() if one.verdict is Verdict.REACHED]
         self._report.forced(ended)
         return [name for name in late if name not in ended]
 
-    def _give_up(self, concerned: dict[str, str], late: list[str], lost: list[str]) -> None:
-        told = drain.shortfalls(concerned, self._report.seen, lost + late)
-        advice = drain.advice({name: concerned[name] for name in late}, lost, self._request.on_timeout)
+    def _give_up(self, concerned: dict[str, str], short: list[str], limit: str) -> None:
+        forced = self._request.on_timeout == FORCE
+        told, advice = drain.explain(concerned, self._report.seen, short, forced)
         if self._request.on_timeout == RESTORE:
-            self._put_back()
-        limit = "" if lost else f" within {self._request.timeout:g} s"
+            advice = self._put_back()
         raise RolloutError(
-            f"{self._balancer.where}: pool '{self._balancer.pool}' not as asked{limit}: {told}. {advice}"
+            f"{self._balancer.where}: pool '{self._balancer.pool}' is not as asked{limit}: {told}. {advice}"
         )
 
-    def _put_back(self) -> None:
-        """Undoes what this call changed, except where somebody else has changed it since."""
+    def _put_back(self) -> str:
+        """Undoes what this call changed, except where somebody else has changed it since; says what came of it."""
         with self._alone():
-            members = self._balancer.snapshot().members
+            snapshot = self._look()
             ours = {
                 name: before
                 for name, (before, state) in self._report.own_changes.items()
-                if name in members and members[name].admin == state
+                if name in snapshot.members and snapshot.members[name].own == state
             }
+            reason = member_plan.refusal(self._request.guard, snapshot, ours)
+            if reason:
+                return f"It is not put back, for {reason}."
             snapshot = self._set(ours)
             self._report.restored(ours)
             if self._balancer.unsaved(snapshot):
                 self._balancer.save()
+        return "What this call had changed is put back."
 
 
 def _missed(snapshot: Snapshot, changes: dict[str, str]) -> dict[str, str]:
     """The admin state found, by member that has not the one that was set."""
     found = {name: snapshot.members.get(name) for name in changes}
     return {
-        name: member.admin if member else "gone"
+        name: member.own if member else "gone"
         for name, member in found.items()
-        if not member or not member_plan.is_as_asked(member, changes[name])
+        if not member or member.own != changes[name]
     }

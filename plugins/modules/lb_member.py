@@ -211,10 +211,13 @@ members:
   returned: always
   contains:
     before:
-      description: Admin state before the call, V(in_service), V(drained) or V(maintenance).
+      description: Admin state set on it before the call, V(in_service), V(drained) or V(maintenance).
       type: str
     after:
-      description: Admin state when it was seen last.
+      description: Admin state set on it when it was seen last.
+      type: str
+    admin:
+      description: Admin state in force, RV(members.after) unless that is inherited.
       type: str
     outcome:
       description:
@@ -260,7 +263,7 @@ members:
       description: The C(pool/member) whose state it copies, if any.
       type: str
     inherited:
-      description: Whether its admin state comes from a tracked member or from an address that cannot be resolved.
+      description: Whether RV(members.admin) comes from a tracked member or from an address that cannot be resolved.
       type: bool
     agent:
       description: Whether an agent check may change it.

@@ -68,7 +68,10 @@ members:
   returned: success
   contains:
     admin:
-      description: Admin state, V(in_service), V(drained) or V(maintenance).
+      description: Admin state in force, V(in_service), V(drained) or V(maintenance).
+      type: str
+    own:
+      description: Admin state set on this very member.
       type: str
     operational:
       description:
@@ -101,7 +104,7 @@ members:
       description: The C(pool/member) whose state it copies, if any.
       type: str
     inherited:
-      description: Whether its admin state comes from a tracked member or from an address that cannot be resolved.
+      description: Whether RV(members.admin) comes from a tracked member or from an address that cannot be resolved.
       type: bool
     agent:
       description: Whether an agent check may change it.

@@ -127,12 +127,17 @@ class Node:
         return {row[3]: int(row[6]) for row in rows}
 
     def sessions(self, member: str) -> int:
-        rows = [line.split(",") for line in self.ask("show stat").splitlines()]
-        return next(int(row[4]) for row in rows if row[:2] == ["shop", member])
+        return int(self._counter(member, 4))
+
+    def queue(self, member: str) -> int:
+        return int(self._counter(member, 2))
 
     def status(self, member: str) -> str:
+        return self._counter(member, 17)
+
+    def _counter(self, member: str, column: int) -> str:
         rows = [line.split(",") for line in self.ask("show stat").splitlines()]
-        return next(row[17] for row in rows if row[:2] == ["shop", member])
+        return next(row[column] for row in rows if row[:2] == ["shop", member])
 
     def reload(self) -> None:
         """Starts a new worker and waits until it is the one behind the admin socket."""
@@ -153,9 +158,9 @@ class Node:
             rows = [line.split(",") for line in self.ask("show stat").splitlines() if line[:1] not in ("#", "")]
         except OSError:
             return False
-        # A check that ran is one that has a status of its own; 'L7OK in progress' is none yet.
         servers = [row for row in rows if row[0] == "shop" and row[1] != "BACKEND"]
-        return bool(servers) and all(not row[17].startswith("UP") or row[36].startswith("L7OK") for row in servers)
+        # Before its first check a server is UP without a result; one that tracks another never has its own.
+        return bool(servers) and all(row[17] != "UP 1/2" and (row[17] != "UP" or row[31] or row[36]) for row in servers)
 
     def _config(self, server_options: str, options_of: t.Mapping[str, str], pools: str, backend: str) -> str:
         servers = "\n".join(

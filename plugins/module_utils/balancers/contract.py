@@ -49,8 +49,10 @@ class Member:
 
     name: str
     address: str
+    own: str
+    """The admin state set on this very member: one of ADMIN_STATES."""
     admin: str
-    """What was asked of it: one of ADMIN_STATES."""
+    """The admin state in force: the own one, or that of a member it tracks or of an address not resolved."""
     operational: str
     """What its checks say: up, going_down (the last check failed, or none has passed since maintenance), starting
     (slow start), stopping, down, paused (in maintenance, where it is not checked), no_check."""
@@ -68,12 +70,19 @@ class Member:
     backup: bool = False
     tracks: str = ""
     """'pool/member' whose state this one copies."""
-    inherited: bool = False
-    """The admin state is not its own (tracked member, unresolved address): setting this member does not end it."""
     agent: bool = False
     """An agent check may change the admin state and the weight by itself."""
     check: str = ""
     """The last check in words."""
+    pending: str = ""
+    """What a drain waits for besides what is counted as busy, in words that follow the member's name."""
+    hopeless: str = ""
+    """Why waiting cannot bring it into rotation, in words that follow the member's name."""
+
+    @property
+    def inherited(self) -> bool:
+        """The admin state in force is not its own: setting this member does not end it."""
+        return self.admin != self.own
 
     @property
     def busy(self) -> int:

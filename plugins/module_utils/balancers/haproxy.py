@@ -104,8 +104,8 @@ class HAProxy(Balancer):
     def unsaved(self, snapshot: Snapshot) -> list[str]:
         if self._file is None:
             return []
-        saved = self._file.admin_states(self.pool)
-        return [name for name, member in snapshot.members.items() if saved.get(name) != member.admin]
+        saved = self._file.own_states(self.pool)
+        return [name for name, member in snapshot.members.items() if saved.get(name, contract.IN_SERVICE) != member.own]
 
     def save(self) -> None:
         if self._file is not None:

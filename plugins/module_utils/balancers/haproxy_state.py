@@ -77,13 +77,14 @@ def members(state: t.Iterable[Row], stat: t.Iterable[Row], old: t.Mapping[str, i
 def _member(row: Row, counters: Row, old: t.Mapping[str, int] | None) -> Member:
     name = row["srv_name"]
     bits = int(row["srv_admin_state"])
-    admin = admin_state(bits)
+    admin = state_in_force(bits)
     op_state = int(row["srv_op_state"])
     weight = int(row["srv_uweight"])
     usable = admin == contract.IN_SERVICE and op_state in (STARTING, RUNNING) and weight > 0
     return Member(
         name=name,
         address=_address(row),
+        own=own_state(bits),
         admin=admin,
         operational=contract.PAUSED if bits & ANY_MAINT else _operational(op_state, row, counters),
         weight=weight,
@@ -94,23 +95,22 @@ def _member(row: Row, counters: Row, old: t.Mapping[str, int] | None) -> Member:
         in_rotation=usable,
         backup=counters.get("bck") == "1",
         tracks=counters.get("tracked", ""),
-        inherited=_is_inherited(bits),
         agent=bool(_number(row.get("srv_agent_state")) & CHECK_ENABLED),
         check=_check_in_words(counters),
     )
 
 
-def admin_state(bits: int) -> str:
-    """The configured 'disabled' (0x04) stays set after the server was made ready and means nothing by itself."""
+def state_in_force(bits: int) -> str:
     if bits & ANY_MAINT:
         return contract.MAINTENANCE
     return contract.DRAINED if bits & ANY_DRAIN else contract.IN_SERVICE
 
 
-def _is_inherited(bits: int) -> bool:
-    if bits & ANY_MAINT:
-        return not bits & FORCED_MAINT
-    return bool(bits & ANY_DRAIN) and not bits & FORCED_DRAIN
+def own_state(bits: int) -> str:
+    """The configured 'disabled' (0x04) stays set after the server was made ready: by itself it means nothing."""
+    if bits & FORCED_MAINT:
+        return contract.MAINTENANCE
+    return contract.DRAINED if bits & FORCED_DRAIN else contract.IN_SERVICE
 
 
 def _operational(op_state: int, row: Row, counters: Row) -> str:
@@ -140,15 +140,11 @@ def _backups_stand_by(found: dict[str, Member]) -> dict[str, Member]:
 
 
 def _check_in_words(counters: Row) -> str:
-    # '* ' marks a check that is running right now.
-    parts = [
-        counters.get("check_status", "").lstrip("* "),
-        counters.get("check_code", ""),
-        counters.get("last_chk", ""),
-    ]
-    if not parts[2]:
-        parts.append(counters.get("check_desc", ""))
-    return " ".join(part for part in parts if part)
+    # While a check is running ('* ') the code is 0 and the details are empty.
+    status = counters.get("check_status", "").lstrip("* ")
+    code = counters.get("check_code", "")
+    details = counters.get("last_chk") or counters.get("check_desc", "")
+    return " ".join(part for part in (status, code if code != "0" else "", details) if part)
 
 
 def _address(row: Row) -> str:

@@ -24,7 +24,7 @@ class StateFile:
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def admin_states(self, pool: str) -> dict[str, str]:
+    def own_states(self, pool: str) -> dict[str, str]:
         """What the file would bring back, by member; nothing where there is no file or it cannot be read as one."""
         try:
             with open(self.path, encoding="utf-8") as stream:
@@ -34,7 +34,7 @@ class StateFile:
         except OSError as error:
             raise self._error(error) from error
         return {
-            row["srv_name"]: haproxy_state.admin_state(int(row["srv_admin_state"]))
+            row["srv_name"]: haproxy_state.own_state(int(row["srv_admin_state"]))
             for row in rows
             if row["be_name"] == pool
         }
