@@ -15,6 +15,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
+            "balancers_seen": failures.balancers_seen,
             "bare_target": targets.bare_target,
             "changed_on": failures.changed_on,
             "failure": failures.failure,

@@ -28,7 +28,7 @@ def owner() -> Owner:
         "boot_id": _read("/proc/sys/kernel/random/boot_id"),
         "namespace": _link("/proc/self/ns/pid"),
         "pid": pid,
-        "started": _started(pid),
+        "started": str(_started(pid)),
         "command": _command(pid),
     }
 
@@ -38,7 +38,7 @@ def is_gone(other: t.Mapping[str, t.Any]) -> bool:
     here = owner()
     if any(not other.get(name) or other.get(name) != here[name] for name in PLACE):
         return False
-    return not other.get("pid") or _started(int(other["pid"])) != other.get("started")
+    return not other.get("pid") or str(_started(int(other["pid"]))) != str(other.get("started"))
 
 
 def wait_for_orphans(other: t.Mapping[str, t.Any], limit: float) -> list[int]:

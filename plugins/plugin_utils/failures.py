@@ -10,12 +10,10 @@ import typing as t
 Result = t.Mapping[str, t.Any]
 
 KINDS = (
-    "admit",
     "balancer",
     "coordinator",
     "drain",
     "foreign",
-    "gate",
     "health",
     "release",
     "restore",
@@ -50,6 +48,16 @@ def silent_balancers(loop: Result, balancers: t.Sequence[Result]) -> list[str]:
         f"Balancer {name_of(balancer)} does not answer: {failure_text(result)}"
         for balancer, result in zip(balancers, loop.get("results", []))
         if is_bad(result)
+    ]
+
+
+def balancers_seen(loop: Result, balancers: t.Sequence[Result]) -> list[dict[str, t.Any]]:
+    """What each balancer said of its members, and which were silent."""
+    return [
+        {"host": name_of(balancer), "members": {}, "silent": failure_text(result)}
+        if is_bad(result)
+        else {"host": name_of(balancer), "members": result["members"]}
+        for balancer, result in zip(balancers, loop.get("results", []))
     ]
 
 
