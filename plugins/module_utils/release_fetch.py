@@ -137,8 +137,12 @@ def _download(source: Source, place: str) -> str:
         raise RolloutError(f"{source.name} could not be fetched: the server answered {error.code}.") from None
     except urllib.error.URLError as error:
         raise RolloutError(f"{source.name} could not be fetched: {_in_words(error.reason)}.") from None
+    except http.client.IncompleteRead:
+        raise RolloutError(f"{source.name} could not be fetched: the answer was cut short.") from None
     except http.client.HTTPException as error:
-        raise RolloutError(f"{source.name} could not be fetched: {type(error).__name__}.") from None
+        raise RolloutError(
+            f"{source.name} could not be fetched: no proper HTTP answer ({type(error).__name__})."
+        ) from None
     except (ConnectionError, TimeoutError, ssl.SSLError) as error:
         raise RolloutError(f"{source.name} could not be fetched: {_in_words(error)}.") from None
     return checksum_of(place)
