@@ -118,12 +118,12 @@ def result(good: Outcome, bad: Outcome) -> dict[str, dict[str, t.Any]]:
 def summary(good: Outcome, bad: Outcome) -> str:
     """What the client saw, for people."""
     titles = (f"1.0.0 -> {GOOD_VERSION}", f"{GOOD_VERSION} -> {BAD_VERSION} (fails after 5 s)")
-    lines = ["", "What the client saw", f"{'':30}{'requests':>10}{'failed':>8}{'seconds':>9}{'exit':>6}  by version"]
+    lines = ["", "What the client saw", f"{'':34}{'requests':>10}{'failed':>8}{'seconds':>9}{'exit':>6}  by version"]
     for title, outcome in zip(titles, (good, bad)):
         seen = outcome.traffic
         versions = ", ".join(f"{version}: {count}" for version, count in sorted(seen["versions"].items()))
         numbers = f"{seen['requests']:>10}{seen['failed']:>8}{outcome.seconds:>9.1f}{outcome.exit_code:>6}"
-        lines.append(f"{title:30}{numbers}  {versions}")
+        lines.append(f"{title:34}{numbers}  {versions}")
     lines.append(f"hosts that the bad release touched: {', '.join(bad.hosts_touched) or 'none'}")
     for name, outcome in (("good", good), ("bad", bad)):
         serve = ", ".join(f"{host} {version}" for host, version in outcome.versions_after.items())
