@@ -201,7 +201,13 @@ options:
       members:
         description: Its members by name, each with C(admin), C(operational) and C(in_rotation).
         type: dict
-        required: true
+      silent:
+        description: Why the node could not be read, if so. Then nothing is planned, and nothing counts as verified.
+        type: str
+  refused:
+    description:
+      - Why nothing was started. Then V(concluded) only gives the lease back, and what an earlier run left unfinished stays.
+    type: str
   forks:
     description: Ansible's forks, to warn when they are narrower than the window.
     type: int
@@ -275,6 +281,10 @@ token:
   returned: O(state=opened)
 ledger_id:
   description: The ledger's identity.
+  type: str
+  returned: O(state=opened)
+coordinator:
+  description: The name of the machine that keeps the ledger.
   type: str
   returned: O(state=opened)
 rollout:
@@ -387,7 +397,7 @@ succeeded:
   type: bool
   returned: O(state=concluded)
 outcome:
-  description: V(done), V(reverted), V(incomplete), V(failed), V(aborted) or V(not_planned).
+  description: V(done), V(reverted), V(incomplete), V(failed), V(aborted) or V(refused).
   type: str
   returned: O(state=concluded)
 message:
@@ -449,7 +459,8 @@ HOSTS: dict[str, t.Any] = {
 }
 BALANCERS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
-    "members": {"type": "dict", "required": True},
+    "members": {"type": "dict"},
+    "silent": {"type": "str"},
 }
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
@@ -488,6 +499,7 @@ SPEC: dict[str, t.Any] = {
         "ledger_id": {"type": "str"},
         "coordinator": {"type": "str"},
         "directory": {"type": "path"},
+        "refused": {"type": "str"},
     },
     "supports_check_mode": True,
 }

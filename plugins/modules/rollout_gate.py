@@ -15,7 +15,7 @@ description:
   - A stage whose hosts are all proven ends with a gate when O(steady.rollout.rollout#module:policy.gate) is set.
     M(steady.rollout.rollout_host) hands the gate to one of the hosts that wait, with a claim; whoever has it runs whatever
     measures the stage, and reports here.
-  - The gate of the last stage is reported without a claim, before the rollout is concluded.
+  - No host waits after the last stage; its gate is claimed with O(verdict=ask) before the rollout is concluded.
 extends_documentation_fragment:
   - steady.rollout.attributes
 attributes:
@@ -44,9 +44,8 @@ options:
     type: int
     required: true
   stage:
-    description: The stage, counted from 1.
+    description: The stage, counted from 1. Required except for V(ask).
     type: int
-    required: true
   claim:
     description: The claim that came with the gate.
     type: str
@@ -56,7 +55,8 @@ options:
       - What V(inconclusive) and V(no_data) mean is for the policy to say; both stop the rollout by default.
     type: str
     required: true
-    choices: [pass, fail, inconclusive, no_data]
+      - V(ask) reports nothing; it asks whether the last stage's gate is left to run and, if so, claims it.
+    choices: [pass, fail, inconclusive, no_data, ask]
   reason:
     description: Why, in a sentence.
     type: str
@@ -93,9 +93,13 @@ stage:
   type: int
   returned: success
 verdict:
-  description: The verdict that was recorded.
+  description: The verdict that was recorded; for O(verdict=ask), V(gate) or V(none).
   type: str
   returned: success
+gate:
+  description: With RV(verdict=gate), its C(stage), the C(claim) to report it with and the C(limit) in seconds.
+  type: dict
+  returned: O(verdict=ask)
 passed:
   description: Whether the next stage may begin.
   type: bool
@@ -123,13 +127,14 @@ SPEC: dict[str, t.Any] = {
         "ledger": {"type": "path"},
         "run": {"type": "str", "required": True},
         "token": {"type": "int", "required": True, "no_log": False},
-        "stage": {"type": "int", "required": True},
+        "stage": {"type": "int"},
         "claim": {"type": "str"},
-        "verdict": {"type": "str", "required": True, "choices": ["pass", "fail", "inconclusive", "no_data"]},
+        "verdict": {"type": "str", "required": True, "choices": ["pass", "fail", "inconclusive", "no_data", "ask"]},
         "reason": {"type": "str"},
         "evidence": {"type": "dict"},
     },
     "supports_check_mode": True,
+    "required_if": [("verdict", verdict, ("stage",)) for verdict in ("pass", "fail", "inconclusive", "no_data")],
 }
 
 

@@ -57,7 +57,8 @@ options:
     type: str
   limit:
     description:
-      - Seconds that the host may take, for V(admitted) from admission on, for V(changing) for the step.
+      - Seconds that the host may take, for V(admitted) from admission on, for V(changing) for the step, for V(failed) for
+        going back.
       - A host that is not heard of for longer has vanished and counts as failed. One hour where V(admitted) has none; as
         long as before where V(changing) has none.
     type: float
@@ -79,9 +80,11 @@ options:
     description: Anything else worth keeping in the history. For V(proven).
     type: dict
   kind:
-    description: What failed. For V(failed).
+    description:
+      - What failed. For V(failed) and V(stuck).
+      - V(foreign) says that somebody else took the host out since the plan; it is left alone and counts for nobody.
     type: str
-    choices: [drain, balancer, release, start, health, restore, unreachable, step, guard, coordinator]
+    choices: [drain, balancer, release, start, health, restore, unreachable, step, guard, coordinator, foreign]
   error:
     description: How it failed, in a sentence. For V(failed) and V(stuck).
     type: str
@@ -209,6 +212,10 @@ go_back:
   description: Whether the host goes back to RV(target) now.
   type: bool
   returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
+reinstall:
+  description: Whether the way back must put the files back too, because their change had begun.
+  type: bool
+  returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
 stop:
   description: Whether the rollout has stopped.
   type: bool
@@ -270,6 +277,7 @@ SPEC: dict[str, t.Any] = {
                 "step",
                 "guard",
                 "coordinator",
+                "foreign",
             ],
         },
         "error": {"type": "str"},

@@ -9,10 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing as t
-import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import admission, failure, lease, model, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import (
+    admission,
+    failure,
+    gates,
+    lease,
+    model,
+    upkeep,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.admission import Decision, View
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import (
     Desk,
@@ -142,17 +148,7 @@ def _go(held: Session, host: Host, decision: Decision, limit: float, waits: Wait
 
 def _gate(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
     gate = held.records.gates(held.rollout.id)[decision.stage]
-    claim = str(uuid.uuid4())
-    seconds = held.limits.gate_limit
-    held.records.save_gate(
-        dataclasses.replace(gate, status="claimed", claim=claim, claimed_by=host.name, until=held.now + seconds)
-    )
-    held.event("gate_claimed", host.name, stage=decision.stage)
-    return {
-        **_answer(held, host, decision),
-        "changed": True,
-        "gate": {"stage": decision.stage, "claim": claim, "limit": seconds},
-    }
+    return {**_answer(held, host, decision), "changed": True, "gate": gates.claimed(held, gate, host.name)}
 
 
 def _refuse(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:

@@ -61,7 +61,7 @@ def rollout_host(call: Call) -> dict[str, t.Any]:
 
 
 def rollout_gate(call: Call) -> dict[str, t.Any]:
-    return at_desk(call, gates.judge)
+    return at_desk(call, gates.ask if call.params["verdict"] == "ask" else gates.judge)
 
 
 def rollout_info(call: Call) -> dict[str, t.Any]:

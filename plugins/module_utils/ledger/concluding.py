@@ -19,19 +19,21 @@ REVERTED = "reverted"
 INCOMPLETE = "incomplete"
 FAILED = "failed"
 ABORTED = "aborted"
-NOT_PLANNED = "not_planned"
+REFUSED = "refused"
 
 
 def conclude(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Success only if every host in scope is on its target version and in service on every balancer node."""
     required(params, "service")
     with session(desk, params) as held:
+        if params.get("refused") or held.rollout.limits is None:
+            return _give_up_before_the_start(held, params.get("refused") or "it was never planned")
         before = held.rollout.shown_status
         _count_vanished(held)
-        seen = _seen_now(held, params)
-        _note_who_is_back(held, seen)
+        look = _look_now(held, params)
+        _note_who_is_back(held, look)
         hosts = [host for host in held.records.hosts(held.rollout.id) if host.in_scope]
-        endings = [Ending.of(held, host, seen) for host in hosts]
+        endings = [Ending.of(held, host, look) for host in hosts]
         outcome = _outcome(held, endings)
         message = _message(held, outcome, endings)
         report = [ending.row(held) for ending in endings]
@@ -51,6 +53,37 @@ def conclude(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         }
 
 
+def _give_up_before_the_start(held: Session, why: str) -> dict[str, t.Any]:
+    """Gives the lease back and leaves the rollout as it is: new, or as an earlier run left it."""
+    before = held.rollout.shown_status
+    if held.rollout.limits is None:
+        held.change_rollout(status=model.ABORTED, outcome=REFUSED, concluded_at=held.now, reason=why)
+    held.event("refused", None, why=why)
+    held.lease = lease.released(held.lease)
+    message = f"{held.service}: nothing was started, {why}"
+    return {
+        "changed": True,
+        "succeeded": False,
+        "outcome": REFUSED,
+        "message": message,
+        "msg": message,
+        "status": held.rollout.status,
+        "report": [],
+        "touched": [],
+        "left_out": sorted(held.records.left_out(held.service)),
+        "text": [message],
+        "diff": {"before": {"status": before}, "after": {"status": held.rollout.status}},
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What was seen at the end; *seen* is None when nobody looked, *silent* names the nodes that did not answer."""
+
+    seen: dict[str, Seen] | None
+    silent: list[str]
+
+
 @dataclasses.dataclass(frozen=True)
 class Ending:
     """A host's last word: what the ledger has, against what was seen."""
@@ -60,10 +93,13 @@ class Ending:
     """What is wrong with it as seen now, in words; empty when it is healthy and in service on its target."""
 
     @classmethod
-    def of(cls, held: Session, host: Host, seen: dict[str, Seen] | None) -> Ending:
-        if seen is None:
+    def of(cls, held: Session, host: Host, look: Look) -> Ending:
+        if look.seen is None:
             return cls(host, "could not be looked at")
-        return cls(host, _fault(held, host, seen.get(host.name)))
+        fault = _fault(held, host, look.seen.get(host.name))
+        if not fault and look.silent:
+            fault = f"not verified on {', '.join(look.silent)}, which did not answer"
+        return cls(host, fault)
 
     @property
     def is_there(self) -> bool:
@@ -117,26 +153,26 @@ def _fault(held: Session, host: Host, seen: Seen | None) -> str:
 
 
 def _count_vanished(held: Session) -> None:
-    if held.rollout.limits is None:
-        return
     upkeep.sweep(held)
     for host in held.records.hosts(held.rollout.id, *model.IN_FLIGHT):
         upkeep.vanish(held, host, "still in flight when the run ended")
 
 
-def _seen_now(held: Session, params: dict[str, t.Any]) -> dict[str, Seen] | None:
-    """None when nobody looked: then nothing is verified."""
+def _look_now(held: Session, params: dict[str, t.Any]) -> Look:
+    silent = fleet.silent(params.get("balancers"))
     if params.get("hosts") is None:
-        return None
+        return Look(None, silent)
     left_out = held.records.left_out(held.service)
-    found = fleet.read_fleet(params["hosts"], params.get("balancers") or [], left_out, strict=False)
-    return {seen.name: seen for seen in found}
+    found = fleet.read_fleet(params["hosts"], fleet.answered(params.get("balancers")), left_out, strict=False)
+    return Look({seen.name: seen for seen in found}, silent)
 
 
-def _note_who_is_back(held: Session, seen: dict[str, Seen] | None) -> None:
+def _note_who_is_back(held: Session, look: Look) -> None:
     """A host that is verified in service on a version proven there is not left out any more."""
+    if look.silent:
+        return
     for name in held.records.left_out(held.service):
-        found = (seen or {}).get(name)
+        found = (look.seen or {}).get(name)
         if found is None or found.live != model.IN_SERVICE or not found.healthy:
             continue
         if found.version in held.records.proofs(held.service, name):
@@ -145,8 +181,6 @@ def _note_who_is_back(held: Session, seen: dict[str, Seen] | None) -> None:
 
 def _outcome(held: Session, endings: t.Sequence[Ending]) -> str:
     rollout = held.rollout
-    if rollout.limits is None:
-        return NOT_PLANNED
     if rollout.status == model.REVERTING:
         return REVERTED if all(ending.is_back for ending in endings) else FAILED
     if rollout.status == model.ABORTED:
@@ -180,8 +214,6 @@ def _message(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
     service, what = held.service, rollout.what
     if outcome == DONE:
         return _done(held, endings)
-    if outcome == NOT_PLANNED:
-        return f"{service}: the rollout of {what} ended before it had a plan; nothing was touched."
     if outcome == REVERTED:
         return _reverted(held, endings)
     reason = f" ({rollout.reason})" if rollout.reason else ""

@@ -13,9 +13,21 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.policy import Limits
 
 KINDS = (
-    "drain", "balancer", "release", "start", "health", "restore", "unreachable", "step", "guard", "coordinator",
-)  # fmt: skip
+    "drain",
+    "balancer",
+    "release",
+    "start",
+    "health",
+    "restore",
+    "unreachable",
+    "step",
+    "guard",
+    "coordinator",
+    "foreign",
+)
 VANISHED = "vanished"
+FOREIGN = "foreign"
+"""Somebody else took the host out: it is left alone and speaks against nobody."""
 STOPS_AT_ONCE = ("balancer", "coordinator")
 SPEAKS_AGAINST_THE_VERSION = ("health", "start", "gate")
 OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)

@@ -53,6 +53,26 @@ def read_fleet(
     return fleet + [_seen(host, host["name"], balancers, left_out) for host in outsiders]
 
 
+def answered(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[dict[str, t.Any]]:
+    """The balancer nodes that told of their members."""
+    return [lb for lb in balancers or [] if not lb.get("silent") and lb.get("members") is not None]
+
+
+def silent(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[str]:
+    """The nodes that should have told of their members and did not."""
+    heard = answered(balancers)
+    return [lb["host"] for lb in balancers or [] if lb not in heard]
+
+
+def refuse_silent(balancers: t.Sequence[dict[str, t.Any]] | None) -> None:
+    names = silent(balancers)
+    if names:
+        raise InputError(
+            f"balancers: {', '.join(names)} did not tell of its members; floor and window can be judged only when "
+            "every node answers, so nothing is planned."
+        )
+
+
 def _seen(
     host: dict[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], left_out: t.Container[str]
 ) -> Seen:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing as t
+import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import model, upkeep
@@ -16,6 +17,28 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Gate
 
 VERDICTS = ("pass", "fail", "inconclusive", "no_data")
+
+
+def ask(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Claims the last stage's gate where every place is proven and nobody is left to be told by admission."""
+    with session(desk, params) as held:
+        upkeep.sweep(held)
+        stage = len(held.limits.stages)
+        gate = held.records.gates(held.rollout.id).get(stage)
+        is_due = gate is not None and held.rollout.status == model.OPEN and not gate.has_passed
+        if gate is None or not is_due or gate.is_claimed(held.now):
+            return {"changed": False, "verdict": "none", "gate": None, "msg": ""}
+        return {"changed": True, "verdict": "gate", "gate": claimed(held, gate, "the end of the run"), "msg": ""}
+
+
+def claimed(held: Session, gate: Gate, by: str) -> dict[str, t.Any]:
+    """Hands the gate out; whoever got it must judge it within the limit, or it is handed out again."""
+    claim, seconds = str(uuid.uuid4()), held.limits.gate_limit
+    held.records.save_gate(
+        dataclasses.replace(gate, status="claimed", claim=claim, claimed_by=by, until=held.now + seconds)
+    )
+    held.event("gate_claimed", by, stage=gate.stage)
+    return {"stage": gate.stage, "claim": claim, "limit": seconds}
 
 
 def judge(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 import typing as t
 import uuid
 
@@ -55,6 +56,7 @@ def open_rollout(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "run": session.run if not desk.check_mode else "",
             "token": session.lease.token if not desk.check_mode else 0,
             "ledger_id": records.ledger_id(),
+            "coordinator": socket.gethostname(),
             "rollout": rollout.id,
             "version": rollout.version,
             "direction": rollout.direction,

@@ -31,14 +31,16 @@ def plan(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Plans or plans again; in check mode also without a lease, then everything is thrown away."""
     required(params, "service", "hosts")
     allowed = policy.validated(params.get("policy"))
+    fleet.refuse_silent(params.get("balancers"))
     with _session_or_rehearsal(desk, params) as held:
         left_out = held.records.left_out(held.service)
-        seen = fleet.read_fleet(params["hosts"], params.get("balancers") or [], left_out)
+        balancers = fleet.answered(params.get("balancers"))
+        seen = fleet.read_fleet(params["hosts"], balancers, left_out)
         _note_baseline(held, seen, left_out)
         hosts = _rows(held, seen, left_out)
-        limits = _limits(allowed, hosts, bool(params.get("balancers")))
+        limits = _limits(allowed, hosts, bool(balancers))
         if held.rollout.direction != model.RECOVER and held.rollout.status == model.OPEN:
-            planning.refuse_impossible(allowed, limits, hosts, bool(params.get("balancers")))
+            planning.refuse_impossible(allowed, limits, hosts, bool(balancers))
         hosts = _in_order(hosts)
         guard = guard_of(limits, hosts)
         held.records.remove_hosts(held.rollout.id)

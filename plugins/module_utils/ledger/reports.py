@@ -62,9 +62,13 @@ def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         _refuse_other_version(before, params["version"])
         if before.phase == model.REVERTED:
             return {**_reported(held, before, before, _in_service(held, before)), "changed": False}
-        if before.phase not in (*model.GOING_BACK, model.STUCK):
+        if held.rollout.direction == model.BACK and before.phase == model.PROVEN:
+            return {**_reported(held, before, before, _in_service(held, before)), "changed": False}
+        goes_forward = held.rollout.direction == model.BACK and before.phase in model.GOING_FORWARD
+        if before.phase not in (*model.GOING_BACK, model.STUCK) and not goes_forward:
             raise _out_of_turn(before, "reverted")
-        host = _back_in_service(held, before, model.REVERTED, params)
+        # In a rollback the way back is what was asked for: a host that arrives is proven.
+        host = _back_in_service(held, before, model.PROVEN if goes_forward else model.REVERTED, params)
         held.event("reverted", host.name, version=host.target_version, out_for=host.out_for)
         upkeep.sweep(held)
         return _reported(held, before, host, _in_service(held, host))
@@ -77,15 +81,18 @@ def fail(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         raise InputError(f"kind: '{params['kind']}' is not one of {', '.join(failure.KINDS)}.")
     with session(desk, params) as held:
         before = held.host(params["host"])
-        error = (params.get("error") or "no reason given").strip()
+        error = _error(params)
         if before.phase in (*model.GOING_BACK, model.BACK_WAITING, model.STUCK):
-            return _stuck(held, before, error)
+            return _stuck(held, before, error, params["kind"])
+        if params["kind"] == failure.FOREIGN:
+            return _leave_alone(held, before, error)
         target = failure.way_back(
             held.records.proofs(held.service, before.name),
             held.rollout.version,
             held.records.bad_versions(held.service),
         )
         goes_back = failure.goes_back_at_once(before, held.rollout.direction, params["kind"], target)
+        limit = float(params.get("limit") or before.limit_seconds)
         host = held.change_host(
             before,
             phase=_phase_after_failure(before, goes_back),
@@ -94,7 +101,8 @@ def fail(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             kind=params["kind"],
             error=error,
             run=held.run,
-            deadline_at=held.now + before.limit_seconds if goes_back else None,
+            deadline_at=held.now + limit if goes_back else None,
+            limit_seconds=limit,
         )
         held.event("failed", host.name, kind=host.kind, error=error, back_to=target if goes_back else None)
         held.change_rollout(progress_at=held.now)
@@ -108,16 +116,32 @@ def stick(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The host could not go back either; somebody has to look at it."""
     required(params, "host")
     with session(desk, params) as held:
-        return _stuck(held, held.host(params["host"]), (params.get("error") or "no reason given").strip())
+        return _stuck(held, held.host(params["host"]), _error(params), params.get("kind"))
 
 
-def _stuck(held: Session, before: Host, error: str) -> dict[str, t.Any]:
-    host = held.change_host(before, phase=model.STUCK, counted=1, error=error, deadline_at=None)
+def _stuck(held: Session, before: Host, error: str, kind: str | None) -> dict[str, t.Any]:
+    # The kind of the first failure stays: it says why the host had to go back at all.
+    kind = before.kind or kind or "restore"
+    host = held.change_host(
+        before, phase=model.STUCK, counted=1, kind=kind, error=error, run=held.run, deadline_at=None
+    )
     held.event("stuck", host.name, error=error)
     held.change_rollout(progress_at=held.now)
-    upkeep.count_failure(held, host, host.kind or "restore", error)
+    upkeep.count_failure(held, host, kind, error)
     upkeep.sweep(held)
     return _reported(held, before, host, f"{host.name} is stuck on its way back: {error}")
+
+
+def _leave_alone(held: Session, before: Host, error: str) -> dict[str, t.Any]:
+    """Somebody else took it out since the plan was made; what this run had marked is undone already."""
+    host = held.change_host(before, phase=model.EXCLUDED, live=model.OUT_FOREIGN, error=error, deadline_at=None)
+    held.records.note_back(held.service, host.name)
+    held.event("left_alone", host.name, error=error)
+    return _reported(held, before, host, f"{host.name} is left alone: {error}")
+
+
+def _error(params: dict[str, t.Any]) -> str:
+    return (params.get("error") or "no reason given").strip()
 
 
 def _phase_after_failure(host: Host, goes_back: bool) -> str:
@@ -189,6 +213,8 @@ def _reported(held: Session, before: Host, host: Host, msg: str, goes_back: bool
         "host": host.name,
         "phase": host.phase,
         "go_back": goes_back,
+        "reinstall": before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.ours),
+        "was_changed": before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.ours),
         "target": {"version": host.target_version},
         "stop": held.rollout.status != model.OPEN,
         "reason": held.rollout.reason or "",

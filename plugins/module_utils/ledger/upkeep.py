@@ -29,6 +29,9 @@ def stop(session: Session, reason: str, kind: str) -> None:
 
 def count_failure(session: Session, host: Host, kind: str, error: str) -> None:
     """Stops the rollout once the failures are more than the policy allows; *host* is saved already."""
+    if session.rollout.direction == model.RECOVER and kind not in failure.STOPS_AT_ONCE:
+        # What one host says about its own recovery says nothing about the next one's.
+        return
     failures = len(session.records.failed_kinds(session.rollout.id))
     reason = failure.why_stop(session.limits, failures, kind, host.name, error)
     if reason is not None:
