@@ -31,13 +31,13 @@ def verdict(state: str, member: Member | None) -> Verdict:
         return _in_service(member)
     if member.own not in contract.OUT_STATES:
         return Verdict.IMPOSSIBLE
-    return Verdict.NOT_YET if member.busy else Verdict.REACHED
+    return Verdict.NOT_YET if member.busy or member.pending else Verdict.REACHED
 
 
 def _in_service(member: Member) -> Verdict:
     if member.own != contract.IN_SERVICE:
         return Verdict.IMPOSSIBLE
-    if member.weight == 0 and not member.agent:
+    if (member.weight == 0 and not member.agent) or member.hopeless:
         return Verdict.IMPOSSIBLE
     return Verdict.REACHED if member.serving else Verdict.NOT_YET
 
@@ -61,6 +61,8 @@ def shortfall(state: str, member: Member | None, forced: bool = False) -> Shortf
     if member.own not in contract.OUT_STATES:
         by = "its agent check, somebody else or a reload" if member.agent else "somebody else or a reload"
         return Shortfall(f"was put back in service by {by}", SOMEBODY_ELSE)
+    if member.pending:
+        return Shortfall(member.pending, "It stays out of rotation: wait longer (timeout).")
     return Shortfall(f"still has sessions: {_busy_where(member)}", _advice_for_busy(member, forced))
 
 
@@ -72,6 +74,8 @@ def _not_serving(member: Member) -> Shortfall:
     if member.weight == 0:
         return Shortfall("has weight 0 and so takes no traffic", "Give it a weight first.")
     last = f", last check: {member.check}" if member.check else ""
+    if member.hopeless:
+        return Shortfall(member.hopeless + last, "Put that right first; waiting does not help.")
     what = {
         contract.DOWN: f"is DOWN{last}",
         contract.GOING_DOWN: f"is up but its checks do not pass yet{last}",

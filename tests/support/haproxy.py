@@ -251,6 +251,10 @@ class Slow:
         self._thread.start()
         wait_until(self._in_flight, f"a request is in flight to {member}")
 
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def finish(self) -> int:
         """Waits for the answer and returns its status, 0 for none."""
         self._thread.join(30)

@@ -63,11 +63,14 @@ class Balancer:
             **settings,
         }
 
+    def call(self, **options: t.Any) -> Outcome:
+        return call_core(lb_member, balancer=dict(self.settings), **options)
+
     def put(self, *members: str, state: str, **options: t.Any) -> Outcome:
-        return call_core(lb_member, balancer=dict(self.settings), members=list(members), state=state, **options)
+        return self.call(members=list(members), state=state, **options)
 
     def put_states(self, states: dict[str, str], **options: t.Any) -> Outcome:
-        return call_core(lb_member, balancer=dict(self.settings), states=states, **options)
+        return self.call(states=states, **options)
 
     def info(self, **options: t.Any) -> Outcome:
         return call_core(lb_member_info, balancer=dict(self.settings), **options)
