@@ -28,11 +28,19 @@ import typing as t
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text
+from ansible_collections.steady.rollout.plugins.plugin_utils.failures import KINDS, failure_text
 
 OURS = "steady.rollout."
 REPORTS = (OURS + "rollout", OURS + "rollout_info")
 TELLS = (OURS + "rollout_host", OURS + "rollout_gate")
+PHASES_TOLD = {
+    "proven": C.COLOR_CHANGED,
+    "reverted": C.COLOR_CHANGED,
+    "failed": C.COLOR_ERROR,
+    "back_changing": C.COLOR_ERROR,
+    "stuck": C.COLOR_ERROR,
+    "excluded": C.COLOR_WARN,
+}
 
 
 class CallbackModule(DefaultCallback):
@@ -46,24 +54,24 @@ class CallbackModule(DefaultCallback):
         self._succeeded = False
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
-        action, outcome = _task(result).action, _outcome(result)
-        if self._is_chatty():
-            super().v2_runner_on_ok(result)
-        elif action in REPORTS:
-            self._tell_lines(outcome.get("text") or [])
-        elif action in TELLS and outcome.get("msg"):
-            self._tell(str(outcome["msg"]), C.COLOR_CHANGED if outcome.get("changed") else C.COLOR_OK)
+        outcome = _outcome(result)
         if "succeeded" in outcome:
             self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])
+        if self._is_chatty():
+            super().v2_runner_on_ok(result)
+        elif _task(result).action in REPORTS:
+            self._tell_lines(line for line in outcome.get("text") or [] if line != self._ending)
+        elif _task(result).action in TELLS:
+            self._tell_host(outcome)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        text = failure_text(_outcome(result))
+        self._succeeded = self._succeeded and ignore_errors
+        self._ending = self._ending or ("" if ignore_errors else text)
         if self._is_chatty():
             super().v2_runner_on_failed(result, ignore_errors)
-        elif not ignore_errors:
-            self._tell(f"{_host(result)}  {_task(result).get_name()}: {failure_text(_outcome(result))}", C.COLOR_ERROR)
-        self._succeeded = False
-        if not ignore_errors:
-            self._ending = failure_text(_outcome(result)) if not self._ending else self._ending
+        elif not ignore_errors and text != self._ending and not _is_reported(_task(result)):
+            self._tell(f"{_host(result)}  {_task(result).get_name()}: {text}", C.COLOR_ERROR)
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
         if self._is_chatty():
@@ -76,6 +84,16 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_stats(stats)
         if self._ending:
             self._display.display(self._ending, color=C.COLOR_OK if self._succeeded else C.COLOR_ERROR)
+
+    def _tell_host(self, outcome: dict[str, t.Any]) -> None:
+        """What the ledger was told of a host; those who only wait or stop are in the table at the end."""
+        if outcome.get("verdict") == "go":
+            previous = (outcome.get("previous") or {}).get("version") or "?"
+            self._tell(f"{outcome['host']} starts, {previous} -> {outcome['target']['version']}", C.COLOR_OK)
+        elif outcome.get("phase") in PHASES_TOLD and "verdict" not in outcome:
+            self._tell(str(outcome["msg"]), PHASES_TOLD[outcome["phase"]])
+        elif "passed" in outcome:
+            self._tell(str(outcome["msg"]), C.COLOR_OK if outcome["passed"] else C.COLOR_ERROR)
 
     def _tell_lines(self, lines: t.Iterable[str]) -> None:
         for line in lines:
@@ -116,6 +134,11 @@ for EVENT in (
     "v2_on_file_diff",
 ):
     setattr(CallbackModule, EVENT, _quiet(EVENT))
+
+
+def _is_reported(task: t.Any) -> bool:
+    """Tasks of the roles' own that fail are reported to the ledger, and its answer is told."""
+    return str(task.get_name()).partition(" : ")[2].partition(" | ")[0] in KINDS
 
 
 def _task(result: t.Any) -> t.Any:
