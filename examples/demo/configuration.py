@@ -89,7 +89,7 @@ def inventory(plan: dict[str, t.Any], directory: pathlib.Path, commands: dict[st
         "rollout_max_unavailable": 2,
         "rollout_min_available": "60%",
         "rollout_min_healthy_time": 6,
-        "rollout_healthy_deadline": 30,
+        "rollout_healthy_deadline": 14,
         "rollout_progress_deadline": 60,
         "rollout_ledger": str(directory / "ledger"),
         "rollout_claim_directory": str(directory / "claims"),
