@@ -19,13 +19,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-ARGUMENTS = {
-    "region": {"type": "str"},
-    "profile": {"type": "str"},
-    "role_arn": {"type": "str"},
-    "endpoint_url": {"type": "str"},
-}
-
 # Seconds that a throttled request is tried again before it is an error, and the longest pause in between.
 THROTTLE_PATIENCE = 60.0
 LONGEST_PAUSE = 8.0
@@ -98,7 +91,7 @@ class Session:
             raise _sentence(error, self.where, f"{iam_prefix}:*") from error
         except ValueError as error:
             raise InputError(f"balancer.endpoint_url: {error}") from error
-        return Api(client, self.where, iam_prefix, self.errors)
+        return Api(client, self.where, iam_prefix, self.errors, Clock())
 
 
 def open_session(settings: dict[str, t.Any]) -> Session:
@@ -160,7 +153,7 @@ class Api:
         where: str,
         iam_prefix: str,
         errors: tuple[type[Exception], ...],
-        clock: Clock = Clock(),
+        clock: Clock,
         jitter: t.Callable[[], float] = random.random,
     ) -> None:
         self._client = client

@@ -42,7 +42,6 @@ OPERATIONAL = {
 }
 HOPELESS = {
     "Target.NotInUse": "is not in use: no load balancer forwards to the group, or its Availability Zone is not enabled",
-    "Target.InvalidState": "is a stopped or terminated instance",
     "Target.IpUnusable": "has an address that belongs to a load balancer",
 }
 SHIFTED = ("zonal_shift_active", "zonal_shift_delegated_to_dns")
@@ -61,7 +60,11 @@ class Target:
     def name(self) -> str:
         if self.port is None:
             return self.id
-        return f"[{self.id}]:{self.port}" if ":" in self.id and not self.id.startswith("arn:") else f"{self.id}:{self.port}"
+        return (
+            f"[{self.id}]:{self.port}"
+            if ":" in self.id and not self.id.startswith("arn:")
+            else f"{self.id}:{self.port}"
+        )
 
     def description(self) -> dict[str, t.Any]:
         """As the API takes it. Without the port, deregistering succeeds and does nothing."""
@@ -175,7 +178,7 @@ def is_registered(health: Health | None) -> bool:
     if health is None:
         return False
     state = health["TargetHealth"]
-    return state["State"] != DRAINING and state.get("Reason") != NOT_REGISTERED
+    return bool(state["State"] != DRAINING and state.get("Reason") != NOT_REGISTERED)
 
 
 def registered_member(name: str, target: Target, health: Health) -> Member:
