@@ -92,13 +92,13 @@ def write_pip_settings() -> None:
 
 
 def pip_settings(listing: str) -> str:
-    """A pip.conf out of what ``pip config list`` printed; the environment's values, listed as ':env:', win."""
+    """A quiet pip.conf out of what ``pip config list`` printed; the environment's values, listed as ':env:', win."""
     found = [line.partition("=") for line in listing.splitlines() if "=" in line]
     values = {"global": {}, "install": {}, ":env:": {}}  # type: dict[str, dict[str, str]]
     for name, dummy, value in found:
         section, dummy, key = name.partition(".")
         values.setdefault(section, {})[key] = ast.literal_eval(value)
-    values["global"].update(values.pop(":env:"))
+    values["global"].update({"quiet": "1", **values.pop(":env:")})
     lines = []
     for section, options in values.items():
         lines += [f"[{section}]", *(f"{key} = {indented(value)}" for key, value in options.items())]

@@ -24,12 +24,12 @@ def test_pip_settings_keep_their_section_and_the_environment_wins() -> None:
     )
 
     assert pip_settings(listing) == (
-        "[global]\nindex-url = https://index.example/simple\nfind-links = /a\n    /b\n[install]\nno-binary = :none:\n"
+        "[global]\nindex-url = https://index.example/simple\nfind-links = /a\n    /b\nquiet = 1\n[install]\nno-binary = :none:\n"
     )
 
 
 def test_pip_settings_of_nothing_are_a_valid_file() -> None:
-    assert pip_settings("") == "[global]\n[install]\n"
+    assert pip_settings("") == "[global]\nquiet = 1\n[install]\n"
 
 
 def test_the_bootstrap_is_valid_python() -> None:
