@@ -26,6 +26,7 @@ from fleet.lab.places import REPOSITORY, Host, LabError, Places, command, requir
 FIRST_VERSION = "1.0.0"
 SHOP = REPOSITORY / "examples" / "shop"
 SHOP_DISK = "64M"
+FILLER = "/opt/shop/.filler"
 READY_WITHIN = 120
 PROGRAMS = {
     "systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "ssh-keygen": "openssh-client",
@@ -154,14 +155,16 @@ class Lab:
 
     def fill(self, *names: str) -> None:
         """Leaves not a byte on the disk of /opt/shop."""
+        write = ["dd", "if=/dev/zero", f"of={FILLER}", "bs=1k", "oflag=append", "conv=notrunc,fsync"]
         for name in names:
-            self.run(name, ["dd", "if=/dev/zero", "of=/opt/shop/.filler", "bs=64k"], check=False)
-            self.run(name, ["dd", "if=/dev/zero", "of=/opt/shop/.filler2", "bs=1k"], check=False)
+            # Writing back gives some of what was set aside for it free again; the second time nothing is left.
+            for _time in range(2):
+                self.run(name, write, check=False)
 
     def free(self, *names: str) -> None:
         """Takes back what fill() did."""
         for name in names:
-            self.run(name, ["rm", "-f", "/opt/shop/.filler", "/opt/shop/.filler2"])
+            self.run(name, ["rm", "-f", FILLER])
 
     def add_release(
         self, version: str, behaviour: dict[str, t.Any] | None = None, corrupt: bool = False, padding: int = 0
