@@ -20,6 +20,7 @@ options:
         description: The make of the load balancer.
         type: str
         choices:
+          - envoy
           - haproxy
         default: haproxy
       host:
@@ -27,7 +28,7 @@ options:
         type: str
         default: ""
       pool:
-        description: The pool, which HAProxy calls a backend.
+        description: The pool, which HAProxy calls a backend and Envoy a cluster.
         type: str
         required: true
       timeout:
@@ -49,5 +50,23 @@ options:
         description:
           - The file that HAProxy's C(server-state-file) names, on the host where the module runs.
           - It is rewritten after every change, so that a reload neither loses a drain nor brings an old one back.
+        type: path
+      admin:
+        description:
+          - Envoy's administration interface, as V(host:port) or as the absolute path of a unix socket. It is only read.
+          - Required if O(balancer.type=envoy).
+        type: str
+      eds_file:
+        description:
+          - The file that Envoy reads the pool's members from, by the C(path_config_source) of a cluster of type C(EDS),
+            on the host where the module runs. It is JSON, and is replaced by renaming.
+          - A member's name is the C(hostname) of its endpoint where no other has the same, otherwise its address and port.
+          - Exactly one of this and O(balancer.rds_file) is required if O(balancer.type=envoy).
+        type: path
+      rds_file:
+        description:
+          - The file that Envoy reads its routes from. The members are then the clusters among which the route, or the
+            routes of the virtual host, named O(balancer.pool) split traffic by C(weighted_clusters).
+          - For weights only, since a cluster cannot be drained.
         type: path
 """

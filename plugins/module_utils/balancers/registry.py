@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import haproxy
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import envoy, haproxy
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
 
 
@@ -21,6 +21,7 @@ class Row(t.NamedTuple):
 
 
 TYPES = {
+    "envoy": Row(envoy.ARGUMENTS, ("admin",), envoy.open_envoy),
     "haproxy": Row(haproxy.ARGUMENTS, ("socket",), haproxy.open_haproxy),
 }
 

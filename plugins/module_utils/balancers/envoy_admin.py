@@ -1,0 +1,140 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Envoy's administration interface: questions over HTTP, on TCP or a unix socket. Nothing is changed through it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+
+Statistics = t.Dict[str, t.Any]
+
+
+class Admin(t.Protocol):
+    """Something that answers questions to Envoy's administration interface."""
+
+    where: str
+
+    def ask(self, paths: t.Sequence[str]) -> list[t.Any]:
+        """The JSON answer to each path; None where this Envoy has nothing under it."""
+
+
+class Address(t.NamedTuple):
+    """Where the interface is: the path of a unix socket, or host and port."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+
+
+def parse_address(text: str) -> Address:
+    """Reads '/path', 'host:port', '[::1]:port' and 'http://host:port'; raises InputError."""
+    plain = re.sub(r"^(http://|tcp://|unix://|unix:)", "", text.strip())
+    if plain.startswith("/"):
+        return Address(path=plain)
+    match = re.match(r"^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/\[\]]+)):(\d{1,5})/?$", plain)
+    if not match or not 0 < int(match.group(3)) < 65536:
+        raise InputError(
+            f"balancer.admin: '{text}' is neither 'host:port' nor the absolute path of a unix socket; "
+            "for example 127.0.0.1:9901, as in the 'admin' section of Envoy's configuration."
+        )
+    return Address(host=match.group(1) or match.group(2), port=int(match.group(3)))
+
+
+class HttpAdmin:
+    """The interface behind an address; *timeout* in seconds bounds every step of a question.
+
+    Each call has a connection of its own: one that is kept would go on asking the process that a hot restart
+    left behind.
+    """
+
+    def __init__(self, address: Address, where: str, timeout: float) -> None:
+        self.where = where
+        self._address = address
+        self._timeout = timeout
+
+    def ask(self, paths: t.Sequence[str]) -> list[t.Any]:
+        with contextlib.closing(_Connection(self._address, self._timeout)) as connection:
+            return [self._answer(connection, path) for path in paths]
+
+    def _answer(self, connection: http.client.HTTPConnection, path: str) -> t.Any:
+        try:
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            body = reply.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"{self.where}: {self._explain(error)}") from error
+        if reply.status in (400, 404):
+            return None
+        if reply.status != 200:
+            first = body.decode("utf-8", "replace").strip().split("\n")[0][:120]
+            raise RolloutError(
+                f"{self.where}: GET {_route(path)} was answered with status {reply.status} ('{first}'). Is this Envoy's "
+                "administration interface, and does its 'allow_paths', if any, let this path through?"
+            )
+        return self._parsed(path, body)
+
+    def _parsed(self, path: str, body: bytes) -> t.Any:
+        try:
+            return json.loads(body.decode("utf-8"))
+        except ValueError:
+            raise RolloutError(
+                f"{self.where}: the answer to GET {_route(path)} is no JSON ({body[:60]!r}). "
+                "Is this Envoy's administration interface?"
+            ) from None
+
+    def _explain(self, error: Exception) -> str:
+        if isinstance(error, socket.timeout):
+            return f"Envoy did not answer within {self._timeout:g} s. Is the process alive and the host reachable?"
+        if isinstance(error, FileNotFoundError):
+            return "no such socket. Is Envoy running, and is this the address in its 'admin' section?"
+        if isinstance(error, PermissionError):
+            return f"uid {os.geteuid()} may not open the socket. Use become, or the 'mode' of its pipe."
+        if isinstance(error, ConnectionRefusedError):
+            return "connection refused: nothing listens there. Is Envoy running, with an 'admin' section?"
+        return f"cannot talk to Envoy: {getattr(error, 'strerror', None) or error!r}."
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, address: Address, timeout: float) -> None:
+        super().__init__(address.host or "localhost", address.port or 80, timeout=timeout)
+        self._path = address.path
+
+    def connect(self) -> None:
+        if not self._path:
+            super().connect()
+            return
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def server_version(admin: Admin) -> str:
+    """Envoy's version, such as 1.40.0."""
+    (info,) = admin.ask(["/server_info"])
+    parts = (info or {}).get("version", "").split("/")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def statistics(answer: t.Any) -> Statistics:
+    """Name and value of every counter, gauge and text in an answer to /stats?format=json."""
+    return {one["name"]: one.get("value", 0) for one in (answer or {}).get("stats", ()) if "name" in one}
+
+
+def stats_name(name: str) -> str:
+    """How a cluster's or route configuration's name reads within the names of its statistics."""
+    return re.sub(r":/?/?", "_", name)
+
+
+def _route(path: str) -> str:
+    return path.split("?")[0]

@@ -1,0 +1,150 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""An Envoy route that splits traffic among clusters by weight, in a file: blue and green are clusters here."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+import urllib.parse
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, envoy_state
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    Balancer,
+    Member,
+    Snapshot,
+    WeightLimits,
+    quoted,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_admin import (
+    Admin,
+    server_version,
+    stats_name,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_eds import BadDocument
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_file import (
+    Publisher,
+    Subscription,
+    WatchedFile,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_rds import RouteDocument, Split
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
+
+Json = t.Dict[str, t.Any]
+
+
+class EnvoyRoutes(Balancer):
+    """The routes of one name, or of one virtual host; their members are the clusters they split among."""
+
+    capabilities = frozenset({contract.CAN_SAVE, contract.CAN_WEIGH, contract.CAN_WEIGH_AT_ONCE})
+    weight_limits = WeightLimits(1, 1000)
+
+    def __init__(self, pool: str, admin: Admin, file: WatchedFile, timeout: float, clock: Clock) -> None:
+        super().__init__(pool, admin.where)
+        self._admin = admin
+        self._file = file
+        self._timeout = timeout
+        self._clock = clock
+
+    def version(self) -> str:
+        return server_version(self._admin)
+
+    def require_admin(self) -> None:
+        self._splits(self._document())
+        self._file.require_writable()
+
+    def snapshot(self) -> Snapshot:
+        """The weights are those in force, not those in the file."""
+        name = self._document().name
+        weights = self._weights(self._splits(self._in_force(name)))
+        (clusters,) = self._admin.ask([f"/clusters?format=json&filter={_any_of(weights)}"])
+        return Snapshot(
+            pool=self.pool,
+            members={name: _member(name, weight, clusters) for name, weight in weights.items()},
+        )
+
+    def set_admin(self, states: t.Mapping[str, str]) -> None:
+        raise self._cannot(
+            "drain the clusters of a route: give balancer.eds_file and the cluster as pool to drain members"
+        )
+
+    def set_weights(self, weights: t.Mapping[str, int]) -> None:
+        with self._file.locked():
+            document = self._document()
+            for split in self._splits(document):
+                split.set_weights(weights)
+            subscription = Subscription(self._admin, rf"http\..*\.rds\.{re.escape(stats_name(document.name))}")
+            Publisher(self._file, subscription, self.where, self._timeout, self._clock).publish(document.text)
+
+    def save(self) -> None:
+        """The file is what Envoy reads when it starts: there is nothing more to do."""
+
+    def _document(self) -> RouteDocument:
+        try:
+            return RouteDocument.parse(self._file.read())
+        except BadDocument as error:
+            raise RolloutError(f"{self._file.path}: not the routes of Envoy: {error}.") from None
+
+    def _in_force(self, name: str) -> RouteDocument:
+        """The route configuration that Envoy serves under that name."""
+        path = f"/config_dump?resource=dynamic_route_configs&name_regex={urllib.parse.quote(f'^{re.escape(name)}$')}"
+        (dump,) = self._admin.ask([path])
+        for entry in (dump or {}).get("configs", ()):
+            if entry.get("route_config", {}).get("name") == name:
+                return RouteDocument({}, entry["route_config"])
+        raise RolloutError(
+            f"{self.where}: Envoy serves no route configuration '{name}' of {self._file.path}. Is the file the one that "
+            "the listener's 'rds' names, and was it taken?"
+        )
+
+    def _splits(self, document: RouteDocument) -> list[Split]:
+        splits = document.splits(self.pool)
+        if not splits:
+            raise InputError(
+                f"{self.where}: no route or virtual host '{self.pool}' with weighted_clusters in route configuration "
+                f"'{document.name}'; there are {quoted(document.pools()) or 'none'}."
+            )
+        if any(split.by_runtime for split in splits):
+            raise RolloutError(
+                f"{self.where}: the clusters of '{self.pool}' have a runtime_key_prefix, by which Envoy's runtime may "
+                "override their weights. Remove it."
+            )
+        return splits
+
+    def _weights(self, splits: list[Split]) -> dict[str, int]:
+        first, *others = [split.weights for split in splits]
+        for other in others:
+            if other != first:
+                raise RolloutError(
+                    f"{self.where}: the routes of '{self.pool}' do not split alike ({first} and {other}). Name one route "
+                    "as balancer.pool, or make them alike."
+                )
+        return first
+
+
+def _member(name: str, weight: int, clusters: Json | None) -> Member:
+    status = envoy_state.cluster_status(clusters, name)
+    hosts = envoy_state.hosts(status) if status else []
+    healthy = [host for host in hosts if host.sound and not envoy_state.is_out(host.eds_health)]
+    usable = bool(healthy) and weight > 0
+    return Member(
+        name=name,
+        address="",
+        own=contract.IN_SERVICE,
+        admin=contract.IN_SERVICE,
+        operational=contract.UP if healthy else contract.DOWN,
+        weight=weight,
+        sessions=sum(host.active for host in hosts),
+        queue=sum(host.waiting for host in hosts),
+        old_sessions=None,
+        usable=usable,
+        in_rotation=usable,
+        check=f"{len(healthy)} of {len(hosts)} hosts are healthy" if status else "there is no such cluster",
+    )
+
+
+def _any_of(names: t.Iterable[str]) -> str:
+    return urllib.parse.quote(f"^({'|'.join(map(re.escape, names))})$")
