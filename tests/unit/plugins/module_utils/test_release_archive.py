@@ -150,6 +150,13 @@ def test_other_files(tmp_path: pathlib.Path, content: bytes, sentence: str) -> N
     assert refusal(path).startswith(sentence)
 
 
+def test_unpacking_proves_the_end_as_well(tmp_path: pathlib.Path) -> None:
+    path = archive(tmp_path / "a.tar.gz", {"a": "x"})
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ArtifactError):
+        unpacked(path, tmp_path / "tree")
+
+
 def test_nothing_left_after_strip(tmp_path: pathlib.Path) -> None:
     path = archive(tmp_path / "a.tar.gz", {"a": "x"})
     assert refusal(path, strip=1) == "a.tar.gz: nothing is in it after strip, so it is no release."

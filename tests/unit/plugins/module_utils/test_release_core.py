@@ -18,7 +18,7 @@ import pytest
 from support.archives import archive, recompressed, symlink
 from support.cores import Outcome, call_core
 
-from ansible_collections.steady.rollout.plugins.module_utils import claims, release_stage
+from ansible_collections.steady.rollout.plugins.module_utils import claims, release_archive, release_stage
 from ansible_collections.steady.rollout.plugins.modules import release
 
 
@@ -327,6 +327,22 @@ def test_a_claim_that_was_lost_changes_nothing(host: Host) -> None:
     assert "has taken over" in outcome.error
     assert not host.path.exists()
     assert host.deploy("1.0", claim={**ours, "token": 2})["changed"]
+
+
+def test_a_claim_lost_while_unpacking_changes_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.deploy("1.0")
+    before = host.files()
+    directory = str(host.directory / "claims")
+
+    def overtaken(*args: t.Any) -> None:
+        release_archive.unpack(*args)
+        claims.take(claims.Claim("shop", "a", 2, "here", directory))
+
+    monkeypatch.setattr(release_stage, "unpack", overtaken)
+    outcome = host.deploy("2.0", claim={"service": "shop", "ledger": "a", "token": 1, "directory": directory})
+    assert "has taken over" in outcome.error
+    assert (outcome["changed"], outcome["current"], host.serves()) == (False, "1.0", "1.0")
+    assert host.files() == before
 
 
 @pytest.mark.parametrize(

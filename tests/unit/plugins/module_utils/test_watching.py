@@ -106,6 +106,12 @@ def test_a_target_that_hangs_does_not_hold_up_the_end() -> None:
     assert last.reason.startswith("h:1 had not answered after 5")
 
 
+def test_an_answer_that_comes_after_it_was_given_up_counts_no_more() -> None:
+    watching, dummy, dummy_too = watch(POLICY, a=lambda now: (True, 52.0), b=good_from(45.0))
+    assert watching.watched["b"].healthy
+    assert (watching.watched["a"].state.attempts, watching.watched["a"].state.good) == (1, 0)
+
+
 def test_a_look_under_way_at_the_end_is_no_failure() -> None:
     def slow_at_the_end(now: float) -> tuple[bool, float]:
         return now < 59.0 and int(now) % 8 != 0, 0.01 if now < 59.0 else 5.0
