@@ -18,6 +18,7 @@ ORPHANS_MAY_TAKE = 300.0
 
 class ActionModule(InWorkerAction):
     module = "rollout"
+    kind_of_silence = "coordinator"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)

@@ -10,3 +10,4 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import In
 
 class ActionModule(InWorkerAction):
     module = "rollout_gate"
+    kind_of_silence = "coordinator"

@@ -19,6 +19,7 @@ FOR_REPORTS = 2
 
 class ActionModule(InWorkerAction):
     module = "rollout_host"
+    kind_of_silence = "coordinator"
 
     def as_module(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         if arguments.get("state") == "admitted":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import failures, fleet, preflight, targets
+from ansible_collections.steady.rollout.plugins.plugin_utils import failures, fleet, preflight, targets, way
 
 
 class FilterModule:
@@ -29,4 +29,8 @@ class FilterModule:
             "settings_errors": preflight.settings_errors,
             "silent_balancers": failures.silent_balancers,
             "version_seen": targets.version_seen,
+            "way_back": way.way_back,
+            "way_forward": way.way_forward,
+            "way_of_recovery": way.way_of_recovery,
+            "way_out": way.way_out,
         }

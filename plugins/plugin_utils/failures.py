@@ -87,7 +87,8 @@ def is_bad(result: Result) -> bool:
 
 
 def _own_kind(result: Result) -> str | None:
-    return _first_bad(result).get("kind")
+    worst = _first_bad(result)
+    return "foreign" if worst.get("foreign") else worst.get("kind")
 
 
 def _first_bad(result: Result) -> Result:

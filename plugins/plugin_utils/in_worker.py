@@ -14,7 +14,7 @@ import os
 import subprocess
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -34,6 +34,7 @@ class InWorkerAction(ActionBase):
     """
 
     module: t.ClassVar[str]
+    kind_of_silence: t.ClassVar[str] = "unreachable"
     _supports_check_mode = True
     _supports_diff = True
     _requires_connection = False
@@ -45,8 +46,19 @@ class InWorkerAction(ActionBase):
         if self.is_local():
             result.update(self.in_worker(arguments))
         else:
-            result.update(self.as_module(arguments, task_vars))
+            result.update(self._reached(arguments, task_vars))
         return result
+
+    def _reached(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """A host that does not answer is a failure like any other, with its kind.
+
+        Ansible's own answer, UNREACHABLE, skips rescue and always, or marks the fleet's host as lost where it
+        was the balancer that did not answer.
+        """
+        try:
+            return self.as_module(arguments, task_vars)
+        except AnsibleConnectionFailure as error:
+            return {"failed": True, "kind": self.kind_of_silence, "msg": str(error)}
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the module gets; an action plugin may add what only the controller knows."""

@@ -1,0 +1,86 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which task files a host goes through, in order. The roles include just these: a task that is only skipped
+costs a process of the controller for every host."""
+
+from __future__ import annotations
+
+import typing as t
+
+Step = t.Dict[str, str]
+Means = t.Mapping[str, t.Any]
+
+
+def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
+    """All that can fail without taking the host out of service first; then out, changed, proven, back in."""
+    return _steps(
+        _own("steps/quiet.yml", when=admission.get("was_run")),
+        _own("steps/stage_release.yml" if means["artifact"] else "steps/reach.yml"),
+        _hook(means, "before_drain"),
+        _own("steps/drain.yml", when=means["balancers"]),
+        _hook(means, "after_drain"),
+        _own("steps/intent.yml"),
+        *_change(means),
+        *_return(means),
+        _own("steps/proven.yml"),
+    )
+
+
+def way_back(means: Means, was_changed: bool) -> list[Step]:
+    """For a host that is drained already; nothing is installed where nothing was changed."""
+    change = [_own("steps/intent.yml"), *_change(means)] if was_changed else []
+    return _steps(*change, *_return(means), _own("steps/reverted.yml"))
+
+
+def way_out(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
+    """What a host that serves needs before it can go back."""
+    return _steps(
+        _own("steps/quiet.yml", when=admission.get("was_run")),
+        _own("steps/reach.yml"),
+        _hook(means, "before_drain"),
+        _own("steps/drain.yml", when=means["balancers"]),
+        _hook(means, "after_drain"),
+    )
+
+
+def way_of_recovery(means: Means) -> list[Step]:
+    """Nothing is installed: the host only has to be healthy to return."""
+    return _steps(*_return(means), _own("steps/proven.yml"))
+
+
+def _change(means: Means) -> list[Step]:
+    own = means["hooks"].get("update")
+    release = [
+        _own("steps/activate_release.yml", when=means["artifact"]),
+        _own("steps/restart_unit.yml" if means["unit"] else "steps/restart_by_command.yml"),
+    ]
+    return [
+        _hook(means, "before_update"),
+        *([_hook(means, "update")] if own else release),
+        # Handlers can only come from the user's steps; they must have run before health is judged.
+        _own("steps/handlers.yml", when=any(means["hooks"].values())),
+        _hook(means, "after_update"),
+    ]
+
+
+def _return(means: Means) -> list[Step]:
+    return [
+        _own("steps/health.yml"),
+        _hook(means, "before_restore"),
+        _own("steps/restore.yml", when=means["balancers"]),
+        _hook(means, "after_restore"),
+    ]
+
+
+def _own(tasks: str, when: t.Any = True) -> Step:
+    return {"tasks": tasks, "hook": ""} if when else {}
+
+
+def _hook(means: Means, name: str) -> Step:
+    path = str(means["hooks"].get(name) or "")
+    return {"tasks": "steps/hook.yml", "hook": path} if path else {}
+
+
+def _steps(*steps: Step) -> list[Step]:
+    return [step for step in steps if step]
