@@ -2,7 +2,7 @@
 PYTHON ?= python3
 START = PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 PARTS = lint sanity package unit contract fleet molecule compat mutants
-CHORES = demo bench venv clean
+CHORES = demo bench venv changelog clean
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-long $(PARTS) $(CHORES)
@@ -13,6 +13,7 @@ help:
 	@echo "make test-long  the same with all of the long series, other ansible-cores and seeded bugs"
 	@echo "make bench      measure against the ideal schedule and a hand-written playbook"
 	@echo "make venv       only build/venv, the tools of the checks"
+	@echo "make changelog  release notes from fragments and new plugins"
 	@echo "make clean      remove all that was made"
 	@echo
 	@echo "Parts of the tests, each alone:"

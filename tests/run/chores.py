@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Makefile offers beside the tests: list, venv, demo, bench, clean."""
+"""What the Makefile offers beside the tests: the parts by name, venv, demo, bench, changelog, clean."""
 
 from __future__ import annotations
 
@@ -44,6 +44,20 @@ def bench() -> int:
     return in_venv(tools.venv("test"), "tests/bench/run")
 
 
+def changelog() -> int:
+    """Writes the release notes of galaxy.yml's version from the fragments and from the plugins that are new."""
+    tools.venv("test")
+    copy = house.copy_sources(house.BUILD / "copy")
+    write = [house.VENV / "bin" / "antsibull-changelog", "release", "--update-existing", "--reload-plugins"]
+    house.run([str(word) for word in write], cwd=copy, env={"ANSIBLE_COLLECTIONS_PATH": str(house.BUILD / "copy")})
+    for name in ("CHANGELOG.md", "changelogs/changelog.yaml"):
+        shutil.copy(copy / name, house.ROOT / name)
+    for fragment in (house.ROOT / "changelogs" / "fragments").glob("*.y*ml"):
+        if not (copy / fragment.relative_to(house.ROOT)).exists():
+            fragment.unlink()
+    return 0
+
+
 def in_venv(place: pathlib.Path, script: str) -> int:
     """Runs one of the checkout's scripts at the terminal, with the venv's programs first on the path."""
     env = house.environment()
@@ -66,7 +80,14 @@ def clean() -> int:
     return 0
 
 
-CHORES: dict[str, t.Callable[[], int]] = {"parts": parts, "venv": venv, "demo": demo, "bench": bench, "clean": clean}
+CHORES: dict[str, t.Callable[[], int]] = {
+    "parts": parts,
+    "venv": venv,
+    "demo": demo,
+    "bench": bench,
+    "changelog": changelog,
+    "clean": clean,
+}
 
 if __name__ == "__main__":
     try:

@@ -59,19 +59,19 @@ LINT = Part(
         Step("ansible-lint", ("{bin}/ansible-lint", "--offline", "--profile", "production", "--strict")),
         Step(
             "antsibull-docs",
-            ("{bin}/antsibull-docs", "lint-collection-docs", "--plugin-docs", "--validate-collection-refs", "all",
-             "--disallow-unknown-collection-refs", "."),
+            script("in_copy", "{bin}/antsibull-docs", "lint-collection-docs", "--plugin-docs",
+                   "--validate-collection-refs", "all", "--disallow-unknown-collection-refs", "."),
         ),
         Step("antsibull-changelog", ("{bin}/antsibull-changelog", "lint")),
     ),
-    limit=300,
+    limit=600,
 )  # fmt: skip
 
 SANITY = Part(
     "sanity",
     "ansible-test sanity, on every Python that is here, no ignores",
     (Step("ansible-test", script("sanity", "{reports}")),),
-    limit=600,
+    limit=900,
     programs=("git",),
 )
 
