@@ -10,8 +10,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    DOWN,
     IN_SERVICE,
     OUT_STATES,
+    STOPPING,
+    Member,
     Snapshot,
     quoted,
 )
@@ -84,6 +87,19 @@ def make_plan(snapshot: Snapshot, wanted: t.Mapping[str, str], only_if: t.Sequen
     differing = {name: state for name, state in wanted.items() if snapshot.members[name].own != state}
     foreign = [name for name in differing if only_if is not None and snapshot.members[name].own not in only_if]
     return Plan({name: state for name, state in differing.items() if name not in foreign}, foreign)
+
+
+def predicted(snapshot: Snapshot, changes: t.Mapping[str, str]) -> Snapshot:
+    """What *snapshot* would show once *changes* are made."""
+    members = {name: _as_if(one, changes.get(name, one.own)) for name, one in snapshot.members.items()}
+    return dataclasses.replace(snapshot, members=members)
+
+
+def _as_if(member: Member, state: str) -> Member:
+    if member.own == state:
+        return member
+    taking = state == IN_SERVICE and member.operational not in (DOWN, STOPPING) and member.weight > 0
+    return dataclasses.replace(member, own=state, admin=state, usable=taking, in_rotation=taking and not member.backup)
 
 
 def refusal(guard: Guard, snapshot: Snapshot, changes: t.Mapping[str, str]) -> str:

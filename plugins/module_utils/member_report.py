@@ -6,13 +6,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
-    DOWN,
-    IN_SERVICE,
-    STOPPING,
     Balancer,
     Member,
     Snapshot,
@@ -182,13 +178,3 @@ class Report:
 
     def _mine(self, snapshot: Snapshot) -> dict[str, Member]:
         return {name: snapshot.members[name] for name in self._wanted if name in snapshot.members}
-
-    def predict(self) -> None:
-        """Check mode: shows the members as they would be once marked."""
-        for name, state in self._sent.items():
-            self._now[name] = _as_if(self._now[name], state)
-
-
-def _as_if(member: Member, state: str) -> Member:
-    taking = state == IN_SERVICE and member.operational not in (DOWN, STOPPING) and member.weight > 0
-    return dataclasses.replace(member, own=state, admin=state, usable=taking, in_rotation=taking and not member.backup)

@@ -117,7 +117,7 @@ class MemberChange:
         if plan.changes:
             self._balancer.require_admin()
             self._report.sent(plan.changes)
-            snapshot = self._predict(snapshot) if self._call.check_mode else self._set(plan.changes)
+            snapshot = self._predict(snapshot, plan.changes) if self._call.check_mode else self._set(plan.changes)
         concerned = plan.concerns(wanted)
         self._save(snapshot, concerned)
         self._report.marked()
@@ -140,8 +140,9 @@ class MemberChange:
                 refused=True,
             )
 
-    def _predict(self, snapshot: Snapshot) -> Snapshot:
-        self._report.predict()
+    def _predict(self, snapshot: Snapshot, changes: dict[str, str]) -> Snapshot:
+        snapshot = member_plan.predicted(snapshot, changes)
+        self._report.saw(snapshot)
         return snapshot
 
     def _set(self, changes: dict[str, str]) -> Snapshot:

@@ -48,20 +48,6 @@ class Waited:
     seconds: float
 
 
-@dataclasses.dataclass
-class _Streak:
-    looks: int = 0
-    since: float = 0.0
-
-    def add(self, verdict: Verdict, now: float, enough: int) -> None:
-        if verdict is not Verdict.REACHED:
-            self.looks = 0
-            return
-        self.looks += 1
-        if self.looks == enough:
-            self.since = now
-
-
 def wait_together(
     look: t.Callable[[], t.Mapping[str, Verdict]],
     timeout: float,
@@ -74,31 +60,60 @@ def wait_together(
 
     A wait that is being confirmed when the time is over is still confirmed. *every_second* may raise to end it.
     """
-    started = last_second = clock.now()
-    streaks: dict[str, _Streak] = {}
+    progress = _Progress(clock.now(), consecutive)
+    second = progress.started
     interval = pace.first
+    late_looks = 0
     while True:
         verdicts = look()
         now = clock.now()
-        for name, verdict in verdicts.items():
-            streaks.setdefault(name, _Streak()).add(verdict, now, consecutive)
-        open_names = [name for name, verdict in verdicts.items() if verdict is not Verdict.IMPOSSIBLE]
-        confirming = all(verdicts[name] is Verdict.REACHED for name in open_names)
-        settled = all(streaks[name].looks >= consecutive for name in open_names)
-        if settled or (now - started >= timeout and not confirming):
-            return {
-                name: _waited(verdict, streaks[name], started, now, consecutive) for name, verdict in verdicts.items()
-            }
-        if now - last_second >= 1.0:
-            last_second = now
+        progress.add(verdicts, now)
+        left = progress.started + timeout - now
+        late_looks += left <= 0
+        if progress.settled or late_looks > (consecutive - 1 if progress.confirming else 0):
+            return progress.outcome()
+        if now - second >= 1.0:
+            second = now
             every_second()
-        clock.sleep(pace.confirm if confirming else min(interval, max(0.0, started + timeout - now)))
+        clock.sleep(pace.confirm if progress.confirming else min(interval, left))
         interval = min(interval * pace.growth, pace.longest)
 
 
-def _waited(verdict: Verdict, streak: _Streak, started: float, now: float, consecutive: int) -> Waited:
-    if verdict is Verdict.IMPOSSIBLE:
-        return Waited(verdict, now - started)
-    if streak.looks >= consecutive:
-        return Waited(Verdict.REACHED, streak.since - started)
-    return Waited(Verdict.NOT_YET, now - started)
+class _Progress:
+    """How often in a row each name was reached."""
+
+    def __init__(self, started: float, consecutive: int) -> None:
+        self.started = started
+        self._consecutive = consecutive
+        self._now = started
+        self._verdicts: t.Mapping[str, Verdict] = {}
+        self._in_a_row: dict[str, int] = {}
+        self._reached_at: dict[str, float] = {}
+
+    def add(self, verdicts: t.Mapping[str, Verdict], now: float) -> None:
+        self._verdicts, self._now = verdicts, now
+        for name, verdict in verdicts.items():
+            self._in_a_row[name] = self._in_a_row.get(name, 0) + 1 if verdict is Verdict.REACHED else 0
+            if self._in_a_row[name] == self._consecutive:
+                self._reached_at[name] = now
+
+    @property
+    def confirming(self) -> bool:
+        """Nothing is missing but more looks that say the same."""
+        return Verdict.NOT_YET not in self._verdicts.values()
+
+    @property
+    def settled(self) -> bool:
+        return all(
+            verdict is Verdict.IMPOSSIBLE or self._in_a_row[name] >= self._consecutive
+            for name, verdict in self._verdicts.items()
+        )
+
+    def outcome(self) -> dict[str, Waited]:
+        return {name: self._waited(name, verdict) for name, verdict in self._verdicts.items()}
+
+    def _waited(self, name: str, verdict: Verdict) -> Waited:
+        if self._in_a_row[name] >= self._consecutive:
+            return Waited(Verdict.REACHED, self._reached_at[name] - self.started)
+        unproven = Verdict.NOT_YET if verdict is Verdict.REACHED else verdict
+        return Waited(unproven, self._now - self.started)

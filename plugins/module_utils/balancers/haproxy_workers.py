@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import haproxy_state
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_protocol import Cli, first_line
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
@@ -35,14 +36,14 @@ class Workers:
         return old_workers(reply)
 
     def _sessions_of(self, pid: str, pool: str) -> dict[str, int]:
-        (reply,) = self._master.ask([f"@!{pid} show stat -1 6 -1"])
         try:
+            (reply,) = self._master.ask([f"@!{pid} show stat -1 6 -1"])
             return haproxy_state.old_sessions(haproxy_state.stat_rows(reply), pool)
-        except haproxy_state.BadReply:
+        except (Unreachable, haproxy_state.BadReply):
+            # A worker that is gone by now has no sessions either.
             if pid in self._old_pids():
-                raise RolloutError(
-                    f"{self._master.where}: HAProxy answered '{first_line(reply)}' when asked for the sessions of "
-                    f"old worker {pid}."
+                raise Unreachable(
+                    f"{self._master.where}: old worker {pid} does not say what it has in flight."
                 ) from None
             return {}
 
