@@ -1,0 +1,61 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import way
+
+RELEASE: dict[str, t.Any] = {"artifact": True, "unit": True, "balancers": True, "hooks": {}}
+ALL_HOOKS = {name: f"{name}.yml" for name in
+             ("before_drain", "after_drain", "before_update", "update", "after_update", "before_restore", "after_restore")}  # fmt: skip
+FRESH: dict[str, t.Any] = {"was_run": None}
+
+
+def names(steps: list[dict[str, str]]) -> list[str]:
+    return [step["hook"] or step["tasks"].rpartition("/")[2].partition(".")[0] for step in steps]
+
+
+def test_all_that_can_fail_in_service_comes_before_the_drain() -> None:
+    assert names(way.way_forward(RELEASE, FRESH)) == [
+        "stage_release", "drain", "intent", "activate_release", "restart_unit", "health", "restore", "proven",
+    ]  # fmt: skip
+
+
+def test_a_host_of_an_interrupted_run_is_waited_for_first() -> None:
+    assert names(way.way_forward(RELEASE, {"was_run": "4711"}))[:2] == ["quiet", "stage_release"]
+
+
+def test_each_hook_has_its_place_and_update_replaces_the_release() -> None:
+    means = {**RELEASE, "artifact": False, "hooks": ALL_HOOKS}
+    assert names(way.way_forward(means, FRESH)) == [
+        "reach", "before_drain.yml", "drain", "after_drain.yml", "intent", "before_update.yml", "update.yml",
+        "handlers", "after_update.yml", "health", "before_restore.yml", "restore", "after_restore.yml", "proven",
+    ]  # fmt: skip
+
+
+def test_without_a_unit_commands_restart_the_service() -> None:
+    assert "restart_by_command" in names(way.way_forward({**RELEASE, "unit": False}, FRESH))
+
+
+def test_without_balancers_nothing_is_drained_or_restored() -> None:
+    assert not {"drain", "restore"} & set(names(way.way_forward({**RELEASE, "balancers": False}, FRESH)))
+
+
+def test_a_host_on_which_nothing_was_changed_only_returns() -> None:
+    assert names(way.way_back(RELEASE, was_changed=False)) == ["health", "restore", "reverted"]
+
+
+def test_the_way_back_changes_under_a_recorded_intent_and_before_health() -> None:
+    assert names(way.way_back(RELEASE, was_changed=True)) == [
+        "intent", "activate_release", "restart_unit", "health", "restore", "reverted",
+    ]  # fmt: skip
+
+
+def test_recovery_installs_nothing() -> None:
+    assert names(way.way_of_recovery(RELEASE)) == ["health", "restore", "proven"]
+
+
+def test_the_way_out_ends_with_the_drain() -> None:
+    assert names(way.way_out(RELEASE, FRESH)) == ["reach", "drain"]
