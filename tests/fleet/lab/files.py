@@ -92,6 +92,7 @@ def inventory(places: Places, hosts: t.Sequence[Host]) -> str:
             f"[{group}:vars]",
             "ansible_user=root",
             "ansible_timeout=5",
+            "ansible_pipelining=true",
             "ansible_python_interpreter=/usr/bin/python3",
             f"ansible_ssh_private_key_file={places.key}",
             f"ansible_ssh_args={options}",

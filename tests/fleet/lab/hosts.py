@@ -87,7 +87,7 @@ class Lab:
         return self.places.inside()
 
     def up(self) -> None:
-        """Boots what is not running; returns when every host takes ssh and the service is served."""
+        """Boots what is not running; returns when every host takes ssh and every balancer has every app host in."""
         require(PROGRAMS)
         with self._alone():
             self._refuse_another_size()
@@ -98,6 +98,7 @@ class Lab:
                 machine.Machine(self.places, host).install(self.hosts, image)
             self._write_inventory()
             self._boot(self.hosts)
+            self._wait([f"checks,{name},{address.replace(':', ',')}" for name, address in self.stats().items()])
 
     def down(self) -> None:
         """Ends every host and removes every trace but the common tree; works on whatever is left of a lab."""
@@ -111,7 +112,10 @@ class Lab:
             shutil.rmtree(self.places.directory, ignore_errors=True)
 
     def start(self, *names: str) -> None:
-        """Powers hosts on, and plugs their cables; returns when they take ssh and serve."""
+        """Powers hosts on, and plugs their cables; returns when they take ssh and serve.
+
+        A balancer sends traffic to an app host only some checks later, a second or so.
+        """
         hosts = self._known(names)
         with self._alone():
             self._boot(hosts)
@@ -194,8 +198,11 @@ class Lab:
             machine.Machine(self.places, host).power_on(tree)
         waited_for = [f"ssh,{host.name},{host.address},22" for host in hosts]
         waited_for += [f"http,{host.name},{host.address},{files.SERVICE_PORT}" for host in hosts]
-        wait = pathlib.Path(__file__).resolve().with_name("wait_ready.py")
-        command(*self.inside(), sys.executable, wait, str(READY_WITHIN), *waited_for)
+        self._wait(waited_for)
+
+    def _wait(self, targets: t.Sequence[str]) -> None:
+        program = pathlib.Path(__file__).resolve().with_name("wait_ready.py")
+        command(*self.inside(), sys.executable, program, str(READY_WITHIN), *targets)
 
     def _refuse_another_size(self) -> None:
         """The balancers' configuration names every app host, so a lab does not grow."""
