@@ -166,9 +166,7 @@ class Node:
             return False
 
     def _assignment(self, pool: str, names: t.Sequence[str]) -> Json:
-        endpoints = [
-            {"endpoint": {"hostname": name, "address": _address(self.members[name].port)}} for name in names
-        ]
+        endpoints = [{"endpoint": {"hostname": name, "address": _address(self.members[name].port)}} for name in names]
         resource = {
             "@type": f"{TYPES}.config.endpoint.v3.ClusterLoadAssignment",
             "cluster_name": pool,

@@ -1,0 +1,81 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many requests in little time, and who answered them: for counting how traffic is split.
+
+Members answer with their name from one asyncio loop in a thread; clients ask from another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import threading
+import typing as t
+
+
+class QuickMember:
+    """A member of a pool that answers every request at once with its name. /health is no different."""
+
+    _loop: t.ClassVar[asyncio.AbstractEventLoop | None] = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.port = 0
+        self._server: asyncio.AbstractServer | None = None
+        self._await(self._start())
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _start(self) -> None:
+        self._server = await asyncio.get_running_loop().create_server(lambda: _Answering(self.name), "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    @classmethod
+    def _await(cls, work: t.Coroutine[t.Any, t.Any, None]) -> None:
+        if QuickMember._loop is None:
+            QuickMember._loop = asyncio.new_event_loop()
+            threading.Thread(target=QuickMember._loop.run_forever, daemon=True).start()
+        asyncio.run_coroutine_threadsafe(work, QuickMember._loop).result(10)
+
+
+class _Answering(asyncio.Protocol):
+    def __init__(self, name: str) -> None:
+        self._answer = f"HTTP/1.1 200 OK\r\nContent-Length: {len(name)}\r\n\r\n{name}".encode()
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = t.cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while b"\r\n\r\n" in self._received:
+            self._received = self._received.partition(b"\r\n\r\n")[2]
+            self._transport.write(self._answer)
+
+
+def answers(port: int, requests: int, clients: int = 20) -> collections.Counter[str]:
+    """How many of *requests* each member answered; raises where one is not answered with 200."""
+    return asyncio.run(_ask(port, requests, clients))
+
+
+async def _ask(port: int, requests: int, clients: int) -> collections.Counter[str]:
+    seen: collections.Counter[str] = collections.Counter()
+    left = iter(range(requests))
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _number in left:
+            writer.write(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            length = int(head.partition("content-length:")[2].split("\r\n")[0])
+            body = (await reader.readexactly(length)).decode()
+            if not head.startswith("http/1.1 200"):
+                raise AssertionError(f"{head.splitlines()[0]}: {body[:80]}")
+            seen[body] += 1
+        writer.close()
+
+    await asyncio.gather(*(client() for _ in range(clients)))
+    return seen
