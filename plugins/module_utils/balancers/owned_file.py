@@ -1,0 +1,95 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""A file of somebody else's configuration that we edit in place: one editor at a time, replaced at one instant."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+
+class OwnedFile:
+    """The file at *path*; *option* is how messages call it. A symbolic link stays one: the file behind it is edited."""
+
+    def __init__(self, path: str, option: str) -> None:
+        self.path = os.path.realpath(path)
+        self._option = option
+
+    def read(self) -> str:
+        try:
+            with open(self.path, encoding="utf-8", newline="") as stream:
+                return stream.read()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise RolloutError(
+                f"{self.path}: cannot be read ({reason}). {self._option} is a file on the host where the module runs."
+            ) from error
+
+    def modified(self) -> float:
+        """When it was last written, in seconds since the epoch."""
+        try:
+            return os.stat(self.path).st_mtime
+        except OSError as error:
+            raise self._error(error) from error
+
+    def require_writable(self) -> None:
+        """Raises RolloutError unless this user may replace the file; changes nothing."""
+        directory = os.path.dirname(self.path)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise RolloutError(
+                f"{self.path}: uid {os.geteuid()} may not replace it, for the directory {directory} is not writable. "
+                "Use become, or give this user the directory."
+            )
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[None]:
+        """Waits for its turn among those that edit the file."""
+        self.require_writable()
+        with self._lock_file() as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    def replace(self, text: str, modified: float | None = None) -> None:
+        """Puts a new file in its place with the same access; *modified* gives it back the time of an older one."""
+        # Not a name that an 'include *.conf' takes in.
+        draft = f"{self.path}.new"
+        try:
+            with open(draft, "w", encoding="utf-8", newline="") as stream:
+                _same_access(self.path, stream.fileno())
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if modified is not None:
+                os.utime(draft, (modified, modified))
+            os.replace(draft, self.path)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _lock_file(self) -> t.IO[str]:
+        try:
+            return open(f"{self.path}.lock", "a", encoding="utf-8")
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> RolloutError:
+        return RolloutError(
+            f"{self.path}: cannot be replaced ({error.strerror or error}); it is as it was. "
+            f"Make it and its directory writable for this user, or correct {self._option}."
+        )
+
+
+def _same_access(path: str, descriptor: int) -> None:
+    """Gives the new file the mode of the old one, and its owner where we may."""
+    old = os.stat(path)
+    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    try:
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    except PermissionError:
+        pass
