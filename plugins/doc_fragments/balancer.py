@@ -20,15 +20,25 @@ options:
         description: The make of the load balancer.
         type: str
         choices:
+          - apache
+          - aws_listener
+          - aws_target_group
           - envoy
           - haproxy
+          - nginx
+          - route53
         default: haproxy
       host:
         description: The node's name, for messages only. The module talks to the socket on the host it runs on.
         type: str
         default: ""
       pool:
-        description: The pool, which HAProxy calls a backend and Envoy a cluster.
+        description:
+          - The pool, which HAProxy calls a backend, nginx an upstream, Apache a balancer and Envoy a cluster.
+          - For V(aws_target_group) the name or ARN of the target group. Its members are targets, as C(id:port).
+          - For V(aws_listener) C(load-balancer:port) or the ARN of a listener, or C(load-balancer:port/priority) or the
+            ARN of a rule. Its members are the target groups that it forwards to, by name, for weights only.
+          - For V(route53) the name of a weighted set of records. Its members are the records by their SetIdentifier.
         type: str
         required: true
       timeout:
@@ -69,4 +79,93 @@ options:
             routes of the virtual host, named O(balancer.pool) split traffic by C(weighted_clusters).
           - For weights only, since a cluster cannot be drained.
         type: path
+      region:
+        description:
+          - The AWS region. Otherwise C(AWS_REGION), C(AWS_DEFAULT_REGION) or that of the profile.
+          - The AWS types need the Python package C(boto3) on the host where the module runs, normally the coordinator.
+            Credentials come from the usual places of AWS, in the environment, files or the instance's role.
+        type: str
+      profile:
+        description: The profile of AWS's configuration files. Otherwise C(AWS_PROFILE).
+        type: str
+      role_arn:
+        description: A role to assume first, for an hour.
+        type: str
+      endpoint_url:
+        description: Where the AWS API is, if not where AWS has it. Otherwise C(AWS_ENDPOINT_URL).
+        type: str
+      targets:
+        description:
+          - Targets of an AWS target group by the names that they are to have as members, as V(i-0123), V(i-0123:8080),
+            V(10.0.0.1:8080) or an ARN; the port is otherwise that of the group.
+          - Those named here are members also while they are not registered. Others that this collection took out are
+            remembered in up to 50 tags of the group, for which C(AddTags) and C(RemoveTags) must be allowed.
+        type: dict
+      connections_command:
+        description:
+          - A command, run where the module runs, that prints how many connections a host has open to its service. In
+            its words C({name}), C({id}) and C({port}) stand for the member, its target's id and port.
+          - With it a drain of an AWS target ends when there was none for O(balancer.connections_quiet) seconds. Otherwise
+            it takes the whole deregistration delay of the group, idle or not, for AWS does not tell when a target is.
+        type: list
+        elements: str
+      connections_quiet:
+        description: Seconds without a connection after which a draining AWS target counts as idle.
+        type: float
+        default: 5.0
+      target_groups:
+        description:
+          - For V(aws_listener), further target groups by name or ARN, which become members with weight 0 although
+            nothing is forwarded to them yet. The first change of weights attaches them.
+        type: list
+        elements: str
+      zone:
+        description: Id or name of the hosted zone. Required if O(balancer.type=route53).
+        type: str
+      record_type:
+        description: The type of the records, such as V(A). Otherwise all of the name, which then must be weighed alike.
+        type: str
+      weight:
+        description:
+          - The weight that a record of Route 53 gets when it is put in service and had 0, as V(drained) and
+            V(maintenance) give it. Otherwise that of the heaviest other record.
+        type: int
+      upstream_file:
+        description:
+          - The file of nginx's configuration that holds the upstream, with all its C(server) lines. A change edits those
+            lines only, has nginx check its configuration, reloads it and waits until the old workers take nothing more.
+          - A member's name is the address in its line, or what a comment behind the line says, as C(# member=app1).
+          - nginx has one way out, C(down). V(maintenance) and a weight of 0 are told apart by a word in that comment.
+          - The module runs on nginx's host, as a user that may reload it and see its connections, normally root.
+          - Required if O(balancer.type=nginx).
+        type: path
+      pid_file:
+        description: Where nginx keeps the process id of its master.
+        type: path
+        default: /run/nginx.pid
+      manager_url:
+        description:
+          - The page of Apache's C(balancer-manager), as V(http://127.0.0.1/balancer-manager).
+          - A member's name is its C(route), or its URL where it has none of its own.
+          - V(drained) keeps the clients whose cookie names the member, V(maintenance) moves them.
+            A member that is stopped (C(S)) has weight 0.
+          - Required if O(balancer.type=apache).
+        type: str
+      status_url:
+        description:
+          - Apache's C(server-status) page, as V(http://127.0.0.1/server-status).
+          - Apache's counters of requests in flight can stay above 0, mostly after a graceful restart. With this page a
+            drain can tell, when every request that began before the drain is over.
+        type: str
+      manager_user:
+        description: User for these two pages, if they ask for one.
+        type: str
+        default: ""
+      manager_password:
+        description: Password of O(balancer.manager_user).
+        type: str
+      validate_certs:
+        description: Whether the certificate of an V(https) page of Apache must be trusted.
+        type: bool
+        default: true
 """

@@ -39,7 +39,7 @@ def core(call: Call) -> dict[str, t.Any]:
     """lb_member."""
     try:
         request = Request.from_params(call.params)
-        balancer = registry.open_balancer(call.params["balancer"])
+        balancer = registry.open_balancer(call.params["balancer"], call.run_command)
         return MemberChange(request, balancer, call, Clock()).run()
     except RolloutError as error:
         error.result = {**nothing_done(call.params["balancer"]["pool"]), **error.result}
@@ -48,7 +48,7 @@ def core(call: Call) -> dict[str, t.Any]:
 
 def info_core(call: Call) -> dict[str, t.Any]:
     """lb_member_info."""
-    return read_members(call, registry.open_balancer(call.params["balancer"]), Clock())
+    return read_members(call, registry.open_balancer(call.params["balancer"], call.run_command), Clock())
 
 
 def read_members(call: Call, balancer: Balancer, clock: Clock) -> dict[str, t.Any]:

@@ -28,10 +28,10 @@ LISTENER = {**SESSION, "target_groups": {"type": "list", "elements": "str"}}
 ROUTE53 = {**SESSION, "zone": {"type": "str"}, "record_type": {"type": "str"}, "weight": {"type": "int"}}
 
 
-def open_target_group(settings: Settings) -> Balancer:
+def open_target_group(settings: Settings, run_command: t.Callable[..., tuple[int, str, str]] | None = None) -> Balancer:
     from ansible_collections.steady.rollout.plugins.module_utils.balancers import aws_target_group
 
-    return aws_target_group.open_target_group(settings)
+    return aws_target_group.open_target_group(settings, run_command)
 
 
 def open_listener(settings: Settings) -> Balancer:

@@ -188,13 +188,12 @@ class Listener(Balancer):
         states = [one["TargetHealth"]["State"] for one in answer["TargetHealthDescriptions"]]
         operational = _operational(states)
         usable = weight > 0 and operational in contract.FULLY_UP
-        admin = contract.IN_SERVICE if weight else contract.DRAINED
         healthy = f"{states.count('healthy')} of {len(states)} targets are healthy"
         return Member(
             name=name,
             address=arn,
-            own=admin,
-            admin=admin,
+            own=contract.IN_SERVICE,
+            admin=contract.IN_SERVICE,
             operational=operational,
             weight=weight,
             sessions=0,

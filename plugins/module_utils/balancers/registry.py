@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import envoy, haproxy
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import apache, aws, envoy, haproxy, nginx
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
+
+RunCommand = t.Callable[..., t.Tuple[int, str, str]]
 
 
 class Row(t.NamedTuple):
@@ -17,12 +19,19 @@ class Row(t.NamedTuple):
 
     arguments: dict[str, t.Any]
     required: tuple[str, ...]
-    open: t.Callable[[t.Dict[str, t.Any]], Balancer]
+    open: t.Callable[..., Balancer]
+    runs_commands: bool = False
+    """Whether *open* takes the Call's run_command beside the settings."""
 
 
 TYPES = {
+    "apache": Row(apache.ARGUMENTS, ("manager_url",), apache.open_apache),
+    "aws_listener": Row(aws.LISTENER, (), aws.open_listener),
+    "aws_target_group": Row(aws.TARGET_GROUP, (), aws.open_target_group, runs_commands=True),
     "envoy": Row(envoy.ARGUMENTS, ("admin",), envoy.open_envoy),
     "haproxy": Row(haproxy.ARGUMENTS, ("socket",), haproxy.open_haproxy),
+    "nginx": Row(nginx.ARGUMENTS, ("upstream_file",), nginx.open_nginx, runs_commands=True),
+    "route53": Row(aws.ROUTE53, ("zone",), aws.open_route53),
 }
 
 
@@ -44,6 +53,10 @@ def arguments() -> dict[str, t.Any]:
     }
 
 
-def open_balancer(settings: dict[str, t.Any]) -> Balancer:
-    """The balancer that the option describes; raises InputError where its settings cannot be right."""
-    return TYPES[settings["type"]].open(settings)
+def open_balancer(settings: dict[str, t.Any], run_command: RunCommand | None = None) -> Balancer:
+    """The balancer that the option describes; raises InputError where its settings cannot be right.
+
+    *run_command* is that of the Call, for types that run programs.
+    """
+    row = TYPES[settings["type"]]
+    return row.open(settings, run_command) if row.runs_commands else row.open(settings)
