@@ -86,9 +86,10 @@ class Node:
         pools: str = "",
         backend: str = "option httpchk GET /health",
         state_file: bool = False,
+        make_member: t.Callable[[str], t.Any] = Member,
     ) -> None:
         self.directory = directory
-        self.members = {f"app{number}": Member(f"app{number}") for number in range(1, members + 1)}
+        self.members = {f"app{number}": make_member(f"app{number}") for number in range(1, members + 1)}
         self.port, self.tcp_port = free_port(), free_port()
         self.state_file = directory / "server-state" if state_file else None
         self.config = directory / "haproxy.cfg"
