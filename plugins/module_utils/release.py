@@ -67,10 +67,10 @@ class Work:
         return self.result()
 
     def result(self) -> dict[str, t.Any]:
-        """The module's result, for the steps made so far or, in check mode, planned."""
-        after = release_plan.after(self._before, self._made, self._now)
+        """The module's result: what is there now or, in check mode, would be."""
+        after = self._after()
         return {
-            "changed": bool(self._made),
+            "changed": bool(self._made) or after != self._before,
             "path": self._layout.path,
             "version": self._request.version or None,
             "current": after.current,
@@ -81,6 +81,14 @@ class Work:
             "actions": [str(step) for step in self._made],
             "diff": {"before": _shown(self._before), "after": _shown(after)},
         }
+
+    def _after(self) -> Snapshot:
+        if not self._call.check_mode:
+            try:
+                return self._layout.snapshot()
+            except (OSError, RolloutError):
+                pass  # told already, or about to be
+        return release_plan.after(self._before, self._made, self._now)
 
     def _rehearse(self) -> None:
         with self._delivery() as delivery:

@@ -25,6 +25,8 @@ import zlib
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 CHUNK = 1024 * 1024
+END_OF_ARCHIVE: type[Exception] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
+BAD_HEADER = tarfile.HeaderError
 UNREADABLE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, struct.error, ValueError, IndexError)
 
 
@@ -73,13 +75,13 @@ class _Member(tarfile.TarInfo):
     """A member whose header has to be whole: tarfile takes a broken one for the end of the archive."""
 
     @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> _Member:
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> _Member:
         try:
-            return super().fromtarfile(tarfile_)
-        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            return super().fromtarfile(tarfile)
+        except END_OF_ARCHIVE:
             raise
-        except tarfile.HeaderError as error:
-            raise ValueError(f"it breaks off or is damaged after {tarfile_.offset} bytes ({error})") from None
+        except BAD_HEADER as error:
+            raise ValueError(f"it breaks off or is damaged after {tarfile.offset} bytes ({error})") from None
 
 
 class _Names:

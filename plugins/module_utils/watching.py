@@ -34,15 +34,12 @@ class Looks(t.Protocol):
 
     def now(self) -> float:
         """Seconds since the watch began."""
-        ...
 
     def start(self, target: Target, seconds: float) -> None:
         """Begins a look that may take *seconds*."""
-        ...
 
     def ended(self, seconds: float) -> list[tuple[str, Sample]]:
         """Waits up to *seconds* for a look to end; those that have, by the target's name."""
-        ...
 
 
 @dataclasses.dataclass

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pathlib
+import shutil
 import socket
 import socketserver
+import ssl
+import subprocess
 import threading
 import typing as t
 
@@ -32,7 +36,7 @@ DEFAULTS: dict[str, t.Any] = {
 
 
 @contextlib.contextmanager
-def serving(respond: t.Callable[[str, socket.socket], None]) -> t.Iterator[int]:
+def serving(respond: t.Callable[[str, socket.socket], None], tls: ssl.SSLContext | None = None) -> t.Iterator[int]:
     """A server that hands every request's head and its connection to *respond*; yields its port."""
 
     class Handler(socketserver.BaseRequestHandler):
@@ -49,6 +53,10 @@ def serving(respond: t.Callable[[str, socket.socket], None]) -> t.Iterator[int]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
         allow_reuse_address = True
+
+        def get_request(self) -> tuple[t.Any, t.Any]:
+            connection, address = super().get_request()
+            return (tls.wrap_socket(connection, server_side=True) if tls else connection), address
 
     with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -251,6 +259,37 @@ def test_commands(command: t.Any, given: dict[str, t.Any], ok: bool, reason: str
 
 def test_the_last_line_of_a_failed_command_is_its_body() -> None:
     assert look(command=["sh", "-c", "echo one >&2; echo two >&2; exit 1"]).body == "two"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """A key and a certificate for localhost that nobody else trusts."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not on this machine, and a certificate is made with it")
+    place = tmp_path_factory.mktemp("tls") / "server.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        + ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+        + ["-keyout", str(place), "-out", f"{place}.crt"],
+        check=True,
+        capture_output=True,
+    )
+    place.write_text(place.read_text() + pathlib.Path(f"{place}.crt").read_text())
+    return place
+
+
+def test_certificates_are_checked_unless_told_otherwise(certificate: pathlib.Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(answering(200, HEALTHY), context) as port:
+        url = f"https://localhost:{port}/"
+        untrusted = look(url=url)
+        assert not untrusted.ok
+        assert untrusted.reason.startswith(f"{url} has a certificate that is not trusted (")
+        assert look(url=url, validate_certs=False).ok
+        assert look(url=url, ca_path=f"{certificate}.crt").ok
+        other_name = look(url=f"https://127.0.0.1:{port}/", ca_path=f"{certificate}.crt")
+        assert "has a certificate that is not trusted (IP address mismatch" in other_name.reason
 
 
 def test_authorities_that_are_not_there() -> None:

@@ -280,6 +280,24 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(host: Host, monkeypatch: pyt
     assert host.serves() == "1.0"
 
 
+def test_a_failure_after_the_switch_tells_what_is_current(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.deploy("1.0")
+    host.deploy("2.0", state="staged")
+    real = os.rename
+
+    def full(before: str, after: str) -> None:
+        if after.endswith("activated"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(before, after)
+
+    monkeypatch.setattr(os, "rename", full)
+    outcome = host.release("2.0")
+    assert outcome.error == (
+        f"{host.path}: no space left on its file system. Free some, for example with a smaller keep, and run again."
+    )
+    assert (outcome["changed"], outcome["current"], outcome["previous"]) == (True, "2.0", "1.0")
+
+
 def test_other_files_under_the_current_version(host: Host) -> None:
     host.deploy("1.0")
     outcome = host.release("1.0", source=host.artifact("1.0", more="x"))
