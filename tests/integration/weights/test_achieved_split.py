@@ -1,0 +1,118 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The split that lb_weight says it achieved is the one that real requests see."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from support.haproxy import Client
+
+REQUESTS = 20_000
+# Percentage points. Clusters are drawn at random: one standard deviation is 0.35 points at 50 percent.
+NEAR = 1.0
+
+
+def test_a_share_of_the_requests(site: t.Any) -> None:
+    for green in (5, 25, 50, 100):
+        outcome = site.split(shares={"blue": 100 - green, "green": green})
+        assert (outcome.error, outcome["changed"], outcome["at_once"]) == (
+            "",
+            True,
+            site.balancer.get("type") == "envoy",
+        )
+        assert outcome["requested"] == {"blue": 100.0 - green, "green": float(green)}
+        assert outcome["achieved"] == pytest.approx(outcome["requested"], abs=0.2)
+        assert site.green_answers(REQUESTS) == pytest.approx(outcome["achieved"]["green"], abs=NEAR)
+
+
+def test_nothing_means_nothing_and_everything_everything(site: t.Any) -> None:
+    site.split(shares={"blue": 0, "green": 100})
+    assert site.green_answers(2000) == 100.0
+    site.split(shares={"blue": 100, "green": 0})
+    assert site.green_answers(2000) == 0.0
+
+
+def test_a_second_run_changes_nothing(site: t.Any) -> None:
+    site.split(shares={"blue": 80, "green": 20})
+    again = site.split(shares={"blue": 80, "green": 20})
+    assert (again.error, again["changed"], again["actions"]) == ("", False, [])
+    assert again["before"] == again["achieved"]
+
+
+def test_check_mode_predicts_and_touches_nothing(site: t.Any) -> None:
+    site.split(shares={"blue": 100, "green": 0})
+    predicted = site.split(shares={"blue": 75, "green": 25}, check_mode=True, diff=True)
+    after = predicted["diff"]["after"]
+    assert (predicted["changed"], predicted["achieved"]["green"]) == (True, 25.0)
+    assert site.green_answers(1000) == 0.0
+    really = site.split(shares={"blue": 75, "green": 25}, diff=True)
+    assert (really["diff"]["after"], really["actions"]) == (after, predicted["actions"])
+    assert {name: member["after"] for name, member in really["members"].items()} == after
+
+
+def test_what_was_there_before_can_be_given_back(site: t.Any) -> None:
+    first = site.split(shares={"blue": 90, "green": 10})
+    second = site.split(shares={"blue": 30, "green": 70})
+    back = site.split(shares=second["before"])
+    assert back["achieved"] == first["achieved"]
+
+
+def test_no_request_fails_while_weights_change(member_site: t.Any) -> None:
+    with Client(member_site) as client:
+        for green in [5, 25, 50, 100, 0] * 4:
+            assert member_site.split(shares={"blue": 100 - green, "green": green}).error == ""
+    assert client.failures == []
+    assert client.requests > 0
+
+
+def test_only_members_that_take_traffic_are_counted(member_site: t.Any) -> None:
+    member_site.put("app4", state="drained")
+    outcome = member_site.split(shares={"blue": 90, "green": 10})
+    assert (outcome.error, outcome["groups"]["green"]["counted"]) == ("", 1)
+    assert outcome["achieved"] == {"blue": 90.0, "green": 10.0}
+    assert outcome["members"]["app4"]["after"] == outcome["members"]["app5"]["after"]
+    assert "'app4' take no traffic now and are not counted; with them the split becomes" in outcome["notes"][-1]
+    assert member_site.green_answers(4000) == pytest.approx(10.0, abs=1.0)
+
+
+def test_weight_0_and_drained_are_two_things(member_site: t.Any) -> None:
+    member_site.split(shares={"blue": 100, "green": 0})
+    member_site.put("app4", state="drained")
+    member_site.split(shares={"blue": 50, "green": 50})
+    assert member_site.green_answers(1000) == pytest.approx(50.0, abs=1.0)
+    member_site.split(shares={"blue": 100, "green": 0})
+    assert member_site.put("app4", state="in_service", wait=False).error == ""
+    member_site.split(shares={"blue": 0, "green": 100})
+    assert member_site.green_answers(1000) == 100.0
+
+
+def test_a_group_without_healthy_members_gets_no_traffic(member_site: t.Any) -> None:
+    member_site.put("app4", "app5", state="drained")
+    refused = member_site.split(shares={"blue": 95, "green": 5})
+    assert (refused["refused"], refused["changed"], refused["actions"]) == (True, False, [])
+    assert "group 'green' is to get 5 % and has no healthy member ('app4' drained, 'app5' drained)" in refused.error
+    assert member_site.split(shares={"blue": 100, "green": 0}).error == ""
+
+
+def test_members_that_are_down_are_not_healthy(open_site: t.Any) -> None:
+    site = open_site("haproxy")
+    for member in ("app4", "app5"):
+        site.fail(member)
+    refused = site.split(shares={"blue": 95, "green": 5})
+    assert refused["refused"]
+    assert "'app4' down" in refused.error
+
+
+def test_members_in_no_group_are_named(member_site: t.Any) -> None:
+    outcome = member_site.split(shares={"blue": 95, "green": 5}, groups={"blue": ["app1"], "green": ["app4"]})
+    assert "also sends traffic to 'app2', 'app3', 'app5', in no group" in outcome.error
+    assert outcome["changed"] is False
+
+
+def test_an_unknown_member_is_named(site: t.Any) -> None:
+    outcome = site.split(shares={"blue": 95, "green": 5}, groups={"blue": ["app1"], "green": ["app44"]})
+    assert "has no member " in outcome.error
+    assert "'app44'" in outcome.error
