@@ -1,6 +1,6 @@
 # All that is made lies in build/. PYTHON is any Python 3.8 or newer to start with.
 PYTHON ?= python3
-START = PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
+START = exec env PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 PARTS = lint sanity package unit contract fleet molecule compat mutants
 CHORES = demo bench venv changelog clean
 

@@ -22,7 +22,8 @@ from .tally import Line, summary
 
 
 def main(words: list[str]) -> int:
-    signal.signal(signal.SIGTERM, interrupt)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, interrupt)
     parts = chosen(words)
     if parts is None:
         print(f"{__doc__}\nParts: {', '.join(BY_NAME)}.", file=sys.stderr)
@@ -64,7 +65,7 @@ def announced(part: Part, live: bool, long: bool) -> Line:
 
 
 def interrupt(number: int, frame: types.FrameType | None) -> t.NoReturn:
-    """SIGTERM ends a run as Ctrl-C does, so that the part at work cleans up."""
+    """Ends a run as Ctrl-C does, so that the part at work cleans up."""
     raise KeyboardInterrupt
 
 

@@ -62,6 +62,7 @@ LINT = Part(
             script("in_copy", "{bin}/antsibull-docs", "lint-collection-docs", "--plugin-docs",
                    "--validate-collection-refs", "all", "--disallow-unknown-collection-refs", "."),
         ),
+        Step("settings table", ("{bin}/python", "tests/run/settings_table.py", "--check")),
         Step("antsibull-changelog", ("{bin}/antsibull-changelog", "lint")),
     ),
     limit=600,
