@@ -24,9 +24,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import ru
 def call(check_mode: bool = False, **arguments: t.Any) -> Call:
     validated = ArgumentSpecValidator(SPEC["argument_spec"]).validate(arguments)
     assert not validated.error_messages
-    return Call(
-        dict(validated.validated_parameters), check_mode, False, lambda text: WARNINGS.append(text), run_command
-    )
+    return Call(dict(validated.validated_parameters), check_mode, False, WARNINGS.append, run_command)
 
 
 WARNINGS: list[str] = []

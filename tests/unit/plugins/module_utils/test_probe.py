@@ -60,8 +60,10 @@ def serving(respond: t.Callable[[str, socket.socket], None], tls: ssl.SSLContext
 
     with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield server.server_address[1]
-        server.shutdown()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
 
 
 def answering(status: int, document: t.Any, *headers: str) -> t.Callable[[str, socket.socket], None]:
