@@ -116,20 +116,19 @@ options:
       target_groups:
         description:
           - For V(aws_listener), further target groups by name or ARN, which become members with weight 0 although
-            nothing is forwarded to them yet. The first change of weights attaches them.
+            nothing is forwarded to them yet. The next change of weights attaches them, for their health checks begin
+            only then.
+          - A target group given by its ARN has that as its name.
         type: list
         elements: str
       zone:
-        description: Id or name of the hosted zone. Required if O(balancer.type=route53).
+        description:
+          - Id or name of the hosted zone. Required if O(balancer.type=route53).
+          - A record is drained by weight 0. The weight that it had is kept in a tag of the zone meanwhile.
         type: str
       record_type:
         description: The type of the records, such as V(A). Otherwise all of the name, which then must be weighed alike.
         type: str
-      weight:
-        description:
-          - The weight that a record of Route 53 gets when it is put in service and had 0, as V(drained) and
-            V(maintenance) give it. Otherwise that of the heaviest other record.
-        type: int
       upstream_file:
         description:
           - The file of nginx's configuration that holds the upstream, with all its C(server) lines. A change edits those

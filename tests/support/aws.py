@@ -33,10 +33,9 @@ import boto3
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
-
 from support.aws_elb import Elb
 from support.aws_route53 import Route53
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 REGION = "eu-central-1"
 READERS = ("Describe", "List", "Get", "AssumeRole")
@@ -61,7 +60,8 @@ class FakeAws:
         self.calls: list[str] = []
         """Names of the API actions asked for, in order."""
         self._app = DomainDispatcherApplication(create_backend_app)
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        """Held while moto's state is used: it is not made for several threads."""
         self._throttled: collections.Counter[str] = collections.Counter()
         self._denied: set[str] = set()
         self._server: BaseWSGIServer | None = None
@@ -120,11 +120,11 @@ class FakeAws:
 
     def throttle(self, action: str, times: int) -> None:
         """The next *times* requests of *action* are answered with Throttling."""
-        with self._lock:
+        with self.lock:
             self._throttled[action] += times
 
     def deny(self, *actions: str) -> None:
-        with self._lock:
+        with self.lock:
             self._denied.update(actions)
 
     @contextlib.contextmanager
@@ -136,15 +136,14 @@ class FakeAws:
 
     def _serve(self, environ: dict[str, t.Any], start_response: t.Callable[..., t.Any]) -> t.Iterable[bytes]:
         action = _action(environ)
-        with self._lock:
+        with self.lock:
             self.calls.append(action)
             refused = self._refusal(environ, action)
         if refused:
             body = ERROR.format(code=refused[1], message=refused[2]).encode()
             start_response(refused[0], [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))])
             return [body]
-        # moto's backends are not made for several threads.
-        with self._lock:
+        with self.lock:
             return list(self._app(environ, start_response))
 
     def _refusal(self, environ: dict[str, t.Any], action: str) -> tuple[str, str, str] | None:

@@ -19,7 +19,6 @@ from unittest import mock
 from moto.core.responses import ActionResult
 from moto.elbv2 import models, responses
 from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError, TooManyTagsError
-
 from support.aws_targets import Key, Target, TargetBook, Times
 
 Action = t.Dict[str, t.Any]
@@ -53,7 +52,8 @@ class Elb:
     def install(self) -> None:
         backend, response = models.ELBv2Backend, responses.ELBV2Response
         original = {
-            name: getattr(backend, name) for name in ("create_listener", "create_rule", "modify_listener", "modify_rule")
+            name: getattr(backend, name)
+            for name in ("create_listener", "create_rule", "modify_listener", "modify_rule")
         }
         pages = {name: getattr(response, name) for name in ("describe_listeners", "describe_target_groups")}
         replacements: list[tuple[type, str, t.Callable[..., t.Any]]] = [
@@ -78,9 +78,7 @@ class Elb:
         if group is None:
             raise TargetGroupNotFoundError()
         if arn not in self._books:
-            self._books[arn] = TargetBook(
-                time.monotonic, lambda: self._times_of(group), lambda: _in_use(backend, arn)
-            )
+            self._books[arn] = TargetBook(time.monotonic, lambda: self._times_of(group), lambda: _in_use(backend, arn))
         return self._books[arn]
 
     def _times_of(self, group: models.FakeTargetGroup) -> Times:
@@ -134,14 +132,13 @@ class Elb:
             else:
                 args = (*args[:-1], written)
             made = function(this, *args, **kwargs)
-            self._secrets.update({made.arn: secret for secret in secrets})
+            for secret in secrets:
+                self._secrets[made.arn] = secret
             return made
 
         return call
 
-    def _written(
-        self, backend: models.ELBv2Backend, arn: str, actions: list[Action]
-    ) -> tuple[list[Action], list[str]]:
+    def _written(self, backend: models.ELBv2Backend, arn: str, actions: list[Action]) -> tuple[list[Action], list[str]]:
         written = copy.deepcopy(actions)
         secrets = []
         for action in written:

@@ -57,7 +57,9 @@ class Times:
 class TargetBook:
     """The targets of one group."""
 
-    def __init__(self, clock: t.Callable[[], float], times: t.Callable[[], Times], in_use: t.Callable[[], bool]) -> None:
+    def __init__(
+        self, clock: t.Callable[[], float], times: t.Callable[[], Times], in_use: t.Callable[[], bool]
+    ) -> None:
         self._clock = clock
         self._times = times
         self._in_use = in_use

@@ -25,7 +25,7 @@ TARGET_GROUP = {
     "connections_quiet": {"type": "float", "default": 5.0},
 }
 LISTENER = {**SESSION, "target_groups": {"type": "list", "elements": "str"}}
-ROUTE53 = {**SESSION, "zone": {"type": "str"}, "record_type": {"type": "str"}, "weight": {"type": "int"}}
+ROUTE53 = {**SESSION, "zone": {"type": "str"}, "record_type": {"type": "str"}}
 
 
 def open_target_group(settings: Settings, run_command: t.Callable[..., tuple[int, str, str]] | None = None) -> Balancer:

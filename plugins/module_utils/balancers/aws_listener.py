@@ -16,7 +16,11 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import aws_api, aws_forward, contract
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_api import Api, AwsError
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_looks import Looks
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_target_group import find_target_group
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_target_group import (
+    SETTLE,
+    SETTLE_LOOK,
+    find_target_group,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
@@ -59,7 +63,8 @@ class Listener(Balancer):
         self._api = api
         self._more = more
         self._arn = ""
-        self._more_arns: list[str] | None = None
+        self._more_names: dict[str, str] | None = None
+        self._clock = clock
         self._looks = Looks(self._look, clock)
 
     def version(self) -> str:
@@ -88,11 +93,12 @@ class Listener(Balancer):
         now = aws_forward.weights(aws_forward.forward(actions, self._place))
         arns = self._arns(now)
         self.check_members(self._look(), weights)
-        wanted = {arns[name]: weight for name, weight in weights.items()}
+        wanted = {**{arn: now.get(arn, 0) for arn in arns.values()}, **{arns[name]: weights[name] for name in weights}}
         after = {**now, **wanted}
         aws_forward.check({aws_forward.group_name(arn): weight for arn, weight in after.items()}, self._place)
         if after != now:
             self._modify(aws_forward.reweighted(actions, wanted))
+            self._settle(after)
 
     @property
     def _place(self) -> str:
@@ -164,9 +170,17 @@ class Listener(Balancer):
 
     def _arns(self, now: t.Iterable[str]) -> dict[str, str]:
         """ARN by name of every target group that is or may become a member."""
-        if self._more_arns is None:
-            self._more_arns = [str(find_target_group(self._api, name)["TargetGroupArn"]) for name in self._more]
-        return {aws_forward.group_name(arn): arn for arn in [*now, *self._more_arns]}
+        if self._more_names is None:
+            self._more_names = {str(find_target_group(self._api, name)["TargetGroupArn"]): name for name in self._more}
+        return {self._more_names.get(arn, aws_forward.group_name(arn)): arn for arn in [*now, *self._more_names]}
+
+    def _settle(self, weights: t.Mapping[str, int]) -> None:
+        """What AWS accepted it may show a little later."""
+        started = self._clock.now()
+        while aws_forward.weights(aws_forward.forward(self._actions(), self._place)) != weights:
+            if self._clock.now() - started >= SETTLE:
+                return
+            self._clock.sleep(SETTLE_LOOK)
 
     # Looking
 

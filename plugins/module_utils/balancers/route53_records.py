@@ -2,18 +2,27 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Weighted records of Route 53: which ones there are and how one change reweighs them. No I/O."""
+"""Weighted records of Route 53: which ones there are and how one change reweighs them. No I/O.
+
+A record that is drained has the weight 0, and so may one that is not. A tag of the hosted zone, written before the
+act, tells the two apart and keeps the weight that the record had.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import quoted
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import OUT_STATES, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 RecordSet = t.Dict[str, t.Any]
 
 HEAVIEST = 255
+TAG_PREFIX = "steady.rollout/out/"
+# What AWS takes as the key of a tag.
+TAG_KEY = re.compile(r"^[A-Za-z0-9 _.:/=+@-]{1,128}$")
 # An alias record has no TTL of its own; for AWS resources it is this.
 ALIAS_TTL = 60
 
@@ -82,3 +91,28 @@ def changes(records: t.Iterable[RecordSet], wanted: t.Mapping[str, int]) -> list
             batch.append({"Action": "DELETE", "ResourceRecordSet": record})
             batch.append({"Action": "CREATE", "ResourceRecordSet": {**record, "Weight": weight}})
     return batch
+
+
+class Mark(t.NamedTuple):
+    """What the tag of a drained record says: its admin state and the weight that it had."""
+
+    state: str
+    weight: int
+
+    @property
+    def value(self) -> str:
+        return f"{self.state} weight={self.weight}"
+
+
+def tag_key(name: str, identifier: str) -> str:
+    """Readable where a tag may be called so, otherwise a digest."""
+    key = f"{TAG_PREFIX}{canonical(name)}/{identifier}"
+    if TAG_KEY.match(key):
+        return key
+    return TAG_PREFIX + hashlib.sha256(f"{canonical(name)}\n{identifier}".encode()).hexdigest()[:32]
+
+
+def parse_mark(value: str) -> Mark | None:
+    """None for a tag that says something else."""
+    match = re.match(r"^(\w+) weight=(\d{1,3})$", value)
+    return Mark(match.group(1), int(match.group(2))) if match and match.group(1) in OUT_STATES else None
