@@ -1,0 +1,70 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One lab for all tests of the fleet, and a shop as new for each."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import typing as t
+
+import pytest
+from fleet.lab.hosts import PROGRAMS, Lab
+from fleet.lab.places import LabError, require
+from fleet.world.rolling import Rolling
+from fleet.world.shop import Shop
+from support.background import Background, observer, traffic
+
+LONG = os.environ.get("STEADY_LONG") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: part of the long series; runs with STEADY_LONG=1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("long") and not LONG:
+            item.add_marker(pytest.mark.skip(reason="of the long series: make test-long"))
+
+
+@pytest.fixture(scope="session")
+def fleet() -> t.Iterator[Lab]:
+    """Six app hosts and two balancers; they are there until the last test has ended."""
+    try:
+        require(PROGRAMS)
+    except LabError as error:
+        pytest.skip(str(error))
+    lab = Lab(apps=6, balancers=2)
+    lab.down()
+    with lab:
+        yield lab
+
+
+@pytest.fixture
+def shop(fleet: Lab) -> Shop:
+    """The shop on 1.0.0, everything in rotation, with no history."""
+    shop = Shop(fleet)
+    shop.reset()
+    return shop
+
+
+@pytest.fixture
+def rolling(fleet: Lab) -> Rolling:
+    return Rolling(fleet)
+
+
+@pytest.fixture
+def users(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
+    """Light but mixed traffic for as long as the test lasts; the test reads the report."""
+    mix = {"rate": 60, "keepalive": 6, "close": 3, "slow": 2, "slow_seconds": 3, "uploads": 2, "upload_seconds": 2}
+    with traffic(fleet.urls(), tmp_path / "traffic.json", inside=fleet.inside(), **mix) as users:
+        yield users
+
+
+@pytest.fixture
+def eyes(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
+    """Looks at both balancers ten times a second for as long as the test lasts."""
+    with observer(fleet.stats(), tmp_path / "observer.json", inside=fleet.inside()) as eyes:
+        yield eyes

@@ -1,0 +1,80 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bad release touches no more hosts than the window, and goes back by itself while no request fails."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from fleet.world.rolling import Rolling
+from fleet.world.shop import Shop
+from support.background import Background
+
+BAD = "6.6.6"
+WINDOW = 2
+
+HEALTHY_FOR_A_WHILE: dict[str, t.Any] = {"rollout_min_healthy_time": 7, "rollout_healthy_deadline": 16}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "settings", "because"),
+    [
+        pytest.param({"start": "refuse"}, {}, "not healthy", id="will not start"),
+        pytest.param({"health": "unhealthy"}, {}, "not healthy", id="starts but is unhealthy"),
+        pytest.param({"version": "9.9.9"}, {}, "9.9.9", id="healthy with the wrong version"),
+        pytest.param({"healthy_for": 5}, HEALTHY_FOR_A_WHILE, "not healthy", id="healthy for 5 s and then not"),
+    ],
+)
+def test_a_bad_release_is_taken_back(
+    shop: Shop,
+    rolling: Rolling,
+    users: Background,
+    behaviour: dict[str, t.Any],
+    settings: dict[str, t.Any],
+    because: str,
+) -> None:
+    shop.lab.add_release(BAD, behaviour)
+    before = shop.starts()
+    ended = rolling.run(BAD, **settings)
+    assert ended.exit_code != 0
+    assert because in ended.last_line, ended.output
+    assert "taken back" in ended.last_line
+    assert "Roll out a corrected version" in ended.last_line
+    assert 1 <= len(shop.touched(BAD, before)) <= WINDOW
+    assert_as_before(shop, users)
+
+
+def test_a_corrupt_artifact_is_refused_before_any_host_leaves_service(
+    shop: Shop, rolling: Rolling, users: Background
+) -> None:
+    shop.lab.add_release(BAD, corrupt=True)
+    before = shop.starts()
+    ended = rolling.run(BAD)
+    assert ended.exit_code != 0
+    assert f"shop-{BAD}.tar.gz" in ended.last_line, ended.output
+    assert shop.starts() == before
+    assert_as_before(shop, users)
+
+
+def test_a_full_disk_is_noticed_before_the_host_leaves_service(shop: Shop, rolling: Rolling, users: Background) -> None:
+    shop.lab.add_release(BAD)
+    before = shop.starts()
+    shop.lab.fill("app1", "app2")
+    try:
+        ended = rolling.run(BAD)
+    finally:
+        shop.lab.free("app1", "app2")
+    assert ended.exit_code != 0
+    assert "no space left" in ended.last_line, ended.output
+    assert len(shop.touched(BAD, before)) <= WINDOW
+    assert_as_before(shop, users)
+
+
+def assert_as_before(shop: Shop, users: Background) -> None:
+    shop.await_all_in_rotation()
+    assert shop.all_on("1.0.0"), shop.versions()
+    seen = users.stop()
+    assert seen["requests"] > 0
+    assert seen["failed"] == 0, seen["failures"]

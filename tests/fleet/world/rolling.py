@@ -1,0 +1,104 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the collection's playbooks against the lab, as an operator at a terminal does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import typing as t
+
+from fleet.lab.hosts import Lab
+from fleet.lab.places import REPOSITORY
+
+QUICK: dict[str, t.Any] = {
+    "rollout_max_unavailable": 2,
+    "rollout_min_available": "60%",
+    "rollout_min_healthy_time": 1.5,
+    "rollout_health_interval": 0.3,
+    "rollout_healthy_deadline": 15,
+    "rollout_progress_deadline": 60,
+    "rollout_drain_timeout": 30,
+    "rollout_restore_timeout": 20,
+    "rollout_step_timeout": 60,
+}
+"""Short times, for hosts that are ready within a second."""
+DEADLINE = 240.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Ended:
+    """What the operator sees of a run that is over."""
+
+    exit_code: int
+    output: str
+
+    @property
+    def last_line(self) -> str:
+        lines = [line for line in self.output.splitlines() if line.strip()]
+        return lines[-1] if lines else ""
+
+    def said(self, text: str) -> bool:
+        return text in " ".join(self.output.split())
+
+
+class Run:
+    """One playbook under way, in a session of its own, as a terminal gives it."""
+
+    def __init__(self, lab: Lab, playbook: str, words: t.Sequence[str], settings: t.Mapping[str, t.Any]) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the run
+        program = pathlib.Path(sys.executable).with_name("ansible-playbook")
+        argv = [*lab.inside(), str(program), f"playbooks/{playbook}.yml", "-i", str(lab.inventory)]
+        argv += ["-e", json.dumps({**QUICK, **settings}), *words]
+        self._process = subprocess.Popen(
+            argv, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
+            start_new_session=True, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
+        )  # fmt: skip
+
+    @property
+    def is_over(self) -> bool:
+        return self._process.poll() is not None
+
+    @property
+    def output(self) -> str:
+        self._output.seek(0)
+        return self._output.read().decode(errors="replace")
+
+    def wait(self, deadline: float = DEADLINE) -> Ended:
+        """The end; a run that hangs beyond the deadline is killed, and the test with it."""
+        try:
+            self._process.wait(timeout=deadline)
+        except subprocess.TimeoutExpired:
+            self.kill(group=True)
+            raise AssertionError(f"still running after {deadline:g} s:\n{self.output}") from None
+        return Ended(self._process.returncode, self.output)
+
+    def kill(self, group: bool) -> None:
+        """SIGKILL: to ansible-playbook alone, or to its process group as AWX does on cancel."""
+        if group:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
+        self._process.wait()
+
+
+class Rolling:
+    """The playbooks, ready to be run."""
+
+    def __init__(self, lab: Lab, settings: t.Mapping[str, t.Any] | None = None) -> None:
+        self._lab = lab
+        self._settings = dict(settings or {})
+
+    def start(self, version: str, *words: str, playbook: str = "rolling", **settings: t.Any) -> Run:
+        wanted = {"rollout_version": version} if version else {}
+        return Run(self._lab, playbook, words, {**self._settings, **wanted, **settings})
+
+    def run(self, version: str, *words: str, playbook: str = "rolling", **settings: t.Any) -> Ended:
+        return self.start(version, *words, playbook=playbook, **settings).wait()
