@@ -29,7 +29,8 @@ def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
 
 def way_back(means: Means, was_changed: bool) -> list[Step]:
     """For a host that is drained already; nothing is installed where nothing was changed."""
-    change = [_own("steps/intent.yml"), *_change(means)] if was_changed else []
+    forget = _own("steps/forget_failures.yml", when=means["unit"] and means["artifact"])
+    change = [_own("steps/intent.yml"), forget, *_change(means)] if was_changed else []
     return _steps(*change, *_return(means), _own("steps/reverted.yml"))
 
 

@@ -49,7 +49,7 @@ def test_a_host_on_which_nothing_was_changed_only_returns() -> None:
 
 def test_the_way_back_changes_under_a_recorded_intent_and_before_health() -> None:
     assert names(way.way_back(RELEASE, was_changed=True)) == [
-        "intent", "activate_release", "restart_unit", "health", "restore", "reverted",
+        "intent", "forget_failures", "activate_release", "restart_unit", "health", "restore", "reverted",
     ]  # fmt: skip
 
 
