@@ -61,6 +61,51 @@ def answers(port: int, requests: int, clients: int = 20) -> collections.Counter[
     return asyncio.run(_ask(port, requests, clients))
 
 
+class Steady:
+    """Clients that keep their connection and ask without a pause, until the end of the with block."""
+
+    def __init__(self, port: int, clients: int = 4) -> None:
+        self.requests = 0
+        self.failures: list[str] = []
+        self._port = port
+        self._clients = clients
+        self._stopping = False
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._all()), daemon=True)
+
+    def __enter__(self) -> Steady:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stopping = True
+        self._thread.join(60)
+
+    async def _all(self) -> None:
+        await asyncio.gather(*(self._client() for _ in range(self._clients)))
+
+    async def _client(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        while not self._stopping:
+            try:
+                status, body = await exchange(reader, writer)
+                if status != 200:
+                    self.failures.append(f"status {status}: {body[:80]}")
+            except (OSError, EOFError) as error:
+                self.failures.append(repr(error))
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self.requests += 1
+            await asyncio.sleep(0.001)
+        writer.close()
+
+
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, str]:
+    """(status, body) of one request on a connection that is kept."""
+    writer.write(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+    length = int(head.partition("content-length:")[2].split("\r\n")[0])
+    return int(head.split()[1]), (await reader.readexactly(length)).decode()
+
+
 async def _ask(port: int, requests: int, clients: int) -> collections.Counter[str]:
     seen: collections.Counter[str] = collections.Counter()
     left = iter(range(requests))
@@ -68,12 +113,9 @@ async def _ask(port: int, requests: int, clients: int) -> collections.Counter[st
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _number in left:
-            writer.write(b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n")
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            length = int(head.partition("content-length:")[2].split("\r\n")[0])
-            body = (await reader.readexactly(length)).decode()
-            if not head.startswith("http/1.1 200"):
-                raise AssertionError(f"{head.splitlines()[0]}: {body[:80]}")
+            status, body = await exchange(reader, writer)
+            if status != 200:
+                raise AssertionError(f"status {status}: {body[:80]}")
             seen[body] += 1
         writer.close()
 

