@@ -49,7 +49,7 @@ def open_nginx(settings: dict[str, t.Any], run_command: RunCommand) -> NginxUpst
     where = f"{settings.get('host') or ''} nginx".strip()
     proc, clock = Proc(), Clock()
     nginx = Nginx(where, settings["pid_file"], settings["timeout"], run_command, proc, clock)
-    file = OwnedFile(settings["upstream_file"], "balancer.upstream_file")
+    file = OwnedFile(settings["upstream_file"], where, "balancer.upstream_file")
     return NginxUpstream(settings["pool"], nginx, file, Traffic(proc))
 
 

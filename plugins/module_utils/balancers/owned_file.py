@@ -16,10 +16,14 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 
 
 class OwnedFile:
-    """The file at *path*; *option* is how messages call it. A symbolic link stays one: the file behind it is edited."""
+    """The file at *path*; *where* and *option* are how messages call the node and the file.
 
-    def __init__(self, path: str, option: str) -> None:
+    A symbolic link stays one: the file behind it is edited.
+    """
+
+    def __init__(self, path: str, where: str, option: str) -> None:
         self.path = os.path.realpath(path)
+        self._where = where
         self._option = option
 
     def read(self) -> str:
@@ -29,7 +33,7 @@ class OwnedFile:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise RolloutError(
-                f"{self.path}: cannot be read ({reason}). {self._option} is a file on the host where the module runs."
+                f"{self._where}: {self.path} cannot be read ({reason}). {self._option} is a file on the host where the module runs."
             ) from error
 
     def modified(self) -> float:
@@ -44,7 +48,7 @@ class OwnedFile:
         directory = os.path.dirname(self.path)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise RolloutError(
-                f"{self.path}: uid {os.geteuid()} may not replace it, for the directory {directory} is not writable. "
+                f"{self._where}: uid {os.geteuid()} may not replace {self.path}, for the directory {directory} is not writable. "
                 "Use become, or give this user the directory."
             )
 
@@ -80,7 +84,7 @@ class OwnedFile:
 
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(
-            f"{self.path}: cannot be replaced ({error.strerror or error}); it is as it was. "
+            f"{self._where}: {self.path} cannot be replaced ({error.strerror or error}); it is as it was. "
             f"Make it and its directory writable for this user, or correct {self._option}."
         )
 

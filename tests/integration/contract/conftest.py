@@ -1,0 +1,106 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One suite for every load balancer: a real one, its members, and the modules' cores on it.
+
+What came of it is written to build/contract.json: {balancer: {case: "passed" or why not}}.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import shutil
+import tempfile
+import typing as t
+
+import pytest
+from support.apache import Apache
+from support.caller import Caller
+from support.haproxy_contract import HAProxy
+from support.nginx import Nginx
+from support.real_balancer import BusyMember, RealBalancer
+
+MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, HAProxy, Nginx)}
+RESULTS = pathlib.Path(__file__).resolve().parents[3] / "build" / "contract.json"
+LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pool_lock.state_directory"
+
+
+@pytest.fixture(autouse=True)
+def state_directory(directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks and claims go to the test's own directory."""
+    place = directory / "state"
+    place.mkdir()
+    place.chmod(0o777)
+    monkeypatch.setattr(LOCK, lambda: str(place))
+
+
+@pytest.fixture
+def directory() -> t.Iterator[pathlib.Path]:
+    """One that other users may look into, which pytest's own may not be; with a short path, for sockets."""
+    made = pathlib.Path(tempfile.mkdtemp(prefix="contract-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(params=sorted(MAKES))
+def make(request: pytest.FixtureRequest) -> type[RealBalancer]:
+    """Each make in turn, where it is installed and can do what the case is about."""
+    found = MAKES[request.param]
+    if found.missing():
+        pytest.skip(found.missing())
+    case = case_of(request.node.name)
+    if case in found.cannot:
+        pytest.skip(found.cannot[case])
+    return found
+
+
+@pytest.fixture
+def start(make: type[RealBalancer], directory: pathlib.Path) -> t.Iterator[t.Callable[..., RealBalancer]]:
+    """Starts the balancer; the test's end stops it."""
+    started: list[RealBalancer] = []
+
+    def start_one(make_member: t.Callable[[str], t.Any] = BusyMember) -> RealBalancer:
+        node = make(directory, make_member)
+        started.append(node)
+        node.start()
+        return node
+
+    yield start_one
+    for node in started:
+        node.stop()
+
+
+@pytest.fixture
+def node(start: t.Callable[..., RealBalancer]) -> RealBalancer:
+    return start()
+
+
+@pytest.fixture
+def shop(node: RealBalancer) -> Caller:
+    return Caller(node.settings())
+
+
+def case_of(test_name: str) -> str:
+    return re.sub(r"^test_|\[.*$", "", test_name)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    match = re.search(r"/contract/test_\w+\.py::test_(\w+)\[(\w+)", report.nodeid)
+    if match and (report.when == "call" or report.outcome != "passed"):
+        _record(match.group(2), match.group(1), _outcome(report))
+
+
+def _outcome(report: pytest.TestReport) -> str:
+    if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+        return report.longrepr[2].replace("Skipped: ", "")
+    return report.outcome if report.outcome == "passed" else f"failed: {str(report.longreprtext).splitlines()[-1]}"
+
+
+def _record(make: str, case: str, outcome: str) -> None:
+    RESULTS.parent.mkdir(exist_ok=True)
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    known.setdefault(make, {})[case] = outcome
+    RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
