@@ -149,6 +149,7 @@ options:
         type: path
 notes:
   - Exclusion between two calls holds on the host where they run. Give O(claim) where several coordinators are possible.
+  - HAProxy 2.4 with C(nbproc) above 1 has processes that one socket does not show. It is not supported.
   - Draining or maintaining a server does the same to servers that track it. In the same pool the guard counts them.
 seealso:
   - module: steady.rollout.lb_member_info

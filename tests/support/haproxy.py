@@ -177,6 +177,7 @@ global
   stats socket {self.socket("admin")} level admin
   stats socket {self.socket("operator")} level operator
   stats socket {self.socket("user")} level user
+  stats socket {self.socket("severe")} level admin severity-output number
   stats socket ipv4@127.0.0.1:{self.tcp_port} level admin
 {state_file}defaults
   mode http
@@ -230,10 +231,10 @@ class Client:
                     self.failures.append(failure)
 
 
-def fetch(port: int, path: str = "/") -> tuple[int, str]:
+def fetch(port: int, path: str = "/", headers: str = "") -> tuple[int, str]:
     """(status, body) of one request on its own connection; raises OSError where it fails."""
     with contextlib.closing(socket.create_connection(("127.0.0.1", port), timeout=30)) as stream:
-        stream.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n".encode())
+        stream.sendall(f"GET {path} HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n{headers}\r\n".encode())
         reply = b"".join(iter(lambda: stream.recv(65536), b"")).decode()
     if not reply.startswith("HTTP/1.1 "):
         raise ConnectionError(f"no answer: {reply[:40]!r}")

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Member, Snapshot
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 
@@ -42,9 +43,9 @@ class ManualClock:
     def __init__(self) -> None:
         self.now = 0.0
         self.slept: list[float] = []
-        self._events: list[tuple[float, t.Callable[[], None]]] = []
+        self._events: list[tuple[float, t.Callable[[], object]]] = []
 
-    def at(self, second: float, event: t.Callable[[], None]) -> None:
+    def at(self, second: float, event: t.Callable[[], object]) -> None:
         self._events.append((second, event))
 
     def sleep(self, seconds: float) -> None:
@@ -86,7 +87,7 @@ class FakePool(Balancer):
 
     def require_admin(self) -> None:
         if self.read_only:
-            raise contract.RolloutError("lb1: no change is allowed here.")
+            raise RolloutError("lb1: no change is allowed here.")
 
     def snapshot(self) -> Snapshot:
         self.looks += 1

@@ -81,7 +81,7 @@ class SocketCli:
                     f"{self.where}: HAProxy closed the connection after {len(answered)} of {len(batch)} answers "
                     f"to '{batch[0]}'. If it was just being reloaded, run again."
                 )
-            replies += answered
+            replies += map(without_severity, answered)
         return replies
 
     def _exchange(self, line: str) -> str:
@@ -157,6 +157,11 @@ def split_replies(text: str) -> list[str]:
             replies.append("\n".join(lines))
             lines = []
     return replies
+
+
+def without_severity(reply: str) -> str:
+    """A socket with 'severity-output' puts '[3]:' or '[err]:' before what it has to say."""
+    return re.sub(r"^\[\w+\]:\s*", "", reply)
 
 
 def expect_silence(where: str, command: str, reply: str) -> None:

@@ -10,7 +10,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import haproxy_protocol
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_protocol import (
     Address,
@@ -150,6 +149,13 @@ def test_one_connection_for_several_commands(tmp_path: pathlib.Path) -> None:
     assert running.lines == [b"show cli level;set server a/b state drain\n"]
 
 
+def test_severities_are_not_part_of_an_answer(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.sock"
+    with server(path, b"[6]:admin\n\n[err]:No such server.\n\n1\n# head\n[3]:row\n\n"):
+        replies = cli(path).ask(["show cli level", "set server a/b state drain", "show servers state"])
+    assert replies == ["admin", "No such server.", "1\n# head\n[3]:row"]
+
+
 def test_long_batches_take_several_connections(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "a.sock"
     commands = ["x" * 5000, "y" * 5000]
@@ -182,7 +188,7 @@ def test_permission_to_open(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPa
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(SocketCli, "_connect", refuse)
-    monkeypatch.setattr(haproxy_protocol.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(Unreachable) as caught:
         cli(tmp_path / "a.sock").ask(["show info"])
     assert caught.value.message == (

@@ -95,6 +95,11 @@ def test_old_processes(version: str) -> None:
     assert (members["heavy"].old_sessions, members["up"].old_sessions) == (2, 0)
 
 
+def test_what_old_processes_have_queued_counts() -> None:
+    rows = [{"pxname": "shop", "svname": "a", "type": "2", "scur": "2", "qcur": "3"}]
+    assert haproxy_state.old_sessions(rows, "shop") == {"a": 5}
+
+
 def test_a_check_that_has_not_passed_since_is_not_up(version: str) -> None:
     state = haproxy_state.state_rows(reply(version, "servers_state"))
     up = next(row for row in state if row["srv_name"] == "up")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import typing as t
 
@@ -27,7 +28,13 @@ class Desk:
         self.pool = pool
         self.time = ManualClock()
         self.warnings: list[str] = []
-        self.claim = {"service": "shop", "ledger": "ours", "token": 3, "coordinator": "", "directory": str(directory)}
+        self.claim: dict[str, t.Any] = {
+            "service": "shop",
+            "ledger": "ours",
+            "token": 3,
+            "coordinator": "",
+            "directory": str(directory),
+        }
 
     def put(self, check_mode: bool = False, diff: bool = False, **options: t.Any) -> Result:
         options.setdefault("claim", self.claim)
@@ -205,7 +212,8 @@ def test_restore_does_not_break_the_floor(desk: Desk, pool: FakePool) -> None:
     """Bringing 'a' in service failed, but meanwhile it is the last one that takes traffic."""
     pool.operator_sets("a", DRAINED)
     pool.change("a", operational="going_down")
-    desk.time.at(0.5, lambda: [pool.change(name, usable=False, in_rotation=False) for name in "bc"])
+    for name in "bc":
+        desk.time.at(0.5, functools.partial(pool.change, name, usable=False, in_rotation=False))
     message, result = desk.fails(members=["a"], state="in_service", timeout=1, on_timeout="restore")
     assert message == (
         "lb1: pool 'shop' is not as asked within 1 s: 'a' is up but its checks do not pass yet. It is not put back, for "
