@@ -11,23 +11,26 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 from . import house
 
+MEMORY = house.BUILD / "molecule"
 FLEET = house.ROOT / "tests" / "fleet" / "lab" / "fleet"
 
 
 def main(reports: pathlib.Path) -> int:
     lab = os.environ.get("STEADY_LAB")
     inventory = house.BUILD / (f"lab-{lab}" if lab else "lab") / "inventory"
+    shutil.rmtree(MEMORY, ignore_errors=True)
     house.run([FLEET, "down"])
     house.run([FLEET, "up", "--apps", "6", "--balancers", "2"])
     env = house.environment(
         STEADY_INVENTORY=str(inventory),
         STEADY_PYTEST_ADDOPTS=f"-p no:cacheprovider -p no:pytest-ansible --junitxml={reports / 'testinfra.xml'}",
-        MOLECULE_EPHEMERAL_DIRECTORY=str(house.BUILD / "molecule"),
+        MOLECULE_EPHEMERAL_DIRECTORY=str(MEMORY),
     )
     command = [str(FLEET), "exec", str(house.VENV / "bin" / "molecule"), "test", "--destroy", "always"]
     return subprocess.run(command, cwd=house.ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode

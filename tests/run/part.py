@@ -30,7 +30,7 @@ def run_part(part: Part, live: bool, long: bool) -> Line:
     if obstacle:
         failed = os.environ.get("STEADY_ALL_PARTS") == "1"
         return Line(part.name, "FAILED" if failed else "not run", 0, FAILED if failed else SKIPPED, obstacle)
-    with tools.locked(part.name):
+    with tools.locked(part.env.get("STEADY_LAB", part.name)):
         count, broken = run_steps(part, live, part.limit * (LONG_FACTOR if long else 1))
     seconds = time.monotonic() - started
     if not count.failed:
