@@ -30,6 +30,7 @@ class Apache(RealBalancer):
     """*persist* is BalancerPersist; *more* is appended to the configuration."""
 
     make = "apache"
+    cannot = {"bare_reloads_under_traffic": "nothing to compare: no change of its members reloads it"}
 
     def __init__(
         self, directory: pathlib.Path, make_member: t.Callable[[str], t.Any], persist: bool = True, more: str = ""

@@ -139,7 +139,7 @@ http {{
   server {{
     listen 127.0.0.1:{self.port};
     location / {{ proxy_pass http://shop; }}
-    location {OTHER} {{ proxy_pass http://other; }}
+    location {OTHER} {{ proxy_pass http://other/; }}
     location /wide/ {{ proxy_pass http://wide; }}
   }}
 }}
