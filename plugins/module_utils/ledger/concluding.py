@@ -119,15 +119,24 @@ class Ending:
             "to": host.target_version,
             "drained_for": host.drained_for,
             "out_for": host.out_for,
-            "outcome": self.said(),
+            "outcome": self.in_short(),
         }
+
+    def in_short(self) -> str:
+        """For a column of a table; the reasons are in the ledger's events and in the message."""
+        host = self.host
+        if host.phase in (model.FAILED, model.STUCK):
+            return f"{host.phase} ({host.kind})" if host.kind else host.phase
+        if host.phase == model.REVERTED:
+            return f"taken back ({host.kind})" if host.kind else "taken back"
+        return self.said()
 
     def said(self) -> str:
         host = self.host
         if host.phase == model.EXCLUDED:
             return f"left alone: {host.error}"
         if host.phase in (model.FAILED, model.STUCK):
-            return f"{host.phase} ({host.kind + ': ' if host.kind else ''}{host.error})"
+            return f"{host.phase} ({host.kind + ': ' if host.kind else ''}{(host.error or '').rstrip('.')})"
         if host.phase == model.REVERTED:
             why = f" after {host.kind}: {host.error}" if host.kind else ""
             return f"back{why}" + (f", but {self.fault}" if self.fault else "")
@@ -242,17 +251,24 @@ def _reverted(held: Session, endings: t.Sequence[Ending]) -> str:
     bad = rollout.version in held.records.bad_versions(held.service)
     marked = f" and {rollout.version} is marked bad" if bad else ""
     todo = "Roll out a corrected version" if bad else "Remove the cause, then run it again"
-    return f"{held.service}: {rollout.what} was taken back ({rollout.reason}); {serve}{marked}. {todo}."
+    because = f", because {rollout.reason}" if rollout.reason else ""
+    return f"{held.service}: {rollout.what} was taken back{because}. {serve[0].upper()}{serve[1:]}{marked}. {todo}."
 
 
 def _state(held: Session, endings: t.Sequence[Ending]) -> str:
     there = sum(1 for ending in endings if ending.is_there)
     troubled = [ending for ending in endings if _is_in_trouble(ending)]
-    named = "; ".join(f"{ending.host.name} {ending.said()}" for ending in troubled[:5])
+    # Whoever is out of service by our doing is named, even where this run never came to it.
+    named = "; ".join([*(f"{ending.host.name} {ending.said()}" for ending in troubled[:5]), *_left_out(held, troubled)])
     more = f" and {len(troubled) - 5} more" if len(troubled) > 5 else ""
     return f"{there} of {len(endings)} hosts are in service on {held.rollout.what}" + (
         f", {named}{more}" if named else ""
     )
+
+
+def _left_out(held: Session, named: t.Sequence[Ending]) -> list[str]:
+    others = sorted(set(held.records.left_out(held.service)) - {ending.host.name for ending in named})
+    return [f"left out of service by us: {', '.join(others)}"] if others else []
 
 
 def _is_in_trouble(ending: Ending) -> bool:

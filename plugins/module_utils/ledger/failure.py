@@ -35,12 +35,12 @@ OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)
 
 def why_stop(limits: Limits, failures: int, kind: str, host: str, error: str) -> str | None:
     """The reason to stop the rollout after a failure; None while the budget lasts."""
-    said = f"{host} failed ({kind}: {error})"
+    said = f"{host} failed ({kind}: {error.rstrip('.')})"
     if kind in STOPS_AT_ONCE:
         return said
-    if failures > limits.max_failures:
-        return f"{said}; {failures} {'failure' if failures == 1 else 'failures'}, {limits.max_failures} allowed"
-    return None
+    if failures <= limits.max_failures:
+        return None
+    return f"{said}; that is failure {failures}, {limits.max_failures} allowed" if limits.max_failures else said
 
 
 def makes_bad(kinds: t.Iterable[str | None]) -> bool:
