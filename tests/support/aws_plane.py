@@ -21,6 +21,7 @@ import contextlib
 import fnmatch
 import threading
 import typing as t
+import urllib.parse
 
 from support.aws import FakeAws
 from support.aws_targets import Key
@@ -54,6 +55,8 @@ class Plane:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
+        self.names: dict[str, Key] = {}
+        """Members by name: a request with ?to=name goes to that one, as long as it may go there."""
         self.in_flight: collections.Counter[Key] = collections.Counter()
         self.served: collections.Counter[str] = collections.Counter()
         """Requests by the name of their target group."""
@@ -93,7 +96,8 @@ class Plane:
         task = asyncio.current_task()
         if task is not None:
             self._keep(task)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError), contextlib.closing(writer):
+        gone = (OSError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.suppress(*gone), contextlib.closing(writer):
             while True:
                 request = await _read_request(reader)
                 if request is None:
@@ -107,7 +111,7 @@ class Plane:
         action = self._action(request)
         if action["Type"] == "fixed-response":
             return _fixed_response(action["FixedResponseConfig"])
-        group, key = self._choose(action)
+        group, key = self._choose(action, self._wish(request))
         if key is None:
             return _plain(503, "no targets")
         self.served[group] += 1
@@ -129,7 +133,11 @@ class Plane:
                     return dict(rule.actions[-1].data)
             return dict(listener.default_actions[-1].data)
 
-    def _choose(self, action: Action) -> tuple[str, Key | None]:
+    def _wish(self, request: Request) -> Key | None:
+        query = urllib.parse.parse_qs(request.path.partition("?")[2])
+        return self.names.get(query.get("to", [""])[0])
+
+    def _choose(self, action: Action, wish: Key | None) -> tuple[str, Key | None]:
         """Smooth weighted round robin among groups, round robin among the targets of one."""
         groups = {one["TargetGroupArn"]: one["Weight"] for one in action["ForwardConfig"]["TargetGroups"]}
         if not sum(groups.values()):
@@ -142,6 +150,8 @@ class Plane:
             targets = self._aws.elb.book(self._aws.backend(), chosen).routable()
         if not targets:
             return chosen.split("/")[1], None
+        if wish in targets:
+            return chosen.split("/")[1], wish
         self._next[chosen] += 1
         return chosen.split("/")[1], targets[self._next[chosen] % len(targets)]
 

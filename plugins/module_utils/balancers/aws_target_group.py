@@ -74,6 +74,7 @@ class TargetGroup(Balancer):
         self._wall = wall
         self._looks = Looks(self._look, clock)
         self._seen: dict[Target, None] = {}
+        self._left_at: dict[Target, float] = {}
         self._found: dict[str, t.Any] | None = None
         self._attributes: dict[str, str] | None = None
 
@@ -98,8 +99,10 @@ class TargetGroup(Balancer):
         targets.update({self._name(target): target for target in list(health) + list(records)})
         out = {targets[name]: state for name, state in states.items() if state in contract.OUT_STATES}
         back = [targets[name] for name, state in states.items() if state == contract.IN_SERVICE]
+        leaving = [one for one in out if aws_targets.is_registered(health.get(one))]
         self._write(out, health, records)
-        self._each_batch("deregister_targets", [one for one in out if aws_targets.is_registered(health.get(one))])
+        self._each_batch("deregister_targets", leaving)
+        self._left_at.update(dict.fromkeys(leaving, self._wall()))
         self._each_batch(
             "register_targets",
             [records[one].target if one in records else one for one in back if _is_out(health.get(one))],
@@ -190,9 +193,8 @@ class TargetGroup(Balancer):
         return aws_targets.out_member(name, target, state, health, drain)
 
     def _drain(self, name: str, target: Target, record: Record | None) -> Drain:
-        left = None
-        if record and record.since is not None:
-            left = record.since + self._delay - self._wall()
+        since = self._left_at.get(target, record.since if record else None)
+        left = None if since is None else since + self._delay - self._wall()
         if self._connections is None:
             return Drain(self._delay, left)
         count, problem = self._connections.count(name, target)

@@ -170,7 +170,7 @@ class Drain:
             return f"{waited}, and its connections cannot be counted ({self.problem})"
         if self.connections is None:
             return f"{waited}, idle or not"
-        return f"{waited}, and its host has {self.connections} connections open"
+        return f"{waited}, and its host has {self.connections or 'no'} connection{'s' * (self.connections != 1)} open"
 
 
 def is_registered(health: Health | None) -> bool:
