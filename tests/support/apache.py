@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -20,25 +23,47 @@ from support.real_balancer import OTHER, SHOP, WIDE, Denial, RealBalancer
 BINARY = next(filter(None, (shutil.which(name, path="/usr/sbin:/usr/bin") for name in ("apache2", "httpd"))), None)
 MODULE_DIRECTORIES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules")
 MODULES = (
-    *("mpm_event", "authz_core", "authz_host", "unixd", "headers", "reqtimeout", "status", "slotmem_shm"),
+    *(
+        "mpm_event",
+        "authz_core",
+        "authz_host",
+        "authz_user",
+        "authn_core",
+        "authn_file",
+        "auth_basic",
+        "unixd",
+        "headers",
+        "reqtimeout",
+        "status",
+        "slotmem_shm",
+    ),
     *("proxy", "proxy_http", "proxy_balancer", "lbmethod_byrequests"),
 )
 MODULE_DIRECTORY = next((pathlib.Path(path) for path in MODULE_DIRECTORIES if pathlib.Path(path).is_dir()), None)
 
 
 class Apache(RealBalancer):
-    """*persist* is BalancerPersist; *more* is appended to the configuration."""
+    """*persist* is BalancerPersist; *more* is appended to the configuration, *member_options* to members of 'shop'.
+
+    *password* is a user and password that the manager and the status page ask for.
+    """
 
     make = "apache"
     cannot = {"bare_reloads_under_traffic": "nothing to compare: no change of its members reloads it"}
 
     def __init__(
-        self, directory: pathlib.Path, make_member: t.Callable[[str], t.Any], persist: bool = True, more: str = ""
+        self,
+        directory: pathlib.Path,
+        make_member: t.Callable[[str], t.Any],
+        persist: bool = True,
+        more: str = "",
+        member_options: t.Mapping[str, str] | None = None,
+        password: tuple[str, str] | None = None,
     ) -> None:
         super().__init__(directory, make_member)
         self.port = free_port()
         self.config = directory / "apache.conf"
-        self.config.write_text(self._config(persist, more))
+        self.config.write_text(self._config(persist, more, member_options or {}, self._access(password)))
         self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
@@ -88,6 +113,22 @@ class Apache(RealBalancer):
     def page(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{name}"
 
+    def status_of(self, member: str) -> str:
+        """The words of a member's status, by means that share nothing with the code under test."""
+        request = urllib.request.Request(self.page("balancer-manager"))
+        with urllib.request.urlopen(request, timeout=5) as reply:
+            rows = reply.read().decode().split("<tr>")
+        row = next(row for row in rows if f"<td>{member}</td>" in row and "b=shop&" in row)
+        return str(re.findall(r"<td>([^<]*)</td>", row)[4])
+
+    def _access(self, password: tuple[str, str] | None) -> str:
+        if not password:
+            return "Require local"
+        digest = base64.b64encode(hashlib.sha1(password[1].encode()).digest()).decode()
+        users = self.directory / "users"
+        users.write_text(f"{password[0]}:{{SHA}}{digest}\n")
+        return f"AuthType Basic\n  AuthName lb1\n  AuthUserFile {users}\n  Require valid-user"
+
     def _generation(self) -> int:
         try:
             with urllib.request.urlopen(f"{self.page('server-status')}?auto", timeout=5) as reply:
@@ -104,7 +145,7 @@ class Apache(RealBalancer):
     def _url(self, member: str) -> str:
         return f"http://127.0.0.1:{self.members[member].port}"
 
-    def _config(self, persist: bool, more: str) -> str:
+    def _config(self, persist: bool, more: str, options: t.Mapping[str, str], access: str) -> str:
         assert MODULE_DIRECTORY is not None
         loads = "\n".join(
             f"LoadModule {name}_module {MODULE_DIRECTORY}/mod_{name}.so"
@@ -112,7 +153,9 @@ class Apache(RealBalancer):
             if (MODULE_DIRECTORY / f"mod_{name}.so").exists()
         )
         user = "User www-data\nGroup www-data" if os.geteuid() == 0 else ""
-        shop = "\n".join(f"  BalancerMember {self._url(name)} route={name} retry=1" for name in SHOP)
+        shop = "\n".join(
+            f"  BalancerMember {self._url(name)} route={name} retry=1 {options.get(name, '')}" for name in SHOP
+        )
         other = "\n".join(f"  BalancerMember {self._url(name)} loadfactor=2" for name in SHOP)
         wide = "\n".join(
             f"  BalancerMember http://127.0.0.1:{number} route={name}" for number, name in enumerate(WIDE, 1)
@@ -138,7 +181,7 @@ ProxyPass /read-only-manager !
 ProxyPass /server-status !
 <Location /balancer-manager>
   SetHandler balancer-manager
-  Require local
+  {access}
 </Location>
 <Location /read-only-manager>
   SetHandler balancer-manager
@@ -146,7 +189,7 @@ ProxyPass /server-status !
 </Location>
 <Location /server-status>
   SetHandler server-status
-  Require local
+  {access}
 </Location>
 <Proxy balancer://shop>
 {shop}

@@ -84,7 +84,7 @@ class Manager:
         version = re.search(r"Server Version: Apache/([^\s<]+)", text)
         return Page(
             version=version.group(1) if version else "",
-            persists="NOT be persisted" not in text,
+            persists=bool(re.search(r"will\s+be persisted", text)),
             nonces=dict(re.findall(r"[?&]b=([^&\"]+)&nonce=([0-9a-fA-F-]*)\"", text)),
         )
 

@@ -99,7 +99,7 @@ class Proc:
         return held
 
     def sockets(self, pid: int) -> list[Socket]:
-        """All TCP sockets in the network namespace of a process; none where it has ended."""
+        """All TCP sockets in the network namespace of a process but those that wait; none where it has ended."""
         rows: list[Socket] = []
         for table in ("tcp", "tcp6"):
             try:
@@ -107,7 +107,7 @@ class Proc:
             except OSError:
                 continue
             columns = (line.split() for line in text.splitlines()[1:])
-            rows.extend(Socket(row[1], row[2], row[3], int(row[7]), row[9]) for row in columns)
+            rows.extend(Socket(row[1], row[2], row[3], int(row[7]), row[9]) for row in columns if row[3] != TIME_WAIT)
         return rows
 
     def _child_pids(self, pid: int) -> list[int]:

@@ -50,7 +50,7 @@ def open_nginx(settings: dict[str, t.Any], run_command: RunCommand) -> NginxUpst
     proc, clock = Proc(), Clock()
     nginx = Nginx(where, settings["pid_file"], settings["timeout"], run_command, proc, clock)
     file = OwnedFile(settings["upstream_file"], where, "balancer.upstream_file")
-    return NginxUpstream(settings["pool"], nginx, file, Traffic(proc))
+    return NginxUpstream(settings["pool"], nginx, file, Traffic(proc, clock))
 
 
 class NginxUpstream(Balancer):

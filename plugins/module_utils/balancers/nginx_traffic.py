@@ -16,35 +16,43 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.linux_processes import (
     LISTENING,
-    TIME_WAIT,
     Proc,
     Process,
     Socket,
     endpoints,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_service import Workers
+from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 DEFAULT_PORT = 80
+
+
+# Seconds that the connections of active workers stand for what they are: reading the kernel's table takes time on a
+# busy host, and no wait depends on them.
+COUNT_EVERY = 1.0
 
 
 class Left(t.NamedTuple):
     """What the workers that a reload left behind still hold."""
 
-    connections: t.Mapping[str, int]
+    connections: t.Mapping[str, int] = {}
     """Connections to each member that is at a TCP address."""
-    undecided: int
+    undecided: int = 0
     """Clients of theirs whose request has not been sent on yet."""
-    unseen: int
+    unseen: int = 0
     """How many of those workers this user may not look into."""
-    workers: int
+    workers: int = 0
 
 
 class Traffic:
     """Counts connections to members. Names are looked up once."""
 
-    def __init__(self, proc: Proc) -> None:
+    def __init__(self, proc: Proc, clock: Clock) -> None:
         self._proc = proc
+        self._clock = clock
         self._known: dict[str, frozenset[str]] = {}
+        self._counts: dict[str, int] = {}
+        self._counted = float("-inf")
 
     def places(self, address: str) -> frozenset[str]:
         """Where a member is, as the kernel writes it; empty for a unix socket and a name that is not known here."""
@@ -52,27 +60,44 @@ class Traffic:
             self._known[address] = frozenset(_places(address))
         return self._known[address]
 
-    def look(self, master: Process, workers: Workers, addresses: t.Iterable[str]) -> tuple[dict[str, int], Left]:
+    def look(self, master: Process, workers: Workers, addresses: t.Collection[str]) -> tuple[dict[str, int], Left]:
         """Connections of the active workers by address, and what the others still hold."""
-        if not workers.active and not workers.leaving:
-            return {}, Left({}, 0, 0, 0)
-        sockets = self._proc.sockets(master.pid)
-        held = {worker.pid: self._held(worker) for worker in workers.leaving}
-        old = {
-            pid: [one for one in sockets if one.inode in inodes] for pid, inodes in held.items() if inodes is not None
-        }
-        everything = [one for ours in old.values() for one in ours]
+        now = self._clock.now()
+        if workers.leaving or now - self._counted >= COUNT_EVERY:
+            sockets = self._proc.sockets(master.pid)
+            old = [self._of_worker(worker, sockets) for worker in workers.leaving]
+            self._counts, self._counted = self._count_active(workers.active, sockets, old, addresses), now
+            return self._counts, self._left(old, sockets, addresses)
+        return self._counts, Left()
+
+    def _of_worker(self, worker: Process, sockets: t.Iterable[Socket]) -> list[Socket] | None:
+        held = self._held(worker)
+        return None if held is None else [one for one in sockets if one.inode in held]
+
+    def _left(
+        self, old: t.Sequence[list[Socket] | None], sockets: t.Iterable[Socket], addresses: t.Iterable[str]
+    ) -> Left:
+        seen = [ours for ours in old if ours is not None]
         listening = {one.local_port for one in sockets if one.state == LISTENING}
-        places = {address: self.places(address) for address in addresses}
-        left = Left(
-            connections={address: _count(everything, place) for address, place in places.items()},
-            undecided=sum(_undecided(ours, listening) for ours in old.values()),
-            unseen=len(held) - len(old),
-            workers=len(held),
+        return Left(
+            connections={address: sum(_count(ours, self.places(address)) for ours in seen) for address in addresses},
+            undecided=sum(_undecided(ours, listening) for ours in seen),
+            unseen=len(old) - len(seen),
+            workers=len(old),
         )
-        owners = {self._proc.owner(worker.pid) for worker in workers.active}
-        others = [one for one in sockets if one.uid in owners and one.state != TIME_WAIT and one not in everything]
-        return {address: _count(others, place) for address, place in places.items()}, left
+
+    def _count_active(
+        self,
+        workers: t.Iterable[Process],
+        sockets: t.Iterable[Socket],
+        old: t.Iterable[list[Socket] | None],
+        addresses: t.Iterable[str],
+    ) -> dict[str, int]:
+        """By the user that they run as, which is quicker than by what each of them holds."""
+        owners = {self._proc.owner(worker.pid) for worker in workers}
+        others = {one.inode for ours in old for one in ours or ()}
+        active = [one for one in sockets if one.uid in owners and one.inode not in others]
+        return {address: _count(active, self.places(address)) for address in addresses}
 
     def _held(self, worker: Process) -> set[str] | None:
         """The sockets of a worker; None where this user may not know."""

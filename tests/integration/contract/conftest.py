@@ -11,38 +11,20 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-import shutil
-import tempfile
 import typing as t
 
 import pytest
 from support.apache import Apache
 from support.caller import Caller
+from support.fixtures import directory, state_directory
 from support.haproxy_contract import HAProxy
 from support.nginx import Nginx
 from support.real_balancer import BusyMember, RealBalancer
 
+__all__ = ["directory", "state_directory"]
+
 MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, HAProxy, Nginx)}
 RESULTS = pathlib.Path(__file__).resolve().parents[3] / "build" / "contract.json"
-LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pool_lock.state_directory"
-
-
-@pytest.fixture(autouse=True)
-def state_directory(directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks and claims go to the test's own directory."""
-    place = directory / "state"
-    place.mkdir()
-    place.chmod(0o777)
-    monkeypatch.setattr(LOCK, lambda: str(place))
-
-
-@pytest.fixture
-def directory() -> t.Iterator[pathlib.Path]:
-    """One that other users may look into, which pytest's own may not be; with a short path, for sockets."""
-    made = pathlib.Path(tempfile.mkdtemp(prefix="contract-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(params=sorted(MAKES))

@@ -1,0 +1,50 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Nginx for every test."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from support.caller import Caller
+from support.fixtures import directory, state_directory
+from support.nginx import Nginx
+from support.real_balancer import BusyMember
+
+__all__ = ["directory", "state_directory"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = Nginx.missing()
+    if reason:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture
+def start(directory: pathlib.Path) -> t.Iterator[t.Callable[..., Nginx]]:
+    """Starts it with the options given; the test's end stops it."""
+    started: list[Nginx] = []
+
+    def start_one(**options: t.Any) -> Nginx:
+        node = Nginx(directory, BusyMember, **options)
+        started.append(node)
+        node.start()
+        return node
+
+    yield start_one
+    for node in started:
+        node.stop()
+
+
+@pytest.fixture
+def node(start: t.Callable[..., Nginx]) -> Nginx:
+    return start()
+
+
+@pytest.fixture
+def shop(node: Nginx) -> Caller:
+    return Caller(node.settings())
