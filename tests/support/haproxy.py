@@ -145,7 +145,7 @@ class Node:
         before = self._worker()
         assert self._process is not None
         self._process.send_signal(signal.SIGUSR2)
-        wait_until(lambda: self._worker() not in ("", before), "the new worker serves")
+        wait_until(lambda: self._worker() not in ("", before) and self._master_is_ready(), "the new worker serves")
 
     def _worker(self) -> str:
         try:
@@ -154,7 +154,16 @@ class Node:
             return ""
         return next((line for line in lines if line.startswith("Pid:")), "")
 
+    def _master_is_ready(self) -> bool:
+        """Before it answers, a signal to reload may be lost."""
+        try:
+            return "# workers" in self.ask("show proc", "master")
+        except OSError:
+            return False
+
     def _all_up(self) -> bool:
+        if not self._master_is_ready():
+            return False
         try:
             rows = [line.split(",") for line in self.ask("show stat").splitlines() if line[:1] not in ("#", "")]
         except OSError:

@@ -26,9 +26,9 @@ def test_sessions_of_the_old_process_are_waited_for(node: Node, balancer: t.Any)
 def test_the_old_process_keeps_its_sessions_when_they_are_to_be_ended(node: Node, balancer: t.Any) -> None:
     slow = Slow(node, "app1", seconds=4)
     node.reload()
-    outcome = balancer.put("app1", state="drained", timeout=0.2, on_timeout="force")
+    outcome = balancer.put("app1", state="drained", timeout=0.5, on_timeout="force")
     assert outcome.error == (
-        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked within 0.2 s: 'app1' still has sessions: 1 in "
+        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked within 0.5 s: 'app1' still has sessions: 1 in "
         "processes that a reload left behind. An old process cannot be told to end sessions: wait for it, set "
         "'hard-stop-after', or stop that process."
     )

@@ -17,10 +17,10 @@ def where(node: Node) -> str:
 
 
 def test_fail_leaves_the_member_drained_and_says_what_was_seen(node: Node, balancer: t.Any, where: str) -> None:
-    slow = Slow(node, "app1", seconds=1)
-    outcome = balancer.put("app1", state="drained", timeout=0.2)
+    slow = Slow(node, "app1", seconds=2)
+    outcome = balancer.put("app1", state="drained", timeout=0.5)
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked within 0.2 s: 'app1' still has sessions: 1 in flight. It stays out of "
+        f"{where}: pool 'shop' is not as asked within 0.5 s: 'app1' still has sessions: 1 in flight. It stays out of "
         "rotation: wait longer (timeout), or end what is left with on_timeout=force."
     )
     assert outcome["members"]["app1"]["outcome"] == "not_reached"
@@ -31,8 +31,8 @@ def test_fail_leaves_the_member_drained_and_says_what_was_seen(node: Node, balan
 
 
 def test_continue_succeeds_and_names_who_is_not_there(node: Node, balancer: t.Any) -> None:
-    slow = Slow(node, "app1", seconds=1)
-    outcome = balancer.put("app1", "app2", state="drained", timeout=0.2, on_timeout="continue")
+    slow = Slow(node, "app1", seconds=2)
+    outcome = balancer.put("app1", "app2", state="drained", timeout=0.5, on_timeout="continue")
     assert outcome.error == ""
     assert {name: member["outcome"] for name, member in outcome["members"].items()} == {
         "app1": "not_reached",
@@ -43,7 +43,7 @@ def test_continue_succeeds_and_names_who_is_not_there(node: Node, balancer: t.An
 
 def test_force_ends_what_is_left(node: Node, balancer: t.Any) -> None:
     slow = Slow(node, "app1", seconds=20)
-    outcome = balancer.put("app1", "app2", state="drained", timeout=0.2, on_timeout="force")
+    outcome = balancer.put("app1", "app2", state="drained", timeout=0.5, on_timeout="force")
     assert outcome.error == ""
     assert {name: member["outcome"] for name, member in outcome["members"].items()} == {
         "app1": "forced",
@@ -55,10 +55,10 @@ def test_force_ends_what_is_left(node: Node, balancer: t.Any) -> None:
 
 def test_restore_puts_back_all_that_the_call_changed(node: Node, balancer: t.Any, where: str) -> None:
     node.ask("set server shop/app2 state drain")
-    slow = Slow(node, "app1", seconds=1)
-    outcome = balancer.put("app1", "app2", state="drained", timeout=0.2, on_timeout="restore")
+    slow = Slow(node, "app1", seconds=2)
+    outcome = balancer.put("app1", "app2", state="drained", timeout=0.5, on_timeout="restore")
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked within 0.2 s: 'app1' still has sessions: 1 in flight. "
+        f"{where}: pool 'shop' is not as asked within 0.5 s: 'app1' still has sessions: 1 in flight. "
         "What this call had changed is put back."
     )
     assert {name: member["outcome"] for name, member in outcome["members"].items()} == {
@@ -89,11 +89,11 @@ def test_a_down_member_does_not_come_in_service(node: Node, balancer: t.Any, whe
     balancer.put("app1", state="drained")
     node.members["app1"].healthy = False
     wait_until(lambda: node.status("app1") == "DOWN", "app1 is DOWN")
-    outcome = balancer.put("app1", state="in_service", timeout=0.3)
+    outcome = balancer.put("app1", state="in_service", timeout=0.5)
     check = outcome["members"]["app1"]["check"]  # Without its code and details while a check is running.
     assert check.startswith("L7STS")
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked within 0.3 s: 'app1' is DOWN, last check: {check}. "
+        f"{where}: pool 'shop' is not as asked within 0.5 s: 'app1' is DOWN, last check: {check}. "
         "Look at its service and at the health check."
     )
     node.members["app1"].healthy = True
@@ -136,8 +136,8 @@ def test_a_tracking_member_shows_where_its_state_comes_from(start: t.Any, make_b
     assert balancer.put("app1", state="maintenance").error == ""
     app2 = balancer.info()["members"]["app2"]
     assert (app2["admin"], app2["inherited"], app2["tracks"]) == ("maintenance", True, "shop/app1")
-    outcome = balancer.put("app2", state="in_service", timeout=0.2)
+    outcome = balancer.put("app2", state="in_service", timeout=0.5)
     assert outcome.error == (
-        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked within 0.2 s: 'app2' is in maintenance because "
+        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked within 0.5 s: 'app2' is in maintenance because "
         "'shop/app1', which it tracks, is. Put 'shop/app1' in service."
     )
