@@ -132,6 +132,8 @@ class MemberChange:
 
     def _refuse_unsafe(self, snapshot: Snapshot, plan: Plan) -> None:
         reason = member_plan.refusal(self._request.guard, snapshot, plan.changes)
+        if plan.changes and not reason:
+            reason = self._balancer.objection(plan.changes)
         if reason:
             raise RolloutError(
                 f"{self._balancer.where}: refused to take {quoted(member_plan.taken_out(plan.changes))} out of pool "

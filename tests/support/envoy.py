@@ -50,7 +50,7 @@ class Node:
     """Envoy with pools of members: *pools* gives the names of each one's members.
 
     *cluster* is further configuration of every pool, *routes* are those of the port; by default all goes to the
-    first pool.
+    first pool. Members that are not *named* have no hostname.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Node:
         cluster: Json | None = None,
         routes: t.Sequence[Json] | None = None,
         admin_on_socket: bool = False,
+        named: bool = True,
         make_member: t.Callable[[str], t.Any] = Member,
     ) -> None:
         self.directory = directory
@@ -69,6 +70,7 @@ class Node:
         self.port, self.admin_port = free_port(), free_port()
         self.admin_socket = directory / "admin.sock" if admin_on_socket else None
         self.config = directory / "envoy.json"
+        self._named = named
         self._base_id = next(BASE_IDS)
         self._epoch = 0
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -142,7 +144,9 @@ class Node:
     def hosts(self, pool: str = "shop") -> dict[str, Json]:
         """The hosts of a pool as Envoy shows them, by name."""
         status = next(one for one in self.get("/clusters?format=json")["cluster_statuses"] if one["name"] == pool)
-        return {host["hostname"]: host for host in status.get("host_statuses", ())}
+        by_port = {member.port: name for name, member in self.members.items()}
+        hosts = status.get("host_statuses", ())
+        return {by_port[host["address"]["socket_address"]["port_value"]]: host for host in hosts}
 
     def health(self, pool: str = "shop") -> dict[str, str]:
         """eds_health_status by member."""
@@ -172,7 +176,10 @@ class Node:
             return False
 
     def _assignment(self, pool: str, names: t.Sequence[str]) -> Json:
-        endpoints = [{"endpoint": {"hostname": name, "address": _address(self.members[name].port)}} for name in names]
+        endpoints = []
+        for name in names:
+            endpoint = {"address": _address(self.members[name].port)}
+            endpoints.append({"endpoint": {**endpoint, "hostname": name} if self._named else endpoint})
         resource = {
             "@type": f"{TYPES}.config.endpoint.v3.ClusterLoadAssignment",
             "cluster_name": pool,

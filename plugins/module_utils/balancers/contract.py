@@ -144,6 +144,10 @@ class Balancer(abc.ABC):
     def snapshot(self) -> Snapshot:
         """What is true now."""
 
+    def objection(self, states: t.Mapping[str, str]) -> str:
+        """Why this make would not do what setting *states* is meant to do, or an empty string; changes nothing."""
+        return ""
+
     @abc.abstractmethod
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         """Sets the admin state of all named members in one batch. Accepted is not reached: read back."""

@@ -43,6 +43,21 @@ NOTE_OLD_PROCESS = (
 )
 
 
+Change = t.Callable[[Endpoint, t.Any], None]
+
+
+class Edit(t.NamedTuple):
+    """The file with a change in it, the hosts as Envoy has them without, and who leaves by it."""
+
+    document: Document
+    hosts: dict[str, Host]
+    leaving: list[str]
+
+    def hosts_then(self) -> list[Host]:
+        health = {endpoint.address: endpoint.health for endpoint in self.document.endpoints}
+        return [dataclasses.replace(host, eds_health=health.get(host.address, "")) for host in self.hosts.values()]
+
+
 class EnvoyCluster(Balancer):
     """One cluster of one Envoy."""
 
@@ -64,6 +79,7 @@ class EnvoyCluster(Balancer):
         self._timeout = timeout
         self._clock = clock
         self._prefix = f"cluster.{stats_name(pool)}"
+        self._known_config: ClusterConfig | None = None
         self._undelivered: set[str] = set()
         self._delivered_at = 0.0
 
@@ -93,39 +109,62 @@ class EnvoyCluster(Balancer):
             notes=(NOTE_OLD_PROCESS,) if left_behind else (),
         )
 
+    def objection(self, states: t.Mapping[str, str]) -> str:
+        self._require_own_file(self._config())
+        return self._panic(self._changed(states, _put_admin))
+
     def set_admin(self, states: t.Mapping[str, str]) -> None:
-        config = self._config()
-        if not self._edit(config, states, lambda endpoint, name: endpoint.set_admin(states[name])):
+        if not self._edit(states, _put_admin):
             self._undelivered.update(states)
-            self._delivered_at = self._clock.now() + config.merge_seconds
+            self._delivered_at = self._clock.now() + self._config().merge_seconds
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
-        config = self._config()
-        self._refuse_blind(config)
-        if not self._edit(config, weights, lambda endpoint, name: endpoint.set_weight(weights[name])):
-            self._clock.sleep(config.merge_seconds)
+        self._refuse_blind(self._config())
+        if not self._edit(weights, _put_weight):
+            self._clock.sleep(self._config().merge_seconds)
 
     def save(self) -> None:
         """The file is what Envoy reads when it starts: there is nothing more to do."""
 
-    def _edit(self, config: ClusterConfig, names: t.Iterable[str], change: t.Callable[[Endpoint, str], None]) -> bool:
+    def _edit(self, wanted: t.Mapping[str, t.Any], change: Change) -> bool:
         """Changes the named members in the file; returns whether the threads that balance have it already."""
-        self._require_own_file(config)
+        self._require_own_file(self._config())
         with self._file.locked():
-            status, dummy = self._look()
-            hosts = envoy_state.names(envoy_state.hosts(status))
-            document = self._document()
-            leaving = []
-            for name in names:
-                for endpoint in self._endpoints(document, name, hosts):
-                    before = endpoint.health
-                    change(endpoint, name)
-                    if endpoint.health != before and envoy_state.is_out(endpoint.health):
-                        leaving.append(name)
-            if leaving:
-                self._refuse_panic(config, leaving, hosts, document)
+            edit = self._changed(wanted, change)
+            reason = self._panic(edit)
+            if reason:
+                raise RolloutError(
+                    f"{self.where}: refused to take {quoted(edit.leaving)} out of pool '{self.pool}': {reason}. "
+                    "Nothing was changed; bring other members back first.",
+                    refused=True,
+                )
             subscription = Subscription(self._admin, re.escape(self._prefix))
-            return Publisher(self._file, subscription, self.where, self._timeout, self._clock).publish(document.text)
+            publisher = Publisher(self._file, subscription, self.where, self._timeout, self._clock)
+            return publisher.publish(edit.document.text)
+
+    def _changed(self, wanted: t.Mapping[str, t.Any], change: Change) -> Edit:
+        """The file as it would be, not written yet."""
+        status, dummy = self._look()
+        hosts = envoy_state.names(envoy_state.hosts(status))
+        document = self._document()
+        leaving = []
+        for name, value in wanted.items():
+            for endpoint in self._endpoints(document, name, hosts):
+                before = endpoint.health
+                change(endpoint, value)
+                if endpoint.health != before and envoy_state.is_out(endpoint.health):
+                    leaving.append(name)
+        return Edit(document, hosts, leaving)
+
+    def _panic(self, edit: Edit) -> str:
+        """Why Envoy would not keep traffic from the members that leave, or an empty string."""
+        threshold = self._config().panic_threshold
+        if not edit.leaving or not envoy_state.panics(edit.hosts_then(), threshold):
+            return ""
+        return (
+            f"too few members would be healthy, so that Envoy would send traffic to all of them, drained or not (its "
+            f"healthy_panic_threshold is {threshold:g}%; 0 in the cluster's common_lb_config ends that)"
+        )
 
     def _endpoints(self, document: Document, name: str, hosts: t.Mapping[str, Host]) -> list[Endpoint]:
         found = document.at(hosts[name].address) if name in hosts else []
@@ -136,20 +175,6 @@ class EnvoyCluster(Balancer):
                 "as long as its health check passes."
             )
         return found
-
-    def _refuse_panic(
-        self, config: ClusterConfig, leaving: list[str], hosts: t.Mapping[str, Host], document: Document
-    ) -> None:
-        health = {endpoint.address: endpoint.health for endpoint in document.endpoints}
-        then = [dataclasses.replace(host, eds_health=health.get(host.address, "")) for host in hosts.values()]
-        if envoy_state.panics(then, config.panic_threshold):
-            raise RolloutError(
-                f"{self.where}: refused to take {quoted(leaving)} out of pool '{self.pool}': too few healthy members would "
-                f"be left (healthy_panic_threshold is {config.panic_threshold:g}%), and Envoy would send traffic to all of "
-                "them, drained or not. Nothing was changed; bring others back first, or set the cluster's "
-                "common_lb_config.healthy_panic_threshold to 0.",
-                refused=True,
-            )
 
     def _refuse_blind(self, config: ClusterConfig) -> None:
         if config.policy in BLIND_POLICIES:
@@ -176,14 +201,19 @@ class EnvoyCluster(Balancer):
             )
 
     def _config(self) -> ClusterConfig:
+        """Asked for once: it outlives a call."""
+        if self._known_config is None:
+            self._known_config = self._read_config()
+        return self._known_config
+
+    def _read_config(self) -> ClusterConfig:
         name = urllib.parse.quote(f"^{re.escape(self.pool)}$")
         kinds = ("static_clusters", "dynamic_active_clusters")
         paths = [f"/config_dump?resource={kind}&name_regex={name}" for kind in kinds]
         *dumps, runtime = self._admin.ask([*paths, "/runtime?format=json"])
         config = ClusterConfig.from_dump(dumps, self.pool, runtime)
         if config is None:
-            self._look()
-            raise RolloutError(f"{self.where}: Envoy shows no configuration of pool '{self.pool}' in /config_dump.")
+            raise self._no_pool()
         return config
 
     def _look(self) -> tuple[dict[str, t.Any], Statistics]:
@@ -218,6 +248,14 @@ class EnvoyCluster(Balancer):
         if not any(envoy_state.is_out(host.eds_health) for host in hosts):
             return {}
         return {endpoint.address: endpoint.admin for endpoint in self._document().endpoints if endpoint.weight == 0}
+
+
+def _put_admin(endpoint: Endpoint, state: str) -> None:
+    endpoint.set_admin(state)
+
+
+def _put_weight(endpoint: Endpoint, weight: int) -> None:
+    endpoint.set_weight(weight)
 
 
 def _clusters_path(pool: str) -> str:

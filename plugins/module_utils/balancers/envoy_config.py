@@ -15,8 +15,8 @@ Json = t.Dict[str, t.Any]
 PANIC_THRESHOLD = 50.0
 PANIC_KEY = "upstream.healthy_panic_threshold"
 MERGE_SECONDS = 1.0
-# Policies that do not look at weights at all.
-BLIND_POLICIES = ("RANDOM", "CLUSTER_PROVIDED")
+# Policies that do not look at weights at all: values of lb_policy, and what replaces it.
+BLIND_POLICIES = ("RANDOM", "CLUSTER_PROVIDED", "envoy.load_balancing_policies.random")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +49,19 @@ class ClusterConfig:
         return cls(
             discovery=cluster.get("type", cluster.get("cluster_type", {}).get("name", "STATIC")),
             file=source.get("path_config_source", {}).get("path") or source.get("path", ""),
-            policy=cluster.get("lb_policy", "ROUND_ROBIN"),
+            policy=_policy(cluster),
             panic_threshold=_panic_threshold(common, runtime),
             merge_seconds=_seconds(common.get("update_merge_window"), MERGE_SECONDS),
             by_locality="locality_weighted_lb_config" in common,
         )
+
+
+def _policy(cluster: Json) -> str:
+    named = [
+        policy.get("typed_extension_config", {}).get("name", "")
+        for policy in cluster.get("load_balancing_policy", {}).get("policies", ())
+    ]
+    return named[0] if named else str(cluster.get("lb_policy", "ROUND_ROBIN"))
 
 
 def _panic_threshold(common: Json, runtime: Json | None) -> float:

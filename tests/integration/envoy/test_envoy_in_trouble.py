@@ -97,10 +97,12 @@ def test_too_few_healthy_members_is_refused(node: Node, balancer: t.Any) -> None
     before = node.eds_file().read_text()
     outcome = balancer.put("app1", "app2", state="maintenance")
     assert outcome.error == (
-        f"lb1 127.0.0.1:{node.admin_port}: refused to take 'app1', 'app2' out of pool 'shop': too few healthy members "
-        "would be left (healthy_panic_threshold is 50%), and Envoy would send traffic to all of them, drained or not. "
-        "Nothing was changed; bring others back first, or set the cluster's common_lb_config.healthy_panic_threshold to 0."
+        f"lb1 127.0.0.1:{node.admin_port}: refused to take 'app1', 'app2' out of pool 'shop': too few members would be "
+        "healthy, so that Envoy would send traffic to all of them, drained or not (its healthy_panic_threshold is 50%; 0 "
+        "in the cluster's common_lb_config ends that). In rotation now: 'app1', 'app2', 'app3'. Nothing was changed; "
+        "bring other members back first."
     )
+    assert balancer.put("app1", "app2", state="maintenance", check_mode=True).error == outcome.error
     assert (outcome["refused"], outcome["changed"], outcome["restore"]) == (True, False, {"states": {}})
     assert node.eds_file().read_text() == before
 

@@ -123,15 +123,11 @@ def test_two_members_on_one_address_are_two(node: Node, balancer: t.Any) -> None
 
 
 def test_a_member_without_a_name_has_its_address(start: t.Any, make_balancer: t.Any) -> None:
-    node = start()
-    document = node.document()
-    for entry in document["resources"][0]["endpoints"][0]["lb_endpoints"]:
-        del entry["endpoint"]["hostname"]
-    node.write(node.eds_file(), document)
-    addresses = {f"127.0.0.1:{member.port}" for member in node.members.values()}
-    balancer = make_balancer(node)
-    wait_until(lambda: set(balancer.info()["members"]) == addresses, "Envoy took the file")
-    assert balancer.put(min(addresses), state="drained").error == ""
+    node = start(named=False)
+    address = f"127.0.0.1:{node.members['app2'].port}"
+    outcome = make_balancer(node).put(address, state="drained")
+    assert (outcome.error, list(outcome["members"])) == ("", [address])
+    assert node.health() == {"app1": "HEALTHY", "app2": "DRAINING", "app3": "HEALTHY"}
 
 
 def test_a_member_that_fails_its_check_is_not_in_service(start: t.Any, make_balancer: t.Any) -> None:
