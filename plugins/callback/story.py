@@ -37,7 +37,6 @@ PHASES_TOLD = {
     "proven": C.COLOR_CHANGED,
     "reverted": C.COLOR_CHANGED,
     "failed": C.COLOR_ERROR,
-    "back_changing": C.COLOR_ERROR,
     "stuck": C.COLOR_ERROR,
     "excluded": C.COLOR_WARN,
 }
@@ -88,12 +87,13 @@ class CallbackModule(DefaultCallback):
     def _tell_host(self, outcome: dict[str, t.Any]) -> None:
         """What the ledger was told of a host; those who only wait or stop are in the table at the end."""
         if outcome.get("verdict") == "go":
-            previous = (outcome.get("previous") or {}).get("version") or "?"
-            self._tell(f"{outcome['host']} starts, {previous} -> {outcome['target']['version']}", C.COLOR_OK)
-        elif outcome.get("phase") in PHASES_TOLD and "verdict" not in outcome:
-            self._tell(str(outcome["msg"]), PHASES_TOLD[outcome["phase"]])
+            self._tell(_start(outcome), C.COLOR_OK)
         elif "passed" in outcome:
             self._tell(str(outcome["msg"]), C.COLOR_OK if outcome["passed"] else C.COLOR_ERROR)
+        elif outcome.get("go_back"):
+            self._tell(str(outcome["msg"]), C.COLOR_ERROR)
+        elif outcome.get("phase") in PHASES_TOLD and "verdict" not in outcome:
+            self._tell(str(outcome["msg"]), PHASES_TOLD[outcome["phase"]])
 
     def _tell_lines(self, lines: t.Iterable[str]) -> None:
         for line in lines:
@@ -134,6 +134,14 @@ for EVENT in (
     "v2_on_file_diff",
 ):
     setattr(CallbackModule, EVENT, _quiet(EVENT))
+
+
+def _start(outcome: t.Mapping[str, t.Any]) -> str:
+    target = outcome["target"]["version"]
+    if outcome.get("direction") == "back":
+        return f"{outcome['host']} starts, back to {target}"
+    previous = (outcome.get("previous") or {}).get("version") or "?"
+    return f"{outcome['host']} starts, {previous} -> {target}"
 
 
 def _is_reported(task: t.Any) -> bool:
