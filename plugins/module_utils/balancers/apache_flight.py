@@ -64,7 +64,7 @@ class FlightLog:
             known = self._out[name] = _Out(now, worker.elected)
         if known.quiet or (not worker.busy and persists):
             return Flight(0, 0)
-        earlier = [one for one in self._activities() if self._may_be_ours(one, known.since, persists)]
+        earlier = [one for one in self._activities(known.since) if self._may_be_ours(one, known.since, persists)]
         known.quiet = not earlier
         old = sum(one.leaving for one in earlier)
         return Flight(worker.busy if earlier else 0, 0 if persists else old)
@@ -76,9 +76,9 @@ class FlightLog:
         """
         return activity.before(self._asked - since) or (activity.leaving and not persists)
 
-    def _activities(self) -> list[Activity]:
-        """What the status page said, at most PAUSE ago."""
+    def _activities(self, since: float) -> list[Activity]:
+        """What the status page said: after *since*, and at most PAUSE ago."""
         now = self._clock.now()
-        if now - self._asked >= PAUSE and self._status is not None:
+        if self._status is not None and (self._asked <= since or now - self._asked >= PAUSE):
             self._asked, self._seen = now, self._status()
         return self._seen

@@ -94,7 +94,7 @@ class Server:
     def _with(self, admin: str, weight: int) -> Server:
         parameters = [word for word in self.parameters if word != DOWN]
         if weight and weight != self.configured_weight:
-            parameters = [word for word in parameters if not word.startswith(WEIGHT)] + [f"{WEIGHT}{weight}"]
+            parameters = _weighted(parameters, f"{WEIGHT}{weight}")
         if admin != contract.IN_SERVICE or not weight:
             parameters.append(DOWN)
         comment = [word for word in self.comment if not word.startswith(STATE_MARK) and word != NO_WEIGHT_MARK]
@@ -137,6 +137,12 @@ def changed(text: str, pool: str, change: t.Callable[[Server], Server]) -> str:
         if new != server:
             text = text[: server.start] + str(new) + text[server.end :]
     return text
+
+
+def _weighted(parameters: list[str], weight: str) -> list[str]:
+    if not any(word.startswith(WEIGHT) for word in parameters):
+        return [*parameters, weight]
+    return [weight if word.startswith(WEIGHT) else word for word in parameters]
 
 
 class _Statement(t.NamedTuple):
