@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -54,8 +55,7 @@ class Run:
 
     def __init__(self, lab: Lab, playbook: str, words: t.Sequence[str], settings: t.Mapping[str, t.Any]) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the run
-        program = pathlib.Path(sys.executable).with_name("ansible-playbook")
-        argv = [*lab.inside(), str(program), f"playbooks/{playbook}.yml", "-i", str(lab.inventory)]
+        argv = [*lab.inside(), _program("ansible-playbook"), f"playbooks/{playbook}.yml", "-i", str(lab.inventory)]
         argv += ["-e", json.dumps({**QUICK, **settings}), *words]
         self._process = subprocess.Popen(
             argv, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
@@ -80,6 +80,11 @@ class Run:
             raise AssertionError(f"still running after {deadline:g} s:\n{self.output}") from None
         return Ended(self._process.returncode, self.output)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Until it is over, but not longer than this."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=seconds)
+
     def kill(self, group: bool) -> None:
         """SIGKILL: to ansible-playbook alone, or to its process group as AWX does on cancel."""
         if group:
@@ -90,7 +95,7 @@ class Run:
 
 
 class Rolling:
-    """The playbooks, ready to be run."""
+    """The playbooks, ready to be run; and the ledger, asked as an operator asks it."""
 
     def __init__(self, lab: Lab, settings: t.Mapping[str, t.Any] | None = None) -> None:
         self._lab = lab
@@ -102,3 +107,18 @@ class Rolling:
 
     def run(self, version: str, *words: str, playbook: str = "rolling", **settings: t.Any) -> Ended:
         return self.start(version, *words, playbook=playbook, **settings).wait()
+
+    def info(self) -> dict[str, t.Any]:
+        """What rollout_info says of the shop."""
+        words = f"service=shop ledger={self._lab.places.directory / 'ledger'}"
+        done = subprocess.run(
+            [_program("ansible"), "localhost", "-m", "steady.rollout.rollout_info", "-a", words],
+            cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise AssertionError(f"rollout_info failed: {done.stdout}{done.stderr}")
+        return t.cast("dict[str, t.Any]", json.loads(done.stdout.partition("=>")[2]))
+
+
+def _program(name: str) -> str:
+    return str(pathlib.Path(sys.executable).with_name(name))

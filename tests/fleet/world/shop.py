@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import pathlib
 import shutil
 import sqlite3
@@ -31,6 +32,7 @@ class Shop:
         self.lab = lab
         self.apps = [host.name for host in lab.hosts if host.role == "app"]
         self.balancers = [host.name for host in lab.hosts if host.role == "lb"]
+        self.zones = {zone: [h.name for h in lab.hosts if h.role == "app" and h.zone == zone] for zone in "abc"}
 
     @property
     def ledger(self) -> pathlib.Path:
@@ -43,8 +45,7 @@ class Shop:
         self._on_each(self.apps, BACK_TO_FIRST)
         ready = "; ".join(f"set server shop/{app} state ready; set server shop/{app} weight 100%" for app in self.apps)
         self._on_each(self.balancers, "rm -rf /var/lib/steady-rollout; : > /var/lib/haproxy/server-state")
-        for balancer in self.balancers:
-            self.haproxy(balancer, ready)
+        self._tell_balancers(ready)
         shutil.rmtree(self.ledger, ignore_errors=True)
         self.await_all_in_rotation()
 
@@ -72,6 +73,21 @@ class Shop:
             for name in self.balancers
         }
 
+    def drained(self) -> set[str]:
+        """The app hosts that no balancer sends new requests to."""
+        return set(self.apps) - set().union(*self.in_rotation().values())
+
+    def drain(self, app: str) -> None:
+        """As an operator does, past the collection."""
+        self._tell_balancers(f"set server shop/{app} state drain")
+
+    def undrain(self, app: str) -> None:
+        self._tell_balancers(f"set server shop/{app} state ready")
+
+    def _tell_balancers(self, commands: str) -> None:
+        for balancer in self.balancers:
+            self.haproxy(balancer, commands)
+
     def servers(self, balancer: str) -> str:
         return self.haproxy(balancer, "show servers state shop")
 
@@ -94,13 +110,27 @@ class Shop:
             time.sleep(0.1)
 
     def events(self) -> list[dict[str, t.Any]]:
-        """The ledger's events, read past the collection."""
+        """The ledger's events, read past the collection; none while there is no ledger yet."""
         path = self.ledger / "ledger.db"
         if not path.exists():
             return []
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'event'").fetchall():
+                return []
             return [dict(row) for row in connection.execute("SELECT * FROM event ORDER BY seq")]
+
+    def subjects(self, kind: str) -> set[str]:
+        """The hosts that events of this kind tell of."""
+        return {event["host"] for event in self.events() if event["kind"] == kind}
+
+    def story(self) -> str:
+        """The ledger's events, for the reader of a failure."""
+        return "\n".join(f"{e['seq']} {e['at']:.2f} {e['kind']} {e['host']} {e['data'][:200]}" for e in self.events())
+
+    def read(self, name: str, path: str) -> str:
+        """A file on a host; empty where there is none."""
+        return self.lab.run(name, ["cat", path], check=False).stdout
 
     def _on_each(self, names: t.Sequence[str], script: str) -> dict[str, str]:
         with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
