@@ -16,7 +16,7 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import wire
+from ansible_collections.steady.rollout.plugins.module_utils import queries, wire
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health import Sample
 from ansible_collections.steady.rollout.plugins.module_utils.targets import Target, redacted
@@ -108,9 +108,20 @@ def _problem(target: Target, seen: Seen, document: t.Any, version: str | None, l
     if target.version is not None and version != target.version:
         found = f"found {version}" if version is not None else _nothing_found(target, document)
         return f"{answered} with the wrong version: expected {target.version}, {found}"
-    if target.expect and target.expect(document) is not True:
-        return f'{answered} but expect "{target.expect.expression}" was {_shown(target.expect(document), document)}'
+    expect = _expectation(target, version)
+    if expect and expect(document) is not True:
+        return f'{answered} but expect "{expect.expression}" was {_shown(expect(document), document)}'
     return None
+
+
+def _expectation(target: Target, version: str | None) -> queries.Query | None:
+    """What is expected of an answer that names this version."""
+    if not target.expect or not target.version_placeholder:
+        return target.expect
+    if version is None:
+        return None
+    quoted = version.replace("\\", "\\\\").replace("'", "\\'")
+    return queries.compiled(target.name, "expect", target.expect.expression.replace(target.version_placeholder, quoted))
 
 
 def _answered(target: Target, seen: Seen) -> str:

@@ -24,21 +24,36 @@ from ansible_collections.steady.rollout.plugins.module_utils.release_request imp
     layout_from,
     request_from,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.release_restart import check_restart, restart
 from ansible_collections.steady.rollout.plugins.module_utils.release_stage import OUT_OF_SPACE, Delivery, staged_tree
 
 
 def core(call: Call) -> dict[str, t.Any]:
     """Brings the releases of a path to the state asked for; RolloutError carries the same keys as the result."""
+    check_restart(call.params)
     request = request_from(call)
     layout = layout_from(call.params)
     work = Work(call, request, layout)
     try:
-        return work.run()
+        result = work.run()
     except OSError as error:
         raise RolloutError(_in_words(error, layout.path), **work.result()) from None
     except RolloutError as error:
         error.result = {**work.result(), **error.result}
         raise
+    return _restarted(call, result)
+
+
+def _restarted(call: Call, result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What runs may be another version than the one that is switched to already, so it is always restarted."""
+    if not call.params.get("restart"):
+        return result
+    try:
+        done = restart(call, call.params["restart"])
+    except RolloutError as error:
+        error.result = {**result, **error.result}
+        raise
+    return {**result, "changed": True, "actions": [*result["actions"], done]}
 
 
 class Work:

@@ -48,6 +48,7 @@ class Target:
     expect: queries.Query | None = None
     version: str | None = None
     version_path: queries.Query | None = None
+    version_placeholder: str | None = None
     latency: float | None = None
     follow_redirects: bool = False
     validate_certs: bool = True
@@ -134,6 +135,7 @@ def _target(option: dict[str, t.Any]) -> Target:
         expect=queries.compiled(name, "expect", option.get("expect")),
         version=option.get("version"),
         version_path=queries.compiled(name, "version_path", option["version_path"]),
+        version_placeholder=option.get("version_placeholder") or None,
         latency=option.get("latency"),
         follow_redirects=option["follow_redirects"],
         validate_certs=option["validate_certs"],

@@ -91,6 +91,11 @@ options:
         description: A JMESPath expression that finds the version in the JSON answer.
         type: str
         default: version
+      version_placeholder:
+        description:
+          - A text in O(targets[].expect) that stands for whatever version the answer itself names, so that health can be
+            judged while any version may be running. Where the answer names none, O(targets[].expect) is not judged.
+        type: str
       latency:
         description: The most seconds that an answer may take. Slower ones are bad looks.
         type: float
@@ -308,6 +313,7 @@ TARGET = {
     "expect": {"type": "str"},
     "version": {"type": "str"},
     "version_path": {"type": "str", "default": "version"},
+    "version_placeholder": {"type": "str"},
     "latency": {"type": "float"},
     "timeout": {"type": "float", "default": 5.0},
     "follow_redirects": {"type": "bool", "default": False},

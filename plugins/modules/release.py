@@ -77,6 +77,12 @@ options:
     type: list
     elements: str
     default: []
+  restart:
+    description:
+      - The systemd unit to restart once O(path)/current leads to the version. It is restarted in every call, since what runs
+        may be another version than the one that is switched to already.
+      - Only with O(state=active).
+    type: str
   keep:
     description:
       - How many releases are kept when one is activated. Bad ones go first, then those staged first.
@@ -246,6 +252,7 @@ SPEC = {
         "strip": {"type": "int", "default": 0},
         "shared": {"type": "list", "elements": "str", "default": []},
         "keep": {"type": "int", "default": 5},
+        "restart": {"type": "str"},
         "allow_bad": {"type": "bool", "default": False},
         "owner": {"type": "str"},
         "group": {"type": "str"},

@@ -141,8 +141,8 @@ def test_setting_weights(server: Server) -> None:
     server.says(XML, HTML, XML, XML)
     pool().set_weights({"app1": 0, "app3": 7})
     assert [(one["w"][-1], one.get("w_lf"), one["w_status_S"]) for one in server.changes] == [
-        ("1", None, "1"),
         ("3", "7", "0"),
+        ("1", None, "1"),
     ]
 
 
@@ -312,6 +312,13 @@ def test_a_member_that_was_chosen_again_starts_anew() -> None:
     assert follow.after(0, 1) == Flight(0, 0)
     assert follow.after(5, 2, busy_for(3), elected=6) == Flight(2, 0)
     assert follow.after(3, 2, busy_for(2), elected=6) == Flight(0, 0)
+
+
+def test_a_leftover_stays_one() -> None:
+    follow = Follow()
+    assert follow.after(0, 2) == Flight(0, 0)
+    assert follow.after(1, 2, busy_for(0, protocol="h2")) == Flight(0, 0)
+    assert follow.status.asked == 1
 
 
 def test_http2_may_hide_older_requests() -> None:

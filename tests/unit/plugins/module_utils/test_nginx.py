@@ -271,6 +271,19 @@ def test_a_configuration_that_nginx_refuses_is_taken_back(site: Site) -> None:
     assert (site.text, site.reloads) == (UPSTREAMS, 0)
 
 
+def test_a_file_that_nginx_does_not_read_is_left_as_it_was(site: Site) -> None:
+    site.proc.worker(201)
+    site.run.answer = (0, "# configuration file /etc/nginx/nginx.conf:\n", "")
+    with pytest.raises(RolloutError) as raised:
+        site.pool.set_admin({"app1": "drained"})
+    path = site.files / "shop.conf"
+    assert raised.value.message == (
+        f"lb1 nginx: nginx does not read {path}: none of its 1 configuration files includes it. Correct "
+        f"balancer.upstream_file, or include the file in nginx.conf. {path} is put back as it was."
+    )
+    assert (site.text, site.reloads) == (UPSTREAMS, 0)
+
+
 def test_a_reload_without_new_workers_is_taken_back(site: Site) -> None:
     site.proc.worker(201)
     with pytest.raises(RolloutError) as raised:

@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.steady.rollout.plugins.module_utils import targets
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health import Sample
-from ansible_collections.steady.rollout.plugins.module_utils.probe import Prober
+from ansible_collections.steady.rollout.plugins.module_utils.probe import Prober, Seen, judged
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import run_command
 
 DEFAULTS: dict[str, t.Any] = {
@@ -300,3 +300,19 @@ def test_authorities_that_are_not_there() -> None:
     assert refused.value.message == (
         "targets: ca_path of 'app1' cannot be used: /no/such.pem (No such file or directory)."
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "ok"),
+    [
+        ({"status": "up", "version": "1.0.0"}, True),
+        ({"status": "up", "version": "it's"}, True),
+        ({"status": "down", "version": "1.0.0"}, False),
+        ({"status": "down"}, True),
+    ],
+)
+def test_a_placeholder_stands_for_the_version_that_the_answer_names(answer: dict[str, str], ok: bool) -> None:
+    """Where the answer names none, nothing can be expected of it."""
+    options = {**DEFAULTS, "url": "http://app1/", "version_placeholder": "@any@"}
+    (target,) = targets.from_options([{**options, "expect": "status == 'up' && version == '@any@'"}])
+    assert judged(target, Seen(json.dumps(answer), 200), 0.01).ok is ok
