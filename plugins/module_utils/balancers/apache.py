@@ -111,13 +111,12 @@ class Apache(Balancer):
         self._change({name: FIELDS[state] for name, state in states.items()})
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
-        stopped = {"w_status_S": "1"}
-        self._change(
-            {
-                name: ({"w_lf": str(weight), "w_status_S": "0"} if weight else stopped,)
-                for name, weight in weights.items()
-            }
-        )
+        # Those that get traffic first: members change one by one, and one that takes it should be there at any time.
+        ordered = sorted(weights.items(), key=lambda item: item[1] == 0)
+        self._change({name: (_weight_fields(weight),) for name, weight in ordered})
+
+    def save(self) -> None:
+        """Apache keeps changes by itself where BalancerPersist is on, and otherwise not at all: see the notes."""
 
     def _change(self, fields: t.Mapping[str, t.Sequence[dict[str, str]]]) -> None:
         workers, nonce = self._workers(), self._nonce()
@@ -170,6 +169,10 @@ class Apache(Balancer):
             yield NOTE_NOT_KEPT
         if not self._flights.watches:
             yield NOTE_NO_STATUS
+
+
+def _weight_fields(weight: int) -> dict[str, str]:
+    return {"w_lf": str(weight), "w_status_S": "0"} if weight else {"w_status_S": "1"}
 
 
 def _own(worker: Worker) -> str:

@@ -106,7 +106,9 @@ class NginxUpstream(Balancer):
         return [] if self._nginx.has_read(self._file.modified()) else list(snapshot.members)
 
     def save(self) -> None:
-        self._apply(lambda server: server)
+        """The file is what nginx starts with: all there is to do is to have it read."""
+        if not self._nginx.has_read(self._file.modified()):
+            self._apply(lambda server: server)
 
     def _apply(self, change: Change) -> None:
         """Edits the file and brings it into force; puts it back where that fails."""

@@ -16,6 +16,7 @@ import typing as t
 import pytest
 from support.apache import Apache
 from support.caller import Caller
+from support.envoy_contract import Envoy
 from support.fixtures import directory, state_directory
 from support.haproxy_contract import HAProxy
 from support.nginx import Nginx
@@ -23,7 +24,7 @@ from support.real_balancer import BusyMember, RealBalancer
 
 __all__ = ["directory", "state_directory"]
 
-MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, HAProxy, Nginx)}
+MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, Envoy, HAProxy, Nginx)}
 RESULTS = pathlib.Path(__file__).resolve().parents[3] / "build" / "contract.json"
 
 
