@@ -200,7 +200,7 @@ def _answer(held: Session, host: Host, decision: Decision) -> dict[str, t.Any]:
 
 
 def _previous(held: Session, host: Host) -> dict[str, t.Any] | None:
-    """The version that stands on the host before the change, as far as it was proven there."""
+    """The version that was proven on the host before this rollout."""
     bad = held.records.bad_versions(held.service)
-    version = failure.way_back(held.records.proofs(held.service, host.name), host.target_version, bad)
+    version = failure.way_home(host, held.records.proofs(held.service, host.name), held.rollout.version, bad)
     return None if version is None else {"version": version}

@@ -57,7 +57,7 @@ def _give_up_before_the_start(held: Session, why: str) -> dict[str, t.Any]:
     """Gives the lease back and leaves the rollout as it is: new, or as an earlier run left it."""
     before = held.rollout.shown_status
     if held.rollout.limits is None:
-        held.change_rollout(status=model.ABORTED, outcome=REFUSED, concluded_at=held.now, reason=why)
+        held.change_rollout(status=model.ABORTED, outcome=REFUSED, concluded_at=held.now, reason=why, message=why)
     held.event("refused", None, why=why)
     held.lease = lease.released(held.lease)
     message = f"{held.service}: nothing was started, {why}"
@@ -108,6 +108,8 @@ class Ending:
     @property
     def is_back(self) -> bool:
         """After a revert: gone back, or never touched and still fine."""
+        if self.host.phase == model.EXCLUDED:
+            return True
         return self.host.phase in (model.REVERTED, model.WAITING, model.SKIPPED, model.FAILED) and not self.fault
 
     def row(self, held: Session) -> dict[str, t.Any]:
@@ -153,9 +155,8 @@ def _fault(held: Session, host: Host, seen: Seen | None) -> str:
     if seen.healthy is not True:
         return "not healthy" if seen.healthy is False else "its health is unknown"
     if held.rollout.status == model.REVERTING:
-        # Hosts that were never touched have no version to go back to; they only must not be on the one left.
-        meant = host.target_version if host.phase == model.REVERTED else None
-        wrong = seen.version != meant if meant else seen.version == held.rollout.version and host.phase != model.SKIPPED
+        # What the rollout never touched stays on whatever it is on.
+        wrong = host.phase == model.REVERTED and seen.version != host.target_version
     else:
         wrong = seen.version != host.target_version
     return f"on {seen.version or 'an unknown version'}" if wrong else ""
@@ -290,6 +291,6 @@ def _next_step(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
 
 def _close(held: Session, outcome: str, message: str) -> None:
     status = {DONE: model.DONE, ABORTED: model.ABORTED}.get(outcome, model.FAILED)
-    held.change_rollout(status=status, outcome=outcome, concluded_at=held.now, paused_at=None, reason=message)
+    held.change_rollout(status=status, outcome=outcome, concluded_at=held.now, paused_at=None, message=message)
     held.event("concluded", outcome=outcome, message=message)
     held.lease = lease.released(held.lease)

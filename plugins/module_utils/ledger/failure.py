@@ -60,6 +60,16 @@ def standing(proofs: t.Sequence[str]) -> list[str]:
     return stack
 
 
+def way_home(host: Host, proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]) -> str | None:
+    """Where a host of a rollout goes back to: to what stood there before it, which may even be the same version.
+
+    So a host that was only to be repaired is not sent further back than the hosts beside it.
+    """
+    if host.home_version is not None and host.home_version not in bad:
+        return host.home_version
+    return way_back(proofs, leaving, bad)
+
+
 def way_back(proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]) -> str | None:
     """The last version proven in service on the host, not the one to leave and never a bad one."""
     for version in reversed(standing(proofs)):
@@ -74,15 +84,17 @@ def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None)
         direction == model.FORWARD
         and host.phase in model.GOING_FORWARD
         and kind not in OUT_OF_REACH
-        and target is not None
+        and target not in (None, host.target_version)
     )
 
 
 def must_go_back(host: Host, run: str | None) -> bool:
     """Part of what a revert undoes: proven on the new version, or left out of service on the way to it.
 
-    A host that got stuck on its way back in this very run is not tried again by it.
+    What somebody else took out is left alone. A host that got stuck on its way back in this very run is not tried again by it.
     """
+    if host.live == model.OUT_FOREIGN:
+        return False
     if host.phase in (model.PROVEN, model.BACK_WAITING):
         return True
     if host.phase in (model.STUCK, *model.IN_FLIGHT):

@@ -69,6 +69,8 @@ class Host:
     counted: int = 0
     from_version: str | None = None
     target_version: str | None = None
+    home_version: str | None = None
+    """What was proven here before this rollout: where it goes back to."""
     kind: str | None = None
     error: str | None = None
     step: str | None = None
@@ -110,6 +112,7 @@ class Rollout:
     direction: str = FORWARD
     status: str = OPEN
     reason: str | None = None
+    """Why it stopped or goes back."""
     reason_kind: str | None = None
     asked_back: int = 0
     leaving: str | None = None
@@ -122,6 +125,8 @@ class Rollout:
     paused_at: float | None = None
     concluded_at: float | None = None
     outcome: str | None = None
+    message: str | None = None
+    """The last line of its last run."""
 
     @property
     def shown_status(self) -> str:

@@ -163,6 +163,7 @@ def _revert(session: Session, wish: Wish) -> bool:
         asked_back=1,
         concluded_at=None,
         outcome=None,
+        message=None,
         reason=latest.reason or "the operator asked to go back",
     )
     return True
@@ -205,7 +206,7 @@ def _go_on(session: Session, wish: Wish) -> None:
     if rollout.version in session.records.bad_versions(session.service):
         session.change_rollout(status=model.REVERTING)
     else:
-        session.change_rollout(status=model.OPEN, reason=None, reason_kind=None)
+        session.change_rollout(status=model.OPEN, reason=None, reason_kind=None, message=None)
 
 
 def _begin(session: Session, wish: Wish) -> None:

@@ -125,19 +125,20 @@ def _row(
         live=seen.live,
         from_version=old.from_version if old else (seen.version or (proofs[-1] if proofs else None)),
         target_version=target,
+        home_version=old.home_version if old else failure.way_back(proofs, None, bad),
         was_run=left["run"] if left and left["run"] != held.run else None,
         ours=int(left is not None),
     )
     if not seen.in_scope:
         return dataclasses.replace(host, phase=model.OUTSIDE)
-    if seen.live == model.OUT_FOREIGN:
-        return dataclasses.replace(host, phase=model.EXCLUDED, error=f"{seen.note} by somebody else")
     if held.rollout.status == model.REVERTING:
-        return _row_going_back(held, host, old)
+        return _row_going_back(host, old, seen)
+    if seen.live == model.OUT_FOREIGN and not _was_proven(old, seen):
+        return dataclasses.replace(host, phase=model.EXCLUDED, error=_foreign(seen))
     if held.rollout.direction == model.RECOVER:
         return _row_to_recover(host, seen, proofs, bad)
-    if old is not None and old.phase == model.PROVEN and host.condition == model.CURRENT:
-        return dataclasses.replace(old, position=0, live=host.live, condition=host.condition)
+    if old is not None and _was_proven(old, seen) and (host.condition == model.CURRENT or not host.is_serving):
+        return dataclasses.replace(old, position=0, live=host.live, condition=model.CURRENT)
     if held.rollout.direction == model.BACK and _stays(held, host, seen):
         return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT, target_version=seen.version)
     return dataclasses.replace(host, phase=model.SKIPPED if host.condition == model.CURRENT else model.WAITING)
@@ -163,14 +164,35 @@ def _stays(held: Session, host: Host, seen: Seen) -> bool:
     )
 
 
-def _row_going_back(held: Session, host: Host, old: Host | None) -> Host:
+def _was_proven(old: Host | None, seen: Seen) -> bool:
+    """Proven by this rollout and still on its version, even if an operator has drained it since."""
+    return (
+        old is not None
+        and old.phase == model.PROVEN
+        and seen.version == old.target_version
+        and seen.live in (model.IN_SERVICE, model.OUT_FOREIGN)
+    )
+
+
+def _foreign(seen: Seen) -> str:
+    return f"{seen.note} by somebody else"
+
+
+def _row_going_back(host: Host, old: Host | None, seen: Seen) -> Host:
     """What the rollout did so far stays in the books; only what is seen is new."""
-    if old is None:
+    if old is None or old.phase in (model.EXCLUDED, model.WAITING):
+        if seen.live == model.OUT_FOREIGN:
+            return dataclasses.replace(host, phase=model.EXCLUDED, error=_foreign(seen))
         return dataclasses.replace(host, phase=model.WAITING)
     return dataclasses.replace(
-        old, live=host.live, condition=host.condition, was_run=host.was_run, ours=host.ours, zone=host.zone,
-        member=host.member, phase=model.WAITING if old.phase == model.EXCLUDED else old.phase,
-    )  # fmt: skip
+        old,
+        live=host.live,
+        condition=host.condition,
+        was_run=host.was_run,
+        ours=host.ours,
+        zone=host.zone,
+        member=host.member,
+    )
 
 
 def _row_to_recover(host: Host, seen: Seen, proofs: list[str], bad: t.Container[str]) -> Host:

@@ -60,6 +60,16 @@ class Records:
             Rollout, "SELECT * FROM rollout WHERE service = ? AND run = ? ORDER BY id DESC LIMIT 1", service, run
         )
 
+    def current(self, service: str) -> Rollout | None:
+        """The rollout that the lease is held for or, while it is free, the one worked on last."""
+        return self._one(
+            Rollout,
+            "SELECT rollout.* FROM rollout LEFT JOIN lease ON lease.service = rollout.service AND lease.run = rollout.run "
+            "WHERE rollout.service = ? ORDER BY lease.run IS NULL, "
+            "MAX(created_at, COALESCE(planned_at, 0), COALESCE(concluded_at, 0)) DESC, id DESC LIMIT 1",
+            service,
+        )
+
     def latest(self, service: str, *directions: str) -> Rollout | None:
         """The newest rollout of one of these directions, concluded or not."""
         marks = ", ".join("?" for dummy in directions)
@@ -70,6 +80,14 @@ class Records:
             *directions,
             model.SUPERSEDED,
         )
+
+    def was_rolled_out(self, service: str, version: str) -> bool:
+        """Whether a rollout of this version once reached every host."""
+        row = self._connection.execute(
+            "SELECT 1 FROM rollout WHERE service = ? AND version = ? AND direction = ? AND status = ? LIMIT 1",
+            (service, version, model.FORWARD, model.DONE),
+        ).fetchone()
+        return row is not None
 
     def add_rollout(self, rollout: Rollout) -> Rollout:
         cursor = self._insert("rollout", dataclasses.replace(rollout, id=None))  # type: ignore[arg-type]

@@ -86,7 +86,8 @@ def fail(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             return _stuck(held, before, error, params["kind"])
         if params["kind"] == failure.FOREIGN:
             return _leave_alone(held, before, error)
-        target = failure.way_back(
+        target = failure.way_home(
+            before,
             held.records.proofs(held.service, before.name),
             held.rollout.version,
             held.records.bad_versions(held.service),

@@ -44,7 +44,7 @@ def _back_mover(held: Session) -> t.Callable[[Host], Host | None]:
     bad = held.records.bad_versions(held.service)
 
     def moved(host: Host) -> Host | None:
-        target = failure.way_back(held.records.proofs(held.service, host.name), held.rollout.version, bad)
+        target = failure.way_home(host, held.records.proofs(held.service, host.name), held.rollout.version, bad)
         if target is None:
             error = "no earlier version that is not bad was ever proven in service there"
             held.change_host(host, phase=model.STUCK, error=error)

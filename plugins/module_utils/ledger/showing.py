@@ -22,7 +22,7 @@ def show(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         held = [found for found in records.leases() if service in (None, found.service)]
         services = [_service(records, found, now) for found in held]
         rollouts = records.rollouts(service, limit)
-        newest = rollouts[0] if rollouts and service else None
+        newest = records.current(service) if service else None
         hosts = records.hosts(newest.id) if newest else []
         broken_at = records.broken_at()
         answer: dict[str, t.Any] = {
@@ -45,7 +45,7 @@ def show(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _service(records: Records, found: Lease, now: float) -> dict[str, t.Any]:
-    rollout = records.latest(found.service, model.FORWARD, model.BACK, model.RECOVER)
+    rollout = records.current(found.service)
     return {
         "service": found.service,
         "token": found.token,
@@ -65,6 +65,7 @@ def _rollout(rollout: Rollout) -> dict[str, t.Any]:
         "status": rollout.shown_status,
         "outcome": rollout.outcome,
         "reason": rollout.reason,
+        "message": rollout.message,
         "run": rollout.run,
         "created": lease.moment(rollout.created_at),
         "concluded": None if rollout.concluded_at is None else lease.moment(rollout.concluded_at),
@@ -145,8 +146,8 @@ def _service_lines(found: dict[str, t.Any]) -> list[str]:
     head = f"{found['service']}: " + (
         f"{rollout['what']} {rollout['direction']}, {rollout['status']}" if rollout else "no rollout"
     )
-    if rollout and rollout["reason"]:
-        head += f" ({rollout['reason']})"
+    if rollout and (rollout["message"] or rollout["reason"]):
+        head += f" ({rollout['message'] or rollout['reason']})"
     if holder is None:
         return [head, "  held by nobody"]
     owner = holder["owner"]

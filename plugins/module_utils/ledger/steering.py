@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Lease
 
-RUNNING = (model.OPEN, model.REVERTING)
+RUNNING = (model.OPEN, model.FAILING, model.REVERTING)
 
 
 def pause(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -50,8 +50,8 @@ def _steer(
     required(params, "service")
     with desk.writing() as records:
         lease = records.lease(params["service"]) or Lease(params["service"])
-        rollout = records.latest(params["service"], model.FORWARD, model.BACK, model.RECOVER)
-        if rollout is None or rollout.status not in RUNNING:
+        rollout = records.current(params["service"])
+        if rollout is None or rollout.status not in RUNNING or rollout.concluded_at is not None:
             raise RolloutError(
                 f"{params['service']}: no rollout is under way that could be {word}"
                 f"{f'; the last one, of {rollout.what}, is {rollout.status}' if rollout else ''}."

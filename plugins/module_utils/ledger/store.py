@@ -29,13 +29,14 @@ CREATE TABLE lease (
 CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, version TEXT, direction TEXT NOT NULL, status TEXT NOT NULL,
     reason TEXT, reason_kind TEXT, asked_back INTEGER NOT NULL, leaving TEXT, run TEXT, limits TEXT, guard TEXT,
-    created_at REAL NOT NULL, planned_at REAL, progress_at REAL, paused_at REAL, concluded_at REAL, outcome TEXT
+    created_at REAL NOT NULL, planned_at REAL, progress_at REAL, paused_at REAL, concluded_at REAL, outcome TEXT,
+    message TEXT
 );
 CREATE INDEX rollout_service ON rollout (service, id);
 CREATE TABLE host (
     rollout INTEGER NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL, member TEXT NOT NULL, position INTEGER NOT NULL,
     place INTEGER, condition TEXT NOT NULL, live TEXT NOT NULL, phase TEXT NOT NULL, counted INTEGER NOT NULL,
-    from_version TEXT, target_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, was_run TEXT,
+    from_version TEXT, target_version TEXT, home_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, was_run TEXT,
     ours INTEGER NOT NULL, limit_seconds REAL NOT NULL, admitted_at REAL, deadline_at REAL, in_service_at REAL,
     drained_for REAL, PRIMARY KEY (rollout, name)
 ) WITHOUT ROWID;

@@ -15,14 +15,15 @@ UNCLEAR = "gate_unclear"
 
 
 def stop(session: Session, reason: str, kind: str) -> None:
-    """No further host starts. A version that failed by itself is marked bad."""
+    """No further host starts. A version that failed by itself is marked bad, unless a whole fleet had proven it."""
     if session.rollout.status != model.OPEN:
         return
     session.change_rollout(status=model.FAILING, reason=reason, reason_kind=kind)
     session.event("stopped", reason=reason, kind=kind)
     version = session.rollout.version
     kinds = [kind, *session.records.failed_kinds(session.rollout.id)]
-    if session.rollout.direction == model.FORWARD and version and failure.makes_bad(kinds):
+    is_new = version is not None and not session.records.was_rolled_out(session.service, version)
+    if session.rollout.direction == model.FORWARD and version and is_new and failure.makes_bad(kinds):
         session.records.mark_bad(session.service, version, reason, session.now)
         session.event("marked_bad", version=version, why=reason)
 
