@@ -158,17 +158,30 @@ def _stage_is_over(view: View, stage: int) -> Decision | None:
 
 def _unless_hopeless(view: View, decision: Decision) -> Decision:
     """Turns a wait that nothing will ever end into an answer."""
+    if decision.verdict == GATE:
+        return _unless_never_judged(view, decision)
     if decision.verdict != WAIT or view.tally.in_flight:
         return decision
     if decision.about in ("window", "floor", "zone") and not _somebody_comes_back(view):
         return Decision(REFUSE, f"{decision.reason}, and nothing that would change it is on its way", decision.about)
     if decision.about in ("window", "floor", "zone", "weakest") and _is_overdue(view):
-        return Decision(
-            GIVE_UP,
-            f"no progress for {view.limits.progress_deadline:g} s (progress_deadline) while {decision.reason}",
-            decision.about,
-        )
+        return _given_up(view, decision)
     return decision
+
+
+def _unless_never_judged(view: View, decision: Decision) -> Decision:
+    """Whoever takes a gate and never comes back is replaced, but not for ever."""
+    baked_at = view.gates[decision.stage].complete_at + view.limits.bake_time
+    if view.now <= baked_at + view.limits.gate_limit + view.limits.progress_deadline:
+        return decision
+    return _given_up(view, decision)
+
+
+def _given_up(view: View, decision: Decision) -> Decision:
+    seconds = view.limits.progress_deadline
+    return Decision(
+        GIVE_UP, f"no progress for {seconds:g} s (progress_deadline) while {decision.reason}", decision.about
+    )
 
 
 def _somebody_comes_back(view: View) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import failure, lease, model, texts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import failure, lease, texts
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.records import Records
