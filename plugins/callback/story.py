@@ -28,7 +28,7 @@ import typing as t
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.failures import KINDS, failure_text
+from ansible_collections.steady.rollout.plugins.plugin_utils.failures import KINDS, failure_text, kind_of_task
 
 OURS = "steady.rollout."
 REPORTS = (OURS + "rollout", OURS + "rollout_info")
@@ -146,7 +146,7 @@ def _start(outcome: t.Mapping[str, t.Any]) -> str:
 
 def _is_reported(task: t.Any) -> bool:
     """Tasks of the roles' own that fail are reported to the ledger, and its answer is told."""
-    return str(task.get_name()).partition(" : ")[2].partition(" | ")[0] in KINDS
+    return kind_of_task(str(task.get_name())) in KINDS
 
 
 def _task(result: t.Any) -> t.Any:

@@ -16,7 +16,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "balancers_seen": failures.balancers_seen,
-            "bare_target": targets.bare_target,
+            "any_version_target": targets.any_version_target,
             "changed_on": failures.changed_on,
             "failure": failures.failure,
             "failure_text": failures.failure_text,
@@ -28,8 +28,10 @@ class FilterModule:
             "longest_wait": failures.longest_wait,
             "settings_errors": preflight.settings_errors,
             "silent_balancers": failures.silent_balancers,
+            "tasks_of_answer": way.tasks_of_answer,
             "version_seen": targets.version_seen,
             "way_back": way.way_back,
+            "way_home": way.way_home,
             "way_forward": way.way_forward,
             "way_of_recovery": way.way_of_recovery,
             "way_out": way.way_out,

@@ -25,11 +25,15 @@ KINDS = (
 def failure(task: Result, result: Result) -> dict[str, str]:
     """Kind and text of a failed task, as the ledger records them.
 
-    The roles' own tasks carry their kind before a bar in their names ("drain | Take the member out");
+    The roles' own tasks carry their kind before a bar in their names ("Drain | Take the member out");
     any other task is a step of the user's.
     """
-    kind = str(task.get("name") or "").partition(" | ")[0]
+    kind = kind_of_task(str(task.get("name") or ""))
     return {"kind": _own_kind(result) or (kind if kind in KINDS else "step"), "error": failure_text(result)}
+
+
+def kind_of_task(name: str) -> str:
+    return name.rpartition(" : ")[2].partition(" | ")[0].lower()
 
 
 def failure_text(result: Result) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.targets import healthy_seen, version_seen
+from ansible_collections.steady.rollout.plugins.plugin_utils.targets import version_seen
 
 
 def fleet(group: t.Sequence[str], hostvars: t.Mapping[str, t.Any], in_scope: t.Sequence[str]) -> list[dict[str, t.Any]]:
@@ -18,13 +18,12 @@ def fleet(group: t.Sequence[str], hostvars: t.Mapping[str, t.Any], in_scope: t.S
 
 
 def _row(name: str, facts: t.Mapping[str, t.Any], in_scope: bool) -> dict[str, t.Any]:
-    answer, look = facts.get("__rollout_answer"), facts.get("__rollout_look")
-    seen = bool(answer and look)
+    look = facts.get("__rollout_look")
     return {
         "name": name,
         "zone": str(facts.get("rollout_zone") or ""),
         "member": str(facts.get("rollout_member") or name),
         "in_scope": in_scope,
-        "healthy": healthy_seen(answer, look) if seen else None,
-        "version": (version_seen(answer) or None) if seen else None,
+        "healthy": bool(look.get("healthy", False)) if look else None,
+        "version": version_seen(look) if look else None,
     }

@@ -8,27 +8,21 @@ from __future__ import annotations
 import typing as t
 
 Target = t.Dict[str, t.Any]
-EXPECTATIONS = ("expect", "version", "latency")
+ANY_VERSION = "@any@"
+"""What rollout_target.version is while a host is looked at whose version is not known."""
 
 
 def health_target(health: t.Mapping[str, t.Any], name: str) -> Target:
     return {**health, "name": name}
 
 
-def bare_target(health: t.Mapping[str, t.Any], name: str) -> Target:
-    """The same target without anything that depends on the version: does it answer, and as what?"""
-    return {key: value for key, value in health_target(health, name).items() if key not in EXPECTATIONS}
+def any_version_target(health: t.Mapping[str, t.Any], name: str) -> Target:
+    """The same target, judged as of whatever version it answers to be, and however slow it is."""
+    target = {key: value for key, value in health_target(health, name).items() if key not in ("version", "latency")}
+    return {**target, "version_placeholder": ANY_VERSION}
 
 
-def version_seen(looked: t.Mapping[str, t.Any]) -> str:
-    """The version that a look found in the answer, or an empty text."""
-    return next((str(seen["version"]) for seen in _targets(looked) if seen.get("version") is not None), "")
-
-
-def healthy_seen(answer: t.Mapping[str, t.Any], look: t.Mapping[str, t.Any]) -> bool:
-    """Healthy as of the version that runs; where the answer names no version, whether it answered well."""
-    return bool((look if version_seen(answer) else answer).get("healthy", False))
-
-
-def _targets(looked: t.Mapping[str, t.Any]) -> t.Iterable[t.Mapping[str, t.Any]]:
-    return (looked.get("targets") or {}).values()
+def version_seen(looked: t.Mapping[str, t.Any]) -> str | None:
+    """The version that a look found in the answer."""
+    targets = (looked.get("targets") or {}).values()
+    return next((str(seen["version"]) for seen in targets if seen.get("version") is not None), None)

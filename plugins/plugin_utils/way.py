@@ -12,6 +12,28 @@ Step = t.Dict[str, str]
 Means = t.Mapping[str, t.Any]
 
 
+def tasks_of_answer(admission: t.Mapping[str, t.Any]) -> list[str]:
+    """The task file that the ledger's answer asks for; none where the host is to be left as it is."""
+    if admission.get("verdict") == "gate":
+        return ["gate.yml"]
+    return [f"{admission['direction']}.yml"] if admission.get("verdict") == "go" else []
+
+
+def way_home(
+    verdict: t.Mapping[str, t.Any], admission: t.Mapping[str, t.Any], intent: t.Mapping[str, t.Any]
+) -> dict[str, t.Any]:
+    """What becomes of a host that failed: the ledger's verdict or, where the coordinator is lost, what is safe.
+
+    Without a coordinator a host on which nothing was changed returns as it was; one that may have been changed
+    is left as it is, and named at the end.
+    """
+    if "go_back" in verdict:
+        return {"go_back": verdict["go_back"], "was_changed": verdict["was_changed"], "target": verdict["target"]}
+    untouched = not intent or bool(intent.get("failed"))
+    previous = admission.get("previous")
+    return {"go_back": untouched and bool(previous), "was_changed": False, "target": previous or admission["target"]}
+
+
 def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
     """All that can fail without taking the host out of service first; then out, changed, proven, back in."""
     return _steps(
@@ -29,8 +51,7 @@ def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
 
 def way_back(means: Means, was_changed: bool) -> list[Step]:
     """For a host that is drained already; nothing is installed where nothing was changed."""
-    forget = _own("steps/forget_failures.yml", when=means["unit"] and means["artifact"])
-    change = [_own("steps/intent.yml"), forget, *_change(means)] if was_changed else []
+    change = [_own("steps/intent.yml"), *_change(means)] if was_changed else []
     return _steps(*change, *_return(means), _own("steps/reverted.yml"))
 
 
@@ -53,8 +74,8 @@ def way_of_recovery(means: Means) -> list[Step]:
 def _change(means: Means) -> list[Step]:
     own = means["hooks"].get("update")
     release = [
-        _own("steps/activate_release.yml", when=means["artifact"]),
-        _own("steps/restart_unit.yml" if means["unit"] else "steps/restart_by_command.yml"),
+        _own("steps/activate_release.yml"),
+        _own("steps/restart_by_command.yml", when=not means["unit"]),
     ]
     return [
         _hook(means, "before_update"),

@@ -3,9 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import os
+import pathlib
+import signal
 import subprocess
 import sys
+import time
+import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 
@@ -31,19 +36,97 @@ def test_nobody_can_tell_for_another_machine_boot_or_namespace() -> None:
         assert not controller.is_gone({**controller.owner(), "pid": _ended(), name: ""})
 
 
-def test_workers_that_outlived_their_run_are_waited_for() -> None:
+def test_workers_that_outlived_their_run_are_waited_for(tmp_path: pathlib.Path) -> None:
     """A worker is told by the command line of its run, and by having lost its parent."""
-    script = "import os, sys, time\nif os.fork() == 0:\n os.setsid(); time.sleep(1.0)\n"
-    argv = [sys.executable, "-c", script, "worker-of-a-killed-run"]
-    before = int(controller.owner()["started"])
+    done = tmp_path / "done"
+    script = (
+        "import os, pathlib, sys, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)\n"
+    )
+    argv = [sys.executable, "-c", script, str(done)]
+    run = {"command": " ".join(argv), "started": controller.owner()["started"]}
     subprocess.run(argv, check=True)
-    run = {"command": " ".join(argv), "started": str(before)}
     assert controller.wait_for_orphans(run, limit=0.0) != []
+    done.touch()
     assert controller.wait_for_orphans(run, limit=30.0) == []
 
 
 def test_a_run_without_a_command_has_no_orphans() -> None:
     assert controller.wait_for_orphans({}, limit=30.0) == []
+
+
+def test_the_command_line_itself_is_not_written_down() -> None:
+    """It may hold a password."""
+    with _killed_run("time.sleep(0.1)") as run:
+        assert "killed-run" not in str(run)
+        assert len(run["command"]) == 64
+
+
+def test_a_worker_leaves_once_its_run_has_ended(tmp_path: pathlib.Path) -> None:
+    told = tmp_path / "told"
+    script = f"""
+import multiprocessing, os, pathlib, sys, time
+sys.path[:0] = {sys.path!r}
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+def work():
+    controller.leave_if_ended()
+    os.kill(os.getppid(), 9)
+    while os.getppid() == multiprocessing.parent_process().pid:
+        time.sleep(0.01)
+    try:
+        controller.leave_if_ended()
+    except Exception as error:
+        pathlib.Path({str(told)!r}).write_text(str(error))
+multiprocessing.get_context("fork").Process(target=work).start()
+time.sleep(30)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+    end = time.monotonic() + 30
+    while not told.exists() or not told.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert told.read_text() == "The run that this worker belongs to has ended; nothing more is started."
+
+
+WORKERS = 2
+RUN = """
+import multiprocessing, os, subprocess, sys, time
+turn, (empty, full) = multiprocessing.get_context("fork").Lock(), os.pipe()
+workers = []
+for number in range({workers}):
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        os.close(1)
+        {work}
+        os._exit(0)
+    workers.append(pid)
+print(*workers, flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def _killed_run(work: str, ends: bool = True) -> t.Iterator[dict[str, t.Any]]:
+    """A run that was killed while its workers do this *work*; with *ends* false it lives on."""
+    argv = [sys.executable, "-c", RUN.format(workers=WORKERS, work=work), "killed-run"]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    workers = [int(pid) for pid in process.stdout.readline().split()]
+    run = {"command": controller._command(process.pid), "started": str(controller._started(process.pid))}
+    try:
+        if ends:
+            process.kill()
+            process.wait()
+        yield run
+    finally:
+        process.kill()
+        process.wait()
+        for pid in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _ended() -> int:

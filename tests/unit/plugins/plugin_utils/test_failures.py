@@ -11,19 +11,19 @@ LB1, LB2 = {"host": "lb1"}, {"socket": "/run/lb2.sock"}
 
 
 def test_the_name_of_our_task_says_what_kind_of_failure_it_is() -> None:
-    assert failures.failure({"name": "health | Wait"}, {"msg": "not healthy"}) == {
+    assert failures.failure({"name": "Health | Wait"}, {"msg": "not healthy"}) == {
         "kind": "health",
         "error": "not healthy",
     }
 
 
-@pytest.mark.parametrize("name", ["Migrate the database", "migrate | Run", "", None])
+@pytest.mark.parametrize("name", ["Migrate the database", "Migrate | Run", "", None])
 def test_a_task_of_the_users_is_a_step(name: str | None) -> None:
     assert failures.failure({"name": name}, {"msg": "no"})["kind"] == "step"
 
 
 def test_a_result_that_knows_its_kind_is_believed() -> None:
-    assert failures.failure({"name": "drain | Mark"}, {"msg": "gone", "kind": "balancer"})["kind"] == "balancer"
+    assert failures.failure({"name": "Drain | Mark"}, {"msg": "gone", "kind": "balancer"})["kind"] == "balancer"
 
 
 def test_the_text_is_that_of_the_loop_item_that_failed() -> None:

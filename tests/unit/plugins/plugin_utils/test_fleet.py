@@ -19,17 +19,16 @@ def test_hosts_outside_the_limit_count_but_are_not_in_scope() -> None:
     ]
 
 
-def test_health_is_that_of_the_version_which_runs() -> None:
-    facts = {"__rollout_answer": looked(True, "1.0.0"), "__rollout_look": looked(False, "1.0.0")}
-    (row,) = fleet(["app1"], {"app1": facts}, ["app1"])
+def test_a_host_is_healthy_or_not_as_of_the_version_it_answers_to_be() -> None:
+    (row,) = fleet(["app1"], {"app1": {"__rollout_look": looked(False, "1.0.0")}}, ["app1"])
     assert (row["healthy"], row["version"]) == (False, "1.0.0")
+    (row,) = fleet(["app1"], {"app1": {"__rollout_look": {"failed": True, "msg": "no jmespath"}}}, ["app1"])
+    assert (row["healthy"], row["version"]) == (False, None)
 
 
-def test_where_the_answer_names_no_version_answering_well_is_healthy() -> None:
-    assert targets.healthy_seen(looked(True, None), looked(False, None)) is True
-
-
-def test_a_bare_target_depends_on_no_version() -> None:
+def test_a_look_expects_nothing_of_the_version_and_no_speed() -> None:
     health = {"url": "http://app1/", "expect": "version == '2'", "version": "2", "latency": 1}
-    assert targets.bare_target(health, "app1") == {"url": "http://app1/", "name": "app1"}
+    assert targets.any_version_target(health, "app1") == {
+        "url": "http://app1/", "expect": "version == '2'", "name": "app1", "version_placeholder": targets.ANY_VERSION,
+    }  # fmt: skip
     assert targets.health_target(health, "app1") == {**health, "name": "app1"}

@@ -19,7 +19,7 @@ def names(steps: list[dict[str, str]]) -> list[str]:
 
 def test_all_that_can_fail_in_service_comes_before_the_drain() -> None:
     assert names(way.way_forward(RELEASE, FRESH)) == [
-        "stage_release", "drain", "intent", "activate_release", "restart_unit", "health", "restore", "proven",
+        "stage_release", "drain", "intent", "activate_release", "health", "restore", "proven",
     ]  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_a_host_on_which_nothing_was_changed_only_returns() -> None:
 
 def test_the_way_back_changes_under_a_recorded_intent_and_before_health() -> None:
     assert names(way.way_back(RELEASE, was_changed=True)) == [
-        "intent", "forget_failures", "activate_release", "restart_unit", "health", "restore", "reverted",
+        "intent", "activate_release", "health", "restore", "reverted",
     ]  # fmt: skip
 
 
@@ -59,3 +59,32 @@ def test_recovery_installs_nothing() -> None:
 
 def test_the_way_out_ends_with_the_drain() -> None:
     assert names(way.way_out(RELEASE, FRESH)) == ["reach", "drain"]
+
+
+ADMITTED: dict[str, t.Any] = {
+    "verdict": "go", "direction": "forward", "target": {"version": "2"}, "previous": {"version": "1"},
+}  # fmt: skip
+
+
+def test_the_answer_says_which_tasks_follow() -> None:
+    assert way.tasks_of_answer(ADMITTED) == ["forward.yml"]
+    assert way.tasks_of_answer({**ADMITTED, "direction": "back"}) == ["back.yml"]
+    assert way.tasks_of_answer({**ADMITTED, "verdict": "gate"}) == ["gate.yml"]
+    assert way.tasks_of_answer({**ADMITTED, "verdict": "stop"}) == []
+    assert way.tasks_of_answer({"failed": True}) == []
+
+
+def test_the_ledger_says_whether_a_failed_host_goes_back() -> None:
+    verdict = {"go_back": True, "was_changed": True, "target": {"version": "1"}, "msg": "..."}
+    assert way.way_home(verdict, ADMITTED, {"changed": True}) == {
+        "go_back": True, "was_changed": True, "target": {"version": "1"},
+    }  # fmt: skip
+
+
+def test_without_a_coordinator_an_unchanged_host_returns_and_a_changed_one_is_left() -> None:
+    lost = {"failed": True, "kind": "coordinator"}
+    as_it_was = {"go_back": True, "was_changed": False, "target": {"version": "1"}}
+    assert way.way_home(lost, ADMITTED, {}) == as_it_was
+    assert way.way_home(lost, ADMITTED, lost) == as_it_was
+    assert way.way_home(lost, ADMITTED, {"changed": True})["go_back"] is False
+    assert way.way_home(lost, {**ADMITTED, "previous": None}, {})["go_back"] is False
