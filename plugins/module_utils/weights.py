@@ -21,7 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.weight_report impor
 
 def core(call: Call) -> dict[str, t.Any]:
     """lb_weight."""
-    return WeightChange(call, registry.open_balancer(call.params["balancer"])).run()
+    return WeightChange(call, registry.open_balancer(call.params["balancer"], call.run_command)).run()
 
 
 class WeightChange:

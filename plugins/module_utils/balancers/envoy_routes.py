@@ -86,7 +86,7 @@ class EnvoyRoutes(Balancer):
         try:
             return RouteDocument.parse(self._file.read())
         except BadDocument as error:
-            raise RolloutError(f"{self._file.path}: not the routes of Envoy: {error}.") from None
+            raise RolloutError(f"{self.where}: {self._file.path} is not the routes of Envoy: {error}.") from None
 
     def _in_force(self, name: str) -> RouteDocument:
         """The route configuration that Envoy serves under that name."""

@@ -154,7 +154,7 @@ def test_a_file_that_envoy_does_not_read(node: Node, make_balancer: t.Any, tmp_p
 def test_a_file_that_is_something_else(node: Node, balancer: t.Any, content: str, told: str) -> None:
     node.eds_file().write_text(content)
     outcome = balancer.put("app1", state="drained")
-    assert outcome.error.startswith(f"{node.eds_file()}: not the endpoints of one cluster: {told}")
+    assert f"{node.eds_file()} is not the endpoints of one cluster: {told}" in outcome.error
     assert node.eds_file().read_text() == content
 
 
@@ -201,6 +201,6 @@ def test_a_directory_that_may_not_be_written(node: Node, make_balancer: t.Any) -
     with multiprocessing.get_context("fork").Pool(1) as pool:
         told = pool.apply(as_nobody, (settings,))
     assert told == (
-        f"{node.eds_file()}: uid {NOBODY} may not replace it, the directory {node.directory} is not writable. "
-        "Use become, or give this user the directory."
+        f"lb1 127.0.0.1:{node.admin_port}: uid {NOBODY} may not replace {node.eds_file()}, the directory "
+        f"{node.directory} is not writable. Use become, or give this user the directory."
     )
