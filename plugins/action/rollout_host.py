@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import session
 
@@ -34,3 +35,4 @@ class ActionModule(InWorkerAction):
                 answer = super().as_module({**arguments, "timeout": LOOK_FOR}, task_vars)
             if answer.get("verdict") != "wait":
                 return answer
+            controller.leave_if_ended()

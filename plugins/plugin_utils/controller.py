@@ -10,13 +10,23 @@ other, nobody but the lease's own clock can tell.
 from __future__ import annotations
 
 import getpass
+import hashlib
+import multiprocessing
 import os
 import socket
 import time
 import typing as t
 
+from ansible.errors import AnsibleActionFail
+
 Owner = t.Dict[str, t.Any]
 PLACE = ("controller", "boot_id", "namespace")
+STUCK_IN = "pipe_w"
+WAITS_FOR_A_LOCK = "futex"
+PARENT, FLAGS, THREADS, STARTED = 1, 6, 17, 19
+"""Positions in /proc/PID/stat, counted from the state."""
+FORKED = 0x40
+"""In the flags: forked from another process and still running that one's program."""
 
 
 def owner() -> Owner:
@@ -33,6 +43,16 @@ def owner() -> Owner:
     }
 
 
+def leave_if_ended() -> None:
+    """Raises where the ansible-playbook that this worker belongs to is gone: nothing new may be started then.
+
+    A worker that was forked just before the end has never seen another parent than the one it has now.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        raise AnsibleActionFail("The run that this worker belongs to has ended; nothing more is started.")
+
+
 def is_gone(other: t.Mapping[str, t.Any]) -> bool:
     """True only where it is certain: the process ran here, and it does so no more."""
     here = owner()
@@ -45,37 +65,56 @@ def wait_for_orphans(other: t.Mapping[str, t.Any], limit: float) -> list[int]:
     """Waits until the workers that outlived a killed run have ended; returns those left after *limit* seconds.
 
     From ansible-core 2.19 on workers have sessions of their own and finish their task after SIGKILL of the
-    whole process group. A forked worker keeps the command line of its run, which is how it is found.
+    whole process group.
     """
     deadline = time.monotonic() + limit
     while True:
-        left = _orphans(other)
+        left = _at_work(_orphans(other))
         if not left or time.monotonic() > deadline:
             return left
         time.sleep(0.1)
 
 
 def _orphans(other: t.Mapping[str, t.Any]) -> list[int]:
+    """A worker is a fork and keeps the command line of its run; one that lives has the run for its parent."""
     command, since = other.get("command"), int(other.get("started") or 0)
-    ours = _family()
     return [
         pid
         for pid in _pids()
-        if pid not in ours
-        and command
+        if command
         and _command(pid) == command
-        and _parent(pid) not in ours
+        and _is_forked(pid)
+        and _command(_parent(pid)) != command
         and _started(pid) >= since
     ]
 
 
-def _family() -> set[int]:
-    """This process and its forebears."""
-    family, pid = set(), os.getpid()
-    while pid > 1:
-        family.add(pid)
-        pid = _parent(pid)
-    return family
+def _at_work(orphans: t.Sequence[int]) -> list[int]:
+    """Those that can still do something.
+
+    Workers hand their results over through one pipe. Nobody reads it any more, so it fills up, and then the
+    worker that writes is stuck for ever, and with it those that wait for their turn.
+    """
+    alone = {pid for pid in orphans if _is_by_itself(pid)}
+    stuck = {pid for pid in alone if STUCK_IN in _sleeps_in(pid)}
+    waiting = {pid for pid in alone if stuck and _sleeps_in(pid).startswith(WAITS_FOR_A_LOCK)}
+    return [pid for pid in orphans if pid not in stuck | waiting]
+
+
+def _is_by_itself(pid: int) -> bool:
+    """One thread and no child that works for it."""
+    fields = _stat(pid)
+    return bool(fields) and fields[THREADS] == "1" and all(_parent(other) != pid for other in _pids())
+
+
+def _is_forked(pid: int) -> bool:
+    fields = _stat(pid)
+    return bool(fields) and bool(int(fields[FLAGS]) & FORKED)
+
+
+def _sleeps_in(pid: int) -> str:
+    """The kernel's function in which the process waits; empty where that is kept from us."""
+    return _read(f"/proc/{pid}/wchan")
 
 
 def _pids() -> list[int]:
@@ -83,13 +122,13 @@ def _pids() -> list[int]:
 
 
 def _parent(pid: int) -> int:
-    return int((_stat(pid) or ["", "0"])[1])
+    return int((_stat(pid) or ["", "0"])[PARENT])
 
 
 def _started(pid: int) -> int:
-    """Clock ticks between boot and the process's start; 0 where there is no such process."""
+    """Clock ticks from boot to the start of the process; 0 where there is no such process."""
     fields = _stat(pid)
-    return 0 if not fields or fields[0] == "Z" else int(fields[19])
+    return 0 if not fields or fields[0] == "Z" else int(fields[STARTED])
 
 
 def _stat(pid: int) -> list[str]:
@@ -98,7 +137,9 @@ def _stat(pid: int) -> list[str]:
 
 
 def _command(pid: int) -> str:
-    return _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
+    """The command line's digest: the ledger is no place for a password that was given with -e."""
+    words = _read(f"/proc/{pid}/cmdline")
+    return hashlib.sha256(words.encode()).hexdigest() if words else ""
 
 
 def _user() -> str:

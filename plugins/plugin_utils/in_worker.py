@@ -21,6 +21,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 
 MODULES = "ansible_collections.steady.rollout.plugins.modules"
 SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
@@ -40,8 +41,9 @@ class InWorkerAction(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        controller.leave_if_ended()
         task_vars = task_vars or {}
-        result = super().run(tmp, task_vars)
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         arguments = self.arguments(dict(self._task.args), task_vars)
         if self.is_local():
             result.update(self.in_worker(arguments))
@@ -68,9 +70,10 @@ class InWorkerAction(ActionBase):
         return self._connection.transport in LOCAL and self._connection.become is None
 
     def as_module(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        return self._execute_module(
+        result: dict[str, t.Any] = self._execute_module(
             module_name=f"steady.rollout.{self.module}", module_args=arguments, task_vars=task_vars
         )
+        return result
 
     def in_worker(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         source = importlib.import_module(f"{MODULES}.{self.module}")

@@ -12,7 +12,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 
 LOOK_EVERY = 0.05
 """Seconds between two looks for a free session."""
@@ -27,15 +27,13 @@ def session(run: str, purpose: str, count: int) -> t.Iterator[None]:
     """
     folder = os.path.join(tempfile.gettempdir(), f"steady-rollout-{os.getuid()}")
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    parent = os.getppid()
     while True:
         for number in range(count):
             with open(os.path.join(folder, f"{run}-{purpose}-{number}.session"), "w", encoding="utf-8") as stream:
                 if _locked(stream):
                     yield
                     return
-        if os.getppid() != parent:
-            raise AnsibleActionFail("The run that this worker belongs to has ended; nothing more is started.")
+        controller.leave_if_ended()
         time.sleep(LOOK_EVERY)
 
 

@@ -37,20 +37,30 @@ def test_nobody_can_tell_for_another_machine_boot_or_namespace() -> None:
 
 
 def test_workers_that_outlived_their_run_are_waited_for(tmp_path: pathlib.Path) -> None:
-    """A worker is told by the command line of its run, and by having lost its parent."""
     done = tmp_path / "done"
-    script = (
-        "import os, pathlib, sys, time\n"
-        "if os.fork() == 0:\n"
-        "    os.setsid()\n"
-        "    while not pathlib.Path(sys.argv[1]).exists(): time.sleep(0.01)\n"
-    )
-    argv = [sys.executable, "-c", script, str(done)]
-    run = {"command": " ".join(argv), "started": controller.owner()["started"]}
-    subprocess.run(argv, check=True)
-    assert controller.wait_for_orphans(run, limit=0.0) != []
-    done.touch()
-    assert controller.wait_for_orphans(run, limit=30.0) == []
+    with _killed_run(f"while not os.path.exists({str(done)!r}): time.sleep(0.01)") as run:
+        assert len(controller.wait_for_orphans(run, limit=0.0)) == WORKERS
+        done.touch()
+        assert controller.wait_for_orphans(run, limit=30.0) == []
+
+
+def test_workers_of_a_run_that_lives_are_not_waited_for() -> None:
+    with _killed_run("time.sleep(30)", ends=False) as run:
+        assert controller.wait_for_orphans(run, limit=0.0) == []
+
+
+def test_a_worker_whose_result_nobody_reads_is_not_waited_for() -> None:
+    """Nor one that waits for its turn to write into the same pipe."""
+    with _killed_run("with turn: os.write(full, bytes(100_000))") as run:
+        assert controller.wait_for_orphans(run, limit=30.0) == []
+        assert len(controller._orphans(run)) == WORKERS
+
+
+def test_a_worker_that_feeds_a_child_is_waited_for() -> None:
+    child = "[sys.executable, '-c', 'import time; time.sleep(30)']"
+    feeding = f"subprocess.Popen({child}, stdin=subprocess.PIPE).stdin.write(bytes(100_000))"
+    with _killed_run(feeding) as run:
+        assert len(controller.wait_for_orphans(run, limit=0.5)) == WORKERS
 
 
 def test_a_run_without_a_command_has_no_orphans() -> None:
