@@ -29,10 +29,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import 
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
 
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.1
 """Seconds between two looks at whether anything was written; one costs some microseconds."""
-DECIDE_EVERY = 1.0
-"""Seconds after which time alone may have changed the answer, and after which the controller is looked for."""
+ALIVE_EVERY = 1.0
+"""Seconds between two looks at whether the controller still lives."""
+DECIDE_EVERY = 3.0
+"""Seconds after which time alone may have changed the answer. A decision costs milliseconds, and many may wait."""
 DEFAULT_LIMIT = 3600.0
 
 
@@ -41,17 +43,21 @@ def admit(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     required(params, "host")
     waits = Waits(desk)
     timeout = 0.0 if desk.check_mode else params.get("timeout")
+    # Noted before the decision: what is written while it is made must wake this host too.
+    seen, decided = desk.store.changes(), desk.clock.monotonic()
     answer = _decide_and_record(desk, params, waits)
     while answer["verdict"] == admission.WAIT:
         if timeout is not None and waits.total >= timeout:
             break
-        _pause(desk)
+        _pause(desk, seen)
         waits.note(answer)
         if not desk.is_alive():
             raise RolloutError(
                 f"{params['host']}: the controller that asked for admission is gone; left without changing anything."
             )
-        answer = _look(desk, params, waits) or _decide_and_record(desk, params, waits)
+        if desk.store.changes() != seen or desk.clock.monotonic() - decided >= DECIDE_EVERY:
+            seen, decided = desk.store.changes(), desk.clock.monotonic()
+            answer = _look(desk, params, waits) or _decide_and_record(desk, params, waits)
     return {**answer, "waited": round(waits.total, 3), "waits": waits.listed()}
 
 
@@ -81,10 +87,9 @@ class Waits:
         ]
 
 
-def _pause(desk: Desk) -> None:
-    """Until another process has written, but not longer than time itself may be ignored."""
-    seen = desk.store.changes()
-    until = desk.clock.monotonic() + DECIDE_EVERY
+def _pause(desk: Desk, seen: int) -> None:
+    """Until another process has written, but not longer than the controller may be out of sight."""
+    until = desk.clock.monotonic() + ALIVE_EVERY
     while desk.clock.monotonic() < until and desk.store.changes() == seen:
         desk.clock.sleep(LOOK_EVERY)
 
