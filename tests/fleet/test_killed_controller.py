@@ -1,0 +1,170 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook killed at any moment of a rollout: users notice nothing, and one more run brings it to an end."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import random
+import typing as t
+
+import pytest
+from fleet.world.rolling import Ended, Rolling, Run
+from fleet.world.shop import Shop
+from support.background import Background
+from support.sightings import violations
+
+SEED = 20_000
+MOMENTS = 25
+EVENTS = 22
+"""What an undisturbed rollout of six hosts writes: opened, planned, three a host, stage complete, concluded."""
+LATER = 3.0
+"""Seconds; about as long as lies between two events."""
+AWAITED = 120.0
+FLOOR = 4
+WINDOW = 2
+ALONE_AND_GROUP = pytest.mark.parametrize("group", [pytest.param(False, id="alone"), pytest.param(True, id="group")])
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """When a run is killed: so many events are in its ledger, and some time after the last."""
+
+    events: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s after event {self.events}"
+
+    def await_in(self, run: Run, shop: Shop) -> None:
+        shop.await_that(lambda: run.is_over or len(shop.events()) >= self.events, AWAITED)
+        run.wait_at_most(self.seconds)
+
+
+def moments() -> list[Moment]:
+    """Spread evenly over a rollout's events, from before the first until after the last."""
+    chance = random.Random(SEED)
+    return [Moment(round(n * EVENTS / (MOMENTS - 1)), round(chance.uniform(0, LATER), 1)) for n in range(MOMENTS)]
+
+
+def kills() -> list[t.Any]:
+    """Every moment in both ways; an early and a late one of each way are no part of the long series."""
+    chance = random.Random(SEED)
+    params = []
+    for group in (False, True):
+        sample = (chance.randrange(2, MOMENTS // 2), chance.randrange(MOMENTS // 2, MOMENTS - 2))
+        for number, moment in enumerate(moments()):
+            name = f"{'group' if group else 'alone'}, {moment}"
+            marks = () if number in sample else (pytest.mark.long,)
+            params.append(pytest.param(moment, group, id=name, marks=marks))
+    return params
+
+
+@pytest.mark.parametrize(("moment", "group"), kills())
+def test_one_more_run_finishes_what_a_killed_one_began(
+    shop: Shop, rolling: Rolling, users: Background, eyes: Background, moment: Moment, group: bool
+) -> None:
+    killed = start_and_kill(shop, rolling, moment, group)
+    ended = rolling.run("2.0.0")
+    assert ended.exit_code == 0, told(killed, ended, shop)
+    assert shop.all_on("2.0.0"), told(killed, ended, shop)
+    assert_nobody_noticed(shop, rolling, users, eyes)
+
+
+@pytest.mark.long
+@ALONE_AND_GROUP
+def test_a_run_that_repairs_may_be_killed_too(
+    shop: Shop, rolling: Rolling, users: Background, eyes: Background, group: bool
+) -> None:
+    for events in (6, 13, 20, 27):
+        killed = start_and_kill(shop, rolling, Moment(events, 0.5), group)
+    ended = rolling.run("2.0.0")
+    assert ended.exit_code == 0, told(killed, ended, shop)
+    assert shop.all_on("2.0.0"), told(killed, ended, shop)
+    assert_nobody_noticed(shop, rolling, users, eyes)
+
+
+def test_after_a_kill_everything_goes_back_where_the_operator_says_so(
+    shop: Shop, rolling: Rolling, users: Background, eyes: Background
+) -> None:
+    killed = start_and_kill(shop, rolling, Moment(11, 1.0), group=True)
+    ended = rolling.run("2.0.0", rollout_resume="revert")
+    assert ended.exit_code == 0, told(killed, ended, shop)
+    assert shop.all_on("1.0.0"), told(killed, ended, shop)
+    assert_nobody_noticed(shop, rolling, users, eyes)
+
+
+def test_recover_returns_what_a_killed_run_left_out_and_nothing_else(
+    shop: Shop, rolling: Rolling, users: Background, eyes: Background
+) -> None:
+    shop.lab.add_release("2.0.0")
+    killed = rolling.start("2.0.0")
+    shop.await_that(lambda: killed.is_over or bool(shop.drained() - shop.subjects("changing")), AWAITED)
+    killed.kill(group=True)
+    left_out = shop.drained()
+    theirs = next(app for app in reversed(shop.apps) if app not in left_out)
+    shop.drain(theirs)
+    ended = rolling.run("", playbook="recover")
+    assert left_out, told(killed, ended, shop)
+    assert shop.drained() - shop.subjects("changing") == {theirs}, told(killed, ended, shop)
+    assert set(shop.versions().values()) <= {"1.0.0", "2.0.0"}
+    shop.undrain(theirs)
+    ended = rolling.run("2.0.0")
+    assert ended.exit_code == 0, told(killed, ended, shop)
+    assert shop.all_on("2.0.0"), told(killed, ended, shop)
+    assert_nobody_noticed(shop, rolling, users, eyes)
+
+
+@ALONE_AND_GROUP
+def test_the_next_run_waits_for_a_step_that_outlived_the_killed_one(
+    shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, group: bool
+) -> None:
+    """The step tells when it begins and ends; no two of them overlap on any host."""
+    shop.lab.add_release("2.0.0")
+    step = tmp_path / "step.yml"
+    step.write_text(SLOW_STEP, encoding="utf-8")
+    killed = rolling.start("2.0.0", rollout_after_update_tasks=str(step))
+    shop.await_that(lambda: killed.is_over or any(shop.read(app, DIARY) for app in shop.apps), AWAITED)
+    killed.kill(group)
+    at_work = {app for app in shop.apps if shop.read(app, DIARY)}
+    ended = rolling.run("2.0.0", rollout_after_update_tasks=str(step))
+    assert ended.exit_code == 0, told(killed, ended, shop)
+    assert ended.said("waiting until what it had started is over"), ended.output
+    for app in shop.apps:
+        times = 2 if app in at_work else 1
+        assert shop.read(app, DIARY).split() == ["begin", "end"] * times, told(killed, ended, shop)
+
+
+DIARY = "/var/lib/steady-rollout/diary"
+SLOW_STEP = f"""\
+- name: Take some time
+  ansible.builtin.shell: mkdir -p $(dirname {DIARY}); echo begin >> {DIARY}; sleep 4; echo end >> {DIARY}
+"""
+
+
+def start_and_kill(shop: Shop, rolling: Rolling, moment: Moment, group: bool) -> Run:
+    shop.lab.add_release("2.0.0")
+    run = rolling.start("2.0.0")
+    moment.await_in(run, shop)
+    run.kill(group)
+    return run
+
+
+def assert_nobody_noticed(shop: Shop, rolling: Rolling, users: Background, eyes: Background) -> None:
+    """No request failed, floor and window held, nothing is left out, and the ledger's chain is whole."""
+    shop.await_all_in_rotation()
+    seen = users.stop()
+    assert seen["requests"] > 0
+    assert seen["failed"] == 0, seen["failures"]
+    assert violations(eyes.stop(), FLOOR, WINDOW, shop.zones, zone_floor=1) == []
+    info = rolling.info()
+    assert info["chain"]["intact"]
+    assert info["left_out"] == []
+    assert info["holder"] is None
+
+
+def told(killed: Run, ended: Ended, shop: Shop) -> str:
+    """All that helps to understand a failure."""
+    return f"{shop.versions()}\nkilled run:\n{killed.output}\nnext run:\n{ended.output}\nevents:\n{shop.story()}"
