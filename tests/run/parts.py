@@ -56,7 +56,7 @@ LINT = Part(
         Step("mypy", ("{bin}/mypy", "plugins")),
         Step("mypy of the runner", ("{bin}/mypy", "tests/run")),
         Step("yamllint", ("{bin}/yamllint", "--strict", ".")),
-        Step("ansible-lint", ("{bin}/ansible-lint", "--offline", "--profile", "production", "--strict")),
+        Step("ansible-lint", script("in_copy", "{bin}/ansible-lint", "--offline", "--profile", "production", "--strict")),
         Step(
             "antsibull-docs",
             script("in_copy", "{bin}/antsibull-docs", "lint-collection-docs", "--plugin-docs",
