@@ -35,7 +35,8 @@ options:
       - V(reverted) says that it is verified in service on the version it went back to.
       - V(stuck) says that it could not go back either.
       - V(quiet) waits until no process of an interrupted run is at work on the host where the module runs. Processes of a
-        run are known by the environment variable E(STEADY_ROLLOUT_RUN).
+        run are modules that have the environment variable E(STEADY_ROLLOUT_RUN). A service that a step has started has it
+        too and is not waited for.
     type: str
     required: true
     choices: [admitted, changing, proven, failed, reverted, stuck, quiet]

@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Clock, required
 
 VARIABLE = "STEADY_ROLLOUT_RUN"
+OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper")
+INTERPRETER = re.compile(rb"(.*/)?[a-z-]*python[0-9.]*")
 FIRST_LOOK = 0.1
 SLOWEST_LOOK = 1.0
 
@@ -30,8 +33,8 @@ def wait_until_quiet(params: dict[str, t.Any], clock: Clock, check_mode: bool, p
         if waited >= timeout:
             named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
             raise RolloutError(
-                f"{len(found)} processes of the interrupted run {params['was_run']} are still at work on this host "
-                f"after {waited:.0f} s ({named}). Wait for them or end them, then run again.",
+                f"Modules of the interrupted run {params['was_run']} are still at work on this host after {waited:.0f} s "
+                f"({named}). Wait for them or end them, then run again.",
                 **_answer(params, found, waited),
             )
         clock.sleep(min(pause, timeout - waited))
@@ -44,9 +47,19 @@ def processes_of(run: str, proc: str = "/proc") -> list[tuple[int, str]]:
     found = []
     for name in os.listdir(proc):
         if name.isdigit() and int(name) != os.getpid() and wanted in _content(f"{proc}/{name}/environ").split(b"\0"):
-            command = _content(f"{proc}/{name}/cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()
-            found.append((int(name), command[:120]))
+            words = _content(f"{proc}/{name}/cmdline").split(b"\0")[:-1]
+            if _is_module(words):
+                found.append((int(name), b" ".join(words).decode("utf-8", "replace")[:120]))
     return sorted(found)
+
+
+def _is_module(words: t.Sequence[bytes]) -> bool:
+    """A service that a step has started inherits the mark and is there to stay; what Ansible runs there is not.
+
+    With pipelining a module is an interpreter that got its program on standard input.
+    """
+    is_fed = len(words) == 1 and INTERPRETER.fullmatch(words[0]) is not None
+    return is_fed or any(mark in word for word in words for mark in OF_ANSIBLE)
 
 
 def _content(path: str) -> bytes:
