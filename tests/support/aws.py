@@ -22,14 +22,17 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import io
 import os
 import re
 import threading
 import typing as t
 import urllib.parse
+from unittest import mock
 
 import boto3
+import botocore.loaders
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -46,6 +49,12 @@ ERROR = """<?xml version="1.0"?>
 </ErrorResponse>"""
 
 
+@functools.lru_cache(maxsize=None)
+def _loader() -> t.Any:
+    """boto3 reads megabytes of descriptions for every session; tests make hundreds."""
+    return botocore.loaders.create_loader()
+
+
 class Quiet(WSGIRequestHandler):
     def log(self, *args: t.Any) -> None:
         pass
@@ -59,15 +68,20 @@ class FakeAws:
         self.route53 = Route53()
         self.calls: list[str] = []
         """Names of the API actions asked for, in order."""
+        self._session = boto3.session.Session(
+            aws_access_key_id="TESTER", aws_secret_access_key="testing", region_name=REGION
+        )
         self._app = DomainDispatcherApplication(create_backend_app)
         self.lock = threading.Lock()
         """Held while moto's state is used: it is not made for several threads."""
         self._throttled: collections.Counter[str] = collections.Counter()
         self._denied: set[str] = set()
+        self._patches = contextlib.ExitStack()
         self._server: BaseWSGIServer | None = None
         self._port = 0
 
     def __enter__(self) -> FakeAws:
+        self._patches.enter_context(mock.patch("botocore.session.create_loader", return_value=_loader()))
         for service in ("elbv2", "route53", "ec2", "sts", "iam"):
             get_backend(service).reset()
         self.elb.install()
@@ -77,6 +91,7 @@ class FakeAws:
 
     def __exit__(self, *exc: object) -> None:
         self.down()
+        self._patches.close()
         self.route53.remove()
         self.elb.remove()
 
@@ -110,13 +125,11 @@ class FakeAws:
         }
 
     def client(self, service: str) -> t.Any:
-        return boto3.session.Session(
-            aws_access_key_id="TESTER", aws_secret_access_key="testing", region_name=REGION
-        ).client(service, endpoint_url=self.endpoint)
+        return self._session.client(service, endpoint_url=self.endpoint)
 
-    def backend(self) -> t.Any:
-        """moto's ELBv2 of this account and region."""
-        return get_backend("elbv2")[DEFAULT_ACCOUNT_ID][REGION]
+    def backend(self, service: str = "elbv2") -> t.Any:
+        """moto's backend of this account and region."""
+        return get_backend(service)[DEFAULT_ACCOUNT_ID][REGION]
 
     def throttle(self, action: str, times: int) -> None:
         """The next *times* requests of *action* are answered with Throttling."""
@@ -126,6 +139,10 @@ class FakeAws:
     def deny(self, *actions: str) -> None:
         with self.lock:
             self._denied.update(actions)
+
+    def allow(self, *actions: str) -> None:
+        with self.lock:
+            self._denied.difference_update(actions)
 
     @contextlib.contextmanager
     def counting(self) -> t.Iterator[collections.Counter[str]]:

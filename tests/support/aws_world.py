@@ -72,13 +72,12 @@ class World:
         return self.plane.port
 
     def _make_load_balancer(self) -> str:
-        ec2 = self.aws.client("ec2")
-        self._vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        ec2 = self.aws.backend("ec2")
+        self._vpc = ec2.create_vpc("10.0.0.0/16").id
+        zones = ("eu-central-1a", "eu-central-1b")
         subnets = [
-            ec2.create_subnet(VpcId=self._vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone)["Subnet"][
-                "SubnetId"
-            ]
-            for number, zone in enumerate(("eu-central-1a", "eu-central-1b"))
+            ec2.create_subnet(self._vpc, f"10.0.{number}.0/24", availability_zone=zone).id
+            for number, zone in enumerate(zones)
         ]
         made = self.elb.create_load_balancer(Name="front", Subnets=subnets, Type=self._kind)
         return str(made["LoadBalancers"][0]["LoadBalancerArn"])

@@ -18,7 +18,7 @@ PACE = Pace(first=0.25, growth=1.5, longest=5.0)
 class Looks:
     """Answers with the last look, or its error, until the next one is due; the first one always looks.
 
-    The time between two looks grows, and starts small again after a change (reset).
+    The time between two looks grows, and starts small again after a change (reset) and after an error.
     """
 
     def __init__(self, look: t.Callable[[], Snapshot], clock: Clock, pace: Pace = PACE) -> None:
@@ -36,6 +36,8 @@ class Looks:
     def snapshot(self) -> Snapshot:
         if self._last is None or self._clock.now() >= self._due:
             self._last = self._ask()
+            if isinstance(self._last, RolloutError):
+                self._interval = self._pace.first
             self._due = self._clock.now() + self._interval
             self._interval = min(self._interval * self._pace.growth, self._pace.longest)
         if isinstance(self._last, RolloutError):
