@@ -47,14 +47,15 @@ def bench() -> int:
 def changelog() -> int:
     """Writes the release notes of galaxy.yml's version from the fragments and from the plugins that are new."""
     tools.venv("test")
-    copy = house.copy_sources(house.BUILD / "copy")
-    write = [house.VENV / "bin" / "antsibull-changelog", "release", "--update-existing", "--reload-plugins"]
-    house.run([str(word) for word in write], cwd=copy, env={"ANSIBLE_COLLECTIONS_PATH": str(house.BUILD / "copy")})
-    for name in ("CHANGELOG.md", "changelogs/changelog.yaml"):
-        shutil.copy(copy / name, house.ROOT / name)
-    for fragment in (house.ROOT / "changelogs" / "fragments").glob("*.y*ml"):
-        if not (copy / fragment.relative_to(house.ROOT)).exists():
-            fragment.unlink()
+    with tools.locked("copy"):
+        copy = house.copy_sources(house.BUILD / "copy")
+        write = [house.VENV / "bin" / "antsibull-changelog", "release", "--update-existing", "--reload-plugins"]
+        house.run([str(word) for word in write], cwd=copy, env={"ANSIBLE_COLLECTIONS_PATH": str(house.BUILD / "copy")})
+        for name in ("CHANGELOG.md", "changelogs/changelog.yaml"):
+            shutil.copy(copy / name, house.ROOT / name)
+        for fragment in (house.ROOT / "changelogs" / "fragments").glob("*.y*ml"):
+            if not (copy / fragment.relative_to(house.ROOT)).exists():
+                fragment.unlink()
     return 0
 
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from . import house
+from . import house, tools
 
 
 def main(command: list[str]) -> int:
     place = house.BUILD / "copy"
-    copy = house.copy_sources(place)
     env = house.environment(ANSIBLE_COLLECTIONS_PATH=str(place))
-    return subprocess.run(command, cwd=copy, env=env, stdin=subprocess.DEVNULL, check=False).returncode
+    with tools.locked("copy"):
+        copy = house.copy_sources(place)
+        return subprocess.run(command, cwd=copy, env=env, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 if __name__ == "__main__":
