@@ -20,6 +20,23 @@ from ansible_collections.steady.rollout.plugins.module_utils.split import Shares
 from ansible_collections.steady.rollout.plugins.module_utils.weight_plan import Groups
 
 
+def nothing_done(pool: str) -> dict[str, t.Any]:
+    """The result of a lb_weight that saw and did nothing: all of its keys."""
+    return {
+        "changed": False,
+        "pool": pool,
+        "requested": {},
+        "achieved": {},
+        "before": {},
+        "groups": {},
+        "members": {},
+        "at_once": False,
+        "refused": False,
+        "actions": [],
+        "notes": [],
+    }
+
+
 class Report:
     """Collects what a call saw and did."""
 
@@ -50,11 +67,11 @@ class Report:
 
     def result(self) -> dict[str, t.Any]:
         return {
+            **nothing_done(self._balancer.pool),
             "changed": bool(self._set),
-            "pool": self._balancer.pool,
             "requested": _in_percent(self._shares),
-            "achieved": _in_percent(weight_plan.shares_of(self._now, self._groups)),
-            "before": _in_percent(weight_plan.shares_of(self._before, self._groups)),
+            "achieved": self._shares_in(self._now),
+            "before": self._shares_in(self._before),
             "groups": {name: self._group(members) for name, members in self._groups.items()},
             "members": {
                 name: self._member(group, member)
@@ -64,7 +81,6 @@ class Report:
                 if member
             },
             "at_once": CAN_WEIGH_AT_ONCE in self._balancer.capabilities,
-            "refused": False,
             "actions": [
                 f"set the weight of '{name}' of pool '{self._balancer.pool}' from {self._before.members[name].weight} "
                 f"to {weight}"
@@ -83,6 +99,10 @@ class Report:
             if name in self._before.members
         }
         return {"before_header": header, "after_header": header, "before": before, "after": {**before, **self._set}}
+
+    def _shares_in(self, snapshot: Snapshot) -> dict[str, float]:
+        """Nothing where nothing was seen."""
+        return _in_percent(weight_plan.shares_of(snapshot, self._groups)) if snapshot.members else {}
 
     def _group(self, names: t.Sequence[str]) -> dict[str, t.Any]:
         members = [self._now.members[name] for name in names if name in self._now.members]

@@ -9,31 +9,47 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import claims, split, weight_plan
+from ansible_collections.steady.rollout.plugins.module_utils import claims, drain, split, weight_plan
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, registry
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Snapshot, quoted
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    Balancer,
+    Snapshot,
+    Unreachable,
+    quoted,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.pool_lock import pool_lock
-from ansible_collections.steady.rollout.plugins.module_utils.weight_report import Report, predicted
+from ansible_collections.steady.rollout.plugins.module_utils.split import Shares
+from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
+from ansible_collections.steady.rollout.plugins.module_utils.weight_plan import Groups
+from ansible_collections.steady.rollout.plugins.module_utils.weight_report import Report, nothing_done, predicted
 
 
 def core(call: Call) -> dict[str, t.Any]:
     """lb_weight."""
-    return WeightChange(call, registry.open_balancer(call.params["balancer"], call.run_command)).run()
+    try:
+        shares = split.parse_shares(call.params["shares"])
+        groups = weight_plan.parse_groups(call.params["groups"], shares)
+        balancer = registry.open_balancer(call.params["balancer"], call.run_command)
+        return WeightChange(call, balancer, groups, shares, Clock()).run()
+    except RolloutError as error:
+        error.result = {**nothing_done(call.params["balancer"]["pool"]), **error.result}
+        raise
 
 
 class WeightChange:
     """One call of lb_weight on one balancer node."""
 
-    def __init__(self, call: Call, balancer: Balancer) -> None:
+    def __init__(self, call: Call, balancer: Balancer, groups: Groups, shares: Shares, clock: Clock) -> None:
         self._call = call
         self._balancer = balancer
-        self._shares = split.parse_shares(call.params["shares"])
-        self._groups = weight_plan.parse_groups(call.params["groups"], self._shares)
+        self._groups = groups
+        self._shares = shares
+        self._clock = clock
         self._claim = Claim.from_params(call.params["claim"])
-        self._report = Report(balancer, self._groups, self._shares)
+        self._report = Report(balancer, groups, shares)
 
     def run(self) -> dict[str, t.Any]:
         try:
@@ -60,7 +76,7 @@ class WeightChange:
             yield
 
     def _split(self) -> None:
-        snapshot = self._balancer.snapshot()
+        snapshot = self._look()
         self._check(snapshot)
         self._report.saw_first(snapshot)
         self._refuse_unsafe(snapshot)
@@ -75,6 +91,9 @@ class WeightChange:
             self._report.saw(predicted(snapshot, changes))
         else:
             self._set(changes)
+
+    def _look(self) -> Snapshot:
+        return drain.first_look(self._balancer, self._clock)
 
     def _check(self, snapshot: Snapshot) -> None:
         if contract.CAN_WEIGH not in self._balancer.capabilities:
@@ -102,10 +121,12 @@ class WeightChange:
         """Sets and reads back."""
         try:
             self._balancer.set_weights(changes)
+        except Unreachable:
+            pass  # Told or not, what the node shows decides.
         except RolloutError as error:
             error.message += self._undo(changes)
             raise
-        snapshot = self._balancer.snapshot()
+        snapshot = self._look()
         self._report.saw(snapshot)
         missed = weight_plan.in_order(changes, snapshot.members)
         if missed:
@@ -119,7 +140,7 @@ class WeightChange:
 
     def _undo(self, changes: dict[str, int]) -> str:
         """After a failure, puts back the weights that were set all the same; says so in words to add."""
-        snapshot = self._balancer.snapshot()
+        snapshot = self._look()
         self._report.saw(snapshot)
         set_already = weight_plan.in_order(self._report.weights_before(changes), snapshot.members)
         if not set_already:
@@ -129,7 +150,7 @@ class WeightChange:
             self._balancer.set_weights(set_already)
         except RolloutError:
             return f" The weights of {quoted(set_already)} were set before that and could not be put back."
-        self._report.saw(self._balancer.snapshot())
+        self._report.saw(self._look())
         self._report.did_not_set()
         return f" The weights of {quoted(set_already)}, set before that, are put back."
 

@@ -9,17 +9,15 @@ Envoy takes or rejects what it finds there without a word to the writer; the sta
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import re
-import stat
 import typing as t
 import urllib.parse
 import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_admin import Admin, Statistics, statistics
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.owned_file import OwnedFile
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
@@ -67,71 +65,20 @@ class Subscription:
         return Mark(statistics(answer))
 
 
-class WatchedFile:
-    """The file itself. *where* is the node and *option* the file's name in messages."""
+class WatchedFile(OwnedFile):
+    """The file itself, under the very name that Envoy watches."""
 
     def __init__(self, path: str, where: str, option: str) -> None:
-        self.path = path
-        self._where = where
-        self._option = option
-
-    def read(self) -> str:
-        try:
-            with open(self.path, encoding="utf-8") as stream:
-                return stream.read()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise RolloutError(
-                f"{self._where}: {self.path} cannot be read ({reason}). {self._option} is the file that Envoy's configuration names, "
-                "on the host where the module runs."
-            ) from error
+        super().__init__(path, where, option)
+        self._given = path
 
     def require_writable(self) -> None:
-        """Raises RolloutError unless another file may be renamed onto it; changes nothing."""
-        if os.path.islink(self.path):
+        if os.path.islink(self._given):
             raise RolloutError(
-                f"{self._where}: {self.path} is a symbolic link, and Envoy would not see a change of the file behind it. "
-                f"Let Envoy and {self._option} name the file itself."
+                f"{self._where}: {self._given} is a symbolic link, and Envoy would not see a change of the file behind "
+                f"it. Let Envoy and {self._option} name the file itself."
             )
-        directory = os.path.dirname(self.path) or "."
-        if not os.access(directory, os.W_OK | os.X_OK):
-            raise RolloutError(
-                f"{self._where}: uid {os.geteuid()} may not replace {self.path}, the directory {directory} is not writable. "
-                "Use become, or give this user the directory."
-            )
-
-    @contextlib.contextmanager
-    def locked(self) -> t.Iterator[None]:
-        """Waits for its turn among those that edit the file, for reading and replacing it as one."""
-        self.require_writable()
-        with self._lock_file() as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
-
-    def _lock_file(self) -> t.IO[str]:
-        try:
-            return open(f"{self.path}.lock", "a", encoding="utf-8")
-        except OSError as error:
-            raise self._error(error) from error
-
-    def replace(self, text: str) -> None:
-        """Renames a new file onto it, with the mode of the old one and, where we may, its owner."""
-        draft = f"{self.path}.new"
-        try:
-            with open(draft, "w", encoding="utf-8") as stream:
-                _same_access(self.path, stream.fileno())
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(draft, self.path)
-        except OSError as error:
-            raise self._error(error) from error
-
-    def _error(self, error: OSError) -> RolloutError:
-        return RolloutError(
-            f"{self._where}: {self.path} cannot be replaced: {error.strerror or error}. Nothing was changed; make the file's "
-            "directory writable for this user, then run again."
-        )
+        super().require_writable()
 
 
 class Publisher:
@@ -188,12 +135,3 @@ class Publisher:
             "put back. Is this the file that its configuration names, and does its 'stats_config', if any, keep "
             "update_success and version_text?"
         )
-
-
-def _same_access(path: str, descriptor: int) -> None:
-    old = os.stat(path)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    try:
-        os.fchown(descriptor, old.st_uid, old.st_gid)
-    except PermissionError:
-        pass

@@ -201,6 +201,6 @@ def test_a_directory_that_may_not_be_written(node: Node, make_balancer: t.Any) -
     with multiprocessing.get_context("fork").Pool(1) as pool:
         told = pool.apply(as_nobody, (settings,))
     assert told == (
-        f"lb1 127.0.0.1:{node.admin_port}: uid {NOBODY} may not replace {node.eds_file()}, the directory "
+        f"lb1 127.0.0.1:{node.admin_port}: uid {NOBODY} may not replace {node.eds_file()}, for the directory "
         f"{node.directory} is not writable. Use become, or give this user the directory."
     )
