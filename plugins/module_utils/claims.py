@@ -49,7 +49,8 @@ class Claim:
             return None
         if "/" in params["service"] or params["service"].startswith("."):
             raise InputError(f"claim.service: '{params['service']}' cannot name a file; use letters, digits, - and _.")
-        return cls(**{field.name: params.get(field.name) for field in dataclasses.fields(cls)})
+        known: dict[str, t.Any] = {field.name: params.get(field.name) for field in dataclasses.fields(cls)}
+        return cls(**known)
 
     @property
     def path(self) -> str:
@@ -130,7 +131,9 @@ def _read(stream: t.IO[str]) -> dict[str, t.Any] | None:
     try:
         return json.loads(text) if text.strip() else None
     except ValueError:
-        raise RolloutError(f"{stream.name}: not a claim (bad JSON: {text[:60]!r}). Look at it, then remove it.") from None
+        raise RolloutError(
+            f"{stream.name}: not a claim (bad JSON: {text[:60]!r}). Look at it, then remove it."
+        ) from None
 
 
 def _write(stream: t.IO[str], content: dict[str, t.Any]) -> None:

@@ -53,9 +53,9 @@ options:
     description:
       - Measured good, measured bad, measured without a clear result, and not measured at all are four things.
       - What V(inconclusive) and V(no_data) mean is for the policy to say; both stop the rollout by default.
+      - V(ask) reports nothing; it asks whether the last stage's gate is left to run and, if so, claims it.
     type: str
     required: true
-      - V(ask) reports nothing; it asks whether the last stage's gate is left to run and, if so, claims it.
     choices: [pass, fail, inconclusive, no_data, ask]
   reason:
     description: Why, in a sentence.
