@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support import ledger_world as worlds
@@ -21,7 +21,10 @@ from support.ledger_world import Host, Run, World
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.lease import LeaseLost
 
-EXAMPLES = {"ci": 2000, "long": 10000}.get(os.environ.get("HYPOTHESIS_PROFILE", ""), 300)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
+EXAMPLES = {"ci": 2000, "long": 10000}.get(PROFILE, 300)
+# A seeded bug need only be found, not be explained.
+PHASES = [Phase.generate] if PROFILE == "mutants" else [Phase.generate, Phase.shrink]
 
 AMOUNTS = st.sampled_from(["1", "2", "3", "25%", "34%", "50%", "100%"])
 FLOORS = st.sampled_from(["0", "1", "2", "30%", "50%", "60%", "75%"])
@@ -280,6 +283,7 @@ Fleet.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,
+    phases=PHASES,
     database=None,
 )
 TestFleet = Fleet.TestCase

@@ -1,0 +1,163 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seeded bugs in the heart of the collection; the ledger's tests must catch each of them.
+
+A mutant is a file, a text in it and what stands there instead. Each breaks something that invariants name.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+LEDGER = "plugins/module_utils/ledger/"
+
+
+class Mutant(t.NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant(
+        "1 the zone floor is dropped",
+        LEDGER + "admission.py",
+        "(_status, _weakest_first, _window, _floor, _zone_floor, _stages)",
+        "(_status, _weakest_first, _window, _floor, _stages)",
+    ),
+    Mutant("1 one host below the floor", LEDGER + "admission.py", "if serving - 1 < floor:", "if serving < floor:"),
+    Mutant("1 the floor rounds down", LEDGER + "policy.py", "math.ceil(self.number", "math.floor(self.number"),
+    Mutant(
+        "2 the last one may go",
+        LEDGER + "plans.py",
+        "max(limits.min_available, 1) if behind_balancer",
+        "max(limits.min_available, 0) if behind_balancer",
+    ),
+    Mutant("3 one more than the window", LEDGER + "admission.py", "tally.out + 1 > window", "tally.out > window"),
+    Mutant(
+        "3 an operator's drain is not counted",
+        LEDGER + "model.py",
+        "return self.count(lambda group: group.live != IN_SERVICE)",
+        "return self.count(lambda group: group.live not in (IN_SERVICE, OUT_FOREIGN))",
+    ),
+    Mutant(
+        "3 an admitted host still counts as in service",
+        LEDGER + "admitting.py",
+        "live=model.OUT_OURS,",
+        "live=host.live,",
+    ),
+    Mutant(
+        "4 the weakest wait with the others",
+        LEDGER + "admission.py",
+        "if weak and not view.asker.is_weak:",
+        "if weak > 99 and not view.asker.is_weak:",
+    ),
+    Mutant(
+        "5 the next stage does not wait",
+        LEDGER + "admission.py",
+        "for stage in range(1, view.limits.stage_of(view.next_place)):",
+        "for stage in range(2, view.limits.stage_of(view.next_place)):",
+    ),
+    Mutant("5 no bake time", LEDGER + "admission.py", "if view.now < baked_at:", "if view.now < gate.complete_at:"),
+    Mutant(
+        "5 a failed gate opens the next stage",
+        LEDGER + "gates.py",
+        '"passed" if meaning == "pass" else "closed"',
+        '"passed"',
+    ),
+    Mutant(
+        "6 one failure more than allowed",
+        LEDGER + "failure.py",
+        "if failures <= limits.max_failures:",
+        "if failures <= limits.max_failures + 1:",
+    ),
+    Mutant(
+        "6 a pause stops nobody",
+        LEDGER + "admission.py",
+        "if rollout.paused_at is not None:",
+        "if rollout.paused_at == view.now + 1:",
+    ),
+    Mutant(
+        "6 a vanished host is not counted",
+        LEDGER + "upkeep.py",
+        "counted=1, kind=kind",
+        "counted=0, kind=kind",
+    ),
+    Mutant("8 the token does not grow", LEDGER + "lease.py", "token=lease.token + 1", "token=max(lease.token, 1)"),
+    Mutant(
+        "8 a stale run is not stopped",
+        LEDGER + "lease.py",
+        "lease.run is not None and lease.run == run and lease.token == token",
+        "lease.run is not None",
+    ),
+    Mutant(
+        "8 a declared step does not hold the lease",
+        LEDGER + "lease.py",
+        "max(lease.heartbeat_at + lease.ttl, lease.held_until)",
+        "lease.heartbeat_at + lease.ttl",
+    ),
+    Mutant("8 two may open at once", LEDGER + "store.py", '"BEGIN IMMEDIATE", "COMMIT" if', '"BEGIN", "COMMIT" if'),
+    Mutant(
+        "9 back to a bad version",
+        LEDGER + "failure.py",
+        "if version != leaving and version not in bad:",
+        "if version != leaving:",
+    ),
+    Mutant("9 back in circles", LEDGER + "failure.py", "stack[: stack.index(version)]", "stack[:]"),
+    Mutant(
+        "11 no data counts as good",
+        LEDGER + "gates.py",
+        "return held.limits.gate_no_data",
+        'return "pass"',
+    ),
+    Mutant(
+        "12 no record before the change",
+        LEDGER + "admitting.py",
+        "held.records.note_left_out(held.service, admitted, held.run, held.now)",
+        "pass",
+    ),
+    Mutant(
+        "12 an operator's drain is taken for ours",
+        LEDGER + "fleet.py",
+        "(model.OUT_OURS if is_left_out else model.OUT_FOREIGN)",
+        "model.OUT_OURS",
+    ),
+    Mutant(
+        "12 history can be rewritten",
+        LEDGER + "chain.py",
+        "event.prev != prev or event.hash != digest(event)",
+        "event.prev != prev",
+    ),
+    Mutant(
+        "13 one node is enough",
+        LEDGER + "fleet.py",
+        "for node, state in states:\n        if not state:",
+        "for node, state in states[:1]:\n        if not state:",
+    ),
+    Mutant(
+        "14 proven hosts stay on a bad version",
+        LEDGER + "failure.py",
+        "if host.phase in (model.PROVEN, model.BACK_WAITING):",
+        "if host.phase in (model.BACK_WAITING,):",
+    ),
+    Mutant(
+        "14 what an earlier run left out is forgotten",
+        LEDGER + "failure.py",
+        "return host.phase == model.WAITING and bool(host.ours)",
+        "return False",
+    ),
+    Mutant(
+        "15 success without a look",
+        LEDGER + "concluding.py",
+        "return self.host.phase in model.ON_TARGET and not self.fault",
+        "return self.host.phase in model.ON_TARGET",
+    ),
+    Mutant(
+        "16 another version inherits the proof",
+        LEDGER + "opening.py",
+        "return unfinished.version == wish.version",
+        "return True",
+    ),
+)
