@@ -132,6 +132,7 @@ worker_processes 2;
 events {{ worker_connections 512; }}
 http {{
   access_log off;
+  keepalive_requests 1000000;
 {temporary}
   include {FILE};
   proxy_http_version 1.1;

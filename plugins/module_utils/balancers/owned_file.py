@@ -62,8 +62,7 @@ class OwnedFile:
 
     def replace(self, text: str, modified: float | None = None) -> None:
         """Puts a new file in its place with the same access; *modified* gives it back the time of an older one."""
-        # Not a name that an 'include *.conf' takes in.
-        draft = f"{self.path}.new"
+        draft = self._beside("new")
         try:
             with open(draft, "w", encoding="utf-8", newline="") as stream:
                 _same_access(self.path, stream.fileno())
@@ -78,9 +77,14 @@ class OwnedFile:
 
     def _lock_file(self) -> t.IO[str]:
         try:
-            return open(f"{self.path}.lock", "a", encoding="utf-8")
+            return open(self._beside("lock"), "a", encoding="utf-8")
         except OSError as error:
             raise self._error(error) from error
+
+    def _beside(self, kind: str) -> str:
+        """A name that no pattern for whole directories takes in, such as 'include sites-enabled/*'."""
+        directory, name = os.path.split(self.path)
+        return os.path.join(directory, f".{name}.{kind}")
 
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(

@@ -71,9 +71,10 @@ def case_of(test_name: str) -> str:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    match = re.search(r"/contract/test_\w+\.py::test_(\w+)\[(\w+)", report.nodeid)
+    match = re.search(r"/contract/test_\w+\.py::test_(\w+)\[(\w+)-?([\w-]*)\]", report.nodeid)
     if match and (report.when == "call" or report.outcome != "passed"):
-        _record(match.group(2), match.group(1), _outcome(report))
+        case, make, variant = match.groups()
+        _record(make, f"{case}_{variant}".rstrip("_"), _outcome(report))
 
 
 def _outcome(report: pytest.TestReport) -> str:

@@ -244,6 +244,14 @@ def test_a_change_is_checked_reloaded_and_waited_for(site: Site) -> None:
     assert site.pool.snapshot().members["app1"].own == "drained"
 
 
+def test_an_include_of_the_whole_directory_finds_nothing_more(site: Site) -> None:
+    site.proc.worker(201, ticks=20)
+    site.on_reload = lambda: site.proc.worker(201, ticks=30)
+    before = {path.name for path in site.files.iterdir()}
+    site.pool.set_admin({"app1": "drained"})
+    assert {path.name for path in site.files.iterdir()} - before == {".shop.conf.lock"}
+
+
 def test_a_process_id_that_is_given_out_again(site: Site) -> None:
     site.proc.worker(201, ticks=20)
     site.on_reload = lambda: site.proc.worker(201, ticks=30)
