@@ -63,6 +63,11 @@ class Run:
         )  # fmt: skip
 
     @property
+    def pid(self) -> int:
+        """Of ansible-playbook itself."""
+        return self._process.pid
+
+    @property
     def is_over(self) -> bool:
         return self._process.poll() is not None
 

@@ -132,6 +132,10 @@ class Shop:
         """A file on a host; empty where there is none."""
         return self.lab.run(name, ["cat", path], check=False).stdout
 
+    def having(self, path: str) -> set[str]:
+        """The app hosts that have the file."""
+        return {app for app in self.apps if self.lab.run(app, ["test", "-e", path], check=False).returncode == 0}
+
     def _on_each(self, names: t.Sequence[str], script: str) -> dict[str, str]:
         with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:
             ran = pool.map(lambda name: self.lab.run(name, ["sh", "-c", script]).stdout, names)
