@@ -139,8 +139,13 @@ def _clamped(weight: int, limits: WeightLimits) -> int:
 
 
 def _rank(weights: dict[str, int], wanted: Shares, servers: t.Mapping[str, int]) -> Rank:
-    achieved = achieved_shares(weights, servers)
-    error = max(abs(achieved[name] - share) for name, share in wanted.items())
+    """The largest error, in integers as far as it goes: there are thousands to compare."""
+    totals = {name: weight * servers[name] for name, weight in weights.items()}
+    whole = sum(totals.values())
+    error = max(
+        Fraction(abs(totals[name] * share.denominator - share.numerator * whole), share.denominator * whole)
+        for name, share in wanted.items()
+    )
     return error, abs(max(weights.values()) - USUAL), [weights[name] for name in wanted]
 
 
