@@ -13,6 +13,7 @@ import getpass
 import hashlib
 import multiprocessing
 import os
+import signal
 import socket
 import time
 import typing as t
@@ -90,15 +91,26 @@ def _orphans(other: t.Mapping[str, t.Any]) -> list[int]:
 
 
 def _at_work(orphans: t.Sequence[int]) -> list[int]:
-    """Those that can still do something.
+    """Those that are there and can still do something.
 
     Workers hand their results over through one pipe. Nobody reads it any more, so it fills up, and then the
-    worker that writes is stuck for ever, and with it those that wait for their turn.
+    worker that writes is stuck for ever, and with it those that wait for their turn. They are ended.
     """
     alone = {pid for pid in orphans if _is_by_itself(pid)}
-    stuck = {pid for pid in alone if STUCK_IN in _sleeps_in(pid)}
-    waiting = {pid for pid in alone if stuck and _sleeps_in(pid).startswith(WAITS_FOR_A_LOCK)}
-    return [pid for pid in orphans if pid not in stuck | waiting]
+    writing = {pid for pid in alone if STUCK_IN in _sleeps_in(pid)}
+    waiting = {pid for pid in alone if writing and _sleeps_in(pid).startswith(WAITS_FOR_A_LOCK)}
+    return [pid for pid in orphans if pid not in writing | waiting or _end(pid)]
+
+
+def _end(pid: int) -> bool:
+    """False where it is another user's, who will not do anything with it either."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except PermissionError:
+        return False
+    except ProcessLookupError:
+        pass
+    return True
 
 
 def _is_by_itself(pid: int) -> bool:

@@ -49,11 +49,12 @@ def test_workers_of_a_run_that_lives_are_not_waited_for() -> None:
         assert controller.wait_for_orphans(run, limit=0.0) == []
 
 
-def test_a_worker_whose_result_nobody_reads_is_not_waited_for() -> None:
-    """Nor one that waits for its turn to write into the same pipe."""
+def test_a_worker_whose_result_nobody_reads_is_ended() -> None:
+    """And one that waits for its turn to write into the same pipe."""
     with _killed_run("with turn: os.write(full, bytes(100_000))") as run:
-        assert controller.wait_for_orphans(run, limit=30.0) == []
         assert len(controller._orphans(run)) == WORKERS
+        assert controller.wait_for_orphans(run, limit=30.0) == []
+        assert controller._orphans(run) == []
 
 
 def test_a_worker_that_feeds_a_child_is_waited_for() -> None:
