@@ -55,7 +55,8 @@ class Run:
 
     def __init__(self, lab: Lab, playbook: str, words: t.Sequence[str], settings: t.Mapping[str, t.Any]) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the run
-        argv = [*lab.inside(), _program("ansible-playbook"), f"playbooks/{playbook}.yml", "-i", str(lab.inventory)]
+        argv = [*lab.inside(), _program("ansible-playbook"), os.path.join("playbooks", f"{playbook}.yml")]
+        argv += ["-i", str(lab.inventory)]
         argv += ["-e", json.dumps({**QUICK, **settings}), *words]
         self._process = subprocess.Popen(
             argv, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
@@ -100,7 +101,10 @@ class Run:
 
 
 class Rolling:
-    """The playbooks, ready to be run; and the ledger, asked as an operator asks it."""
+    """The playbooks, ready to be run; and the ledger, asked as an operator asks it.
+
+    A playbook is named without its suffix; with a path it may lie elsewhere.
+    """
 
     def __init__(self, lab: Lab, settings: t.Mapping[str, t.Any] | None = None) -> None:
         self._lab = lab
