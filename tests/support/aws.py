@@ -56,6 +56,14 @@ def _loader() -> t.Any:
 
 
 class Quiet(WSGIRequestHandler):
+    """Logs nothing, and hangs up on everybody while the account is silent."""
+
+    account: FakeAws
+
+    def handle(self) -> None:
+        if not self.account.silent:
+            super().handle()
+
     def log(self, *args: t.Any) -> None:
         pass
 
@@ -66,6 +74,7 @@ class FakeAws:
     def __init__(self) -> None:
         self.elb = Elb()
         self.route53 = Route53()
+        self.silent = False
         self.calls: list[str] = []
         """Names of the API actions asked for, in order."""
         self._session = boto3.session.Session(
@@ -78,7 +87,6 @@ class FakeAws:
         self._denied: set[str] = set()
         self._patches = contextlib.ExitStack()
         self._server: BaseWSGIServer | None = None
-        self._port = 0
 
     def __enter__(self) -> FakeAws:
         self._patches.enter_context(mock.patch("botocore.session.create_loader", return_value=_loader()))
@@ -86,31 +94,31 @@ class FakeAws:
             get_backend(service).reset()
         self.elb.install()
         self.route53.install()
-        self.up()
+        handler = type("Handler", (Quiet,), {"account": self})
+        self._server = make_server("127.0.0.1", 0, self._serve, threaded=True, request_handler=handler)
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.down()
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
         self._patches.close()
         self.route53.remove()
         self.elb.remove()
 
-    def up(self) -> None:
-        """Serves, after ``down`` on the same port and with all state."""
-        self._server = make_server("127.0.0.1", self._port, self._serve, threaded=True, request_handler=Quiet)
-        self._port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
     def down(self) -> None:
-        """Nobody answers any more."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        """Nobody gets an answer any more."""
+        self.silent = True
+
+    def up(self) -> None:
+        """Answers again; everything is as it was."""
+        self.silent = False
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        port = self._server.server_port if self._server else 0
+        return f"http://127.0.0.1:{port}"
 
     def environment(self, key: str = "TESTER") -> dict[str, str]:
         """What tells a process about this AWS, and nothing of a real one."""

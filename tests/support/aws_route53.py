@@ -12,6 +12,8 @@ import time
 import typing as t
 from unittest import mock
 
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult
 from moto.route53 import models, responses
 from moto.route53.exceptions import InvalidInput, Route53ClientError
@@ -41,6 +43,11 @@ class Route53:
 
     def remove(self) -> None:
         self._patches.close()
+
+    def weights(self, zone_id: str, name: str) -> dict[str, int]:
+        """Weight by the first value of each weighted record."""
+        zone = get_backend("route53")[DEFAULT_ACCOUNT_ID]["aws"].get_hosted_zone(zone_id)
+        return {one.records[0]: one.weight for one in zone.rrsets if one.name == name and one.weight is not None}
 
     def _change(self, this: t.Any) -> ActionResult:
         zone = this.backend.get_hosted_zone(this._get_param("HostedZoneId"))

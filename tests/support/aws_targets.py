@@ -71,6 +71,7 @@ class TargetBook:
         target.zone = zone or target.zone
         if not target.events or target.events[-1][1] == DEREGISTER:
             target.events.append((self._clock(), REGISTER))
+            target.passes, target.failed_at = True, 0.0
 
     def deregister(self, key: Key) -> None:
         """Of one that is not registered nothing changes, and no error comes."""
@@ -106,6 +107,10 @@ class TargetBook:
     def listed(self) -> list[Key]:
         """What DescribeTargetHealth lists when no target is named: the registered and the draining."""
         return [key for key in self.targets if self.seen(key) != NOT_REGISTERED]
+
+    def registered(self) -> list[Key]:
+        """Whose health is checked."""
+        return [key for key, target in self.targets.items() if target.events[-1][1] == REGISTER]
 
     def routable(self) -> list[Key]:
         """Where new requests go; to all that are registered when none is healthy."""

@@ -18,7 +18,7 @@ from support.aws import FakeAws
 from support.aws_plane import Plane
 from support.haproxy import Member, wait_until
 
-CONNECTIONS = [sys.executable, str(pathlib.Path(__file__).with_name("connections.py")), "{port}"]
+CONNECTIONS = [sys.executable, "-S", str(pathlib.Path(__file__).with_name("connections.py")), "{port}"]
 
 
 class World:
@@ -59,13 +59,20 @@ class World:
         for name in self.members:
             target = self.target(name)
             self.plane.names[name] = (target["Id"], target["Port"])
-        wait_until(lambda: set(self.states().values()) == {"healthy"}, "all targets are healthy")
+        self.await_healthy("shop")
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
         for member in self.members.values():
             member.stop()
+
+    def serve(self, listener: str) -> Plane:
+        """Traffic for one more listener, until the end."""
+        return self._stack.enter_context(Plane(self.aws, listener, checks=False))
+
+    def await_healthy(self, group: str) -> None:
+        wait_until(lambda: set(self.states(group).values()) == {"healthy"}, f"all targets of {group} are healthy")
 
     @property
     def port(self) -> int:

@@ -239,8 +239,8 @@ def _sentence(error: Exception, where: str, iam_name: str) -> RolloutError:
         )
     if _is_lost(error):
         return Unreachable(
-            f"{where}: no answer from AWS to {iam_name} ({text}). Check the network, balancer.region and "
-            "balancer.endpoint_url."
+            f"{where}: no answer from AWS to {iam_name} ({text}). Is the endpoint running and reachable, and are "
+            "balancer.region and balancer.endpoint_url right?"
         )
     if names & NO_CREDENTIALS:
         return RolloutError(

@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers import aw
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_api import Api, AwsError
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_looks import Looks
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_target_group import (
+    API_VERSION,
     SETTLE,
     SETTLE_LOOK,
     find_target_group,
@@ -68,7 +69,7 @@ class Listener(Balancer):
         self._looks = Looks(self._look, clock)
 
     def version(self) -> str:
-        return "aws elbv2"
+        return API_VERSION
 
     def require_admin(self) -> None:
         """Both requests ask for no change at all."""

@@ -35,6 +35,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 SETTLE = 15.0
 SETTLE_LOOK = 0.25
 BATCH = 100
+API_VERSION = "2015-12-01"
 NOBODY = "steady-rollout-permission-check"
 
 
@@ -79,8 +80,7 @@ class TargetGroup(Balancer):
         self._attributes: dict[str, str] | None = None
 
     def version(self) -> str:
-        kind = {"HTTP": "application", "HTTPS": "application"}.get(self._group.get("Protocol") or "", "network")
-        return f"aws {kind} {self._group.get('ProtocolVersion') or self._group.get('Protocol') or ''}".strip()
+        return API_VERSION
 
     def require_admin(self) -> None:
         """Each request is one that AWS cannot carry out, whoever asks."""
@@ -280,7 +280,7 @@ def find_target_group(api: Api, name: str) -> dict[str, t.Any]:
             raise
         known = [group["TargetGroupName"] for group in api.pages("describe_target_groups", "TargetGroups")]
         raise InputError(
-            f"{api.where}: no target group '{name}'; there are {quoted(known) or 'none'}. Correct balancer.pool, or "
+            f"{api.where}: no pool '{name}'; the target groups are {quoted(known) or 'none'}. Correct balancer.pool, or "
             "balancer.region and the account."
         ) from error
     return found

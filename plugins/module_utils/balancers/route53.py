@@ -33,6 +33,7 @@ TRIES = 8
 RETRY_PAUSE = 0.2
 # An account has five requests a second for all that it does in Route 53.
 PACE = Pace(first=1.0, growth=1.5, longest=10.0)
+API_VERSION = "2013-04-01"
 NOTE = (
     "Resolvers may answer with the old weights for {} s after a change, and clients keep the connections that they "
     "have: neither can be counted here."
@@ -72,7 +73,7 @@ class Route53(Balancer):
         self._change: Change | None = None
 
     def version(self) -> str:
-        return "aws route53"
+        return API_VERSION
 
     def require_admin(self) -> None:
         self._zone.require_admin(f"steady-rollout-permission-check.{self.pool.lstrip('*').strip('.')}")

@@ -103,8 +103,8 @@ def test_the_region_comes_from_the_usual_places(
 
 def test_a_region_that_has_no_such_group(world: World, make_group: MakeGroup) -> None:
     assert make_group(world, region="eu-west-1", host="coordinator").info().error == (
-        "coordinator AWS eu-west-1: no target group 'shop'; there are none. Correct balancer.pool, or balancer.region and "
-        "the account."
+        "coordinator AWS eu-west-1: no pool 'shop'; the target groups are none. Correct balancer.pool, or balancer.region "
+        "and the account."
     )
 
 
@@ -141,7 +141,8 @@ def test_an_endpoint_where_nobody_answers(world: World, make_group: MakeGroup) -
     outcome = make_group(world, endpoint_url="http://127.0.0.1:1").put("app1", state="drained")
     assert outcome.error == (
         "AWS eu-central-1: no answer from AWS to elasticloadbalancing:DescribeTargetGroups (Could not connect to the "
-        'endpoint URL: "http://127.0.0.1:1/"). Check the network, balancer.region and balancer.endpoint_url.'
+        'endpoint URL: "http://127.0.0.1:1/"). Is the endpoint running and reachable, and are balancer.region and '
+        "balancer.endpoint_url right?"
     )
     assert outcome["changed"] is False
 

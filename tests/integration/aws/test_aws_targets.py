@@ -212,7 +212,7 @@ def test_an_unknown_group_names_those_there_are(world: World, make_group: MakeGr
         world.make_group(f"other{number}", [])
     outcome = make_group(world, pool="shpo").put("app1", state="drained")
     assert outcome.error == (
-        "AWS eu-central-1: no target group 'shpo'; there are 'other0', 'other1', 'other2', 'other3', 'shop'. Correct "
+        "AWS eu-central-1: no pool 'shpo'; the target groups are 'other0', 'other1', 'other2', 'other3', 'shop'. Correct "
         "balancer.pool, or balancer.region and the account."
     )
 
