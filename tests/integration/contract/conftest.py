@@ -15,6 +15,7 @@ import typing as t
 
 import pytest
 from support.apache import Apache
+from support.aws_contract import AwsListener, AwsTargetGroup, Route53
 from support.caller import Caller
 from support.envoy_contract import Envoy
 from support.fixtures import directory, state_directory
@@ -24,7 +25,8 @@ from support.real_balancer import BusyMember, RealBalancer
 
 __all__ = ["directory", "state_directory"]
 
-MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, Envoy, HAProxy, Nginx)}
+ALL = (Apache, AwsListener, AwsTargetGroup, Envoy, HAProxy, Nginx, Route53)
+MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in ALL}
 RESULTS = pathlib.Path(__file__).resolve().parents[3] / "build" / "contract.json"
 
 
@@ -73,8 +75,11 @@ def case_of(test_name: str) -> str:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     match = re.search(r"/contract/test_\w+\.py::test_(\w+)\[(\w+)-?([\w-]*)\]", report.nodeid)
     if match and (report.when == "call" or report.outcome != "passed"):
-        case, make, variant = match.groups()
-        _record(make, f"{case}_{variant}".rstrip("_"), _outcome(report))
+        case, named, variant = match.groups()
+        makes = [named] if named in MAKES else named.split("_")
+        mix = f"_behind_{named}" if len(makes) > 1 else ""
+        for make in makes:
+            _record(make, f"{case}_{variant}".rstrip("_") + mix, _outcome(report))
 
 
 def _outcome(report: pytest.TestReport) -> str:
