@@ -66,7 +66,8 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         text = failure_text(_outcome(result))
         self._succeeded = self._succeeded and ignore_errors
-        self._ending = self._ending or ("" if ignore_errors else text)
+        if not ignore_errors and (not self._ending or _concludes(_task(result))):
+            self._ending = text
         if self._is_chatty():
             super().v2_runner_on_failed(result, ignore_errors)
         elif not ignore_errors and text != self._ending and not _is_reported(_task(result)):
@@ -134,6 +135,10 @@ for EVENT in (
     "v2_on_file_diff",
 ):
     setattr(CallbackModule, EVENT, _quiet(EVENT))
+
+
+def _concludes(task: t.Any) -> bool:
+    return "Conclude | " in str(task.get_name())
 
 
 def _start(outcome: t.Mapping[str, t.Any]) -> str:

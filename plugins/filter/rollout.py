@@ -26,6 +26,8 @@ class FilterModule:
             "health_target": targets.health_target,
             "located": preflight.located,
             "longest_wait": failures.longest_wait,
+            "members_out": failures.members_out,
+            "longest_way": way.longest_way,
             "settings_errors": preflight.settings_errors,
             "silent_balancers": failures.silent_balancers,
             "tasks_of_answer": way.tasks_of_answer,

@@ -204,6 +204,10 @@ options:
       silent:
         description: Why the node could not be read, if so. Then nothing is planned, and nothing counts as verified.
         type: str
+  at_hand:
+    description: For V(reverting), the hosts that this run can still work on. The others are named as stuck and not waited for.
+    type: list
+    elements: str
   refused:
     description:
       - Why nothing was started. Then V(concluded) only gives the lease back, and what an earlier run left unfinished stays.
@@ -500,6 +504,7 @@ SPEC: dict[str, t.Any] = {
         "coordinator": {"type": "str"},
         "directory": {"type": "path"},
         "refused": {"type": "str"},
+        "at_hand": {"type": "list", "elements": "str"},
     },
     "supports_check_mode": True,
 }

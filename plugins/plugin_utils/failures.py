@@ -65,6 +65,17 @@ def balancers_seen(loop: Result, balancers: t.Sequence[Result]) -> list[dict[str
     ]
 
 
+def members_out(loop: Result, balancers: t.Sequence[Result]) -> str:
+    """A sentence that names who is out of rotation where; for when the ledger cannot be asked."""
+    out = [
+        f"{member} ({state.get('admin')}) on {seen['host']}"
+        for seen in balancers_seen(loop, balancers)
+        for member, state in seen["members"].items()
+        if not state.get("in_rotation")
+    ]
+    return f"Out of rotation now: {', '.join(out)}." if out else ""
+
+
 def foreign_on(loops: t.Sequence[Result]) -> list[str]:
     """The balancers on which somebody else had taken the member out."""
     return sorted(

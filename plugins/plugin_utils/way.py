@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import typing as t
 
+TASKS_OF_A_HOOK = 5
+
 Step = t.Dict[str, str]
 Means = t.Mapping[str, t.Any]
 
 
-def tasks_of_answer(admission: t.Mapping[str, t.Any]) -> list[str]:
-    """The task file that the ledger's answer asks for; none where the host is to be left as it is."""
-    if admission.get("verdict") == "gate":
-        return ["gate.yml"]
-    return [f"{admission['direction']}.yml"] if admission.get("verdict") == "go" else []
+def tasks_of_answer(admission: t.Mapping[str, t.Any]) -> str:
+    """The task file that the ledger's answer, go or gate, asks for."""
+    return "gate.yml" if admission["verdict"] == "gate" else f"{admission['direction']}.yml"
 
 
 def way_home(
-    verdict: t.Mapping[str, t.Any], admission: t.Mapping[str, t.Any], intent: t.Mapping[str, t.Any]
+    verdict: t.Mapping[str, t.Any],
+    admission: t.Mapping[str, t.Any],
+    intent: t.Mapping[str, t.Any],
+    foreign: bool = False,
 ) -> dict[str, t.Any]:
     """What becomes of a host that failed: the ledger's verdict or, where the coordinator is lost, what is safe.
 
     Without a coordinator a host on which nothing was changed returns as it was; one that may have been changed
     is left as it is, and named at the end.
     """
+    if admission.get("verdict") != "go" or foreign:
+        return {"go_back": False, "was_changed": False, "target": admission.get("target")}
     if "go_back" in verdict:
         return {"go_back": verdict["go_back"], "was_changed": verdict["was_changed"], "target": verdict["target"]}
     untouched = not intent or bool(intent.get("failed"))
@@ -51,7 +56,8 @@ def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
 
 def way_back(means: Means, was_changed: bool) -> list[Step]:
     """For a host that is drained already; nothing is installed where nothing was changed."""
-    change = [_own("steps/intent.yml"), *_change(means)] if was_changed else []
+    home = _own("steps/stage_home.yml", when=means["artifact"])
+    change = [_own("steps/intent.yml"), home, *_change(means)] if was_changed else []
     return _steps(*change, *_return(means), _own("steps/reverted.yml"))
 
 
@@ -60,15 +66,29 @@ def way_out(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
     return _steps(
         _own("steps/quiet.yml", when=admission.get("was_run")),
         _own("steps/reach.yml"),
+        _own("steps/stage_home.yml", when=means["artifact"]),
         _hook(means, "before_drain"),
         _own("steps/drain.yml", when=means["balancers"]),
         _hook(means, "after_drain"),
     )
 
 
-def way_of_recovery(means: Means) -> list[Step]:
-    """Nothing is installed: the host only has to be healthy to return."""
-    return _steps(*_return(means), _own("steps/proven.yml"))
+def way_of_recovery(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
+    """Nothing is installed: the host only has to be healthy to return, and left alone by the run that was killed."""
+    quiet = _own("steps/quiet.yml", when=admission.get("was_run"))
+    return _steps(quiet, *_return(means), _own("steps/proven.yml"))
+
+
+def longest_way(means: Means, times: t.Mapping[str, float]) -> float:
+    """Seconds that a host may take from its place to its report, every step at its limit.
+
+    A hook may have many tasks, each with the limit of a step; it is counted as TASKS_OF_A_HOOK of them.
+    """
+    steps = way_forward(means, {"was_run": True})
+    hooks = sum(1 for step in steps if step["hook"])
+    own = len(steps) - hooks
+    waits = max(int(means["balancers"]), 1) * (times["drain"] + times["restore"]) + times["healthy"]
+    return (own + hooks * TASKS_OF_A_HOOK) * times["step"] + waits
 
 
 def _change(means: Means) -> list[Step]:

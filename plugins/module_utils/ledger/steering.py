@@ -18,7 +18,9 @@ RUNNING = (model.OPEN, model.FAILING, model.REVERTING)
 
 def pause(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """No further host is admitted until resumed; those in flight finish, those waiting wait on."""
-    return _steer(desk, params, "paused", "no further host starts; resume with -e rollout_state=resumed", _pause)
+    return _steer(
+        desk, params, "paused", "no further host starts; resume with state=resumed of steady.rollout.rollout", _pause
+    )
 
 
 def resume(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -49,16 +49,21 @@ def test_a_host_on_which_nothing_was_changed_only_returns() -> None:
 
 def test_the_way_back_changes_under_a_recorded_intent_and_before_health() -> None:
     assert names(way.way_back(RELEASE, was_changed=True)) == [
-        "intent", "activate_release", "health", "restore", "reverted",
+        "intent", "stage_home", "activate_release", "health", "restore", "reverted",
     ]  # fmt: skip
 
 
+def test_recovery_waits_for_what_a_killed_run_left_at_work() -> None:
+    """The orphaned step of a killed run restarted the service after recover had put it in rotation."""
+    assert names(way.way_of_recovery(RELEASE, {"was_run": "4711"}))[0] == "quiet"
+
+
 def test_recovery_installs_nothing() -> None:
-    assert names(way.way_of_recovery(RELEASE)) == ["health", "restore", "proven"]
+    assert names(way.way_of_recovery(RELEASE, FRESH)) == ["health", "restore", "proven"]
 
 
 def test_the_way_out_ends_with_the_drain() -> None:
-    assert names(way.way_out(RELEASE, FRESH)) == ["reach", "drain"]
+    assert names(way.way_out(RELEASE, FRESH)) == ["reach", "stage_home", "drain"]
 
 
 ADMITTED: dict[str, t.Any] = {
@@ -67,11 +72,22 @@ ADMITTED: dict[str, t.Any] = {
 
 
 def test_the_answer_says_which_tasks_follow() -> None:
-    assert way.tasks_of_answer(ADMITTED) == ["forward.yml"]
-    assert way.tasks_of_answer({**ADMITTED, "direction": "back"}) == ["back.yml"]
-    assert way.tasks_of_answer({**ADMITTED, "verdict": "gate"}) == ["gate.yml"]
-    assert way.tasks_of_answer({**ADMITTED, "verdict": "stop"}) == []
-    assert way.tasks_of_answer({"failed": True}) == []
+    assert way.tasks_of_answer(ADMITTED) == "forward.yml"
+    assert way.tasks_of_answer({**ADMITTED, "direction": "back"}) == "back.yml"
+    assert way.tasks_of_answer({**ADMITTED, "verdict": "gate"}) == "gate.yml"
+
+
+def test_a_host_that_somebody_else_took_out_is_not_brought_home() -> None:
+    lost = {"failed": True, "kind": "coordinator"}
+    assert way.way_home(lost, ADMITTED, {}, foreign=True)["go_back"] is False
+
+
+def test_the_longest_way_counts_every_balancer_and_every_step() -> None:
+    """A host at work was declared vanished because only one balancer and two steps were counted."""
+    times = {"step": 10.0, "drain": 5.0, "healthy": 7.0, "restore": 3.0}
+    one = way.longest_way({**RELEASE, "balancers": 1}, times)
+    assert way.longest_way({**RELEASE, "balancers": 3}, times) == one + 2 * (5.0 + 3.0)
+    assert way.longest_way({**RELEASE, "balancers": 1, "hooks": {"after_drain": "a.yml"}}, times) > one + 10.0
 
 
 def test_the_ledger_says_whether_a_failed_host_goes_back() -> None:
