@@ -90,8 +90,7 @@ CONTRACT = Part(
     "contract",
     "pytest tests/integration, against real servers",
     (Step("pytest", (*PYTEST, "tests/integration")),),
-    limit=600,
-    programs=("haproxy",),
+    limit=1200,
 )
 
 FLEET = Part(
