@@ -62,8 +62,6 @@ class Endpoint:
         self._write(self.admin, weight)
 
     def _write(self, admin: str, weight: int) -> None:
-        if (admin, weight) == (self.admin, self.weight):
-            return
         if weight:
             self._unmark()
             if weight != self.weight:

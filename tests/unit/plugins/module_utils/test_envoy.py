@@ -47,6 +47,7 @@ class FakeEnvoy:
         self.figures: dict[str, t.Any] = {}
         self.write_eds([{"hostname": name} for name in ("app1", "app2", "app3")])
         self.write_rds({"blue": 100, "green": 0})
+        self._rejected = ""
         self._taken: dict[str, str] = {path.name: path.read_text() for path in (self.eds, self.rds)}
 
     def write_eds(self, members: list[Json]) -> None:
@@ -100,9 +101,10 @@ class FakeEnvoy:
         prefixes = {"shop.json": f"cluster.{self.alias or 'shop'}", "routes.json": "http.in.rds.main"}
         for path in (self.eds, self.rds):
             text, prefix = path.read_text(), prefixes[path.name]
-            if text == self._taken[path.name] or self.mood == "asleep":
+            if text in (self._taken[path.name], self._rejected) or self.mood == "asleep":
                 continue
             if self.mood == "rejects":
+                self._rejected = text
                 self._count(f"{prefix}.update_rejected")
                 continue
             self._taken[path.name] = text

@@ -132,6 +132,13 @@ def test_a_group_without_a_healthy_member_is_refused_any_share() -> None:
     assert refusal(snapshot(*FOUR), GROUPS, HALF) == ""
 
 
+def test_a_group_that_is_only_starting_is_not_healthy_yet() -> None:
+    starting = [member(name, operational=contract.STARTING) for name in "cd"]
+    assert refusal(snapshot(*FOUR[:2], *starting), GROUPS, HALF) == (
+        "group 'green' is to get 50 % and has no healthy member ('c' starting, 'd' starting)"
+    )
+
+
 def test_a_backup_makes_no_group_healthy() -> None:
     pool = snapshot(member("a"), member("b"), member("c", backup=True), member("d", backup=True))
     assert "('c' backup, 'd' backup)" in refusal(pool, GROUPS, HALF)
