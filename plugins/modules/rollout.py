@@ -208,6 +208,13 @@ options:
     description: For V(reverting), the hosts that this run can still work on. The others are named as stuck and not waited for.
     type: list
     elements: str
+  at_hand:
+    description:
+      - For V(reverting), the hosts that this run can still work on; one that must go back and is not among them is named
+        as stuck, and nobody waits for it.
+      - Without it every host is taken to be within reach.
+    type: list
+    elements: str
   refused:
     description:
       - Why nothing was started. Then V(concluded) only gives the lease back, and what an earlier run left unfinished stays.
@@ -503,6 +510,7 @@ SPEC: dict[str, t.Any] = {
         "ledger_id": {"type": "str"},
         "coordinator": {"type": "str"},
         "directory": {"type": "path"},
+        "at_hand": {"type": "list", "elements": "str"},
         "refused": {"type": "str"},
         "at_hand": {"type": "list", "elements": "str"},
     },

@@ -199,9 +199,15 @@ def _answer(held: Session, host: Host, decision: Decision) -> dict[str, t.Any]:
         "stage": decision.stage,
         "place": host.place,
         "gate": None,
-        "guard": json.loads(held.rollout.guard or "{}") if goes else None,
+        "guard": _guard(held, host) if goes else None,
         "msg": f"{host.name}: {decision.verdict}, {decision.reason}",
     }
+
+
+def _guard(held: Session, host: Host) -> dict[str, t.Any]:
+    """Of the zones only the host's own: taking it out leaves the others as they are."""
+    guard = json.loads(held.rollout.guard or "{}")
+    return {**guard, "zones": [zone for zone in guard.get("zones", []) if zone["name"] == host.zone]}
 
 
 def _previous(held: Session, host: Host) -> dict[str, t.Any] | None:

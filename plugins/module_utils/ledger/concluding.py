@@ -155,11 +155,17 @@ def _fault(held: Session, host: Host, seen: Seen | None) -> str:
     if seen.healthy is not True:
         return "not healthy" if seen.healthy is False else "its health is unknown"
     if held.rollout.status == model.REVERTING:
-        # What the rollout never touched stays on whatever it is on.
-        wrong = host.phase == model.REVERTED and seen.version != host.target_version
+        wrong = _is_not_back(held, host, seen)
     else:
         wrong = seen.version != host.target_version
     return f"on {seen.version or 'an unknown version'}" if wrong else ""
+
+
+def _is_not_back(held: Session, host: Host, seen: Seen) -> bool:
+    """What the rollout never touched stays on whatever it is on."""
+    if host.phase == model.REVERTED:
+        return seen.version != host.target_version
+    return host.phase == model.FAILED and seen.version == held.rollout.version != host.home_version
 
 
 def _count_vanished(held: Session) -> None:

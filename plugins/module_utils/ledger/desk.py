@@ -100,7 +100,7 @@ class Session:
 
     def change_rollout(self, **changes: t.Any) -> None:
         self.rollout = dataclasses.replace(self.rollout, **changes)
-        self.records.save_rollout(self.rollout)
+        self.records.change_rollout(self.rollout.id, changes)
 
     def change_host(self, host: Host, **changes: t.Any) -> Host:
         host = dataclasses.replace(host, **changes)

@@ -100,5 +100,6 @@ def must_go_back(host: Host, run: str | None) -> bool:
     if host.phase in (model.STUCK, *model.IN_FLIGHT):
         return host.run != run
     if host.phase == model.FAILED:
-        return not host.is_serving and (host.admitted_at is not None or bool(host.ours))
+        # In rotation or not: once admitted, it may be on the new version.
+        return host.admitted_at is not None or (bool(host.ours) and not host.is_serving)
     return host.phase == model.WAITING and bool(host.ours)

@@ -50,11 +50,15 @@ def refuse_impossible(policy: Policy, limits: Limits, hosts: t.Sequence[Host], b
     to_take_out = [host for host in hosts if host.phase == model.WAITING and host.is_serving]
     if not to_take_out:
         return
-    hopeful = [host for host in hosts if host.is_serving or host.phase == model.WAITING]
+    hopeful = [host for host in hosts if _can_serve(host)]
     _refuse_fleet_of_one(hosts, behind_balancer)
     _refuse_floor(policy, limits, len(hopeful))
     _refuse_zone_floors(policy, limits, zone_sizes(hosts), zone_sizes(hopeful), to_take_out)
-    _refuse_window(policy, limits, [host for host in hosts if host not in hopeful])
+    _refuse_window(policy, limits, [host for host in hosts if not _can_serve(host)])
+
+
+def _can_serve(host: Host) -> bool:
+    return host.is_serving or host.phase == model.WAITING
 
 
 def _refuse_fleet_of_one(hosts: t.Sequence[Host], behind_balancer: bool) -> None:

@@ -93,8 +93,10 @@ class Records:
         cursor = self._insert("rollout", dataclasses.replace(rollout, id=None))  # type: ignore[arg-type]
         return dataclasses.replace(rollout, id=cursor.lastrowid or 0)
 
-    def save_rollout(self, rollout: Rollout) -> None:
-        self._replace("rollout", rollout)
+    def change_rollout(self, number: int, changes: dict[str, t.Any]) -> None:
+        """Only what changes: the guard of a large fleet is large."""
+        texts = ", ".join(f"{name} = ?" for name in changes)
+        self._connection.execute(f"UPDATE rollout SET {texts} WHERE id = ?", (*changes.values(), number))
 
     # Hosts
 

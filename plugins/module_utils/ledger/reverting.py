@@ -25,7 +25,8 @@ def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if held.rollout.status != model.REVERTING or held.rollout.limits is None:
             return _back_answer(held, [], before)
         going = [host for host in held.records.hosts(held.rollout.id) if failure.must_go_back(host, held.run)]
-        ready = planning.ordered([host for host in map(_back_mover(held), going) if host is not None])
+        reachable = _at_hand(held, going, params.get("at_hand"))
+        ready = planning.ordered([host for host in map(_back_mover(held), reachable) if host is not None])
         back = [dataclasses.replace(host, position=number) for number, host in enumerate(ready, start=1)]
         held.records.save_hosts(back)
         held.change_rollout(progress_at=held.now)
@@ -38,6 +39,23 @@ def _takes_itself_back(held: Session) -> bool:
     if held.rollout.direction != model.FORWARD or held.rollout.reason_kind == upkeep.UNCLEAR:
         return False
     return held.limits.on_failure == "revert"
+
+
+def _at_hand(held: Session, going: t.Sequence[Host], at_hand: t.Sequence[str] | None) -> list[Host]:
+    """The hosts that this run can still work on; the others are stuck, so that nobody waits for them."""
+    if at_hand is None:
+        return list(going)
+    for host in going:
+        if host.name not in at_hand:
+            _lose(held, host)
+    return [host for host in going if host.name in at_hand]
+
+
+def _lose(held: Session, host: Host) -> None:
+    error = "lost; not reachable in this run"
+    kind = host.kind or "unreachable"
+    held.change_host(host, phase=model.STUCK, kind=kind, error=error, run=held.run, deadline_at=None)
+    held.event("stuck", host.name, error=error)
 
 
 def _back_mover(held: Session) -> t.Callable[[Host], Host | None]:

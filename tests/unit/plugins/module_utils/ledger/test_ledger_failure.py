@@ -124,6 +124,8 @@ OUT = {"live": model.OUT_OURS}
         (host(model.REVERTED), False),
         (host(model.FAILED), False),
         (host(model.FAILED, admitted_at=1.0, **OUT), True),
+        (host(model.FAILED, admitted_at=1.0), True),
+        (host(model.FAILED, ours=1), False),
         (host(model.FAILED, live=model.DOWN), False),
         (host(model.CHANGING, run="run-0", **OUT), True),
         (host(model.CHANGING, run="run-1", **OUT), False),

@@ -202,3 +202,65 @@ def test_check_mode_plans_without_a_lease(ledger):
     plan = planned(ledger, version="2.0.0", owner=OWNER)
     assert plan["order"] == ["app1", "app2", "app3", "app4"]
     assert ledger.info()["rollouts"] == []
+
+
+def lost_in_rotation(ledger: Ledger) -> list[dict]:
+    """app1 got the new version and came back into rotation, but its worker died before it could report."""
+    ledger.open()
+    planned(ledger, policy={"max_failures": "1", "max_unavailable": "2", "min_available": "1"})
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step="update")
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    assert concluded(ledger)["outcome"] == "incomplete"
+    return fleet(4, version="2.0.0")
+
+
+def test_a_failed_host_in_rotation_on_the_new_version_is_taken_back(ledger):
+    """Invariant 14."""
+    hosts = lost_in_rotation(ledger)
+    ledger.open(resume="revert")
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    assert ledger.rollout("reverting")["order"] == ["app1", "app2", "app3", "app4"]
+
+
+def test_a_revert_that_leaves_a_failed_host_on_the_new_version_is_no_success(ledger):
+    """Invariant 15."""
+    hosts = lost_in_rotation(ledger)
+    ledger.open(resume="revert")
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    ledger.rollout("reverting", at_hand=["app2", "app3", "app4"])
+    for name in ("app2", "app3", "app4"):
+        ledger.admit(name)
+        ledger.host("reverted", name, version="1.0.0")
+    end = concluded(ledger, "1.0.0", app1="2.0.0")
+    assert (end["succeeded"], end["outcome"]) == (False, "failed")
+    assert "app1 stuck (vanished: lost; not reachable in this run)" in end["message"]
+
+
+def test_nobody_waits_for_a_host_that_is_lost_to_the_run(ledger):
+    """Invariant 14: the others go back at once, the lost one is named."""
+    ledger.open()
+    hosts = fleet(6)
+    ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2", "min_available": "1"})
+    ledger.go("app1")
+    ledger.go("app2")
+    ledger.admit("app3", limit=60)
+    ledger.fake.move(61)
+    back = ledger.rollout("reverting", at_hand=["app1", "app2", "app4", "app5", "app6"])
+    assert back["order"] == ["app1", "app2"]
+    assert ledger.phases()["app3"] == "stuck"
+    assert ledger.admit("app1")["verdict"] == "go"
+
+
+def test_a_host_that_vanished_during_a_revert_and_serves_the_version_left_is_a_failure(ledger):
+    """Invariant 15."""
+    ledger.open()
+    planned(ledger, policy={"max_unavailable": "2", "min_available": "1"})
+    ledger.admit("app1")
+    ledger.admit("app2")
+    ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    ledger.host("reverted", "app2", version="1.0.0")
+    assert ledger.rollout("reverting")["order"] == []
+    end = concluded(ledger, "1.0.0", app1="2.0.0")
+    assert (end["succeeded"], end["outcome"]) == (False, "failed")
