@@ -69,7 +69,7 @@ def decide(view: View) -> Decision:
 
 def _status(view: View) -> Decision | None:
     asker, rollout = view.asker, view.rollout
-    if asker.phase not in model.ASKING:
+    if asker.phase not in model.ASKING or not asker.in_scope:
         return Decision(STOP, f"{asker.name} has nothing to do: it is {_said(asker)}")
     if rollout.status not in ((model.REVERTING,) if view.goes_back else (model.OPEN,)):
         return Decision(STOP, stopped_because(rollout))
@@ -80,6 +80,8 @@ def _status(view: View) -> Decision | None:
 
 def _said(host: Host) -> str:
     words = {model.EXCLUDED: f"left alone: {host.error}", model.OUTSIDE: "not in scope"}
+    if not host.in_scope:
+        return words[model.OUTSIDE]
     return words.get(host.phase, f"{host.phase} ({host.target_version})")
 
 

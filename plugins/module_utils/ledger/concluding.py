@@ -171,7 +171,8 @@ def _is_not_back(held: Session, host: Host, seen: Seen) -> bool:
 def _count_vanished(held: Session) -> None:
     upkeep.sweep(held)
     for host in held.records.hosts(held.rollout.id, *model.IN_FLIGHT):
-        upkeep.vanish(held, host, "still in flight when the run ended")
+        if host.in_scope:
+            upkeep.vanish(held, host, "still in flight when the run ended")
 
 
 def _look_now(held: Session, params: dict[str, t.Any]) -> Look:

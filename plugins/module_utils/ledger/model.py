@@ -66,6 +66,8 @@ class Host:
     condition: str = HEALTHY
     live: str = IN_SERVICE
     phase: str = WAITING
+    in_scope: int = 1
+    """Whether the run at work may touch it; one out of scope keeps what earlier runs of the rollout did to it."""
     counted: int = 0
     from_version: str | None = None
     target_version: str | None = None
@@ -82,10 +84,6 @@ class Host:
     deadline_at: float | None = None
     in_service_at: float | None = None
     drained_for: float | None = None
-
-    @property
-    def in_scope(self) -> bool:
-        return self.phase != OUTSIDE
 
     @property
     def is_serving(self) -> bool:

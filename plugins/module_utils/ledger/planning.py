@@ -112,14 +112,14 @@ def width(limits: Limits, hosts: t.Sequence[Host], forks: int) -> int:
     lost = sum(1 for host in hosts if not host.is_serving and host.phase != model.WAITING)
     hopeful = len(hosts) - lost
     free = min(limits.max_unavailable - lost, hopeful - limits.min_available)
-    pending = sum(1 for host in hosts if host.phase in model.ASKING)
+    pending = sum(1 for host in hosts if host.in_scope and host.phase in model.ASKING)
     return max(min(free, pending, forks or free), 0)
 
 
 def lowest_capacity(limits: Limits, hosts: t.Sequence[Host], forks: int) -> int:
     """The fewest hosts in service at any moment if nothing fails."""
     serving = sum(1 for host in hosts if host.is_serving)
-    pending = sum(1 for host in hosts if host.phase in model.ASKING and host.is_serving)
+    pending = sum(1 for host in hosts if host.in_scope and host.phase in model.ASKING and host.is_serving)
     return max(serving - min(width(limits, hosts, forks), pending), min(serving, limits.min_available))
 
 
@@ -127,7 +127,7 @@ def predicted_seconds(
     limits: Limits, hosts: t.Sequence[Host], forks: int, seconds_per_host: float | None
 ) -> int | None:
     """From how long hosts took before; None without a history."""
-    pending = sum(1 for host in hosts if host.phase in model.ASKING)
+    pending = sum(1 for host in hosts if host.in_scope and host.phase in model.ASKING)
     if seconds_per_host is None or not pending:
         return None
     rounds = math.ceil(pending / max(width(limits, hosts, forks), 1))

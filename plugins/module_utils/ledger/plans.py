@@ -116,6 +116,9 @@ def _row(
     bad: t.Container[str],
 ) -> Host:
     target = _target(held, seen, proofs, bad)
+    if old is not None and old.phase == model.OUTSIDE:
+        # No run of this rollout has come to it, so what is seen now is all there is to know.
+        old = None
     host = Host(
         rollout=held.rollout.id,
         name=seen.name,
@@ -130,7 +133,7 @@ def _row(
         ours=int(left is not None),
     )
     if not seen.in_scope:
-        return dataclasses.replace(host, phase=model.OUTSIDE)
+        return _row_out_of_scope(host, old)
     if held.rollout.status == model.REVERTING:
         return _row_going_back(host, old, seen)
     if seen.live == model.OUT_FOREIGN and not _was_proven(old, seen):
@@ -138,10 +141,31 @@ def _row(
     if held.rollout.direction == model.RECOVER:
         return _row_to_recover(host, seen, proofs, bad)
     if old is not None and _was_proven(old, seen) and (host.condition == model.CURRENT or not host.is_serving):
-        return dataclasses.replace(old, position=0, live=host.live, condition=model.CURRENT)
+        return dataclasses.replace(old, position=0, in_scope=1, live=host.live, condition=model.CURRENT)
     if held.rollout.direction == model.BACK and _stays(held, host, seen):
         return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT, target_version=seen.version)
     return dataclasses.replace(host, phase=model.SKIPPED if host.condition == model.CURRENT else model.WAITING)
+
+
+def _row_out_of_scope(host: Host, old: Host | None) -> Host:
+    """Its history stays in the books for the run that has it in scope again; it waits for nothing in this one."""
+    if old is None or old.phase in (model.WAITING, model.EXCLUDED):
+        return dataclasses.replace(host, phase=model.OUTSIDE, in_scope=0)
+    return dataclasses.replace(_seen_anew(old, host), in_scope=0, deadline_at=None)
+
+
+def _seen_anew(old: Host, host: Host) -> Host:
+    """What the rollout did so far stays in the books; only what is seen is new."""
+    return dataclasses.replace(
+        old,
+        in_scope=1,
+        live=host.live,
+        condition=host.condition,
+        was_run=host.was_run,
+        ours=host.ours,
+        zone=host.zone,
+        member=host.member,
+    )
 
 
 def _target(held: Session, seen: Seen, proofs: list[str], bad: t.Container[str]) -> str | None:
@@ -179,20 +203,11 @@ def _foreign(seen: Seen) -> str:
 
 
 def _row_going_back(host: Host, old: Host | None, seen: Seen) -> Host:
-    """What the rollout did so far stays in the books; only what is seen is new."""
     if old is None or old.phase in (model.EXCLUDED, model.WAITING):
         if seen.live == model.OUT_FOREIGN:
             return dataclasses.replace(host, phase=model.EXCLUDED, error=_foreign(seen))
         return dataclasses.replace(host, phase=model.WAITING)
-    return dataclasses.replace(
-        old,
-        live=host.live,
-        condition=host.condition,
-        was_run=host.was_run,
-        ours=host.ours,
-        zone=host.zone,
-        member=host.member,
-    )
+    return _seen_anew(old, host)
 
 
 def _row_to_recover(host: Host, seen: Seen, proofs: list[str], bad: t.Container[str]) -> Host:
@@ -225,7 +240,7 @@ def _refuse_unproven_way_back(held: Session, hosts: t.Sequence[Host]) -> None:
 
 
 def _limits(allowed: policy.Policy, hosts: t.Sequence[Host], behind_balancer: bool) -> policy.Limits:
-    in_scope = sum(1 for host in hosts if host.phase not in (model.OUTSIDE, model.EXCLUDED))
+    in_scope = sum(1 for host in hosts if host.in_scope and host.phase != model.EXCLUDED)
     limits = policy.resolved(allowed, len(hosts), in_scope, planning.zone_sizes(hosts))
     # Behind a balancer the last one stays whatever the policy says; without one nobody is sent away.
     floor = max(limits.min_available, 1) if behind_balancer else limits.min_available
@@ -248,14 +263,14 @@ def _answer(
 ) -> dict[str, t.Any]:
     goes = held.rollout.status == model.OPEN
     pending = [host for host in hosts if host.phase == model.WAITING] if goes else []
-    done = sum(1 for host in hosts if host.phase in model.ON_TARGET)
+    on_target = [host.name for host in hosts if host.in_scope and host.phase in model.ON_TARGET]
     excluded = [host for host in hosts if host.phase == model.EXCLUDED]
     notes = {host.name: host.note for host in seen}
     rows = [
         {
             "host": host.name,
             "zone": host.zone,
-            "stage": limits.stage_of(done + number) if held.rollout.direction == model.FORWARD else 1,
+            "stage": limits.stage_of(len(on_target) + number) if held.rollout.direction == model.FORWARD else 1,
             "from": host.from_version,
             "to": host.target_version,
             "condition": host.condition,
@@ -273,7 +288,7 @@ def _answer(
         "order": [host.name for host in pending],
         "plan": rows,
         "excluded": [{"host": host.name, "why": host.error} for host in excluded],
-        "skipped": [host.name for host in hosts if host.phase in model.ON_TARGET],
+        "skipped": on_target,
         "stages": list(limits.stages),
         "window": limits.max_unavailable,
         "floor": limits.min_available,

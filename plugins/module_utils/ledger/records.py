@@ -128,16 +128,22 @@ class Records:
         self._connection.execute("DELETE FROM host WHERE rollout = ?", (rollout,))
 
     def tally(self, rollout: int) -> Tally:
+        """What is out of scope counts only as what it is seen as, whatever an earlier run did to it."""
         rows = self._connection.execute(
-            "SELECT zone, live, phase, condition, COUNT(*) FROM host WHERE rollout = ? "
-            "GROUP BY zone, live, phase, condition",
+            "SELECT in_scope, zone, live, phase, condition, COUNT(*) FROM host WHERE rollout = ? "
+            "GROUP BY in_scope, zone, live, phase, condition",
             (rollout,),
         )
-        return Tally(Group(*row) for row in rows)
+        return Tally(
+            Group(zone, live, phase if in_scope else model.OUTSIDE, condition, size)
+            for in_scope, zone, live, phase, condition, size in rows
+        )
 
     def failed_kinds(self, rollout: int) -> list[str | None]:
-        """One entry for each host that counts as a failure."""
-        rows = self._connection.execute("SELECT kind FROM host WHERE rollout = ? AND counted = 1", (rollout,))
+        """One entry for each host in scope that counts as a failure."""
+        rows = self._connection.execute(
+            "SELECT kind FROM host WHERE rollout = ? AND counted = 1 AND in_scope = 1", (rollout,)
+        )
         return [row[0] for row in rows]
 
     def overdue(self, rollout: int, now: float) -> list[Host]:

@@ -24,7 +24,8 @@ def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             held.change_rollout(status=model.REVERTING)
         if held.rollout.status != model.REVERTING or held.rollout.limits is None:
             return _back_answer(held, [], before)
-        going = [host for host in held.records.hosts(held.rollout.id) if failure.must_go_back(host, held.run)]
+        hosts = [host for host in held.records.hosts(held.rollout.id) if host.in_scope]
+        going = [host for host in hosts if failure.must_go_back(host, held.run)]
         reachable = _at_hand(held, going, params.get("at_hand"))
         ready = planning.ordered([host for host in map(_back_mover(held), reachable) if host is not None])
         back = [dataclasses.replace(host, position=number) for number, host in enumerate(ready, start=1)]

@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.records import Records
 
 FILE = "ledger.db"
-FORMAT = "1"
+FORMAT = "2"
 BUSY_SECONDS = 30
 
 SCHEMA = """
@@ -35,12 +35,13 @@ CREATE TABLE rollout (
 CREATE INDEX rollout_service ON rollout (service, id);
 CREATE TABLE host (
     rollout INTEGER NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL, member TEXT NOT NULL, position INTEGER NOT NULL,
-    place INTEGER, condition TEXT NOT NULL, live TEXT NOT NULL, phase TEXT NOT NULL, counted INTEGER NOT NULL,
+    place INTEGER, condition TEXT NOT NULL, live TEXT NOT NULL, phase TEXT NOT NULL, in_scope INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
     from_version TEXT, target_version TEXT, home_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, was_run TEXT,
     ours INTEGER NOT NULL, limit_seconds REAL NOT NULL, admitted_at REAL, deadline_at REAL, in_service_at REAL,
     drained_for REAL, PRIMARY KEY (rollout, name)
 ) WITHOUT ROWID;
-CREATE INDEX host_tally ON host (rollout, zone, live, phase, condition);
+CREATE INDEX host_tally ON host (rollout, in_scope, zone, live, phase, condition);
 CREATE INDEX host_deadline ON host (rollout, phase, deadline_at);
 CREATE INDEX host_counted ON host (rollout) WHERE counted = 1;
 CREATE TABLE left_out (
