@@ -54,11 +54,12 @@ def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
     )
 
 
-def way_back(means: Means, was_changed: bool) -> list[Step]:
-    """For a host that is drained already; nothing is installed where nothing was changed."""
+def way_back(means: Means, was_changed: bool, may_serve: bool = False) -> list[Step]:
+    """Nothing is installed where nothing was changed; a host that may be back on some node already is drained again."""
+    drain = _own("steps/drain.yml", when=was_changed and may_serve and means["balancers"])
     home = _own("steps/stage_home.yml", when=means["artifact"])
     change = [_own("steps/intent.yml"), home, *_change(means)] if was_changed else []
-    return _steps(*change, *_return(means), _own("steps/reverted.yml"))
+    return _steps(drain, *change, *_return(means), _own("steps/reverted.yml"))
 
 
 def way_out(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:

@@ -28,7 +28,8 @@ KINDS = (
 VANISHED = "vanished"
 FOREIGN = "foreign"
 """Somebody else took the host out: it is left alone and speaks against nobody."""
-STOPS_AT_ONCE = ("balancer", "coordinator")
+BALANCER = "balancer"
+STOPS_AT_ONCE = (BALANCER, "coordinator")
 SPEAKS_AGAINST_THE_VERSION = ("health", "start", "gate")
 OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)
 
@@ -79,7 +80,13 @@ def way_back(proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]
 
 
 def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None) -> bool:
-    """A host that failed on its way forward goes back by itself, if it can be reached and there is a way back."""
+    """A host that failed on its way forward goes back by itself, if it can be reached and there is a way back.
+
+    Not one that is healthy on the new version and could not return because a balancer node was lost: that says
+    nothing against it, and it must not be changed while it serves on the other nodes.
+    """
+    if kind == BALANCER and host.phase == model.CHANGING:
+        return False
     return (
         direction == model.FORWARD
         and host.phase in model.GOING_FORWARD

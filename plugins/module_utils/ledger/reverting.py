@@ -36,8 +36,11 @@ def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _takes_itself_back(held: Session) -> bool:
-    """Not where a gate could not tell: nothing bad was measured, so everything is held as it stands."""
-    if held.rollout.direction != model.FORWARD or held.rollout.reason_kind == upkeep.UNCLEAR:
+    """Not where nothing bad was measured, because a gate could not tell or a balancer was lost: all is held as it stands.
+
+    Without that balancer no host could be taken out of service safely either.
+    """
+    if held.rollout.direction != model.FORWARD or held.rollout.reason_kind in (upkeep.UNCLEAR, *failure.STOPS_AT_ONCE):
         return False
     return held.limits.on_failure == "revert"
 

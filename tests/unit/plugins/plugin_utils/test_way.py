@@ -58,6 +58,12 @@ def test_recovery_waits_for_what_a_killed_run_left_at_work() -> None:
     assert names(way.way_of_recovery(RELEASE, {"was_run": "4711"}))[0] == "quiet"
 
 
+def test_what_may_serve_somewhere_is_drained_before_it_is_changed_back() -> None:
+    assert names(way.way_back(RELEASE, was_changed=True, may_serve=True))[:3] == ["drain", "intent", "stage_home"]
+    assert "drain" not in names(way.way_back(RELEASE, was_changed=False, may_serve=True))
+    assert "drain" not in names(way.way_back({**RELEASE, "balancers": False}, was_changed=True, may_serve=True))
+
+
 def test_recovery_installs_nothing() -> None:
     assert names(way.way_of_recovery(RELEASE, FRESH)) == ["health", "restore", "proven"]
 

@@ -77,6 +77,27 @@ def test_a_bad_release_is_taken_back(ledger):
         ledger.open("3.0.0")
 
 
+def test_a_balancer_lost_while_a_host_returns_holds_everything_as_it_is(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.go("app1")
+    ledger.admit("app2")
+    ledger.host("changing", "app2", step="update")
+    answer = ledger.host("failed", "app2", kind="balancer", error="lb2 is silent")
+    assert answer["go_back"] is False
+    assert answer["reason"] == "app2 failed (balancer: lb2 is silent)"
+    assert ledger.rollout("reverting")["order"] == []
+    assert ledger.phases() == {"app1": "proven", "app2": "failed", "app3": "waiting", "app4": "waiting"}
+    assert concluded(ledger, "2.0.0")["outcome"] == "failed"
+
+
+def test_a_balancer_lost_before_anything_was_changed_sends_the_host_back(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1")
+    assert ledger.host("failed", "app1", kind="balancer", error="lb2 is silent")["go_back"] is True
+
+
 def test_a_crash_and_one_more_run(ledger):
     ledger.open()
     planned(ledger)
@@ -173,6 +194,22 @@ def test_weakest_first(ledger):
     assert ledger.admit("app1")["reason"] == "1 host that is down, unknown or half-updated go first"
     assert ledger.admit("app5")["verdict"] == "go"
     assert ledger.admit("app1")["verdict"] == "go"
+
+
+def test_a_lost_host_keeps_the_last_one_of_its_zone_in_service(ledger):
+    ledger.open()
+    hosts = fleet(4, zones=("a", "b"))
+    ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2", "max_failures": "1"})
+    ledger.admit("app1")
+    ledger.host("failed", "app1", kind="unreachable", error="no answer")
+    refused = "1 host is in service in zone a and 1 must stay, and nothing that would change it is on its way"
+    assert ledger.admit("app3")["reason"] == refused
+    ledger.go("app2")
+    ledger.go("app4")
+    seen = [dict(host, version="1.0.0" if host["name"] == "app3" else "2.0.0") for host in hosts]
+    message = ledger.rollout("concluded", hosts=seen, balancers=[pool(hosts, app1=DRAINED)])["message"]
+    assert f"app3 left alone: {refused}" in message
+    assert message.endswith("Remove the cause and run again to go on, or go back with -e rollout_resume=revert.")
 
 
 def test_gates(ledger):
