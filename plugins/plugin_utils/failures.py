@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 Result = t.Mapping[str, t.Any]
 
+LOST = re.compile(r"(?:Task failed: )?Data could not be sent to remote host \"(?P<host>[^\"]*)\"\. .* over ssh:.*")
 KINDS = (
     "balancer",
     "coordinator",
@@ -40,16 +42,23 @@ def failure_text(result: Result) -> str:
     """The one sentence that says why a task failed, also out of a loop's results."""
     worst = _first_bad(result)
     for name in ("msg", "stderr", "stdout", "reason"):
-        text = str(worst.get(name) or "").strip()
+        text = " ".join(str(worst.get(name) or "").split())
+        lost = LOST.fullmatch(text)
         if text:
-            return " ".join(text.split())
+            return unreachable(lost["host"], text) if lost else text
     return "The task failed without saying why."
+
+
+def unreachable(host: str, text: str) -> str:
+    """Ansible's words for a host that does not answer, without its guesses at what to do."""
+    why = " ".join(text.split()).rpartition("ssh:")[2].strip(" .")
+    return f"{host} cannot be reached over ssh" + (f" ({why})" if why else "") + "."
 
 
 def silent_balancers(loop: Result, balancers: t.Sequence[Result]) -> list[str]:
     """A sentence for every balancer whose read did not succeed."""
     return [
-        f"Balancer {name_of(balancer)} does not answer: {failure_text(result)}"
+        f"Balancer {name_of(balancer)} cannot be used: {failure_text(result)}"
         for balancer, result in zip(balancers, loop.get("results", []))
         if is_bad(result)
     ]

@@ -119,7 +119,7 @@ def _floor(view: View) -> Decision | None:
     if not view.asker.is_serving:
         return None
     if serving - 1 < floor:
-        return Decision(WAIT, f"{serving} hosts are in service and {floor} must stay", "floor")
+        return Decision(WAIT, f"{_serve(serving)} and {floor} must stay", "floor")
     return None
 
 
@@ -129,7 +129,7 @@ def _zone_floor(view: View) -> Decision | None:
         return None
     serving, floor = view.tally.serving_in(asker.zone), view.limits.zone_floors.get(asker.zone, 0)
     if serving - 1 < floor:
-        return Decision(WAIT, f"{serving} hosts are in service in zone {asker.zone} and {floor} must stay", "zone")
+        return Decision(WAIT, f"{_serve(serving)} in zone {asker.zone} and {floor} must stay", "zone")
     return None
 
 
@@ -193,6 +193,10 @@ def _somebody_comes_back(view: View) -> bool:
 
 def _is_overdue(view: View) -> bool:
     return view.now > (view.rollout.progress_at or 0.0) + view.limits.progress_deadline
+
+
+def _serve(count: int) -> str:
+    return "1 host is in service" if count == 1 else f"{count} hosts are in service"
 
 
 def _hosts(count: int) -> str:

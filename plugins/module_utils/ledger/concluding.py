@@ -289,11 +289,16 @@ def _next_step(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
     last = _missing_gate(held)
     if last and all(ending.is_there for ending in endings):
         return f"The gate of the last stage ({last}) has not passed; run again to run it."
-    if any(ending.host.phase == model.EXCLUDED for ending in endings) and outcome == INCOMPLETE:
+    if any(_was_out_already(ending.host) for ending in endings) and outcome == INCOMPLETE:
         return "Put the hosts left alone back into service, or leave them out with --limit, then run again."
     if held.rollout.version in held.records.bad_versions(held.service):
         return "Go back with -e rollout_resume=revert, or roll out a corrected version."
     return "Remove the cause and run again to go on, or go back with -e rollout_resume=revert."
+
+
+def _was_out_already(host: Host) -> bool:
+    """Left alone because somebody else had it out of service, not because floor or window kept it in."""
+    return host.phase == model.EXCLUDED and not host.is_serving
 
 
 def _close(held: Session, outcome: str, message: str) -> None:

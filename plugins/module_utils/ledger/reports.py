@@ -142,7 +142,7 @@ def _leave_alone(held: Session, before: Host, error: str) -> dict[str, t.Any]:
 
 
 def _error(params: dict[str, t.Any]) -> str:
-    return (params.get("error") or "no reason given").strip()
+    return (params.get("error") or "no reason given").strip().rstrip(".")
 
 
 def _phase_after_failure(host: Host, goes_back: bool) -> str:

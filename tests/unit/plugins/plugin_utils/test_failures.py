@@ -39,13 +39,39 @@ def test_a_command_that_only_wrote_to_stderr_is_quoted_on_one_line() -> None:
     assert failures.failure_text({"msg": "", "stderr": "a\n  b"}) == "a b"
 
 
+@pytest.mark.parametrize(
+    ("after_ssh", "why"),
+    [
+        ("", ""),
+        (" mux_client_request_session: read from master failed: Broken pipe\r\nssh: connect to host 192.0.2.1 port 22: "
+         "Connection timed out", " (connect to host 192.0.2.1 port 22: Connection timed out)"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["", "Task failed: "])
+def test_a_host_lost_in_the_middle_of_a_task_is_said_in_few_words(before: str, after_ssh: str, why: str) -> None:
+    said = 'Data could not be sent to remote host "192.0.2.1". Make sure this host can be reached over ssh:'
+    assert failures.failure_text({"msg": f"{before}{said}{after_ssh}"}) == f"192.0.2.1 cannot be reached over ssh{why}."
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Failed to connect to the host via ssh: ops@192.0.2.1: Permission denied (publickey).",
+         " (ops@192.0.2.1: Permission denied (publickey))"),
+        ("Failed to connect to the host via ssh: ", ""),
+    ],
+)  # fmt: skip
+def test_a_host_that_does_not_answer_is_named_as_the_inventory_names_it(text: str, why: str) -> None:
+    assert failures.unreachable("lb2", text) == f"lb2 cannot be reached over ssh{why}."
+
+
 def test_silence_is_said_too() -> None:
     assert failures.failure_text({}) == "The task failed without saying why."
 
 
 def test_balancers_that_could_not_be_read_are_named() -> None:
     looped = {"results": [{"item": LB1}, {"item": LB2, "failed": True, "msg": "refused"}]}
-    assert failures.silent_balancers(looped, [LB1, LB2]) == ["Balancer /run/lb2.sock does not answer: refused"]
+    assert failures.silent_balancers(looped, [LB1, LB2]) == ["Balancer /run/lb2.sock cannot be used: refused"]
 
 
 def test_who_changed_what_where() -> None:

@@ -131,7 +131,7 @@ def test_the_floor_holds():
 def test_the_floor_of_a_zone_holds():
     """Invariant 1."""
     decision = decide(host(), group(1), group(4, zone="b"), in_flight(1), zone_min_available=1)
-    assert said(decision) == ("wait", "1 hosts are in service in zone a and 1 must stay")
+    assert said(decision) == ("wait", "1 host is in service in zone a and 1 must stay")
     assert decide(host(), group(2), group(4, zone="b"), in_flight(1), zone_min_available=1).verdict == "go"
 
 

@@ -240,7 +240,7 @@ def test_the_last_one_stays_whatever_the_policy_says():
     hosts = fleet(2)
     ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "100%", "min_available": "0"})
     ledger.admit("app1")
-    assert ledger.admit("app2")["reason"] == "1 hosts are in service and 1 must stay"
+    assert ledger.admit("app2")["reason"] == "1 host is in service and 1 must stay"
 
 
 @pytest.mark.parametrize(

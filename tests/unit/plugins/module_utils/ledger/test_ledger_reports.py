@@ -68,7 +68,7 @@ def test_a_failure_within_the_budget_stops_nothing(ledger):
     ledger.admit("app1")
     answer = ledger.host("failed", "app1", kind="health", error="HTTP 500.")
     assert (answer["go_back"], answer["stop"], answer["reinstall"]) == (True, False, False)
-    assert answer["msg"] == "app1 failed (health: HTTP 500.) and goes back to 1.0.0"
+    assert answer["msg"] == "app1 failed (health: HTTP 500) and goes back to 1.0.0"
     assert ledger.host("reverted", "app1", version="1.0.0")["msg"].startswith("app1 in service on 1.0.0")
     assert ledger.admit("app2")["verdict"] == "go"
     assert ledger.host("failed", "app2", kind="start", error="exit 1")["reason"] == (
