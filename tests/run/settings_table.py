@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -40,7 +39,7 @@ def _text(option: dict[str, t.Any]) -> str:
 
 
 def rendered(readme: str, specs: dict[str, t.Any]) -> str:
-    before, _, rest = readme.partition(BEGIN)
+    before, dummy, rest = readme.partition(BEGIN)
     after = rest.partition(END)[2]
     return before + BEGIN + table(specs["argument_specs"]["begin"]["options"]) + END + after
 

@@ -57,9 +57,9 @@ class Elb:
         }
         pages = {name: getattr(response, name) for name in ("describe_listeners", "describe_target_groups")}
         replacements: list[tuple[type, str, t.Callable[..., t.Any]]] = [
-            (backend, "register_targets", lambda this, arn, targets: self._register(this, arn, targets)),
-            (backend, "deregister_targets", lambda this, arn, targets: self._deregister(this, arn, targets)),
-            (backend, "describe_target_health", lambda this, arn, targets: self._describe(this, arn, targets)),
+            (backend, "register_targets", method(self._register)),
+            (backend, "deregister_targets", method(self._deregister)),
+            (backend, "describe_target_health", method(self._describe)),
             (backend, "add_tags", _add_tags),
             (response, "describe_listeners", self._paged("Listeners", pages["describe_listeners"])),
             (response, "describe_target_groups", self._paged("TargetGroups", pages["describe_target_groups"])),
@@ -238,3 +238,12 @@ def _add_tags(this: models.ELBv2Backend, resource_arns: list[str], tags: list[di
         if bad:
             raise ELBClientError("ValidationError", f"Tag {bad[0]['Key']} has characters that tags cannot have")
         this.tagging_service.tag_resource(arn, tags)
+
+
+def method(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:
+    """A plain function, which a class binds to its instances; a bound method it would leave as it is."""
+
+    def method(*args: t.Any) -> t.Any:
+        return function(*args)
+
+    return method

@@ -21,6 +21,9 @@ from moto.route53.exceptions import InvalidInput, Route53ClientError
 Row = t.Tuple[str, str, t.Optional[str]]
 
 
+from support.aws_elb import method
+
+
 class Route53:
     """The patches and what they remember. *in_sync* is the seconds until a change is INSYNC."""
 
@@ -35,9 +38,9 @@ class Route53:
 
     def install(self) -> None:
         for name, function in {
-            "change_resource_record_sets": lambda this: self._change(this),
-            "get_change": lambda this: self._get_change(this),
-            "get_health_check_status": lambda this: self._health(this),
+            "change_resource_record_sets": method(self._change),
+            "get_change": method(self._get_change),
+            "get_health_check_status": method(self._health),
         }.items():
             self._patches.enter_context(mock.patch.object(responses.Route53, name, function))
 

@@ -56,12 +56,12 @@ class Caller:
         """One call for each of *names*, all at once in processes of their own; the errors by name."""
         answers: t.Any = processes.Queue()
         children = [
-            processes.Process(target=lambda name=name: answers.put((name, self.put(name, **options).error)))
+            processes.Process(target=lambda name=name: answers.put((name, self.call(members=[name], **options).error)))
             for name in names
         ]
         for child in children:
             child.start()
-        outcomes = dict(answers.get(timeout=120) for _ in children)
+        outcomes = dict(answers.get(timeout=120) for dummy in children)
         for child in children:
             child.join(10)
         return outcomes

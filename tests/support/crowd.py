@@ -81,7 +81,7 @@ class Steady:
         self._thread.join(60)
 
     async def _all(self) -> None:
-        await asyncio.gather(*(self._client() for _ in range(self._clients)))
+        await asyncio.gather(*(self._client() for dummy in range(self._clients)))
 
     async def _client(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
@@ -119,5 +119,5 @@ async def _ask(port: int, requests: int, clients: int) -> collections.Counter[st
             seen[body] += 1
         writer.close()
 
-    await asyncio.gather(*(client() for _ in range(clients)))
+    await asyncio.gather(*(client() for dummy in range(clients)))
     return seen

@@ -212,7 +212,7 @@ class Client:
         self._path = path
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        self._threads = [threading.Thread(target=self._run, daemon=True) for dummy in range(threads)]
         self.requests = 0
         self.failures: list[str] = []
 

@@ -92,11 +92,11 @@ class RealBalancer(abc.ABC):
 
     def answered_by(self, pool: str = "shop", requests: int = 20) -> set[str]:
         """Who answered that many requests, each on its own connection; raises where one failed."""
-        answers = [fetch(*self.place(pool)) for _ in range(requests)]
+        answers = [fetch(*self.place(pool)) for dummy in range(requests)]
         failed = [answer for answer in answers if answer[0] != 200]
         if failed:
             raise AssertionError(f"{len(failed)} of {requests} requests failed: {failed[0]}")
-        return {body for _, body in answers}
+        return {body for dummy, body in answers}
 
     def await_answers(self) -> None:
         wait_until(self._answers, f"{self.make} answers for both pools")

@@ -111,17 +111,13 @@ class Store:
     def close(self) -> None:
         self.connection.close()
 
-    @contextlib.contextmanager
-    def writing(self, keep: bool = True) -> t.Iterator[Records]:
+    def writing(self, keep: bool = True) -> t.ContextManager[Records]:
         """One atomic change; with *keep* false it is computed and thrown away (check mode)."""
-        with self._transaction("BEGIN IMMEDIATE", "COMMIT" if keep else "ROLLBACK") as records:
-            yield records
+        return self._transaction("BEGIN IMMEDIATE", "COMMIT" if keep else "ROLLBACK")
 
-    @contextlib.contextmanager
-    def reading(self) -> t.Iterator[Records]:
+    def reading(self) -> t.ContextManager[Records]:
         """One consistent view."""
-        with self._transaction("BEGIN", "ROLLBACK") as records:
-            yield records
+        return self._transaction("BEGIN", "ROLLBACK")
 
     def changes(self) -> int:
         """A number that differs once another connection has written."""

@@ -86,11 +86,11 @@ def test_the_cluster_may_merge_updates(start: t.Any, make_balancer: t.Any) -> No
     balancer = make_balancer(node)
     for member in ("app1", "app2"):
         assert balancer.put(member, state="drained").error == ""
-        assert member not in {fetch(node.port)[1] for _ in range(20)}
+        assert member not in {fetch(node.port)[1] for dummy in range(20)}
     assert balancer.put("app1", state="in_service").error == ""
-    assert "app1" in {fetch(node.port)[1] for _ in range(20)}
+    assert "app1" in {fetch(node.port)[1] for dummy in range(20)}
     balancer.weigh({"app1": 100, "app3": 0, "app4": 0})
-    assert {fetch(node.port)[1] for _ in range(20)} == {"app1"}
+    assert {fetch(node.port)[1] for dummy in range(20)} == {"app1"}
 
 
 def test_too_few_healthy_members_is_refused(node: Node, balancer: t.Any) -> None:

@@ -15,7 +15,7 @@ CYCLES = 20
 
 
 def served_by(node: Node, requests: int = 30) -> set[str]:
-    return {fetch(node.port)[1] for _ in range(requests)}
+    return {fetch(node.port)[1] for dummy in range(requests)}
 
 
 def test_drain_waits_for_requests_in_flight(node: Node, balancer: t.Any, slow: t.Any) -> None:

@@ -37,7 +37,7 @@ def test_drain_waits_for_requests_in_flight(node: Node, balancer: t.Any) -> None
 
 def test_no_new_request_reaches_a_drained_member(node: Node, balancer: t.Any) -> None:
     balancer.put("app1", state="drained")
-    assert {fetch(node.port)[1] for _ in range(20)} == {"app2", "app3"}
+    assert {fetch(node.port)[1] for dummy in range(20)} == {"app2", "app3"}
 
 
 def test_in_service_again_takes_traffic(node: Node, balancer: t.Any) -> None:
@@ -48,7 +48,7 @@ def test_in_service_again_takes_traffic(node: Node, balancer: t.Any) -> None:
     assert outcome.error == ""
     assert client.failures == []
     assert (app1["after"], app1["operational"], app1["in_rotation"]) == ("in_service", "up", True)
-    assert "app1" in {fetch(node.port)[1] for _ in range(20)}
+    assert "app1" in {fetch(node.port)[1] for dummy in range(20)}
 
 
 def test_maintenance_and_back(node: Node, balancer: t.Any) -> None:

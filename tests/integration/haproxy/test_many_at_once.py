@@ -29,7 +29,7 @@ def put_all(balancer: t.Any, names: t.Sequence[str], **options: t.Any) -> list[t
     children = [processes.Process(target=put, args=(name,)) for name in names]
     for child in children:
         child.start()
-    outcomes = [answers.get(timeout=60) for _ in children]
+    outcomes = [answers.get(timeout=60) for dummy in children]
     for child in children:
         child.join(10)
     return outcomes
@@ -41,7 +41,7 @@ def test_fifty_at_once_are_all_kept(start: t.Any, make_balancer: t.Any) -> None:
     node = start(members=1, server_options="", state_file=True, backend=servers)
     balancer = make_balancer(node, state_file=str(node.state_file))
     outcomes = put_all(balancer, names[1:], state="drained")
-    assert [error for _, error in outcomes if error] == []
+    assert [error for dummy, error in outcomes if error] == []
     assert node.admin_bits() == {**dict.fromkeys(names[1:], FORCED_DRAIN), "app1": 0}
     node.reload()
     assert node.admin_bits() == {**dict.fromkeys(names[1:], FORCED_DRAIN), "app1": 0}
@@ -50,7 +50,7 @@ def test_fifty_at_once_are_all_kept(start: t.Any, make_balancer: t.Any) -> None:
 def test_the_floor_holds_for_all_together(start: t.Any, make_balancer: t.Any) -> None:
     node = start(members=6, server_options="")
     outcomes = put_all(make_balancer(node), list(node.members), state="drained", guard={"min_in_service": 4})
-    assert sum(1 for _, error in outcomes if not error) == 2
+    assert sum(1 for dummy, error in outcomes if not error) == 2
     assert sorted(node.admin_bits().values()) == [0, 0, 0, 0, FORCED_DRAIN, FORCED_DRAIN]
 
 

@@ -25,7 +25,8 @@ def connected(node: Nginx, clients: int = 1, begin: bytes = b"") -> t.Iterator[l
     """Clients that are connected and have sent no more than *begin* of a request; all of them are accepted."""
     with contextlib.ExitStack() as stack:
         streams = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", node.port), timeout=10)) for _ in range(clients)
+            stack.enter_context(socket.create_connection(("127.0.0.1", node.port), timeout=10))
+            for dummy in range(clients)
         ]
         for stream in streams:
             stream.sendall(begin)

@@ -9,7 +9,7 @@ import pytest
 from support import examples
 
 demo = examples.module("demo", "demo")
-FLEET = ["app1", "app2", "app3", "app4", "app5", "app6"]
+FLEET = ("app1", "app2", "app3", "app4", "app5", "app6")
 
 
 def an_outcome(exit_code: int, failed: int = 0, versions: t.Any = None, touched: t.Sequence[str] = FLEET) -> t.Any:

@@ -52,7 +52,7 @@ def first_look() -> list[dict[str, str]]:
 def test_a_look_costs_one_question_after_the_first() -> None:
     script = Script(*first_look(), LOOK, LOOK)
     balancer = HAProxy("shop", script)
-    for _ in range(3):
+    for dummy in range(3):
         assert balancer.snapshot().members["heavy"].sessions == 2
     assert script.is_over()
 

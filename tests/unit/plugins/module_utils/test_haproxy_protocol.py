@@ -120,7 +120,7 @@ class Server:
 
     def _serve(self, answers: t.Sequence[bytes | None]) -> None:
         for answer in answers:
-            stream, _ = self._listener.accept()
+            stream, dummy = self._listener.accept()
             with stream:
                 self.lines.append(stream.recv(65536))
                 if answer is None:

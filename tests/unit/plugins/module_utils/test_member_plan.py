@@ -103,6 +103,16 @@ def test_one_that_comes_does_not_pay_for_one_that_goes() -> None:
     assert refusal(Guard(), pool, {"a": DRAINED, "b": IN_SERVICE}) != ""
 
 
+def _member(name: str, kind: str) -> t.Any:
+    return {
+        "in": lambda: member(name),
+        "drained": lambda: member(name, DRAINED),
+        "maintenance": lambda: member(name, MAINTENANCE),
+        "down": lambda: member(name, operational="down", usable=False, in_rotation=False),
+        "backup": lambda: member(name, backup=True, in_rotation=False),
+    }[kind]()
+
+
 NAMES = "abcdef"
 pools = st.lists(st.sampled_from(["in", "drained", "maintenance", "down", "backup"]), min_size=1, max_size=6).map(
     lambda kinds: snapshot(*(_member(name, kind) for name, kind in zip(NAMES, kinds)))
@@ -115,16 +125,6 @@ guards = st.builds(
         st.builds(Zone, st.just("z"), st.sets(st.sampled_from(NAMES)).map(tuple), st.integers(0, 3)), max_size=2
     ).map(tuple),
 )
-
-
-def _member(name: str, kind: str) -> t.Any:
-    return {
-        "in": lambda: member(name),
-        "drained": lambda: member(name, DRAINED),
-        "maintenance": lambda: member(name, MAINTENANCE),
-        "down": lambda: member(name, operational="down", usable=False, in_rotation=False),
-        "backup": lambda: member(name, backup=True, in_rotation=False),
-    }[kind]()
 
 
 @given(pool=pools, guard=guards, wanted=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(ADMIN_STATES)))

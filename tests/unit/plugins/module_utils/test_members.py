@@ -202,7 +202,7 @@ def test_restore_puts_back_the_whole_call(desk: Desk, pool: FakePool) -> None:
 def test_restore_leaves_alone_what_somebody_else_changed_since(desk: Desk, pool: FakePool) -> None:
     pool.change("a", sessions=3)
     desk.time.at(0.5, lambda: pool.operator_sets("b", MAINTENANCE))
-    _, result = desk.fails(members=["a", "b"], state="drained", timeout=1, on_timeout="restore")
+    dummy, result = desk.fails(members=["a", "b"], state="drained", timeout=1, on_timeout="restore")
     assert pool.asked[1:] == [("set_admin", {"a": IN_SERVICE})]
     assert outcomes(result) == {"a": "restored", "b": "reached"}
     assert pool.members["b"].own == MAINTENANCE
@@ -295,7 +295,7 @@ def test_what_is_unsaved_of_others_is_not_ours(desk: Desk, pool: FakePool) -> No
 def test_restore_is_saved_too(desk: Desk, pool: FakePool) -> None:
     pool.saved = dict.fromkeys("abc", IN_SERVICE)
     pool.change("a", sessions=1)
-    _, result = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="restore")
+    dummy, result = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="restore")
     assert pool.saved == dict.fromkeys("abc", IN_SERVICE)
     assert result["changed"] is False
 
@@ -326,10 +326,10 @@ def test_check_mode_says_the_same_and_does_nothing(desk: Desk, pool: FakePool) -
 def test_success_and_failure_have_the_same_keys(desk: Desk, pool: FakePool) -> None:
     success = desk.put(members=["a"], state="drained")
     pool.change("b", sessions=1)
-    _, late = desk.fails(members=["b"], state="drained", timeout=1)
-    _, unknown = desk.fails(members=["z"], state="drained")
+    dummy, late = desk.fails(members=["b"], state="drained", timeout=1)
+    dummy, unknown = desk.fails(members=["z"], state="drained")
     pool.silent = True
-    _, silent = desk.fails(members=["a"], state="drained")
+    dummy, silent = desk.fails(members=["a"], state="drained")
     assert set(success) == set(late) == set(unknown) == set(silent)
 
 
