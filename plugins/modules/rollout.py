@@ -205,10 +205,6 @@ options:
         description: Why the node could not be read, if so. Then nothing is planned, and nothing counts as verified.
         type: str
   at_hand:
-    description: For V(reverting), the hosts that this run can still work on. The others are named as stuck and not waited for.
-    type: list
-    elements: str
-  at_hand:
     description:
       - For V(reverting), the hosts that this run can still work on; one that must go back and is not among them is named
         as stuck, and nobody waits for it.
@@ -512,7 +508,6 @@ SPEC: dict[str, t.Any] = {
         "directory": {"type": "path"},
         "at_hand": {"type": "list", "elements": "str"},
         "refused": {"type": "str"},
-        "at_hand": {"type": "list", "elements": "str"},
     },
     "supports_check_mode": True,
 }
