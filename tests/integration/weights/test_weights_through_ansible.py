@@ -1,0 +1,76 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""lb_weight as Ansible runs it: in the worker, and as a module process."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+import yaml
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+
+
+def run_tasks(directory: pathlib.Path, balancer: dict[str, t.Any], tasks: list[dict[str, t.Any]]) -> list[t.Any]:
+    """The registered results of the tasks, whose balancer is set once for all."""
+    registered = [{**task, "register": f"result{number}"} for number, task in enumerate(tasks)]
+    names = ", ".join(task["register"] for task in registered)
+    content = {"content": f"{{{{ [{names}] | to_json }}}}", "dest": f"{directory}/results.json", "mode": "0600"}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {"group/steady.rollout.balancer": {"balancer": balancer}},
+        "tasks": [*registered, {"ansible.builtin.copy": content}],
+    }
+    (directory / "play.yml").write_text(yaml.safe_dump([play]))
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
+        "ANSIBLE_HOME": str(directory / "ansible"),
+        "HOME": str(directory),
+    }
+    argv = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", f"{directory}/play.yml"]
+    argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return t.cast("list[t.Any]", json.loads((directory / "results.json").read_text()))
+
+
+@pytest.fixture(params=["in the worker", "as a module"])
+def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
+    """Keywords of a task that decide where its core runs: one that becomes another user is sent as a module."""
+    if request.param == "in the worker":
+        return {}
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become a user without a password")
+    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
+
+
+def test_split_look_refuse_and_go_back(haproxy_site: t.Any, way: dict[str, t.Any], directory: pathlib.Path) -> None:
+    groups = haproxy_site.groups
+    nobody = {"shares": {"blue": "0", "green": "100"}, "groups": {"blue": ["app1"], "green": ["app22"]}}
+    tasks = [
+        {"steady.rollout.lb_weight": {"shares": {"blue": "95", "green": "5 %"}, "groups": groups}},
+        {"steady.rollout.lb_weight": {"shares": {"blue": 95, "green": 5}, "groups": groups}},
+        {"steady.rollout.lb_weight": nobody, "ignore_errors": True},
+        {"steady.rollout.lb_weight": {"shares": "{{ result0.before }}", "groups": groups}},
+        {"steady.rollout.lb_weight": {"shares": {"blue": 0, "green": 100}, "groups": groups}, "check_mode": True},
+    ]
+    split, again, unknown, back, checked = run_tasks(
+        directory, haproxy_site.settings, [{**task, **way} for task in tasks]
+    )
+    assert (split["changed"], split["achieved"]) == (True, {"blue": 95.0, "green": 5.0})
+    assert (again["changed"], again["actions"]) == (False, [])
+    assert unknown["failed"] is True
+    assert "has no member 'app22'" in unknown["msg"]
+    assert set(unknown) >= set(split) - {"diff"}
+    assert (back["changed"], back["achieved"]) == (True, {"blue": 50.0, "green": 50.0})
+    assert (checked["changed"], checked["achieved"]["green"]) == (True, 100.0)
+    assert haproxy_site.green_answers(200) == 50.0
