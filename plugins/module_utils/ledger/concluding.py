@@ -16,8 +16,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import
 
 DONE = "done"
 REVERTED = "reverted"
-INCOMPLETE = "incomplete"
-FAILED = "failed"
+INCOMPLETE = model.INCOMPLETE
+FAILED = model.STOPPED
 ABORTED = "aborted"
 REFUSED = "refused"
 
@@ -40,7 +40,7 @@ def conclude(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         _close(held, outcome, message)
         return {
             "changed": True,
-            "succeeded": outcome == DONE or (outcome == REVERTED and bool(held.rollout.asked_back)),
+            "succeeded": outcome == DONE or (outcome == REVERTED and _is_as_asked(held, endings)),
             "outcome": outcome,
             "message": message,
             "msg": message,
@@ -91,15 +91,18 @@ class Ending:
     host: Host
     fault: str
     """What is wrong with it as seen now, in words; empty when it is healthy and in service on its target."""
+    version: str | None = None
+    """What it was seen on."""
 
     @classmethod
     def of(cls, held: Session, host: Host, look: Look) -> Ending:
         if look.seen is None:
             return cls(host, "could not be looked at")
-        fault = _fault(held, host, look.seen.get(host.name))
+        seen = look.seen.get(host.name)
+        fault = _fault(held, host, seen)
         if not fault and look.silent:
             fault = f"not verified on {', '.join(look.silent)}, which did not answer"
-        return cls(host, fault)
+        return cls(host, fault, seen.version if seen else None)
 
     @property
     def is_there(self) -> bool:
@@ -241,26 +244,57 @@ def _message(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
 def _done(held: Session, endings: t.Sequence[Ending]) -> str:
     if held.rollout.direction == model.RECOVER:
         back = [ending.host.name for ending in endings if ending.host.phase == model.PROVEN]
-        return f"{held.service}: {len(back)} hosts put back in service; none is left out of service by us."
+        none = "" if held.records.left_out(held.service) else "; none is left out of service by us"
+        return f"{held.service}: {len(back)} hosts put back in service{none}." + _still_out(held)
     skipped = sum(1 for ending in endings if ending.host.phase == model.SKIPPED)
     already = f" ({skipped} of them were before)" if skipped else ""
-    return f"{held.service}: all {len(endings)} hosts are in service on {held.rollout.what}{already}."
+    return f"{held.service}: all {len(endings)} hosts are in service on {held.rollout.what}{already}." + _still_out(held)
 
 
 def _reverted(held: Session, endings: t.Sequence[Ending]) -> str:
     rollout = held.rollout
-    back = [ending.host for ending in endings if ending.host.phase == model.REVERTED]
-    versions = ", ".join(sorted({host.target_version or "" for host in back}))
-    serve = (
-        f"the {len(back)} hosts it touched serve {versions} again"
-        if len(back) != 1
-        else (f"the one host it touched, {back[0].name}, serves {versions} again")
-    )
     bad = rollout.version in held.records.bad_versions(held.service)
     marked = f" and {rollout.version} is marked bad" if bad else ""
     todo = "Roll out a corrected version" if bad else "Remove the cause, then run it again"
     because = f", because {rollout.reason}" if rollout.reason else ""
-    return f"{held.service}: {rollout.what} was taken back{because}. {serve[0].upper()}{serve[1:]}{marked}. {todo}."
+    still = ", ".join(_still_on(held, endings))
+    named = f" Still on {rollout.version}: {still}; to leave it, run rollback.yml." if still else ""
+    return (
+        f"{held.service}: {rollout.what} was taken back{because}. {_who_serves(endings)}{marked}.{named}"
+        f"{_still_out(held)} {todo}."
+    )
+
+
+def _who_serves(endings: t.Sequence[Ending]) -> str:
+    back = [ending.host for ending in endings if ending.host.phase == model.REVERTED]
+    versions = ", ".join(sorted({host.target_version or "" for host in back}))
+    if not back:
+        return "No host had to go back"
+    if len(back) == 1:
+        return f"The one host it touched, {back[0].name}, serves {versions} again"
+    return f"The {len(back)} hosts it touched serve {versions} again"
+
+
+def _is_as_asked(held: Session, endings: t.Sequence[Ending]) -> bool:
+    return bool(held.rollout.asked_back) and not _still_on(held, endings)
+
+
+def _still_on(held: Session, endings: t.Sequence[Ending]) -> list[str]:
+    """The hosts seen on the version left, except where going back ends on that very version."""
+    left = held.rollout.version
+    return [
+        ending.host.name
+        for ending in endings
+        if ending.version is not None
+        and ending.version == left
+        and not (ending.host.phase == model.REVERTED and ending.host.target_version == left)
+    ]
+
+
+def _still_out(held: Session) -> str:
+    """Whoever is out of service by our doing is named, also outside of this run's scope."""
+    names = sorted(held.records.left_out(held.service))
+    return f" Left out of service by us: {', '.join(names)}." if names else ""
 
 
 def _state(held: Session, endings: t.Sequence[Ending]) -> str:

@@ -52,6 +52,11 @@ DONE = "done"
 ABORTED = "aborted"
 SUPERSEDED = "superseded"
 
+INCOMPLETE = "incomplete"
+STOPPED = "failed"
+LEFT_HALF_WAY = (INCOMPLETE, STOPPED)
+"""Outcomes of a run after which the next one of the same version goes on with the same rollout."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Host:

@@ -122,8 +122,14 @@ def _none_yet(wish: Wish) -> Rollout:
 
 
 def _unfinished(records: Records, wish: Wish) -> Rollout | None:
+    """The rollout to go on with or to replace; one that was opened and never planned has replaced nothing yet."""
+    opened = records.latest(wish.service, model.FORWARD, model.BACK, planned=False)
+    if opened is not None and opened.planned_at is None and opened.concluded_at is None and _is_the_same(opened, wish):
+        return opened
     latest = records.latest(wish.service, model.FORWARD, model.BACK)
-    return latest if latest is not None and latest.concluded_at is None else None
+    if latest is None or latest.concluded_at is None:
+        return latest
+    return latest if latest.outcome in model.LEFT_HALF_WAY and _is_the_same(latest, wish) else None
 
 
 def _choose(session: Session, wish: Wish) -> bool:
@@ -137,9 +143,6 @@ def _choose(session: Session, wish: Wish) -> bool:
     if unfinished is not None and _is_the_same(unfinished, wish):
         _go_on(session, wish)
         return True
-    if unfinished is not None:
-        session.event("superseded", by=wish.version)
-        session.change_rollout(status=model.SUPERSEDED, concluded_at=session.now)
     _begin(session, wish)
     return False
 
@@ -204,9 +207,17 @@ def _go_on(session: Session, wish: Wish) -> None:
     if rollout.status == model.REVERTING:
         return
     if rollout.version in session.records.bad_versions(session.service):
-        session.change_rollout(status=model.REVERTING)
+        session.change_rollout(status=model.REVERTING, concluded_at=None, outcome=None)
     else:
-        session.change_rollout(status=model.OPEN, reason=None, reason_kind=None, message=None)
+        session.change_rollout(
+            status=model.OPEN,
+            asked_back=0,
+            concluded_at=None,
+            outcome=None,
+            reason=None,
+            reason_kind=None,
+            message=None,
+        )
 
 
 def _begin(session: Session, wish: Wish) -> None:
@@ -228,7 +239,9 @@ def _begin(session: Session, wish: Wish) -> None:
 
 
 def _version_to_leave(session: Session, wish: Wish) -> str | None:
-    rolled = [r for r in session.records.rollouts(session.service, 1000) if r.direction == model.FORWARD]
+    rolled = [
+        r for r in session.records.rollouts(session.service, 1000) if r.direction == model.FORWARD and r.planned_at
+    ]
     if rolled:
         return rolled[0].version
     if wish.version:

@@ -45,6 +45,7 @@ def plan(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         guard = guard_of(limits, hosts)
         held.records.remove_hosts(held.rollout.id)
         held.records.save_hosts(hosts)
+        _supersede_others(held)
         held.change_rollout(
             limits=json.dumps(limits.to_dict()),
             guard=json.dumps(guard),
@@ -71,15 +72,25 @@ def guard_of(limits: policy.Limits, hosts: t.Sequence[Host]) -> dict[str, t.Any]
     }
 
 
+def _session_or_rehearsal(desk: Desk, params: dict[str, t.Any]) -> t.ContextManager[Session]:
+    return session(desk, params) if not desk.check_mode or params.get("run") else _rehearsal(desk, params)
+
+
 @contextlib.contextmanager
-def _session_or_rehearsal(desk: Desk, params: dict[str, t.Any]) -> t.Iterator[Session]:
-    if not desk.check_mode or params.get("run"):
-        with session(desk, params) as held:
-            yield held
-        return
+def _rehearsal(desk: Desk, params: dict[str, t.Any]) -> t.Iterator[Session]:
     with desk.writing() as records:
         held, dummy = open_in(records, params, desk.clock.now(), rehearsal=True)
         yield held
+
+
+def _supersede_others(held: Session) -> None:
+    """Only now, with a plan that was not refused: until then the unfinished rollout is the one to go back from."""
+    if held.rollout.direction == model.RECOVER:
+        return
+    for other in held.records.unfinished_beside(held.rollout):
+        old = Session(held.records, held.lease, other, held.now)
+        old.event("superseded", by=held.rollout.version)
+        old.change_rollout(status=model.SUPERSEDED, concluded_at=held.now)
 
 
 def _note_baseline(held: Session, seen: t.Sequence[Seen], left_out: t.Container[str]) -> None:

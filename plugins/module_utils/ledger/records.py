@@ -70,15 +70,27 @@ class Records:
             service,
         )
 
-    def latest(self, service: str, *directions: str) -> Rollout | None:
-        """The newest rollout of one of these directions, concluded or not."""
+    def latest(self, service: str, *directions: str, planned: bool = True) -> Rollout | None:
+        """The newest rollout of one of these directions, concluded or not; *planned* leaves out what never began."""
         marks = ", ".join("?" for dummy in directions)
+        begun = "AND planned_at IS NOT NULL" if planned else ""
         return self._one(
             Rollout,
-            f"SELECT * FROM rollout WHERE service = ? AND direction IN ({marks}) AND status != ? ORDER BY id DESC LIMIT 1",
+            f"SELECT * FROM rollout WHERE service = ? AND direction IN ({marks}) AND status != ? {begun} "
+            "ORDER BY id DESC LIMIT 1",
             service,
             *directions,
             model.SUPERSEDED,
+        )
+
+    def unfinished_beside(self, rollout: Rollout) -> list[Rollout]:
+        """The other rollouts of the service that were never concluded."""
+        return self._all(
+            Rollout,
+            "SELECT * FROM rollout WHERE service = ? AND id != ? AND direction != ? AND concluded_at IS NULL",
+            rollout.service,
+            rollout.id,
+            model.RECOVER,
         )
 
     def was_rolled_out(self, service: str, version: str) -> bool:

@@ -279,3 +279,94 @@ def test_services_do_not_know_each_other(ledger):
     other = Ledger("cart", ledger.store)
     assert other.open()["token"] == 1
     assert [found["service"] for found in ledger.info(service=None)["services"]] == ["cart", "shop"]
+
+
+def incomplete(ledger):
+    """Three of four hosts are on 2.0.0 and the fourth was drained by somebody else; the run ended."""
+    policy = {"max_unavailable": "2"}
+    ledger.open()
+    hosts = fleet(4)
+    ledger.plan(hosts, policy=policy, balancers=[pool(hosts, app4=DRAINED)])
+    for name in ("app1", "app2", "app3"):
+        ledger.go(name)
+    hosts = [{**host, "version": "1.0.0" if host["name"] == "app4" else "2.0.0"} for host in hosts]
+    return hosts, ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts, app4=DRAINED)])
+
+
+def test_a_rerun_after_an_incomplete_run_goes_on_and_all_its_hosts_go_back(ledger):
+    """Invariant 14."""
+    hosts, end = incomplete(ledger)
+    assert end["outcome"] == "incomplete"
+    opened = ledger.open()
+    assert (opened["resumed"], opened["status"]) == (True, "open")
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert (plan["order"], plan["skipped"]) == (["app4"], ["app1", "app2", "app3"])
+    ledger.admit("app4")
+    ledger.host("failed", "app4", kind="health", error="HTTP 500")
+    ledger.host("reverted", "app4", version="1.0.0")
+    assert ledger.rollout("reverting")["order"] == ["app1", "app2", "app3"]
+
+
+def test_a_rollout_gone_back_from_is_not_gone_on_with(ledger):
+    incomplete(ledger)
+    hosts = fleet(4)
+    ledger.open(resume="revert")
+    ledger.plan(fleet(4, version="2.0.0"))
+    for name in ledger.rollout("reverting")["order"]:
+        ledger.admit(name)
+        ledger.host("reverted", name, version="1.0.0")
+    assert ledger.rollout("concluded", hosts=hosts)["outcome"] == "reverted"
+    assert ledger.open()["resumed"] is False
+
+
+def test_a_revert_is_no_success_while_hosts_serve_the_version_left(ledger):
+    """Invariant 15: 2.0.0 came to app1 to app3 before this ledger knew of it."""
+    ledger.open()
+    hosts = fleet(4, version="2.0.0")
+    hosts[3]["version"] = "1.0.0"
+    ledger.plan(hosts)
+    ledger.open(take_over=True, resume="revert")
+    ledger.plan(hosts)
+    assert ledger.rollout("reverting")["order"] == []
+    end = ledger.rollout("concluded", hosts=hosts)
+    assert (end["succeeded"], end["outcome"]) == (False, "reverted")
+    assert end["message"] == (
+        "shop: 2.0.0 was taken back, because the operator asked to go back. No host had to go back. Still on 2.0.0: "
+        "app1, app2, app3; to leave it, run rollback.yml. Remove the cause, then run it again."
+    )
+
+
+def test_a_refused_start_of_another_version_keeps_the_unfinished_rollout(ledger):
+    """Invariant 14."""
+    ledger.open()
+    ledger.plan(fleet(4))
+    ledger.go("app1")
+    first = ledger.open("3.0.0", take_over=True)
+    assert first["resumed"] is False
+    ledger.rollout("concluded", refused="min_available leaves none to take out")
+    hosts = fleet(4)
+    hosts[0]["version"] = "2.0.0"
+    assert ledger.open("2.0.0")["resumed"] is True
+    ledger.open("3.0.0", take_over=True)
+    ledger.rollout("concluded", refused="min_available leaves none to take out")
+    ledger.open("3.0.0", resume="revert")
+    ledger.plan(hosts)
+    assert ledger.rollout("reverting")["order"] == ["app1"]
+
+
+def test_a_start_that_died_before_its_plan_keeps_the_unfinished_rollout(ledger):
+    """Invariant 14."""
+    first = ledger.open()
+    ledger.plan(fleet(4))
+    ledger.go("app1")
+    ledger.open("3.0.0", take_over=True)
+    assert ledger.open("2.0.0", take_over=True)["rollout"] == first["rollout"]
+
+
+def test_a_refused_version_is_not_the_one_that_a_rollback_leaves(ledger):
+    """Invariant 9."""
+    rolled(ledger)
+    ledger.open("3.0.0")
+    ledger.rollout("concluded", refused="lb2 does not answer")
+    ledger.open(None, direction="back")
+    assert {row["to"] for row in ledger.plan(fleet(4, version="2.0.0"))["plan"]} == {"1.0.0"}

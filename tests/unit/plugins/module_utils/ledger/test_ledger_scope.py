@@ -92,3 +92,31 @@ def test_what_failed_out_of_scope_does_not_use_up_the_budget_of_a_limited_run(le
     assert ledger.phases()["app1"] == "failed"
     ledger.admit("app2")
     assert ledger.host("failed", "app2", kind="unreachable", error="no route to host")["stop"] is False
+
+
+def test_a_limited_success_names_whom_we_left_out_elsewhere(ledger):
+    """Invariants 14 and 15."""
+    ledger.open()
+    hosts = fleet(4)
+    ledger.plan(hosts, balancers=[pool(hosts)], policy=POLICY)
+    ledger.admit("app4")
+    run_again(ledger, limited(hosts, "app1"), hosts)
+    ledger.go("app1")
+    hosts[0]["version"] = "2.0.0"
+    end = ledger.rollout("concluded", hosts=limited(hosts, "app1"), balancers=[pool(hosts, app4=DRAINED)])
+    assert end["message"] == "shop: all 1 hosts are in service on 2.0.0. Left out of service by us: app4."
+
+
+def test_a_limited_revert_names_whom_we_left_out_elsewhere(ledger):
+    """Invariants 14 and 15."""
+    hosts = killed(ledger)
+    run_again(ledger, limited(hosts, "app1"), hosts, resume="revert")
+    ledger.rollout("reverting")
+    ledger.admit("app1")
+    ledger.host("reverted", "app1", version="1.0.0")
+    hosts[0]["version"] = "1.0.0"
+    end = ledger.rollout("concluded", hosts=limited(hosts, "app1"), balancers=[pool(hosts, app4=DRAINED)])
+    assert end["message"] == (
+        "shop: 2.0.0 was taken back, because the operator asked to go back. The one host it touched, app1, serves 1.0.0 "
+        "again. Left out of service by us: app4. Remove the cause, then run it again."
+    )
