@@ -27,7 +27,12 @@ MUTANTS = (
         "(_status, _weakest_first, _window, _floor, _zone_floor, _stages)",
         "(_status, _weakest_first, _window, _floor, _stages)",
     ),
-    Mutant("1 one host below the floor", LEDGER + "admission.py", "if serving - 1 < floor:", "if serving < floor:"),
+    Mutant(
+        "1 one host below the floor",
+        LEDGER + "admission.py",
+        'if serving - 1 < floor:\n        return Decision(WAIT, f"{serving} hosts are in service and',
+        'if serving < floor:\n        return Decision(WAIT, f"{serving} hosts are in service and',
+    ),
     Mutant("1 the floor rounds down", LEDGER + "policy.py", "math.ceil(self.number", "math.floor(self.number"),
     Mutant(
         "2 the last one may go",
