@@ -12,7 +12,9 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
 
-TAKEN_OUT = ("drained", "maintenance")
+DRAINED = "drained"
+"""The only state we take a host out with; any other was set by somebody else."""
+TAKEN_OUT = (DRAINED, "maintenance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,9 +98,10 @@ def _live(
     if not balancers:
         return (model.DOWN, "not healthy") if host.get("healthy") is False else (model.IN_SERVICE, "")
     states = [(lb["host"], lb["members"].get(member)) for lb in balancers]
-    for node, state in states:
-        if state and state.get("admin") in TAKEN_OUT:
-            return (model.OUT_OURS if is_left_out else model.OUT_FOREIGN), f"{state['admin']} on {node}"
+    taken_out = [(node, state["admin"]) for node, state in states if state and state.get("admin") in TAKEN_OUT]
+    for node, admin in sorted(taken_out, key=lambda found: found[1] == DRAINED):
+        is_ours = is_left_out and admin == DRAINED
+        return (model.OUT_OURS if is_ours else model.OUT_FOREIGN), f"{admin} on {node}"
     for node, state in states:
         if not state:
             return model.DOWN, f"not in the pool of {node}"

@@ -162,6 +162,9 @@ def _back_in_service(held: Session, host: Host, phase: str, params: dict[str, t.
         drained_for=params.get("drained_for"),
         deadline_at=None,
         step=None,
+        # Whatever an earlier run left here is over: a later failure on this host is this run's own.
+        ours=0,
+        was_run=None,
     )
     held.records.note_back(held.service, host.name)
     held.records.add_proofs(held.service, [(host.name, host.target_version or "")], held.now)

@@ -82,6 +82,16 @@ def test_who_took_it_out():
     assert live({**DRAINED, "admin": "maintenance"}) == (model.OUT_FOREIGN, "maintenance on lb2")
 
 
+def test_maintenance_is_never_ours_even_on_a_host_that_we_drained_before():
+    """Invariant 12: we only ever drain."""
+    maintenance = {**DRAINED, "admin": "maintenance"}
+    assert live(maintenance, left_out=["app1"]) == (model.OUT_FOREIGN, "maintenance on lb2")
+    hosts = [{"name": "app1", "healthy": True, "version": "1"}]
+    both = [pool(hosts, app1=DRAINED), pool(hosts, "lb2", app1=maintenance)]
+    (seen,) = reading.read_fleet(hosts, both, ["app1"])
+    assert (seen.live, seen.note) == (model.OUT_FOREIGN, "maintenance on lb2")
+
+
 @pytest.mark.parametrize(
     ("changes", "member", "left", "condition"),
     [

@@ -301,3 +301,19 @@ def test_a_host_that_vanished_during_a_revert_and_serves_the_version_left_is_a_f
     assert ledger.rollout("reverting")["order"] == []
     end = concluded(ledger, "1.0.0", app1="2.0.0")
     assert (end["succeeded"], end["outcome"]) == (False, "failed")
+
+
+def test_a_host_back_in_service_owes_nothing_to_the_run_that_left_it(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1")
+    ledger.open(take_over=True)
+    hosts = fleet(4)
+    ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED)])
+    ledger.go("app1")
+    ledger.admit("app2")
+    ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    ledger.host("reverted", "app2", version="1.0.0")
+    assert ledger.rollout("reverting")["order"] == ["app1"]
+    answer = ledger.admit("app1")
+    assert (answer["verdict"], answer["ours"], answer["was_run"]) == ("go", False, None)
