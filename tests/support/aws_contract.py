@@ -26,6 +26,7 @@ NO_PROCESS = "nothing to compare: AWS is an API, which is not reloaded, and no c
 NO_SINGLE_WEIGHTS = "single targets have no weights in AWS; target groups do (see aws_listener)"
 ONLY_WEIGHED = "the target groups of a listener are weighed, not drained; their targets are (see aws_target_group)"
 DNS_SEES_NOBODY = "DNS does not know what is in flight: a drain waits for INSYNC and the TTL"
+OTHER_NAMES = "a pool has another name here than the suite expects; tested in tests/integration/aws"
 CONFIG = """\
 [profile tester]
 region = eu-central-1
@@ -118,6 +119,7 @@ class AwsTargetGroup(Aws):
         self.port = self._world.port
         self._world.make_group("other", SHOP)
         self._other = self._world.serve(self._world.listen(81, "other"))
+        self._world.await_healthy("other")
         wide = self._world.make_group("wide", [])
         self._world.set_attribute("wide", "deregistration_delay.timeout_seconds", "0")
         self._world.plane.unchecked.add(wide)
@@ -155,6 +157,7 @@ class AwsListener(Aws):
         "bare_reloads_under_traffic": NO_PROCESS,
         "drain_sees_old_workers": NO_PROCESS,
         "snapshot": "a member is a target group, which has an ARN and no port",
+        "unknown_member": OTHER_NAMES,
         "unknown_pool": "a listener is found by its port, whose absence has words of its own",
     }  # fmt: skip
 
@@ -194,6 +197,8 @@ class Route53(Aws):
         "maintenance": DNS_SEES_NOBODY,
         "reload_midway": DNS_SEES_NOBODY,
         "one_address_with_different_ports": "a record has no port",
+        "unknown_member": OTHER_NAMES,
+        "unknown_pool": "a zone may have thousands of names, which an error does not list",
         "drain_cycles_under_traffic": f"{DNS_SEES_NOBODY}, and the suite kills members that are drained",
     }
 

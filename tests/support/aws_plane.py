@@ -88,7 +88,7 @@ class Plane(Proxy):
         if not targets or wish in targets:
             return wish if wish in targets else None
         self._next[chosen] += 1
-        return targets[self._next[chosen] % len(targets)]
+        return targets[(self._next[chosen] - 1) % len(targets)]
 
     def _address(self, key: Key) -> Address:
         return self._addresses.get(key[0], (key[0], key[1] or 0))

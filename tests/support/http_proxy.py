@@ -91,7 +91,10 @@ class Proxy(abc.ABC):
                 request = await _read_request(reader)
                 if request is None:
                     return
-                writer.write(await self.answer(request))
+                answer = await self.answer(request)
+                if not request.keep_alive:
+                    answer = answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+                writer.write(answer)
                 await writer.drain()
                 if not request.keep_alive:
                     return

@@ -212,12 +212,17 @@ def _is_lost(error: Exception) -> bool:
     """No answer came, or one that says nothing about the request."""
     if _names(error) & NOT_ANSWERED:
         return True
-    status = getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    status = _response(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     return bool(status >= 500) and _code(error) not in THROTTLED
 
 
 def _code(error: Exception) -> str:
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str(_response(error).get("Error", {}).get("Code", ""))
+
+
+def _response(error: Exception) -> dict[str, t.Any]:
+    """Of an answer; where none came, botocore's exceptions have None there."""
+    return getattr(error, "response", None) or {}
 
 
 def _names(error: Exception) -> set[str]:
@@ -226,7 +231,7 @@ def _names(error: Exception) -> set[str]:
 
 def _sentence(error: Exception, where: str, iam_name: str) -> RolloutError:
     code, names = _code(error), _names(error)
-    text = str(getattr(error, "response", {}).get("Error", {}).get("Message", "") or error).strip().rstrip(".")
+    text = str(_response(error).get("Error", {}).get("Message", "") or error).strip().rstrip(".")
     if code in DENIED:
         return Denied(f"{where}: {iam_name} is denied: {text}. Allow it in the IAM policy of these credentials.", code)
     if code in BAD_CREDENTIALS:

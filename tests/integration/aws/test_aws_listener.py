@@ -230,3 +230,12 @@ def test_two_writers_at_once_end_with_what_one_of_them_wanted(site: Site, make_b
     assert errors == [""] * 4
     weights = site.world.weights()
     assert 100 * weights["green"] / sum(weights.values()) in (20, 40, 60, 80)
+
+
+def test_an_unknown_group(site: Site, listener: Balancer) -> None:
+    outcome = listener.split(shares={"blue": 50, "gren": 50})
+    assert outcome.error == (
+        "AWS eu-central-1: pool 'front:80' has no member 'gren'; it has 'green', 'blue'. Give the names exactly as the "
+        "load balancer has them."
+    )
+    assert site.world.weights() == {"blue": 100, "green": 0}

@@ -265,3 +265,12 @@ def test_a_zone_with_many_records(records: Records, shop: Balancer) -> None:
     with records.aws.counting() as counter:
         assert set(shop.info()["members"]) == {"blue", "green"}
     assert counter["ListResourceRecordSets"] == 1
+
+
+def test_an_unknown_record(records: Records, shop: Balancer) -> None:
+    outcome = shop.put("gren", state="drained")
+    assert outcome.error == (
+        "AWS eu-central-1: pool 'shop.example.com' has no member 'gren'; it has 'blue', 'green'. Give the names exactly as "
+        "the load balancer has them."
+    )
+    assert records.weights() == {"blue": 100, "green": 0}

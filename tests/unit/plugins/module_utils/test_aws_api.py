@@ -24,7 +24,7 @@ class Answered(Exception):
 
 
 class BotoCoreError(Exception):
-    pass
+    response = None
 
 
 def named(name: str, message: str) -> Exception:
@@ -135,9 +135,7 @@ def test_an_error_that_is_not_of_aws_passes() -> None:
 def test_all_pages_are_read() -> None:
     client = Client({"Things": [1, 2], "NextMarker": "b"}, {"Things": [3], "NextMarker": ""})
     assert api_of(client).pages("describe_things", "Things", Name="x") == [1, 2, 3]
-    assert (
-        client.asked == [{"Name": "x", "Marker": "b"}, {"Name": "x", "Marker": "b"}] or client.asked[1]["Marker"] == "b"
-    )
+    assert client.asked == [{"Name": "x"}, {"Name": "x", "Marker": "b"}]
 
 
 def test_a_marker_that_repeats_ends_the_pages() -> None:
