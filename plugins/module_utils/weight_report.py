@@ -32,6 +32,7 @@ def nothing_done(pool: str) -> dict[str, t.Any]:
         "members": {},
         "at_once": False,
         "refused": False,
+        "waited": 0.0,
         "actions": [],
         "notes": [],
     }
@@ -47,6 +48,13 @@ class Report:
         self._before = self._now = Snapshot(balancer.pool, {})
         self._set: dict[str, int] = {}
         self.notes: list[str] = []
+        self.waited = 0.0
+
+    @property
+    def pending(self) -> dict[str, str]:
+        """What keeps clients from the weights that this call has set, by member."""
+        found = {name: self._now.members[name].pending for name in self._set if name in self._now.members}
+        return {name: pending for name, pending in found.items() if pending}
 
     def saw_first(self, snapshot: Snapshot) -> None:
         self._before = self._now = snapshot
@@ -86,6 +94,7 @@ class Report:
                 f"to {weight}"
                 for name, weight in self._set.items()
             ],
+            "waited": round(self.waited, 3),
             "notes": self.notes,
         }
 

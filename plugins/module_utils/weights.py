@@ -26,6 +26,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 from ansible_collections.steady.rollout.plugins.module_utils.weight_plan import Groups
 from ansible_collections.steady.rollout.plugins.module_utils.weight_report import Report, nothing_done, predicted
 
+# Seconds between two looks at what clients still see.
+LOOK_EVERY = 0.25
+
 
 def core(call: Call) -> dict[str, t.Any]:
     """lb_weight."""
@@ -55,6 +58,8 @@ class WeightChange:
         try:
             with self._alone():
                 self._split()
+            if self._call.params["wait"]:
+                self._await_clients()
         except RolloutError as error:
             error.result = {**self._result(), **error.result}
             raise
@@ -137,6 +142,21 @@ class WeightChange:
             )
         if contract.CAN_SAVE in self._balancer.capabilities:
             self._balancer.save()
+
+    def _await_clients(self) -> None:
+        """Where clients may go on with the old weights for a while, as with DNS, waits until that is over."""
+        started = self._clock.now()
+        while self._report.pending:
+            waited = self._clock.now() - started
+            if waited >= self._call.params["timeout"]:
+                told = "; ".join(f"'{name}' {pending}" for name, pending in self._report.pending.items())
+                raise RolloutError(
+                    f"{self._balancer.where}: pool '{self._balancer.pool}' has the weights, but after {waited:.0f} s {told}. "
+                    "Wait longer (timeout), or do not count on the split yet."
+                )
+            self._clock.sleep(LOOK_EVERY)
+            self._report.saw(self._look())
+            self._report.waited = self._clock.now() - started
 
     def _undo(self, changes: dict[str, int]) -> str:
         """After a failure, puts back the weights that were set all the same; says so in words to add."""

@@ -45,6 +45,16 @@ options:
       - Without it each name in O(shares) is that of a member itself, as where the members are clusters, target groups
         or records.
     type: dict
+  wait:
+    description:
+      - Whether to wait until clients see the new weights where they do so later than the load balancer shows them. With
+        Route 53 this is when all name servers have them and the old time to live has passed since.
+    type: bool
+    default: true
+  timeout:
+    description: Seconds to wait at most.
+    type: float
+    default: 600.0
   claim:
     description:
       - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
@@ -198,6 +208,10 @@ refused:
   description: Whether the change was refused because a group has no healthy member.
   type: bool
   returned: always
+waited:
+  description: Seconds waited until clients see the weights.
+  type: float
+  returned: always
 actions:
   description: What was done, or would be in check mode, in words.
   type: list
@@ -222,6 +236,8 @@ SPEC = {
         "balancer": registry.arguments(),
         "shares": {"type": "dict", "required": True},
         "groups": {"type": "dict"},
+        "wait": {"type": "bool", "default": True},
+        "timeout": {"type": "float", "default": 600.0},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
     },
     "supports_check_mode": True,

@@ -75,8 +75,8 @@ class Balancer:
     def info(self, **options: t.Any) -> Outcome:
         return call(lb_member_info, balancer=dict(self.settings), **options)
 
-    def split(self, **options: t.Any) -> Outcome:
-        return call(lb_weight, balancer=dict(self.settings), **options)
+    def split(self, wait: bool = False, **options: t.Any) -> Outcome:
+        return call(lb_weight, balancer=dict(self.settings), wait=wait, **options)
 
 
 def call(module: t.Any, check_mode: bool = False, diff: bool = False, **options: t.Any) -> Outcome:

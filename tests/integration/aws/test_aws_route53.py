@@ -153,6 +153,24 @@ def test_a_drain_that_takes_too_long_says_what_is_waited_for(records: Records, s
     )
 
 
+def test_new_weights_are_waited_for_until_clients_have_them(records: Records, shop: Balancer) -> None:
+    records.aws.route53.in_sync = 0.5
+    outcome = shop.split(shares={"blue": 50, "green": 50}, wait=True)
+    assert outcome.error == ""
+    assert outcome["waited"] >= 1.5
+    again = shop.split(shares={"blue": 50, "green": 50}, wait=True)
+    assert (again["changed"], again["waited"]) == (False, 0.0)
+
+
+def test_weights_that_take_too_long_are_set_all_the_same(records: Records, shop: Balancer) -> None:
+    records.aws.route53.in_sync = 60.0
+    outcome = shop.split(shares={"blue": 50, "green": 50}, wait=True, timeout=1)
+    assert "has the weights, but after 1 s 'blue' has a change that not all name servers have yet" in outcome.error
+    assert outcome.error.endswith("Wait longer (timeout), or do not count on the split yet.")
+    assert (outcome["changed"], outcome["achieved"]) == (True, {"blue": 50.0, "green": 50.0})
+    assert records.weights()["blue"] == records.weights()["green"]
+
+
 def test_another_call_puts_it_back_with_its_weight(records: Records, shop: Balancer) -> None:
     shop.split(shares={"blue": 75, "green": 25})
     before = records.weights()
