@@ -71,6 +71,10 @@ options:
           - The file that Envoy reads the pool's members from, by the C(path_config_source) of a cluster of type C(EDS),
             on the host where the module runs. It is JSON, and is replaced by renaming.
           - A member's name is the C(hostname) of its endpoint where no other has the same, otherwise its address and port.
+          - Set the cluster's C(common_lb_config.healthy_panic_threshold) to 0. Otherwise Envoy sends traffic to all members,
+            drained ones too, when few are healthy, and a change that would lead there is refused.
+          - Set its C(common_lb_config.update_merge_window) to C(0s) too. Otherwise Envoys before 1.40 hold a change that
+            follows another within a second back for as long, which is waited for.
           - Exactly one of this and O(balancer.rds_file) is required if O(balancer.type=envoy).
         type: path
       rds_file:
