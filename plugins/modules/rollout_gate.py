@@ -104,6 +104,12 @@ passed:
   description: Whether the next stage may begin.
   type: bool
   returned: success
+kind:
+  description:
+    - V(gate_claim_lost) when the claim ran out and somebody else runs, or has run, the gate; the verdict was not
+      recorded and says nothing against the stage.
+  type: str
+  returned: when the verdict is refused for that
 stop:
   description: Whether the rollout has stopped.
   type: bool

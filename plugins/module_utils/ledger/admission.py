@@ -192,7 +192,16 @@ def _somebody_comes_back(view: View) -> bool:
 
 
 def _is_overdue(view: View) -> bool:
-    return view.now > (view.rollout.progress_at or 0.0) + view.limits.progress_deadline
+    since = max(view.rollout.progress_at or 0.0, _judged_until(view))
+    return view.now > since + view.limits.progress_deadline
+
+
+def _judged_until(view: View) -> float:
+    """While a complete stage bakes or somebody runs its gate, nobody is expected to make progress."""
+    gate = view.gates.get(view.limits.stage_of(view.next_place) - 1)
+    if gate is None or view.goes_back or view.rollout.direction != model.FORWARD:
+        return 0.0
+    return max(gate.complete_at + view.limits.bake_time, gate.until or 0.0)
 
 
 def _serve(count: int) -> str:

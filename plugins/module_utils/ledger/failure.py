@@ -36,12 +36,16 @@ OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)
 
 def why_stop(limits: Limits, failures: int, kind: str, host: str, error: str) -> str | None:
     """The reason to stop the rollout after a failure; None while the budget lasts."""
-    said = f"{host} failed ({kind}: {error.rstrip('.')})"
+    said = what_failed(kind, host, error)
     if kind in STOPS_AT_ONCE:
         return said
     if failures <= limits.max_failures:
         return None
     return f"{said}; that is failure {failures}, {limits.max_failures} allowed" if limits.max_failures else said
+
+
+def what_failed(kind: str, host: str, error: str) -> str:
+    return f"{host} failed ({kind}: {error.rstrip('.')})"
 
 
 def makes_bad(kinds: t.Iterable[str | None]) -> bool:

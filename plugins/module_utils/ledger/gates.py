@@ -16,6 +16,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required, session
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Gate
 
+CLAIM_LOST = "gate_claim_lost"
+"""The kind of a refusal that says nothing about the stage: somebody else runs its gate by now."""
 VERDICTS = ("pass", "fail", "inconclusive", "no_data")
 
 
@@ -91,9 +93,14 @@ def _open_gate(held: Session, stage: int, claim: str | None) -> Gate:
     if gate is None:
         raise RolloutError(f"stage {stage}: not complete yet, so its gate has nothing to judge.")
     if gate.status in ("passed", "closed"):
-        raise RolloutError(f"stage {stage}: its gate has its verdict already, {gate.verdict}; one verdict per stage.")
+        message = f"stage {stage}: its gate has its verdict already, {gate.verdict}; one verdict per stage."
+        # Whoever judges with another claim than the one that counted had lost its own before.
+        lost = {"kind": CLAIM_LOST} if claim is not None and gate.claim != claim else {}
+        raise RolloutError(message, **lost)
     if gate.claim != claim and gate.is_claimed(held.now):
-        raise RolloutError(f"stage {stage}: its gate is being run by {gate.claimed_by}; only that claim may judge it.")
+        message = f"stage {stage}: its gate is being run by {gate.claimed_by}; only that claim may judge it."
+        raise RolloutError(message, kind=CLAIM_LOST)
     if claim is not None and gate.claim != claim:
-        raise RolloutError(f"stage {stage}: the claim on its gate ran out and was given away; ask for admission again.")
+        message = f"stage {stage}: the claim on its gate ran out and was given away; ask for admission again."
+        raise RolloutError(message, kind=CLAIM_LOST)
     return gate

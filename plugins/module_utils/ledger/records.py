@@ -94,10 +94,11 @@ class Records:
         )
 
     def was_rolled_out(self, service: str, version: str) -> bool:
-        """Whether a rollout of this version once reached every host."""
+        """Whether a rollout of this version once reached every host; one that ended under --limit did not."""
         row = self._connection.execute(
-            "SELECT 1 FROM rollout WHERE service = ? AND version = ? AND direction = ? AND status = ? LIMIT 1",
-            (service, version, model.FORWARD, model.DONE),
+            "SELECT 1 FROM rollout WHERE service = ? AND version = ? AND direction = ? AND status = ? AND NOT EXISTS ("
+            "SELECT 1 FROM host WHERE host.rollout = rollout.id AND in_scope = 0 AND phase NOT IN (?, ?)) LIMIT 1",
+            (service, version, model.FORWARD, model.DONE, *model.ON_TARGET),
         ).fetchone()
         return row is not None
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import failure, model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Session
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Gate, Host
@@ -16,16 +18,25 @@ UNCLEAR = "gate_unclear"
 
 def stop(session: Session, reason: str, kind: str) -> None:
     """No further host starts. A version that failed by itself is marked bad, unless a whole fleet had proven it."""
-    if session.rollout.status != model.OPEN:
+    if session.rollout.status == model.OPEN:
+        session.change_rollout(status=model.FAILING, reason=reason, reason_kind=kind)
+        session.event("stopped", reason=reason, kind=kind)
+    elif session.rollout.status != model.FAILING:
         return
-    session.change_rollout(status=model.FAILING, reason=reason, reason_kind=kind)
-    session.event("stopped", reason=reason, kind=kind)
+    _mark_bad(session, reason, kind)
+
+
+def _mark_bad(session: Session, reason: str, kind: str) -> None:
+    """A host in flight that fails after the rollout has stopped speaks against the version all the same."""
     version = session.rollout.version
+    if session.rollout.direction != model.FORWARD or version is None:
+        return
     kinds = [kind, *session.records.failed_kinds(session.rollout.id)]
-    is_new = version is not None and not session.records.was_rolled_out(session.service, version)
-    if session.rollout.direction == model.FORWARD and version and is_new and failure.makes_bad(kinds):
-        session.records.mark_bad(session.service, version, reason, session.now)
-        session.event("marked_bad", version=version, why=reason)
+    is_known = session.records.was_rolled_out(session.service, version)
+    if is_known or version in session.records.bad_versions(session.service) or not failure.makes_bad(kinds):
+        return
+    session.records.mark_bad(session.service, version, reason, session.now)
+    session.event("marked_bad", version=version, why=reason)
 
 
 def count_failure(session: Session, host: Host, kind: str, error: str) -> None:
@@ -35,6 +46,9 @@ def count_failure(session: Session, host: Host, kind: str, error: str) -> None:
         return
     failures = len(session.records.failed_kinds(session.rollout.id))
     reason = failure.why_stop(session.limits, failures, kind, host.name, error)
+    if reason is None and session.rollout.status == model.FAILING:
+        # The budget is no matter any more; what the failure says of the version is.
+        reason = failure.what_failed(kind, host.name, error)
     if reason is not None:
         stop(session, reason, kind)
 
@@ -62,23 +76,28 @@ def vanish(session: Session, host: Host, error: str) -> Host:
 
 
 def note_complete_stages(session: Session) -> None:
-    """Opens the gate of each stage whose places are all proven."""
+    """Opens the gate of each stage whose places are all proven; without gates it has passed at once."""
     if session.rollout.direction != model.FORWARD:
         return
     limits = session.limits
     proven = session.records.tally(session.rollout.id).on_target
     gates = session.records.gates(session.rollout.id)
     for stage, places in enumerate(limits.stages, start=1):
-        if proven < places or stage in gates:
+        if proven < places:
             continue
-        gate = Gate(session.rollout.id, stage, complete_at=session.now, places=places)
-        if not limits.gate:
-            gate = Gate(
-                session.rollout.id, stage, session.now, places, "passed", verdict="pass",
-                reason="no gate configured", at=session.now,
-            )  # fmt: skip
-        session.records.save_gate(gate)
-        session.event("stage_complete", stage=stage, places=places)
+        gate = gates.get(stage)
+        if gate is None:
+            gate = Gate(session.rollout.id, stage, complete_at=session.now, places=places)
+            session.records.save_gate(gate)
+            session.event("stage_complete", stage=stage, places=places)
+        if not limits.gate and not gate.has_passed:
+            session.records.save_gate(_passed_without_a_gate(gate, session.now))
+
+
+def _passed_without_a_gate(gate: Gate, now: float) -> Gate:
+    return dataclasses.replace(
+        gate, status="passed", verdict="pass", reason="no gate configured", claim=None, until=None, at=now
+    )
 
 
 def drop_outdated_gates(session: Session) -> None:

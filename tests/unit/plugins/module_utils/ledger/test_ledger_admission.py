@@ -218,6 +218,23 @@ def test_a_rollback_knows_no_stages():
     assert decide(host(), group(3), in_flight(1), rollout=rollout, **STAGES).verdict == "go"
 
 
+def test_a_stage_that_bakes_for_longer_than_the_progress_deadline_is_no_standstill():
+    weak, proven = group(1, condition=model.DOWN), group(1, model.PROVEN)
+    baking = {1: Gate(1, 1, complete_at=NOW, places=1, status="passed")}
+    asked = {"gates": baking, "bake_time": 900, **STAGES}
+    assert decide(host(), group(3), weak, proven, now=NOW + 601, **asked).verdict == "wait"
+    assert decide(host(), group(3), weak, proven, now=NOW + 901, **asked).verdict == "wait"
+    assert decide(host(), group(3), weak, proven, now=NOW + 1501, **asked).verdict == "give_up"
+
+
+def test_a_gate_that_runs_for_longer_than_the_progress_deadline_is_no_standstill():
+    weak, proven = group(1, condition=model.DOWN), group(1, model.PROVEN)
+    claimed = {1: Gate(1, 1, complete_at=NOW, places=1, status="claimed", claimed_by="app2", until=NOW + 700)}
+    asked = {"gates": claimed, "gate": True, **STAGES}
+    assert decide(host(), group(3), weak, proven, now=NOW + 650, **asked).verdict == "wait"
+    assert decide(host(), group(3), weak, proven, now=NOW + 1301, **asked).verdict == "give_up"
+
+
 def test_no_progress_ends_the_rollout():
     weak = group(1, condition=model.DOWN)
     late = NOW + 601

@@ -296,7 +296,57 @@ def test_a_gate_is_judged_once_and_by_whom_it_was_given(gated):
         "stage 1: the claim on its gate ran out and was given away; ask for admission again."
     )
     judge(gated, "pass", claim=gated.admit("app2")["gate"]["claim"])
+    assert lost_claim(gated, claim) == "gate_claim_lost"
     assert refusal(judge, gated, "fail") == "stage 1: its gate has its verdict already, pass; one verdict per stage."
+
+
+def lost_claim(ledger, claim):
+    with pytest.raises(RolloutError) as caught:
+        judge(ledger, "fail", claim=claim, reason="the gate's tasks failed")
+    return caught.value.result.get("kind")
+
+
+def test_a_verdict_that_comes_too_late_says_so_by_its_kind(gated):
+    """Invariant 11: a claim that ran out says nothing against the version."""
+    claim = gated.admit("app2")["gate"]["claim"]
+    gated.fake.move(301)
+    gated.admit("app3")
+    assert lost_claim(gated, claim) == "gate_claim_lost"
+    gated.fake.move(301)
+    assert lost_claim(gated, claim) == "gate_claim_lost"
+    assert gated.info()["bad"] == []
+    assert gated.info()["rollouts"][0]["status"] == "open"
+
+
+def test_a_second_verdict_under_the_claim_that_counted_is_no_lost_claim(gated):
+    claim = gated.admit("app2")["gate"]["claim"]
+    judge(gated, "pass", claim=claim)
+    assert lost_claim(gated, claim) is None
+
+
+def test_a_gate_left_by_a_run_that_had_one_holds_up_nobody_where_none_is_configured(gated):
+    hosts = [{**host, "version": "2.0.0" if host["name"] == "app1" else "1.0.0"} for host in fleet(4)]
+    assert [gate["status"] for gate in gated.info()["gates"]] == ["pending"]
+    gated.open(take_over=True)
+    gated.plan(hosts, policy={"stages": ["1", "100%"], "gate": False})
+    assert [(gate["status"], gate["reason"]) for gate in gated.info()["gates"]] == [("passed", "no gate configured")]
+    assert gated.admit("app2")["verdict"] == "go"
+
+
+@pytest.mark.parametrize("budget", ["0", "3"])
+def test_a_host_that_fails_after_the_rollout_stopped_still_speaks_against_the_version(budget):
+    ledger = Ledger()
+    ledger.open()
+    ledger.plan(fleet(8), policy={"max_unavailable": "2", "max_failures": budget})
+    ledger.admit("app1")
+    ledger.admit("app2")
+    ledger.host("failed", "app1", kind="balancer", error="lb2 does not answer")
+    assert ledger.info()["bad"] == []
+    ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    (bad,) = ledger.info()["bad"]
+    assert bad["version"] == "2.0.0"
+    assert bad["why"].startswith("app2 failed (health: HTTP 500)")
+    assert ledger.info()["rollouts"][0]["reason"] == "app1 failed (balancer: lb2 does not answer)"
 
 
 def test_aborted_means_stay_as_you_are(ledger):

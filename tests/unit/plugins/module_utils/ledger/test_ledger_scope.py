@@ -120,3 +120,18 @@ def test_a_limited_revert_names_whom_we_left_out_elsewhere(ledger):
         "shop: 2.0.0 was taken back, because the operator asked to go back. The one host it touched, app1, serves 1.0.0 "
         "again. Left out of service by us: app4. Remove the cause, then run it again."
     )
+
+
+def test_a_success_under_limit_is_no_proof_on_the_whole_fleet(ledger):
+    """Invariant 15: the version is marked bad once the rest of the fleet fails on it."""
+    ledger.open()
+    hosts = fleet(4)
+    ledger.plan(limited(hosts, "app1"), balancers=[pool(hosts)], policy=POLICY)
+    ledger.go("app1")
+    hosts[0]["version"] = "2.0.0"
+    assert ledger.rollout("concluded", hosts=limited(hosts, "app1"), balancers=[pool(hosts)])["outcome"] == "done"
+    ledger.open()
+    ledger.plan(hosts, balancers=[pool(hosts)], policy=POLICY)
+    ledger.admit("app2")
+    ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    assert [bad["version"] for bad in ledger.info()["bad"]] == ["2.0.0"]
