@@ -157,11 +157,12 @@ def _fault(held: Session, host: Host, seen: Seen | None) -> str:
         return f"not in service ({seen.note or seen.live})"
     if seen.healthy is not True:
         return "not healthy" if seen.healthy is False else "its health is unknown"
-    if held.rollout.status == model.REVERTING:
-        wrong = _is_not_back(held, host, seen)
-    else:
-        wrong = seen.version != host.target_version
-    return f"on {seen.version or 'an unknown version'}" if wrong else ""
+    if seen.version is None:
+        # A health check that tells no version cannot contradict what the run verified.
+        return ""
+    is_back = held.rollout.status == model.REVERTING
+    wrong = _is_not_back(held, host, seen) if is_back else seen.version != host.target_version
+    return f"on {seen.version}" if wrong else ""
 
 
 def _is_not_back(held: Session, host: Host, seen: Seen) -> bool:
@@ -248,7 +249,9 @@ def _done(held: Session, endings: t.Sequence[Ending]) -> str:
         return f"{held.service}: {len(back)} hosts put back in service{none}." + _still_out(held)
     skipped = sum(1 for ending in endings if ending.host.phase == model.SKIPPED)
     already = f" ({skipped} of them were before)" if skipped else ""
-    return f"{held.service}: all {len(endings)} hosts are in service on {held.rollout.what}{already}." + _still_out(held)
+    return f"{held.service}: all {len(endings)} hosts are in service on {held.rollout.what}{already}." + _still_out(
+        held
+    )
 
 
 def _reverted(held: Session, endings: t.Sequence[Ending]) -> str:

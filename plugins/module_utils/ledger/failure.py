@@ -83,18 +83,25 @@ def way_back(proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]
     return None
 
 
-def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None) -> bool:
+def comes_late(host: Host, run: str | None) -> bool:
+    """Given up as vanished, while its worker in this very run is still at it."""
+    return host.phase == model.FAILED and host.kind == VANISHED and run is not None and host.run == run
+
+
+def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None, run: str | None = None) -> bool:
     """A host that failed on its way forward goes back by itself, if it can be reached and there is a way back.
 
     Not one that is healthy on the new version and could not return because a balancer node was lost: that says
     nothing against it, and it must not be changed while it serves on the other nodes.
     """
-    if kind == BALANCER and host.phase == model.CHANGING:
+    is_late = comes_late(host, run)
+    if kind == BALANCER and (host.phase == model.CHANGING or is_late):
         return False
     return (
         direction == model.FORWARD
-        and host.phase in model.GOING_FORWARD
-        and kind not in OUT_OF_REACH
+        and (host.phase in model.GOING_FORWARD or is_late)
+        # Whoever comes late was refused its next step, which is no silence of the coordinator.
+        and (kind not in OUT_OF_REACH or (is_late and kind == "coordinator"))
         and target not in (None, host.target_version)
     )
 

@@ -110,17 +110,21 @@ def _live(
     return (model.DOWN, "not healthy") if host.get("healthy") is False else (model.IN_SERVICE, "")
 
 
-def condition_of(seen: Seen, target: str | None, was_left: bool) -> str:
-    """How far a host can be trusted: down, half_updated, unknown, healthy, or current (already on the target)."""
+def condition_of(seen: Seen, target: str | None, was_left: bool, proven: str | None = None) -> str:
+    """How far a host can be trusted: down, half_updated, unknown, healthy, or current (already on the target).
+
+    *proven* is the version proven there last; it stands for one that the health check does not tell.
+    """
     if seen.healthy is False:
         return model.DOWN
     if was_left or seen.live == model.OUT_OURS:
         return model.HALF_UPDATED
     if seen.live == model.DOWN:
         return model.DOWN
-    if seen.healthy is None or seen.version is None:
+    if seen.healthy is None:
         return model.UNKNOWN
-    return model.CURRENT if seen.version == target else model.HEALTHY
+    version = seen.version or proven
+    return model.CURRENT if version is not None and version == target else model.HEALTHY
 
 
 def _refuse_doubles(names: t.Sequence[str], what: str) -> None:

@@ -127,6 +127,7 @@ def _row(
     bad: t.Container[str],
 ) -> Host:
     target = _target(held, seen, proofs, bad)
+    known = seen.version or (proofs[-1] if proofs else None)
     if old is not None and old.phase == model.OUTSIDE:
         # No run of this rollout has come to it, so what is seen now is all there is to know.
         old = None
@@ -135,9 +136,9 @@ def _row(
         name=seen.name,
         zone=seen.zone,
         member=seen.member,
-        condition=fleet.condition_of(seen, target, left is not None),
+        condition=fleet.condition_of(seen, target, left is not None, known),
         live=seen.live,
-        from_version=old.from_version if old else (seen.version or (proofs[-1] if proofs else None)),
+        from_version=old.from_version if old else known,
         target_version=target,
         home_version=old.home_version if old else failure.way_back(proofs, None, bad),
         was_run=left["run"] if left and left["run"] != held.run else None,
@@ -153,8 +154,8 @@ def _row(
         return _row_to_recover(host, seen, proofs, bad)
     if old is not None and _was_proven(old, seen) and (host.condition == model.CURRENT or not host.is_serving):
         return dataclasses.replace(old, position=0, in_scope=1, live=host.live, condition=model.CURRENT)
-    if held.rollout.direction == model.BACK and _stays(held, host, seen):
-        return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT, target_version=seen.version)
+    if held.rollout.direction == model.BACK and _stays(held, host, known):
+        return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT, target_version=known)
     return dataclasses.replace(host, phase=model.SKIPPED if host.condition == model.CURRENT else model.WAITING)
 
 
@@ -190,12 +191,12 @@ def _target(held: Session, seen: Seen, proofs: list[str], bad: t.Container[str])
     return failure.way_back(proofs, rollout.leaving, bad)
 
 
-def _stays(held: Session, host: Host, seen: Seen) -> bool:
+def _stays(held: Session, host: Host, version: str | None) -> bool:
     """Under a rollback that names no version, a healthy host that is not on the version to leave has nothing to do."""
     return (
         held.rollout.version is None
         and host.condition in (model.HEALTHY, model.CURRENT)
-        and (seen.version != held.rollout.leaving)
+        and version not in (None, held.rollout.leaving)
     )
 
 
@@ -204,7 +205,7 @@ def _was_proven(old: Host | None, seen: Seen) -> bool:
     return (
         old is not None
         and old.phase == model.PROVEN
-        and seen.version == old.target_version
+        and seen.version in (None, old.target_version)
         and seen.live in (model.IN_SERVICE, model.OUT_FOREIGN)
     )
 

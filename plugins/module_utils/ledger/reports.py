@@ -92,7 +92,7 @@ def fail(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             held.rollout.version,
             held.records.bad_versions(held.service),
         )
-        goes_back = failure.goes_back_at_once(before, held.rollout.direction, params["kind"], target)
+        goes_back = failure.goes_back_at_once(before, held.rollout.direction, params["kind"], target, held.run)
         limit = float(params.get("limit") or before.limit_seconds)
         host = held.change_host(
             before,
@@ -212,13 +212,15 @@ def _progress(held: Session) -> tuple[int, int]:
 
 def _reported(held: Session, before: Host, host: Host, msg: str, goes_back: bool = False) -> dict[str, t.Any]:
     done, total = _progress(held)
+    is_late = failure.comes_late(before, held.run) and before.step is not None
+    was_changed = before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.ours) or is_late
     return {
         "changed": True,
         "host": host.name,
         "phase": host.phase,
         "go_back": goes_back,
-        "reinstall": before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.ours),
-        "was_changed": before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.ours),
+        "reinstall": was_changed,
+        "was_changed": was_changed,
         "target": {"version": host.target_version},
         "stop": held.rollout.status != model.OPEN,
         "reason": held.rollout.reason or "",

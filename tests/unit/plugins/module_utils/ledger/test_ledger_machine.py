@@ -51,11 +51,17 @@ class Fleet(RuleBasedStateMachine):
     """The service's life: runs come, fail, crash and are replaced, and the world around them changes."""
 
     @initialize(
-        hosts=HOSTS, policy=POLICIES, forks=st.integers(1, 7), rotten=st.sets(st.sampled_from(["2", "3"]), max_size=1)
+        drained=st.sets(SEVEN, max_size=1),
+        hosts=HOSTS,
+        policy=POLICIES,
+        forks=st.integers(1, 7),
+        rotten=st.sets(st.sampled_from(["2", "3"]), max_size=1),
     )
-    def build(self, hosts, policy, forks, rotten):
+    def build(self, drained, hosts, policy, forks, rotten):
         named = [Host(f"app{n}", zone, scope) for n, (zone, scope) in enumerate(hosts, start=1)]
         named[0].in_scope = True
+        for number in drained:
+            named[number % len(named)].admin = ["foreign", "foreign"]
         self.world = World(named, rotten)
         self.policy, self.forks = policy, forks
         self.allowed = worlds.allowed(policy, named)
@@ -75,6 +81,8 @@ class Fleet(RuleBasedStateMachine):
     def start(self, version, **options):
         run = Run(self.ledger, self.world, self.allowed, self.forks)
         run.begin(version, self.policy, before=self.runs[-1] if self.runs else None, **options)
+        if version and not options.get("resume") and run.version != version:
+            raise AssertionError(f"invariant 16: {version} was asked for, {run.version} is rolled out")
         self.runs.append(run)
         self.crashed = False
         self.asked = version
@@ -139,7 +147,8 @@ class Fleet(RuleBasedStateMachine):
     @rule()
     def second_run_is_refused(self):
         """Invariant 8: one owner; the refusal names the holder."""
-        if not self.ledger.info(limit=1)["services"][0]["is_held"]:
+        at_work = any(deadline >= self.ledger.fake.time for deadline in self.run.moving.values())
+        if not at_work and not self.ledger.info(limit=1)["services"][0]["is_held"]:
             return
         with pytest.raises(RolloutError, match="is being run by ops on laptop"):
             Ledger.open(self.ledger, "2", owner={"user": "somebody else"})

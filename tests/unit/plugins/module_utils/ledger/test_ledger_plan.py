@@ -100,7 +100,7 @@ def test_maintenance_is_never_ours_even_on_a_host_that_we_drained_before():
         ({"version": "2"}, UP, True, model.HALF_UPDATED),
         ({"version": "2"}, DRAINED, True, model.HALF_UPDATED),
         ({"healthy": None}, UP, False, model.UNKNOWN),
-        ({"version": None}, UP, False, model.UNKNOWN),
+        ({"version": None}, UP, False, model.HEALTHY),
         ({"healthy": False}, UP, False, model.DOWN),
         ({"healthy": False}, DRAINED, True, model.DOWN),
         ({"version": "2"}, DOWN, False, model.DOWN),
@@ -110,6 +110,14 @@ def test_how_far_a_host_is_trusted(changes, member, left, condition):
     hosts = [{"name": "app1", "healthy": True, "version": "1", **changes}]
     (seen,) = reading.read_fleet(hosts, [pool(hosts, app1=member)], ["app1"] if left else [])
     assert reading.condition_of(seen, "2", left) == condition
+
+
+def test_where_no_version_is_told_the_ledgers_proof_stands_for_it():
+    hosts = [{"name": "app1", "healthy": True, "version": None}]
+    (seen,) = reading.read_fleet(hosts, [pool(hosts)], [])
+    assert reading.condition_of(seen, "2", False, "2") == model.CURRENT
+    assert reading.condition_of(seen, "2", False, "1") == model.HEALTHY
+    assert reading.condition_of(seen, None, False) == model.HEALTHY
 
 
 def test_members_that_are_not_in_the_inventory_count():

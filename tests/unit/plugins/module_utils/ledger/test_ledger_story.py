@@ -317,3 +317,62 @@ def test_a_host_back_in_service_owes_nothing_to_the_run_that_left_it(ledger):
     assert ledger.rollout("reverting")["order"] == ["app1"]
     answer = ledger.admit("app1")
     assert (answer["verdict"], answer["ours"], answer["was_run"]) == ("go", False, None)
+
+
+def test_a_fleet_whose_health_tells_no_version_is_rolled_once_and_is_done(ledger):
+    """Such as one that is checked by TCP alone."""
+    hosts = [{**host, "version": None} for host in fleet(4)]
+    ledger.open()
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert {row["condition"] for row in plan["plan"]} == {"healthy"}
+    ledger.go("app1")
+    ledger.open(take_over=True)
+    assert ledger.plan(hosts, balancers=[pool(hosts)])["order"] == ["app2", "app3", "app4"]
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    end = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])
+    assert (end["succeeded"], end["message"]) == (True, "shop: all 4 hosts are in service on 2.0.0.")
+    ledger.open()
+    assert ledger.plan(hosts, balancers=[pool(hosts)])["nothing_to_do"] is True
+
+
+def test_a_rollback_of_a_fleet_whose_health_tells_no_version_leaves_nobody_where_it_is(ledger):
+    """Invariant 9."""
+    hosts = [{**host, "version": None} for host in fleet(4)]
+    for version in ("1.0.0", "2.0.0"):
+        ledger.open(version)
+        ledger.plan(hosts, balancers=[pool(hosts)])
+        for number in range(1, 5):
+            ledger.go(f"app{number}", version)
+        ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])
+    ledger.open(None, direction="back")
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert [(row["from"], row["to"]) for row in plan["plan"]] == [("2.0.0", "1.0.0")] * 4
+
+
+def late(ledger):
+    """app1 takes longer than it said; it is given up while its worker is still at it."""
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1", limit=60)
+    ledger.host("changing", "app1", step="update", limit=60)
+    ledger.fake.move(61)
+    ledger.admit("app2")
+    assert ledger.phases()["app1"] == "failed"
+
+
+@pytest.mark.parametrize("kind", ["health", "step", "coordinator"])
+def test_a_host_that_was_given_up_and_then_fails_goes_back_all_the_same(ledger, kind):
+    """Invariant 14."""
+    late(ledger)
+    with pytest.raises(RolloutError, match="app1: cannot become changing, the ledger has it as failed"):
+        ledger.host("changing", "app1", step="restart")
+    answer = ledger.host("failed", "app1", kind=kind, error="too late")
+    assert (answer["go_back"], answer["target"], answer["reinstall"]) == (True, {"version": "1.0.0"}, True)
+    assert ledger.host("reverted", "app1", version="1.0.0")["phase"] == "reverted"
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "balancer"])
+def test_a_host_that_was_given_up_and_cannot_be_judged_is_not_sent_back(ledger, kind):
+    late(ledger)
+    assert ledger.host("failed", "app1", kind=kind, error="no answer")["go_back"] is False
