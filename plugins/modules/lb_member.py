@@ -198,6 +198,21 @@ EXAMPLES = r"""
         - name: b
           members: [app2, app4, app6]
           min_in_service: 1
+
+- name: Take an instance out of an ALB's target group, until it has had no connection for five seconds
+  steady.rollout.lb_member:
+    balancer:
+      type: aws_target_group
+      region: eu-central-1
+      pool: shop-blue
+      targets:
+        app1: i-0123456789abcdef0:8080
+        app2: i-0fedcba9876543210:8080
+      connections_command: [ssh, "{name}", "ss -Htn state established '( sport = :{port} )' | wc -l"]
+    members: app1
+    state: drained
+    timeout: 330
+  delegate_to: localhost
 """
 
 RETURN = r"""
@@ -237,6 +252,8 @@ members:
       description:
         - V(up), V(no_check), V(down), V(starting) for a slow start, V(stopping) if its check says so,
           V(paused) in maintenance, where it is not checked.
+        - V(initial) and V(unused) for AWS targets whose checks have not begun or not come to an end, and for those that
+          AWS does not use, for the reason in RV(members.check).
         - V(going_down) if it takes traffic but its last check failed, or none has passed since maintenance.
       type: str
     weight:

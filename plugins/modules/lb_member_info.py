@@ -77,6 +77,8 @@ members:
       description:
         - V(up), V(no_check), V(down), V(starting) for a slow start, V(stopping) if its check says so,
           V(paused) in maintenance, where it is not checked.
+        - V(initial) and V(unused) for AWS targets whose checks have not begun or not come to an end, and for those that
+          AWS does not use, for the reason in RV(members.check).
         - V(going_down) if it takes traffic but its last check failed, or none has passed since maintenance.
       type: str
     weight:

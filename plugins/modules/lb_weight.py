@@ -120,6 +120,29 @@ EXAMPLES = r"""
       green: [app4, app5]
   delegate_to: lb1
 
+- name: Send a twentieth of an ALB's requests to target group shop-green
+  steady.rollout.lb_weight:
+    balancer:
+      type: aws_listener
+      region: eu-central-1
+      pool: front:443
+      target_groups: [shop-green]
+    shares:
+      shop-blue: 95
+      shop-green: 5
+  delegate_to: localhost
+
+- name: Send half of the clients of a name to the other site, and wait until resolvers have the change
+  steady.rollout.lb_weight:
+    balancer:
+      type: route53
+      zone: example.com
+      pool: shop.example.com
+    shares:
+      west: 50
+      east: 50
+  delegate_to: localhost
+
 - name: Send everything to the cluster shop-green, in all routes of an Envoy's virtual host
   steady.rollout.lb_weight:
     balancer:

@@ -165,7 +165,7 @@ def test_new_weights_are_waited_for_until_clients_have_them(records: Records, sh
 def test_weights_that_take_too_long_are_set_all_the_same(records: Records, shop: Balancer) -> None:
     records.aws.route53.in_sync = 60.0
     outcome = shop.split(shares={"blue": 50, "green": 50}, wait=True, timeout=1)
-    assert "has the weights, but after 1 s 'blue' has a change that not all name servers have yet" in outcome.error
+    assert "has the weights, but after 1 s 'green' has a change that not all name servers have yet" in outcome.error
     assert outcome.error.endswith("Wait longer (timeout), or do not count on the split yet.")
     assert (outcome["changed"], outcome["achieved"]) == (True, {"blue": 50.0, "green": 50.0})
     assert records.weights()["blue"] == records.weights()["green"]
