@@ -25,6 +25,7 @@ BACK = ("drain0", "drain1", "change", "update", "health", "restore0", "restore1"
 RETURN = ("update", "health", "restore0", "restore1", "revert")
 RECOVER = ("health", "restore0", "restore1", "prove")
 LIMIT = 120.0
+UNCLEAR = ("fail", "no_data", "inconclusive")
 
 
 @dataclasses.dataclass
@@ -37,6 +38,8 @@ class Host:
     version: str = "1"
     broken: bool = False
     admin: list[str] = dataclasses.field(default_factory=lambda: ["up", "up"])
+    stood: set[str] = dataclasses.field(default_factory=set)
+    """Versions that were seen healthy and in service here."""
 
 
 @dataclasses.dataclass
@@ -166,6 +169,9 @@ class Run:
             self.conclusion = self._as_me().rollout("concluded", refused=refusal.message)
             return
         self.world.disturbed = False
+        for host in self.world.hosts.values():
+            if self.world.is_serving(host):
+                host.stood.add(host.version)
         self.queue = list(plan["order"])
         self.left_alone = {entry["host"] for entry in plan["excluded"]}
         self.allowed = allowed(policy, self.world.hosts.values(), self.left_alone)
@@ -243,7 +249,8 @@ class Run:
         if answer["verdict"] == "wait":
             return False
         if answer["verdict"] == "gate":
-            self._judge(answer["gate"], "fail" if outcome == "bad" else "pass")
+            stage = answer["gate"]["stage"]
+            self._judge(answer["gate"], UNCLEAR[stage % len(UNCLEAR)] if outcome == "bad" else "pass")
         elif answer["verdict"] == "stop":
             worker.steps = []
             if answer["phase"] in ("excluded", "stuck"):
@@ -262,6 +269,8 @@ class Run:
         goes_back = self.play == "back"
         self._check_admission(worker.host, goes_back)
         worker.answer, worker.target = answer, answer["target"]["version"]
+        if goes_back or answer["direction"] == "back":
+            self._check_target(worker.host, worker.target)
         if goes_back:
             worker.steps = list(BACK)
             worker.went_back = True
@@ -274,7 +283,8 @@ class Run:
     def _judge(self, gate: dict[str, t.Any], verdict: str) -> None:
         params = {**self._gate_params(verdict), "stage": gate["stage"], "claim": gate["claim"]}
         judged = gates.judge(self.ledger.desk, params)
-        if judged["passed"]:
+        _must(judged["passed"] is (verdict == "pass"), 11, f"{verdict} was taken for {judged}")
+        if verdict == "pass":
             self.gates_passed.add(gate["stage"])
         else:
             self.is_stopped = True
@@ -368,6 +378,8 @@ class Run:
         self._count(host, kind)
         worker.went_back = True
         worker.target = answer["target"]["version"]
+        if answer["go_back"]:
+            self._check_target(host, worker.target)
         worker.steps = list(RETURN) if answer["go_back"] else []
         if answer["go_back"]:
             self.moving[host.name] = self.ledger.fake.time + LIMIT
@@ -381,6 +393,7 @@ class Run:
 
     def _arrived(self, host: Host, act: str, worker: Worker) -> None:
         self.moving.pop(host.name, None)
+        host.stood.add(host.version)
         if act == "prove" or (self.direction == "back" and not worker.went_back):
             self.proven.add(host.name)
             self._note_stages()
@@ -419,6 +432,11 @@ class Run:
                 5,
                 f"{host.name} got place {place}, the gate of stage {stage} has not passed",
             )
+
+    def _check_target(self, host: Host, target: str) -> None:
+        bad = {found["version"] for found in self._as_me().info(limit=1)["bad"]}
+        _must(target not in bad, 9, f"{host.name} goes back to {target}, which is bad")
+        _must(target in host.stood, 9, f"{host.name} goes back to {target}, which never stood there")
 
     def _check_intent(self, host: Host) -> None:
         if self.world.claim != self.token:
