@@ -60,7 +60,14 @@ class InWorkerAction(ActionBase):
         try:
             return self.as_module(arguments, task_vars)
         except AnsibleConnectionFailure as error:
-            return {"failed": True, "kind": self.kind_of_silence, "msg": str(error)}
+            return {"failed": True, "kind": self.kind_of_silence, "msg": self._silence(error, task_vars)}
+
+    def _silence(self, error: Exception, task_vars: dict[str, t.Any]) -> str:
+        """The coordinator by its name: what the connection says names an address only, in the midst of a fleet."""
+        if self.kind_of_silence != "coordinator":
+            return str(error)
+        name = self._task.delegate_to or task_vars.get("inventory_hostname")
+        return f"The coordinator {name} does not answer: {error}"
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the module gets; an action plugin may add what only the controller knows."""
