@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
+from support import haproxy
+from support.cores import call_core
 from support.haproxy import Client, wait_until
+
+from ansible_collections.steady.rollout.plugins.modules import lb_weight
 
 REQUESTS = 20_000
 # Drawn at random, one standard deviation of a share of 50 percent is 0.35 percentage points of 20,000 requests.
@@ -105,6 +110,17 @@ def test_members_that_are_down_are_not_healthy(haproxy_site: t.Any) -> None:
     refused = haproxy_site.split(shares={"blue": 95, "green": 5})
     assert refused["refused"]
     assert "'app3' down" in refused.error
+
+
+def test_a_policy_that_takes_no_weights_says_so_and_nothing_changes(directory: pathlib.Path) -> None:
+    if haproxy.BINARY is None:
+        pytest.skip("no haproxy binary on this machine; install the package haproxy")
+    with haproxy.Node(directory, members=2, backend="balance static-rr\n  option httpchk GET /health") as node:
+        balancer = {"host": "lb1", "socket": node.socket("admin"), "pool": "shop"}
+        outcome = call_core(lb_weight, balancer=balancer, shares={"app1": 90, "app2": 10})
+        again = call_core(lb_weight, balancer=balancer, shares={"app1": 90, "app2": 10}, check_mode=True)
+    assert "HAProxy answered 'Backend is using a static LB algorithm and only accepts weights" in outcome.error
+    assert (outcome["changed"], again["before"]) == (False, {"app1": 50.0, "app2": 50.0})
 
 
 def test_members_in_no_group_are_named(member_site: t.Any) -> None:
