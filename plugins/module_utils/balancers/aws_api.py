@@ -85,13 +85,15 @@ class Session:
     config: t.Any
 
     def api(self, service: str, iam_prefix: str) -> Api:
+        return Api(self._client(service, iam_prefix, self.errors), self.where, iam_prefix, self.errors, Clock())
+
+    def _client(self, service: str, iam_prefix: str, errors: tuple[type[Exception], ...]) -> t.Any:
         try:
-            client = self.boto.client(service, endpoint_url=self.endpoint_url, config=self.config)
-        except self.errors as error:
+            return self.boto.client(service, endpoint_url=self.endpoint_url, config=self.config)
+        except errors as error:
             raise _sentence(error, self.where, f"{iam_prefix}:*") from error
         except ValueError as error:
             raise InputError(f"balancer.endpoint_url: {error}") from error
-        return Api(client, self.where, iam_prefix, self.errors, Clock())
 
 
 def open_session(settings: dict[str, t.Any]) -> Session:
