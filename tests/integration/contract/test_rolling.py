@@ -20,6 +20,7 @@ import typing as t
 import pytest
 from support import background, examples
 from support.apache import Apache
+from support.aws_contract import AwsTargetGroup
 from support.envoy_contract import Envoy
 from support.nginx import Nginx
 from support.real_balancer import SHOP, RealBalancer
@@ -28,7 +29,7 @@ local_fleet = examples.module("demo", "local_fleet")
 configuration = examples.module("demo", "configuration")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
-MAKES: dict[str, type[RealBalancer]] = {"apache": Apache, "envoy": Envoy, "nginx": Nginx}
+MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, AwsTargetGroup, Envoy, Nginx)}
 MIX = {"rate": 100, "keepalive": 6, "close": 4, "slow": 2, "slow_seconds": 1, "uploads": 2, "upload_seconds": 1}
 ALONE = [("nginx",), ("apache",), ("envoy",)] if os.environ.get("STEADY_LONG") else []
 
@@ -124,7 +125,9 @@ def put_in_front(fleet: t.Any, balancers: t.Sequence[RealBalancer]) -> None:
     fleet.inventory.write_text(json.dumps(inventory))
 
 
-@pytest.mark.parametrize("types", [("haproxy", "nginx", "apache", "envoy"), *ALONE], ids="_".join)
+@pytest.mark.parametrize(
+    "types", [("haproxy", "nginx", "apache", "envoy"), ("aws_target_group",), *ALONE], ids="_".join
+)
 def test_rolling(open_site: t.Callable[..., Site], directory: pathlib.Path, types: tuple[str, ...]) -> None:
     missing = [MAKES[name].missing() for name in types if name in MAKES]
     if "haproxy" in types:
