@@ -68,19 +68,56 @@ seealso:
 """
 
 EXAMPLES = r"""
+- name: Take the lease
+  steady.rollout.rollout: {state: opened, service: shop, version: "2.0.0", ledger: /tmp/steady-example}
+  register: opened
+
+- name: Plan two stages, each with a gate
+  steady.rollout.rollout:
+    state: planned
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+    policy: {stages: [1, 100%], gate: true}
+    hosts:
+      - {name: app1, healthy: true, version: "1.0.0"}
+      - {name: app2, healthy: true, version: "1.0.0"}
+
+- name: Update the first host
+  steady.rollout.rollout_host:
+    state: "{{ item.state }}"
+    version: "{{ item.version | default(omit) }}"
+    host: app1
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+  loop:
+    - {state: admitted}
+    - {state: proven, version: "2.0.0"}
+
+- name: Ask for the second host and get the gate of the first stage
+  steady.rollout.rollout_host:
+    state: admitted
+    host: app2
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+  register: admission
+
 - name: Report what was measured after the first stage
   steady.rollout.rollout_gate:
     service: shop
     run: "{{ opened.run }}"
     token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
     stage: "{{ admission.gate.stage }}"
     claim: "{{ admission.gate.claim }}"
     verdict: pass
     reason: no error in 1200 requests
     evidence: {requests: 1200, errors: 0}
-  vars:
-    opened: {run: 0b9c1f0e-5a0b-4d7c-8f7e-1f2a3b4c5d6e, token: 7}
-    admission: {gate: {stage: 1, claim: 8d1c4c1e-2f0b-4a47-9a51-aa1d7c0c9b11}}
 """
 
 RETURN = r"""

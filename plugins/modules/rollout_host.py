@@ -213,7 +213,7 @@ go_back:
   description: Whether the host goes back to RV(target) now.
   type: bool
   returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
-reinstall:
+was_changed:
   description: Whether the way back must put the files back too, because their change had begun.
   type: bool
   returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)

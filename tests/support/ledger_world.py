@@ -383,7 +383,7 @@ class Run:
         worker.steps = list(RETURN) if answer["go_back"] else []
         if answer["go_back"]:
             self.moving[host.name] = self.ledger.fake.time + LIMIT
-        if answer["go_back"] and not answer["reinstall"]:
+        if answer["go_back"] and not answer["was_changed"]:
             worker.steps.remove("update")
 
     def _count(self, host: Host, kind: str) -> None:

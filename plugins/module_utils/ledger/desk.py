@@ -36,20 +36,26 @@ class Controller:
     """Tells whether the process that wants this call's answer is still there."""
 
     def __init__(self) -> None:
-        self._parent = _parent_at_birth()
-        self._poll = select.poll()
-        self._poll.register(1, 0)
+        worker_of = _parent_of_a_worker()
+        self._parent = worker_of or os.getppid()
+        self._output = None if worker_of else select.poll()
+        if self._output is not None:
+            self._output.register(1, 0)
 
     def is_alive(self) -> bool:
-        """False once the parent changed or nobody reads our standard output any more."""
-        return os.getppid() == self._parent and not self._poll.poll(0)
+        """False once the parent changed or, for a module, nobody reads its standard output any more."""
+        return os.getppid() == self._parent and not self._is_unread()
+
+    def _is_unread(self) -> bool:
+        seen = self._output.poll(0) if self._output is not None else []
+        return any(events & (select.POLLERR | select.POLLHUP) for dummy, events in seen)
 
 
-def _parent_at_birth() -> int:
+def _parent_of_a_worker() -> int | None:
     """A worker of Ansible's that lost its parent at once would take the new one for it; its own library knows."""
     process = sys.modules.get("multiprocessing.process")
     parent = process.parent_process() if process else None
-    return int(parent.pid) if parent else os.getppid()
+    return int(parent.pid) if parent else None
 
 
 @dataclasses.dataclass

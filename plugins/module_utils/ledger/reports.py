@@ -219,7 +219,6 @@ def _reported(held: Session, before: Host, host: Host, msg: str, goes_back: bool
         "host": host.name,
         "phase": host.phase,
         "go_back": goes_back,
-        "reinstall": was_changed,
         "was_changed": was_changed,
         "target": {"version": host.target_version},
         "stop": held.rollout.status != model.OPEN,

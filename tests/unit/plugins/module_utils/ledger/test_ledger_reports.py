@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
-from support.ledger_desk import DOWN, DRAINED, FakeClock, Ledger, fleet, pool
+from support.ledger_desk import DOWN, DRAINED, Ledger, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import gates, quiet
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import gates
 
 
 @pytest.fixture
@@ -67,7 +63,7 @@ def test_reports_may_be_repeated(ledger):
 def test_a_failure_within_the_budget_stops_nothing(ledger):
     ledger.admit("app1")
     answer = ledger.host("failed", "app1", kind="health", error="HTTP 500.")
-    assert (answer["go_back"], answer["stop"], answer["reinstall"]) == (True, False, False)
+    assert (answer["go_back"], answer["stop"], answer["was_changed"]) == (True, False, False)
     assert answer["msg"] == "app1 failed (health: HTTP 500) and goes back to 1.0.0"
     assert ledger.host("reverted", "app1", version="1.0.0")["msg"].startswith("app1 in service on 1.0.0")
     assert ledger.admit("app2")["verdict"] == "go"
@@ -79,7 +75,7 @@ def test_a_failure_within_the_budget_stops_nothing(ledger):
 def test_a_host_whose_change_had_begun_gets_its_files_back_too(ledger):
     ledger.admit("app1")
     ledger.host("changing", "app1", step="update")
-    assert ledger.host("failed", "app1", kind="health", error="x")["reinstall"] is True
+    assert ledger.host("failed", "app1", kind="health", error="x")["was_changed"] is True
 
 
 @pytest.mark.parametrize("kind", ["balancer", "coordinator"])
@@ -392,41 +388,3 @@ def test_the_status_screen(ledger):
 
 def test_an_empty_ledger_says_so():
     assert Ledger().info()["text"] == ["no rollout is recorded here"]
-
-
-def process(run, *command):
-    env = {**os.environ, quiet.VARIABLE: run}
-    return subprocess.Popen(list(command), env=env, stdin=subprocess.PIPE)
-
-
-def wait_quiet(run, **options):
-    clock = FakeClock().clock()
-    return quiet.wait_until_quiet({"was_run": run, "state": "quiet", **options}, clock, check_mode=False)
-
-
-def test_quiet_once_nothing_of_the_run_is_at_work():
-    assert wait_quiet("run-of-this-test-0")["is_quiet"] is True
-
-
-def test_what_an_interrupted_run_left_working_is_named():
-    orphan = process("run-of-this-test-1", sys.executable, "-c", "input()", "AnsiballZ_release.py")
-    try:
-        with pytest.raises(RolloutError) as caught:
-            wait_quiet("run-of-this-test-1", timeout=5)
-        assert caught.value.message.startswith(
-            "Modules of the interrupted run run-of-this-test-1 are still at work on this host after 5 s "
-            f"(pid {orphan.pid}: "
-        )
-        assert wait_quiet("run-of-this-test-2")["is_quiet"] is True
-    finally:
-        orphan.kill()
-        orphan.wait()
-
-
-def test_a_service_that_a_step_started_is_not_waited_for():
-    service = process("run-of-this-test-3", sys.executable, "-c", "input()")
-    try:
-        assert wait_quiet("run-of-this-test-3", timeout=5)["is_quiet"] is True
-    finally:
-        service.kill()
-        service.wait()

@@ -117,6 +117,23 @@ def test_a_forged_history_is_found_out(forgery, broken_at):
     assert f"the event chain is BROKEN at event {broken_at}: the history was changed by hand" in ledger.info()["text"]
 
 
+def test_a_large_fleet_keeps_a_small_file(tmp_path):
+    """10,000 hosts must stay under 50 MB, so one host under 5 kB, with all that is said of it in a rollout."""
+    ledger = at(tmp_path)
+    ledger.store.connection.execute("PRAGMA synchronous = OFF")
+    count = 300
+    ledger.open()
+    ledger.plan(fleet(count, zones=("a", "b", "c")), policy={"stages": ["1", "100%"]})
+    for number in range(1, count + 1):
+        name = f"app{number}"
+        ledger.admit(name)
+        for step in ("drain", "update", "health", "restore"):
+            ledger.host("changing", name, step=step, limit=600)
+        ledger.host("proven", name, version="2.0.0", drained_for=12.3)
+    ledger.store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert os.path.getsize(tmp_path / "ledger.db") / count < 5000
+
+
 def all_of(count, work, *arguments):
     """Runs work(number, *arguments) in so many processes and returns their exit codes."""
     running = [processes.Process(target=work, args=(number, *arguments)) for number in range(count)]

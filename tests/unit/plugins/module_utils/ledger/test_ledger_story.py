@@ -368,7 +368,7 @@ def test_a_host_that_was_given_up_and_then_fails_goes_back_all_the_same(ledger, 
     with pytest.raises(RolloutError, match="app1: cannot become changing, the ledger has it as failed"):
         ledger.host("changing", "app1", step="restart")
     answer = ledger.host("failed", "app1", kind=kind, error="too late")
-    assert (answer["go_back"], answer["target"], answer["reinstall"]) == (True, {"version": "1.0.0"}, True)
+    assert (answer["go_back"], answer["target"], answer["was_changed"]) == (True, {"version": "1.0.0"}, True)
     assert ledger.host("reverted", "app1", version="1.0.0")["phase"] == "reverted"
 
 
