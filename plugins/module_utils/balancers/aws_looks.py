@@ -12,7 +12,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock, Pace
 
-PACE = Pace(first=0.25, growth=1.5, longest=5.0)
+PACE = Pace(first=0.25, growth=1.5, longest=3.0)
 
 
 class Looks:

@@ -76,6 +76,7 @@ class TargetGroup(Balancer):
         self._looks = Looks(self._look, clock)
         self._seen: dict[Target, None] = {}
         self._left_at: dict[Target, float] = {}
+        self._recorded: tuple[frozenset[Target], dict[Target, Record]] | None = None
         self._found: dict[str, t.Any] | None = None
         self._attributes: dict[str, str] | None = None
 
@@ -95,6 +96,7 @@ class TargetGroup(Balancer):
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         """Records, then deregisters; registers, then forgets the record. Returns when AWS shows it."""
         self._looks.reset()
+        self._recorded = None
         targets, health, records = self._targets(), self._health(), self._records()
         targets.update({self._name(target): target for target in list(health) + list(records)})
         out = {targets[name]: state for name, state in states.items() if state in contract.OUT_STATES}
@@ -172,8 +174,8 @@ class TargetGroup(Balancer):
     # Looking
 
     def _look(self) -> Snapshot:
-        # The records first: a target that is taken out in between is then seen as it was, not as a stranger.
-        records, health = self._records(), self._health()
+        health = self._health()
+        records = self._records_of(frozenset(one for one in health if not aws_targets.is_registered(health[one])))
         # Once seen it stays a member here: after its drain AWS knows nothing of it any more.
         self._seen.update(dict.fromkeys([*health, *self._targets().values(), *records]))
         members = {}
@@ -181,6 +183,12 @@ class TargetGroup(Balancer):
             name = self._name(target)
             members[name] = self._member(name, target, health.get(target), records.get(target))
         return Snapshot(pool=self.pool, members=members, notes=tuple(self._notes(members)))
+
+    def _records_of(self, out: frozenset[Target]) -> dict[Target, Record]:
+        """Read again only where others are out than before: what was taken out was on record by then."""
+        if self._recorded is None or self._recorded[0] != out:
+            self._recorded = out, self._records()
+        return self._recorded[1]
 
     def _member(self, name: str, target: Target, health: Health | None, record: Record | None) -> Member:
         if health is not None and aws_targets.is_registered(health):
