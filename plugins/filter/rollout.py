@@ -25,6 +25,7 @@ class FilterModule:
             "foreign_on": failures.foreign_on,
             "health_target": targets.health_target,
             "located": preflight.located,
+            "no_look": failures.no_look,
             "longest_wait": failures.longest_wait,
             "members_out": failures.members_out,
             "longest_way": way.longest_way,

@@ -31,7 +31,12 @@ def failure(task: Result, result: Result) -> dict[str, str]:
     any other task is a step of the user's.
     """
     kind = kind_of_task(str(task.get("name") or ""))
-    return {"kind": _own_kind(result) or (kind if kind in KINDS else "step"), "error": failure_text(result)}
+    worst = _first_bad(result)
+    if worst.get("foreign"):
+        # The module itself did not fail where it left a member alone, so it has no words for it.
+        nodes = ", ".join(foreign_on([result]))
+        return {"kind": "foreign", "error": f"taken out of service on {nodes} by somebody else"}
+    return {"kind": worst.get("kind") or (kind if kind in KINDS else "step"), "error": failure_text(result)}
 
 
 def kind_of_task(name: str) -> str:
@@ -92,6 +97,15 @@ def foreign_on(loops: t.Sequence[Result]) -> list[str]:
     )
 
 
+def no_look(hosts: t.Sequence[str], hostvars: t.Mapping[str, t.Any]) -> str:
+    """Why not one of the hosts could be looked at, as its first one says; empty where one could.
+
+    Then it is the question that is wrong, not the hosts.
+    """
+    looks = [hostvars[name].get("__rollout_look") or {} for name in hosts]
+    return failure_text(looks[0]) if looks and all(is_bad(look) for look in looks) else ""
+
+
 def changed_on(loops: t.Sequence[Result]) -> list[t.Any]:
     """The balancers on which these loops changed something."""
     return [result["item"] for loop in loops for result in loop.get("results", []) if result.get("changed")]
@@ -108,11 +122,6 @@ def name_of(balancer: t.Any) -> str:
 
 def is_bad(result: Result) -> bool:
     return bool(result.get("failed") or result.get("unreachable"))
-
-
-def _own_kind(result: Result) -> str | None:
-    worst = _first_bad(result)
-    return "foreign" if worst.get("foreign") else worst.get("kind")
 
 
 def _first_bad(result: Result) -> Result:

@@ -50,11 +50,11 @@ def refuse_impossible(policy: Policy, limits: Limits, hosts: t.Sequence[Host], b
     to_take_out = [host for host in hosts if host.phase == model.WAITING and host.is_serving]
     if not to_take_out:
         return
-    hopeful = [host for host in hosts if _can_serve(host)]
+    lost = [host for host in hosts if not _can_serve(host)]
     _refuse_fleet_of_one(hosts, behind_balancer)
-    _refuse_floor(policy, limits, len(hopeful))
-    _refuse_zone_floors(policy, limits, zone_sizes(hosts), zone_sizes(hopeful), to_take_out)
-    _refuse_window(policy, limits, [host for host in hosts if not _can_serve(host)])
+    _refuse_floor(policy, limits, lost)
+    _refuse_zone_floors(policy, limits, zone_sizes(hosts), lost, to_take_out)
+    _refuse_window(policy, limits, lost)
 
 
 def _can_serve(host: Host) -> bool:
@@ -69,13 +69,14 @@ def _refuse_fleet_of_one(hosts: t.Sequence[Host], behind_balancer: bool) -> None
         )
 
 
-def _refuse_floor(policy: Policy, limits: Limits, serving: int) -> None:
+def _refuse_floor(policy: Policy, limits: Limits, lost: t.Sequence[Host]) -> None:
+    serving = limits.fleet - len(lost)
     if serving - 1 >= limits.min_available:
         return
     floor = policy.min_available.explained(limits.fleet, limits.min_available)
     raise InputError(
-        f"min_available {floor} leaves none to take out: {serving} of {limits.fleet} hosts can be in service. "
-        f"Allow at most {max(serving - 1, 0)}, or bring more hosts into service."
+        f"min_available {floor} leaves none to take out: {serving} of {limits.fleet} hosts can be in service"
+        f"{_but_for(lost)}. Allow at most {max(serving - 1, 0)}, or bring more hosts into service."
     )
 
 
@@ -83,16 +84,18 @@ def _refuse_zone_floors(
     policy: Policy,
     limits: Limits,
     sizes: dict[str, int],
-    serving: dict[str, int],
+    lost: t.Sequence[Host],
     to_take_out: t.Sequence[Host],
 ) -> None:
     for zone in sorted({host.zone for host in to_take_out}):
         floor = limits.zone_floors.get(zone, 0)
-        if serving[zone] - 1 < floor:
+        lost_there = [host for host in lost if host.zone == zone]
+        serving = sizes[zone] - len(lost_there)
+        if serving - 1 < floor:
             raise InputError(
                 f"zone_min_available {policy.zone_min_available.explained(sizes[zone], floor)} leaves none to take out "
-                f"in zone {zone}: {serving[zone]} of its {sizes[zone]} hosts can be in service. "
-                f"Allow at most {serving[zone] - 1} there, or bring more of its hosts into service."
+                f"in zone {zone}: {serving} of its {sizes[zone]} hosts can be in service{_but_for(lost_there)}. "
+                f"Allow at most {serving - 1} there, or bring more of its hosts into service."
             )
 
 
@@ -100,11 +103,18 @@ def _refuse_window(policy: Policy, limits: Limits, lost: t.Sequence[Host]) -> No
     if len(lost) + 1 <= limits.max_unavailable:
         return
     window = policy.max_unavailable.explained(limits.fleet, limits.max_unavailable)
-    names = ", ".join(host.name for host in lost[:5]) + (", ..." if len(lost) > 5 else "")
     raise InputError(
         f"max_unavailable {window} leaves none to take out: {len(lost)} of {limits.fleet} hosts are out of service "
-        f"already and not ours to bring back ({names}). Bring them into service or allow more."
+        f"already and not ours to bring back ({_named(lost)}). Bring them into service or allow more."
     )
+
+
+def _but_for(lost: t.Sequence[Host]) -> str:
+    return f" (without {_named(lost)})" if lost else ""
+
+
+def _named(hosts: t.Sequence[Host]) -> str:
+    return ", ".join(host.name for host in hosts[:5]) + (", ..." if len(hosts) > 5 else "")
 
 
 def width(limits: Limits, hosts: t.Sequence[Host], forks: int) -> int:

@@ -26,6 +26,22 @@ def test_a_result_that_knows_its_kind_is_believed() -> None:
     assert failures.failure({"name": "Drain | Mark"}, {"msg": "gone", "kind": "balancer"})["kind"] == "balancer"
 
 
+def test_a_member_that_somebody_else_took_out_is_said_in_our_words() -> None:
+    looped = {"msg": "Action failed.", "results": [{"item": LB1}, {"item": LB2, "failed": True, "foreign": ["app1"]}]}
+    assert failures.failure({"name": "Drain | Mark"}, looped) == {
+        "kind": "foreign",
+        "error": "taken out of service on /run/lb2.sock by somebody else",
+    }
+
+
+def test_looks_that_fail_on_every_host_show_that_the_question_is_wrong() -> None:
+    wrong, fine = {"failed": True, "msg": "expect is not JMESPath."}, {"healthy": False}
+    seen = {"app1": {"__rollout_look": wrong}, "app2": {"__rollout_look": wrong}, "app3": {"__rollout_look": fine}}
+    assert failures.no_look(["app1", "app2"], seen) == "expect is not JMESPath."
+    assert failures.no_look(["app1", "app2", "app3"], seen) == ""
+    assert failures.no_look(["app4"], {"app4": {}}) == ""
+
+
 def test_the_text_is_that_of_the_loop_item_that_failed() -> None:
     looped = {"msg": "One or more items failed", "results": [{"msg": "fine"}, {"failed": True, "msg": "lb2 said no"}]}
     assert failures.failure_text(looped) == "lb2 said no"

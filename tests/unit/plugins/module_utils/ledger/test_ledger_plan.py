@@ -226,6 +226,26 @@ def test_a_window_that_others_fill_is_refused():
     )
 
 
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (
+            {"min_available": "3", "zone_min_available": "0"},
+            "min_available 3 leaves none to take out: 3 of 4 hosts can be in service (without app2). Allow at most 2, or "
+            "bring more hosts into service.",
+        ),
+        (
+            {"max_unavailable": "2"},
+            "zone_min_available 1 leaves none to take out in zone b: 1 of its 2 hosts can be in service (without app2). "
+            "Allow at most 0 there, or bring more of its hosts into service.",
+        ),
+    ],
+)
+def test_floors_that_others_lean_on_are_refused_with_their_names(policy, message):
+    hosts = fleet(4, zones=("a", "b"))
+    assert refusal(hosts, [pool(hosts, app2=DRAINED)], policy=policy) == message
+
+
 def test_what_is_down_in_scope_does_not_fill_the_window_for_good():
     hosts = fleet(4)
     assert planned(hosts, [pool(hosts, app2=DOWN)])["order"][0] == "app2"
