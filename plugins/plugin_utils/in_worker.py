@@ -21,7 +21,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
 
 MODULES = "ansible_collections.steady.rollout.plugins.modules"
 SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
@@ -63,10 +63,10 @@ class InWorkerAction(ActionBase):
             return {"failed": True, "kind": self.kind_of_silence, "msg": self._silence(error, task_vars)}
 
     def _silence(self, error: Exception, task_vars: dict[str, t.Any]) -> str:
-        """The coordinator by its name: what the connection says names an address only, in the midst of a fleet."""
-        if self.kind_of_silence != "coordinator":
-            return str(error)
+        """The host by its name: what the connection says names an address only, in the midst of a fleet."""
         name = self._task.delegate_to or task_vars.get("inventory_hostname")
+        if self.kind_of_silence != "coordinator":
+            return failures.unreachable(str(name), str(error))
         return f"The coordinator {name} does not answer: {error}"
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
