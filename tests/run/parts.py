@@ -97,7 +97,7 @@ FLEET = Part(
     "fleet",
     "pytest tests/fleet: real hosts, traffic, faults",
     (Step("pytest", (*PYTEST, "tests/fleet")),),
-    limit=1200,
+    limit=2400,
     programs=FLEET_PROGRAMS,
     root=True,
     after=FLEET_DOWN,
