@@ -153,7 +153,9 @@ class Run:
 
     # Begin
 
-    def begin(self, version: str | None, policy: dict[str, t.Any], before: Run | None = None, **options: t.Any) -> None:
+    def begin(
+        self, version: str | None, policy: dict[str, t.Any], earlier: t.Sequence[Run] = (), **options: t.Any
+    ) -> None:
         opened = self.ledger.open(version, **options)
         self.rollout = opened["rollout"]
         self.run, self.token = opened["run"], opened["token"]
@@ -176,7 +178,7 @@ class Run:
         self.left_alone = {entry["host"] for entry in plan["excluded"]}
         self.allowed = allowed(policy, self.world.hosts.values(), self.left_alone)
         self._note_plan(left, plan)
-        self._inherit(before)
+        self._inherit(earlier)
         self._start_workers()
 
     def _note_plan(self, left: set[str], plan: dict[str, t.Any]) -> None:
@@ -191,15 +193,17 @@ class Run:
                 self.proven.add(host.name)
         self._note_stages()
 
-    def _inherit(self, before: Run | None) -> None:
-        """A gate that passed stays passed for the same rollout, while its stage means the same hosts' number."""
-        if before is None or before.rollout != self.rollout:
+    def _inherit(self, earlier: t.Sequence[Run]) -> None:
+        """A stage that was complete stays so for the same rollout, while it means as many hosts."""
+        same_rollout = [run for run in earlier if run.rollout == self.rollout and not run.refusal]
+        if not same_rollout:
             return
-        for stage in before.gates_passed:
+        before = same_rollout[-1]
+        for stage, since in before.passed.items():
             same = before.allowed.stages[stage - 1 : stage] == self.allowed.stages[stage - 1 : stage]
             if same and stage in self.passed:
-                self.gates_passed.add(stage)
-                self.passed[stage] = before.passed[stage]
+                self.passed[stage] = since
+                self.gates_passed |= before.gates_passed & {stage}
 
     def _as_me(self) -> Ledger:
         """The ledger with this run's token, which may be stale by now."""

@@ -80,7 +80,7 @@ class Fleet(RuleBasedStateMachine):
 
     def start(self, version, **options):
         run = Run(self.ledger, self.world, self.allowed, self.forks)
-        run.begin(version, self.policy, before=self.runs[-1] if self.runs else None, **options)
+        run.begin(version, self.policy, earlier=self.runs, **options)
         if version and not options.get("resume") and run.version != version:
             raise AssertionError(f"invariant 16: {version} was asked for, {run.version} is rolled out")
         self.runs.append(run)
