@@ -86,11 +86,25 @@ PACKAGE = Part(
 
 UNIT = Part("unit", "pytest tests/unit", (Step("pytest", (*PYTEST, "tests/unit")),), limit=900)
 
+INTEGRATION = "tests/integration"
 CONTRACT = Part(
     "contract",
-    "pytest tests/integration, against real servers",
-    (Step("pytest", (*PYTEST, "tests/integration")),),
+    "pytest tests/integration, against a real HAProxy",
+    (
+        Step("pytest", (*PYTEST, *(f"{INTEGRATION}/{suite}" for suite in ("haproxy", "release", "traffic")))),
+        Step(
+            "contract", (*PYTEST[:-1], "--junitxml={reports}/contract.xml", f"{INTEGRATION}/contract", "-k", "haproxy")
+        ),
+    ),
     limit=1200,
+    programs=("haproxy",),
+)
+
+BALANCERS = Part(
+    "balancers",
+    "pytest tests/integration, against every load balancer",
+    (Step("pytest", (*PYTEST, INTEGRATION)),),
+    limit=2400,
 )
 
 FLEET = Part(
@@ -130,7 +144,7 @@ MUTANTS = Part(
 )
 
 ALL = (LINT, SANITY, PACKAGE, UNIT, CONTRACT, FLEET, MOLECULE)
-LONG = (*ALL, COMPAT, MUTANTS)
+LONG = (*ALL, BALANCERS, COMPAT, MUTANTS)
 LONG_FACTOR = 6
 """How much longer than its limit a part may take when the long series run."""
 
