@@ -30,8 +30,8 @@ MUTANTS = (
     Mutant(
         "1 one host below the floor",
         LEDGER + "admission.py",
-        'if serving - 1 < floor:\n        return Decision(WAIT, f"{serving} hosts are in service and',
-        'if serving < floor:\n        return Decision(WAIT, f"{serving} hosts are in service and',
+        'if serving - 1 < floor:\n        return Decision(WAIT, f"{_serve(serving)} and',
+        'if serving < floor:\n        return Decision(WAIT, f"{_serve(serving)} and',
     ),
     Mutant("1 the floor rounds down", LEDGER + "policy.py", "math.ceil(self.number", "math.floor(self.number"),
     Mutant(
@@ -126,8 +126,8 @@ MUTANTS = (
     Mutant(
         "12 an operator's drain is taken for ours",
         LEDGER + "fleet.py",
-        "(model.OUT_OURS if is_left_out else model.OUT_FOREIGN)",
-        "model.OUT_OURS",
+        "is_ours = is_left_out and admin == DRAINED",
+        "is_ours = admin == DRAINED",
     ),
     Mutant(
         "12 history can be rewritten",
