@@ -155,7 +155,7 @@ MUTANTS = (
     ),
     Mutant(
         "15 success without a look",
-        LEDGER + "concluding.py",
+        LEDGER + "endings.py",
         "return self.host.phase in model.ON_TARGET and not self.fault",
         "return self.host.phase in model.ON_TARGET",
     ),

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import chain, model
@@ -19,16 +18,18 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import
     Rollout,
     Tally,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.tables import (
+    Tables,
+    columns_of,
+    content_of,
+    insert_text,
+)
 
-Row = t.TypeVar("Row")
 PROOFS_KEPT = 50
 
 
-class Records:
+class Records(Tables):
     """Reads and writes rows; every method belongs to the transaction that handed the Records out."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
 
     # Leases
 
@@ -132,9 +133,9 @@ class Records:
         self._replace("host", host)
 
     def save_hosts(self, hosts: t.Sequence[Host]) -> None:
-        names = _columns(Host)
+        names = columns_of(Host)
         self._connection.executemany(
-            _insert_text("INSERT OR REPLACE", "host", names), [_content(host) for host in hosts]
+            insert_text("INSERT OR REPLACE", "host", names), [content_of(host) for host in hosts]
         )
 
     def remove_hosts(self, rollout: int) -> None:
@@ -285,31 +286,3 @@ class Records:
 
     def event_count(self) -> int:
         return int(self._meta("head_seq"))
-
-    def _meta(self, name: str) -> str:
-        return str(self._connection.execute("SELECT content FROM meta WHERE name = ?", (name,)).fetchone()[0])
-
-    def _one(self, kind: type[Row], query: str, *values: t.Any) -> Row | None:
-        row = self._connection.execute(query, values).fetchone()
-        return None if row is None else kind(**dict(row))
-
-    def _all(self, kind: type[Row], query: str, *values: t.Any) -> list[Row]:
-        return [kind(**dict(row)) for row in self._connection.execute(query, values)]
-
-    def _insert(self, table: str, row: t.Any) -> sqlite3.Cursor:
-        return self._connection.execute(_insert_text("INSERT", table, _columns(type(row))), _content(row))
-
-    def _replace(self, table: str, row: t.Any) -> None:
-        self._connection.execute(_insert_text("INSERT OR REPLACE", table, _columns(type(row))), _content(row))
-
-
-def _columns(kind: t.Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(kind)]
-
-
-def _content(row: t.Any) -> list[t.Any]:
-    return [getattr(row, name) for name in _columns(type(row))]
-
-
-def _insert_text(verb: str, table: str, columns: list[str]) -> str:
-    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for dummy in columns)})"
