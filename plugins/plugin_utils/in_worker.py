@@ -82,7 +82,16 @@ class InWorkerAction(ActionBase):
         )
         return result
 
+    def environment(self) -> dict[str, str]:
+        """The task's ``environment``, which a module would find in its own."""
+        merged: dict[str, t.Any] = {}
+        for one in self._task.environment or []:
+            merged.update(self._templar.template(one) or {})
+        return {str(name): str(value) for name, value in merged.items()}
+
     def in_worker(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+        # The worker is a process of this task alone.
+        os.environ.update(self.environment())
         source = importlib.import_module(f"{MODULES}.{self.module}")
         call = Call(
             params=self._validated(source.SPEC, arguments),

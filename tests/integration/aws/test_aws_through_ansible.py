@@ -30,11 +30,12 @@ def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
 
 
 def run_playbook(directory: pathlib.Path, tasks: list[dict[str, t.Any]], **variables: str) -> tuple[int, str]:
+    """*variables* are the environment of the play: that of Ansible itself knows nothing of AWS."""
     playbook = directory / "play.yml"
     play = {"hosts": "localhost", "gather_facts": False, "environment": variables, "tasks": tasks}
     playbook.write_text(yaml.safe_dump([play]))
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_HOME": str(directory / "ansible"),
