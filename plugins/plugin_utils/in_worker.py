@@ -43,22 +43,25 @@ class InWorkerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         controller.leave_if_ended()
         task_vars = task_vars or {}
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        # Where files are transferred, Ansible's own part makes a folder on the host already.
+        result: dict[str, t.Any] = self._reached(lambda: super(InWorkerAction, self).run(tmp, task_vars), task_vars)
+        if result.get("failed"):
+            return result
         arguments = self.arguments(dict(self._task.args), task_vars)
         if self.is_local():
             result.update(self.in_worker(arguments))
         else:
-            result.update(self._reached(arguments, task_vars))
+            result.update(self._reached(lambda: self.as_module(arguments, task_vars), task_vars))
         return result
 
-    def _reached(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _reached(self, work: t.Callable[[], dict[str, t.Any]], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """A host that does not answer is a failure like any other, with its kind.
 
         Ansible's own answer, UNREACHABLE, skips rescue and always, or marks the fleet's host as lost where it
         was the balancer that did not answer.
         """
         try:
-            return self.as_module(arguments, task_vars)
+            return work()
         except AnsibleConnectionFailure as error:
             return {"failed": True, "kind": self.kind_of_silence, "msg": self._silence(error, task_vars)}
 
