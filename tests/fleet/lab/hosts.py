@@ -66,7 +66,7 @@ class Lab:
 
     @property
     def inventory(self) -> pathlib.Path:
-        """A folder: hosts.ini and group_vars of the fleet."""
+        """A folder: hosts and group_vars of the fleet."""
         return self.places.directory / "inventory"
 
     @property
@@ -240,7 +240,8 @@ class Lab:
     def _write_inventory(self) -> None:
         folder = self.inventory / "group_vars"
         folder.mkdir(parents=True, exist_ok=True)
-        (self.inventory / "hosts.ini").write_text(files.inventory(self.places, self.hosts), encoding="utf-8")
+        # With a suffix such as .ini ansible-core 2.16 would pass it over.
+        (self.inventory / "hosts").write_text(files.inventory(self.places, self.hosts), encoding="utf-8")
         (folder / "fleet.yml").write_text(files.group_vars(self.places, self.hosts), encoding="utf-8")
         keys = (machine.Machine(self.places, host).host_key() for host in self.hosts)
         (self.places.directory / "known_hosts").write_text("".join(keys), encoding="ascii")

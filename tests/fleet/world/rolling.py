@@ -94,7 +94,8 @@ class Run:
     def kill(self, group: bool) -> None:
         """SIGKILL: to ansible-playbook alone, or to its process group as AWX does on cancel."""
         if group:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         else:
             self._process.kill()
         self._process.wait()
