@@ -9,6 +9,7 @@ equal when the task's connection is local and no other user is asked for; everyw
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import subprocess
@@ -53,6 +54,11 @@ class InWorkerAction(ActionBase):
         else:
             result.update(self._reached(lambda: self.as_module(arguments, task_vars), task_vars))
         return result
+
+    def cleanup(self, force: bool = False) -> None:
+        """A lost host keeps its temporary files: that must not turn the task's answer into UNREACHABLE after all."""
+        with contextlib.suppress(AnsibleConnectionFailure):
+            super().cleanup(force)
 
     def _reached(self, work: t.Callable[[], dict[str, t.Any]], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """A host that does not answer is a failure like any other, with its kind.

@@ -44,14 +44,14 @@ class Held:
             if is_on(self._lab, name):
                 self._lab.run(name, ["rm", "-f", HOLD])
 
-    def await_all(self, run: Run) -> None:
-        """Until each of them is in the middle of its restart."""
-        for name in self._names:
-            await_in(run, lambda name=name: self._is_starting(name), f"{name} is being restarted")
+    def await_some(self, run: Run, count: int) -> set[str]:
+        """Until so many are in the middle of their restart; returns which."""
+        await_in(run, lambda: len(self._in_restart()) >= count, f"{count} hosts are being restarted")
+        return self._in_restart()
 
-    def _is_starting(self, name: str) -> bool:
-        shown = self._lab.run(name, ["systemctl", "show", "--property=ActiveState", "--value", "shop"])
-        return shown.stdout.strip() == "activating"
+    def _in_restart(self) -> set[str]:
+        show = ["systemctl", "show", "--property=ActiveState", "--value", "shop"]
+        return {name for name in self._names if self._lab.run(name, show).stdout.strip() == "activating"}
 
 
 def await_in(run: Run, is_so: t.Callable[[], bool], what: str, within: float = WITHIN) -> None:
