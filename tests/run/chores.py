@@ -41,7 +41,7 @@ def demo() -> int:
 
 
 def bench() -> int:
-    return in_venv(tools.venv("test"), "tests/bench/run")
+    return in_venv(tools.venv("test"), "tests/bench/all.py")
 
 
 def changelog() -> int:
