@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
@@ -13,6 +16,11 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import ses
 
 LOOK_FOR = 5.0
 """Seconds that one call may hold its session while the host waits for a place; then another host asks."""
+
+SILENT_FOR = 30.0
+"""Seconds that the coordinator may be silent before a host that waits gives up: it is at no risk meanwhile."""
+ASK_AGAIN_AFTER = 2.0
+"""Seconds."""
 
 FOR_REPORTS = 2
 """Sessions that are kept for reports, so that those who wait cannot hold up those who work."""
@@ -30,9 +38,16 @@ class ActionModule(InWorkerAction):
 
     def _ask_until_answered(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         count = max(1, int(task_vars.get("rollout_coordinator_sessions", 6)) - FOR_REPORTS)
+        heard_at = time.monotonic()
         while True:
-            with session(str(arguments["run"]), "ask", count):
-                answer = super().as_module({**arguments, "timeout": LOOK_FOR}, task_vars)
-            if answer.get("verdict") != "wait":
-                return answer
+            try:
+                with session(str(arguments["run"]), "ask", count):
+                    answer = super().as_module({**arguments, "timeout": LOOK_FOR}, task_vars)
+                heard_at = time.monotonic()
+                if answer.get("verdict") != "wait":
+                    return answer
+            except AnsibleConnectionFailure:
+                if time.monotonic() - heard_at > SILENT_FOR:
+                    raise
+                time.sleep(ASK_AGAIN_AFTER)
             controller.leave_if_ended()

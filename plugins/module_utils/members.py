@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import claims, drain, member_plan
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    CAN_END_SESSIONS,
     OUT_STATES,
     Balancer,
     Snapshot,
@@ -24,7 +25,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 )
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.drain import Watch
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.member_plan import Plan
 from ansible_collections.steady.rollout.plugins.module_utils.member_report import Report, facts, nothing_done
 from ansible_collections.steady.rollout.plugins.module_utils.member_request import CONTINUE, FORCE, RESTORE, Request
@@ -81,6 +82,7 @@ class MemberChange:
 
     def run(self) -> dict[str, t.Any]:
         try:
+            self._refuse_what_it_cannot()
             with self._alone():
                 concerned = self._mark()
             if self._request.wait and not self._call.check_mode:
@@ -96,6 +98,14 @@ class MemberChange:
         if self._call.diff:
             result["diff"] = self._report.diff()
         return result
+
+    def _refuse_what_it_cannot(self) -> None:
+        """Before anything is changed, not when the time is over and the members are out."""
+        if self._request.on_timeout == FORCE and CAN_END_SESSIONS not in self._balancer.capabilities:
+            raise InputError(
+                f"on_timeout: {self._balancer.where} cannot end sessions, so 'force' would do nothing there. "
+                "Nothing was changed; use 'fail', 'continue' or 'restore'."
+            )
 
     @contextlib.contextmanager
     def _alone(self) -> t.Iterator[None]:

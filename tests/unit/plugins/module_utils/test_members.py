@@ -11,7 +11,12 @@ from support.cores import params_of
 from support.pools import FakePool, ManualClock, member
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims, pool_lock
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import DRAINED, IN_SERVICE, MAINTENANCE
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    CAN_DRAIN,
+    DRAINED,
+    IN_SERVICE,
+    MAINTENANCE,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.member_request import Request
@@ -144,6 +149,19 @@ def test_force_ends_only_what_is_left(desk: Desk, pool: FakePool) -> None:
     assert pool.asked[1:] == [("end_sessions", ["a"])]
     assert outcomes(result) == {"a": "forced", "b": "reached"}
     assert result["members"]["a"]["waited"] >= 1
+
+
+def test_force_is_refused_at_once_where_sessions_cannot_be_ended(
+    desk: Desk, pool: FakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused only when the time was over, with the members out of service."""
+    monkeypatch.setattr(FakePool, "capabilities", frozenset({CAN_DRAIN}))
+    message, dummy = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="force")
+    assert message == (
+        "on_timeout: lb1 cannot end sessions, so 'force' would do nothing there. "
+        "Nothing was changed; use 'fail', 'continue' or 'restore'."
+    )
+    assert pool.asked == []
 
 
 def test_force_that_does_not_help_is_an_error(desk: Desk, pool: FakePool) -> None:
