@@ -9,6 +9,7 @@ STEADY_ALL_PARTS=1 makes a part that this machine cannot run a failure, as CI wa
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import types
 import typing as t
 
 from . import tools
-from .part import run_part
+from .part import interrupted, run_part
 from .parts import ALL, BY_NAME, LONG, Part
 from .tally import Line, summary
 
@@ -36,7 +37,7 @@ def main(words: list[str]) -> int:
     except tools.Unavailable as obstacle:
         print(obstacle, file=sys.stderr)
         return 1
-    lines = [announced(part, live=len(parts) == 1, long=long) for part in parts]
+    lines = run_in_lanes(parts, long) if len(parts) > 1 else [run_part(parts[0], live=True, long=long)]
     print(f"\n{summary(lines)}")
     return 1 if any(line.count.failed for line in lines) else 0
 
@@ -56,11 +57,30 @@ def set_series(long: bool, everything: bool) -> None:
         os.environ.setdefault("HYPOTHESIS_PROFILE", "long" if long else "ci")
 
 
-def announced(part: Part, live: bool, long: bool) -> Line:
+def run_in_lanes(parts: t.Sequence[Part], long: bool) -> list[Line]:
+    """Each lane's parts one after the other, all lanes at the same time; the lines are in the order of *parts*."""
+    lanes: dict[str, list[Part]] = {}
+    for part in parts:
+        lanes.setdefault(part.lane, []).append(part)
+    with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
+        try:
+            ended = [pool.submit(run_lane, lane, long) for lane in lanes.values()]
+            lines = {line.part: line for lane in ended for line in lane.result()}
+        except BaseException:
+            interrupted.set()
+            raise
+    return [lines[part.name] for part in parts]
+
+
+def run_lane(parts: t.Sequence[Part], long: bool) -> list[Line]:
+    return [announced(part, long) for part in parts]
+
+
+def announced(part: Part, long: bool) -> Line:
     print(f"{part.name}: {part.does}", flush=True)
-    line = run_part(part, live, long)
+    line = run_part(part, live=False, long=long)
     told = line.note if line.result == "not run" else f"{line.count} in {line.seconds:.0f} s"
-    print(f"  {line.result}: {told}", flush=True)
+    print(f"  {part.name} {line.result}: {told}", flush=True)
     return line
 
 

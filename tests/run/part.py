@@ -21,6 +21,11 @@ from .tally import FAILED, SKIPPED, Count, Line, count_step
 
 SHOWN = 300
 """Lines of a failed part's log that are printed."""
+LOOK_EVERY = 0.2
+"""Seconds between two looks whether a step is over."""
+
+interrupted = threading.Event()
+"""Set to end all that is at work; only the main thread hears of Ctrl-C."""
 
 
 def run_part(part: Part, live: bool, long: bool) -> Line:
@@ -55,7 +60,10 @@ def why_not(part: Part) -> str | None:
 
 
 def run_steps(part: Part, live: bool, limit: float) -> tuple[Count, list[str]]:
-    """Runs all steps, also after one that failed; returns the count and the names of those that failed."""
+    """Runs all steps, also after one that failed; returns the count and the names of those that failed.
+
+    Raises KeyboardInterrupt once interrupted, after cleaning up.
+    """
     reports = house.LOGS / part.name
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
@@ -71,7 +79,9 @@ def run_steps(part: Part, live: bool, limit: float) -> tuple[Count, list[str]]:
                 broken += [f"{step.name} ({told(code)})"] if code != 0 else []
         finally:
             if part.after:
-                run_step(part, Step("clean up", part.after), reports, Output(log, live=False), time.monotonic() + 120)
+                clean_up = Step("clean up", part.after)
+                soon = time.monotonic() + 120
+                run_step(part, clean_up, reports, Output(log, live=False), soon, in_any_case=True)
     return count, broken
 
 
@@ -79,8 +89,13 @@ def told(code: int | None) -> str:
     return "took too long" if code is None else f"exit code {code}"
 
 
-def run_step(part: Part, step: Step, reports: pathlib.Path, output: Output, deadline: float) -> int | None:
-    """The step's exit code; None where it was ended at the deadline. Whatever it started ends with it."""
+def run_step(
+    part: Part, step: Step, reports: pathlib.Path, output: Output, deadline: float, in_any_case: bool = False
+) -> int | None:
+    """The step's exit code; None where it was ended at the deadline. Whatever it started ends with it.
+
+    Raises KeyboardInterrupt once interrupted, unless it must run in any case.
+    """
     words = [fill(word, reports) for word in step.words]
     output.write(f"== {step.name}: {' '.join(words)}\n".encode())
     env = house.environment(**part.env)
@@ -98,13 +113,17 @@ def run_step(part: Part, step: Step, reports: pathlib.Path, output: Output, dead
     reader = threading.Thread(target=output.copy, args=(process.stdout,), daemon=True)
     reader.start()
     try:
-        return process.wait(max(deadline - time.monotonic(), 1))
-    except subprocess.TimeoutExpired:
-        output.write(b"== took too long, ended\n")
-        return None
+        while process.poll() is None:
+            if interrupted.is_set() and not in_any_case:
+                raise KeyboardInterrupt
+            if time.monotonic() > deadline:
+                output.write(b"== took too long, ended\n")
+                return None
+            time.sleep(LOOK_EVERY)
     finally:
         end_group(process)
         reader.join(5)
+    return process.returncode
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

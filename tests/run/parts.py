@@ -18,6 +18,7 @@ SOURCES = ("plugins", "tests", "examples")
 PYTEST = ("{bin}/python", "-m", "pytest", "-p", "no:testinfra", "--junitxml={reports}/pytest.xml")
 FLEET_PROGRAMS = ("systemd-nspawn", "mmdebstrap", "zstd", "ip", "ssh", "pgrep", "mkfs.ext4")
 FLEET_DOWN = ("{root}/tests/fleet/lab/fleet", "down")
+COMPUTING, WAITING = "computing", "waiting"
 TEST_LAB = {"STEADY_LAB": "steady-test"}
 """A lab of the tests' own, beside the one that somebody may be exploring with."""
 
@@ -30,7 +31,11 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """*limit* is in seconds: what takes longer hangs. *after* runs always, also when the part was interrupted."""
+    """*limit* is in seconds: what takes longer hangs. *after* runs always, also when the part was interrupted.
+
+    Parts of one lane run one after the other, lanes at the same time: one lane keeps the processor busy, what is in
+    the other mostly waits for hosts and servers.
+    """
 
     name: str
     does: str
@@ -40,6 +45,7 @@ class Part:
     root: bool = False
     after: Words = ()
     env: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    lane: str = COMPUTING
 
 
 def script(module: str, *words: str) -> Words:
@@ -98,6 +104,7 @@ CONTRACT = Part(
     ),
     limit=1200,
     programs=("haproxy",),
+    lane=WAITING,
 )
 
 BALANCERS = Part(
@@ -105,6 +112,7 @@ BALANCERS = Part(
     "pytest tests/integration, against every load balancer",
     (Step("pytest", (*PYTEST, INTEGRATION)),),
     limit=2400,
+    lane=WAITING,
 )
 
 FLEET = Part(
@@ -116,6 +124,7 @@ FLEET = Part(
     root=True,
     after=FLEET_DOWN,
     env=TEST_LAB,
+    lane=WAITING,
 )
 
 MOLECULE = Part(
@@ -127,6 +136,7 @@ MOLECULE = Part(
     root=True,
     after=FLEET_DOWN,
     env=TEST_LAB,
+    lane=WAITING,
 )
 
 COMPAT = Part(

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from run import house
-from run.part import run_part, why_not
+from run.part import interrupted, run_part, why_not
 from run.parts import Part, Step
 from run.tally import FAILED, PASSED, SKIPPED, Count
 
@@ -115,3 +115,14 @@ def test_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     assert why_not(part_of(programs=("mmdebstrap", "ip"))) == (
         "needs mmdebstrap, ip; on Debian: apt-get install iproute2 mmdebstrap."
     )
+
+
+def test_an_interrupted_part_ends_what_runs_and_cleans_up(tmp_path: pathlib.Path) -> None:
+    after = ("touch", str(tmp_path / "cleaned"))
+    interrupted.set()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_part(part_of(python("stuck", "import time; time.sleep(600)"), after=after), live=False, long=False)
+    finally:
+        interrupted.clear()
+    assert (tmp_path / "cleaned").exists()
