@@ -79,8 +79,19 @@ class Apache(Balancer):
     """One balancer of one Apache."""
 
     capabilities = frozenset(
-        {contract.CAN_DRAIN, contract.CAN_MAINTAIN, contract.CAN_SAVE, contract.CAN_WEIGH},
+        {
+            contract.CAN_DRAIN,
+            contract.CAN_MAINTAIN,
+            contract.CAN_SAVE,
+            contract.CAN_WEIGH,
+            contract.CAN_ROUTE,
+            contract.CAN_PAGE,
+        }
     )
+    lacks = {
+        contract.CAN_END_SESSIONS: "Apache has no command that cuts single requests",
+        contract.CAN_WEIGH_AT_ONCE: "its balancer-manager changes one member at a time; those that rise go first",
+    }
     weight_limits = WeightLimits(1, 100)
 
     def __init__(self, pool: str, manager: Manager, flights: FlightLog) -> None:

@@ -56,7 +56,13 @@ class Listener(Balancer):
     *more* are target groups, by name or ARN, to be members with weight 0 although it does not forward to them yet.
     """
 
-    capabilities = frozenset({contract.CAN_WEIGH, contract.CAN_WEIGH_AT_ONCE})
+    capabilities = frozenset({contract.CAN_WEIGH, contract.CAN_WEIGH_AT_ONCE, contract.CAN_ROUTE, contract.CAN_PAGE})
+    lacks = {
+        contract.CAN_DRAIN: "target groups are weighed and not drained; their targets are (aws_target_group)",
+        contract.CAN_MAINTAIN: "target groups are weighed only; their targets can be set so (aws_target_group)",
+        contract.CAN_END_SESSIONS: "AWS has no request that cuts connections",
+        contract.CAN_SAVE: "AWS keeps every change by itself",
+    }
     weight_limits = WeightLimits(1, aws_forward.HEAVIEST)
 
     def __init__(self, pool: str, api: Api, more: t.Sequence[str], clock: Clock) -> None:

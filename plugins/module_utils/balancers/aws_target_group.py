@@ -57,6 +57,14 @@ class TargetGroup(Balancer):
     """One target group. Its members are its targets, by the names that *declared* gives them or as 'id:port'."""
 
     capabilities = frozenset({contract.CAN_DRAIN, contract.CAN_MAINTAIN})
+    lacks = {
+        contract.CAN_END_SESSIONS: "AWS has no request that cuts connections; they end with the deregistration delay",
+        contract.CAN_SAVE: "AWS keeps every change by itself",
+        contract.CAN_WEIGH: "single targets have no weights; target groups do (aws_listener)",
+        contract.CAN_WEIGH_AT_ONCE: "single targets have no weights; target groups do (aws_listener)",
+        contract.CAN_ROUTE: "a target group does not choose where requests go: a listener does (aws_listener)",
+        contract.CAN_PAGE: "a target group does not answer by itself: a listener does (aws_listener)",
+    }
 
     def __init__(
         self,

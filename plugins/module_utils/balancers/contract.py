@@ -37,6 +37,18 @@ CAN_END_SESSIONS = "end_sessions"
 CAN_SAVE = "save"
 CAN_WEIGH = "weights"
 CAN_WEIGH_AT_ONCE = "weights_at_once"
+CAN_ROUTE = "routes"
+CAN_PAGE = "page"
+ALL_CAPABILITIES = (
+    CAN_DRAIN,
+    CAN_MAINTAIN,
+    CAN_END_SESSIONS,
+    CAN_SAVE,
+    CAN_WEIGH,
+    CAN_WEIGH_AT_ONCE,
+    CAN_ROUTE,
+    CAN_PAGE,
+)
 
 
 class Unreachable(RolloutError):
@@ -125,6 +137,8 @@ class Balancer(abc.ABC):
     """
 
     capabilities: t.ClassVar[frozenset[str]] = frozenset()
+    lacks: t.ClassVar[t.Mapping[str, str]] = {}
+    """For each of ALL_CAPABILITIES that is none of its capabilities the reason, as the end of a sentence."""
     weight_limits: t.ClassVar[WeightLimits] = WeightLimits(1, 256)
 
     def __init__(self, pool: str, where: str) -> None:
@@ -154,7 +168,7 @@ class Balancer(abc.ABC):
 
     def end_sessions(self, members: t.Sequence[str]) -> None:
         """Cuts what is in flight to *members*."""
-        raise self._cannot("end sessions")
+        raise self._cannot("end sessions", CAN_END_SESSIONS)
 
     def unsaved(self, snapshot: Snapshot) -> list[str]:
         """Members whose admin state would not survive a reload although it is meant to."""
@@ -162,7 +176,7 @@ class Balancer(abc.ABC):
 
     def save(self) -> None:
         """Makes the admin states of now survive a reload; only asked for when something is unsaved."""
-        raise self._cannot("save its state")
+        raise self._cannot("save its state", CAN_SAVE)
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
         """Sets the weights of all named members in one batch. Accepted is not reached: read back.
@@ -170,7 +184,7 @@ class Balancer(abc.ABC):
         0 takes a member's traffic and leaves its admin state alone. A make without such a weight marks the member
         in a way of its own, told apart from a drain, and its snapshot shows weight 0.
         """
-        raise self._cannot("set weights")
+        raise self._cannot("set weights", CAN_WEIGH)
 
     def check_members(self, snapshot: Snapshot, names: t.Iterable[str]) -> None:
         """Raises InputError unless the pool has every one of *names*, letter by letter."""
@@ -181,8 +195,9 @@ class Balancer(abc.ABC):
                 f"{quoted(snapshot.members) or 'none at all'}. Give the names exactly as the load balancer has them."
             )
 
-    def _cannot(self, what: str) -> RolloutError:
-        return RolloutError(f"{self.where}: this type of load balancer cannot {what}.")
+    def _cannot(self, what: str, capability: str = "") -> RolloutError:
+        reason = self.lacks.get(capability)
+        return RolloutError(f"{self.where}: this type of load balancer cannot {what}{f': {reason}' if reason else ''}.")
 
 
 def quoted(names: t.Iterable[str], most: int = 12) -> str:

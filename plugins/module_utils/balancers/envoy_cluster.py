@@ -70,6 +70,11 @@ class EnvoyCluster(Balancer):
             contract.CAN_WEIGH_AT_ONCE,
         }
     )
+    lacks = {
+        contract.CAN_END_SESSIONS: "Envoy has no command that cuts single requests",
+        contract.CAN_ROUTE: "a cluster does not choose where requests go: its routes do, by balancer.rds_file",
+        contract.CAN_PAGE: "a cluster does not answer by itself: its routes do, by balancer.rds_file",
+    }
     weight_limits = WeightLimits(1, 1000)
 
     def __init__(self, pool: str, admin: Admin, file: WatchedFile, timeout: float, clock: Clock) -> None:

@@ -39,7 +39,20 @@ Json = t.Dict[str, t.Any]
 class EnvoyRoutes(Balancer):
     """The routes of one name, or of one virtual host; their members are the clusters they split among."""
 
-    capabilities = frozenset({contract.CAN_SAVE, contract.CAN_WEIGH, contract.CAN_WEIGH_AT_ONCE})
+    capabilities = frozenset(
+        {
+            contract.CAN_SAVE,
+            contract.CAN_WEIGH,
+            contract.CAN_WEIGH_AT_ONCE,
+            contract.CAN_ROUTE,
+            contract.CAN_PAGE,
+        }
+    )
+    lacks = {
+        contract.CAN_DRAIN: "clusters are weighed and not drained; their members are, by balancer.eds_file",
+        contract.CAN_MAINTAIN: "clusters are weighed only; their members can be set so, by balancer.eds_file",
+        contract.CAN_END_SESSIONS: "Envoy has no command that cuts single requests",
+    }
     weight_limits = WeightLimits(1, 1000)
 
     def __init__(self, pool: str, admin: Admin, file: WatchedFile, timeout: float, clock: Clock) -> None:

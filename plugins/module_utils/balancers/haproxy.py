@@ -61,8 +61,20 @@ class HAProxy(Balancer):
     """One backend of one HAProxy node."""
 
     capabilities = frozenset(
-        {contract.CAN_DRAIN, contract.CAN_MAINTAIN, contract.CAN_END_SESSIONS, contract.CAN_SAVE, contract.CAN_WEIGH}
+        {
+            contract.CAN_DRAIN,
+            contract.CAN_MAINTAIN,
+            contract.CAN_END_SESSIONS,
+            contract.CAN_SAVE,
+            contract.CAN_WEIGH,
+            contract.CAN_ROUTE,
+            contract.CAN_PAGE,
+        }
     )
+    lacks = {
+        contract.CAN_WEIGH_AT_ONCE: "its command line sets one server after another, within milliseconds; those that "
+        "rise go first",
+    }
 
     def __init__(self, pool: str, cli: Cli, workers: Workers | None = None, file: StateFile | None = None) -> None:
         super().__init__(pool, cli.where)

@@ -63,8 +63,11 @@ class NginxUpstream(Balancer):
             contract.CAN_SAVE,
             contract.CAN_WEIGH,
             contract.CAN_WEIGH_AT_ONCE,
+            contract.CAN_ROUTE,
+            contract.CAN_PAGE,
         }
     )
+    lacks = {contract.CAN_END_SESSIONS: "nginx has no command that cuts single connections"}
     weight_limits = WeightLimits(1, 1000)
 
     def __init__(self, pool: str, nginx: Nginx, file: OwnedFile, traffic: Traffic) -> None:

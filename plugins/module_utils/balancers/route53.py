@@ -62,6 +62,12 @@ class Route53(Balancer):
     capabilities = frozenset(
         {contract.CAN_DRAIN, contract.CAN_MAINTAIN, contract.CAN_WEIGH, contract.CAN_WEIGH_AT_ONCE}
     )
+    lacks = {
+        contract.CAN_END_SESSIONS: "DNS knows nothing of connections",
+        contract.CAN_SAVE: "AWS keeps every change by itself",
+        contract.CAN_ROUTE: "DNS answers before there is a request, so it knows neither header nor cookie",
+        contract.CAN_PAGE: "DNS answers with addresses and serves no pages",
+    }
     weight_limits = WeightLimits(1, route53_records.HEAVIEST)
 
     def __init__(self, pool: str, where: str, zone: Zone, record_type: str | None, clock: Clock) -> None:
