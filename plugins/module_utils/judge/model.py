@@ -1,0 +1,189 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the judge is given and what it answers. Times are seconds of one clock, the coordinator's.
+
+Two kinds of measure: of a *share* a sample says how many requests there were (count) and how many were bad (value); of a
+*value* it says the measure itself (value: a p95, a mean) and how many requests stand behind it (count, 0 where unknown).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+CANARY = "canary"
+BASELINE = "baseline"
+
+SHARE = "share"
+VALUE = "value"
+KINDS = (VALUE, SHARE)
+
+INCREASE = "increase"
+DECREASE = "decrease"
+EITHER = "either"
+DIRECTIONS = (INCREASE, DECREASE, EITHER)
+
+PASS = "pass"
+FAIL = "fail"
+INCONCLUSIVE = "inconclusive"
+NO_DATA = "no_data"
+WAIT = "wait"
+VERDICTS = (PASS, FAIL, INCONCLUSIVE, NO_DATA, WAIT)
+
+IGNORE = "ignore"
+NO_DATA_ACTIONS = (NO_DATA, INCONCLUSIVE, FAIL, IGNORE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What one host saw in one interval, or a whole group where host is empty.
+
+    *at* is when the interval ended: the same figure for all that was measured in one look, by it they are compared.
+    """
+
+    at: float
+    group: str
+    host: str
+    count: float
+    value: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Unmeasured:
+    """A measurement that could not be made, and why."""
+
+    at: float
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Where a figure is good. A side that is None has no limit; *text* is how the user wrote it."""
+
+    low: float | None
+    high: float | None
+    low_allowed: bool
+    high_allowed: bool
+    text: str
+
+    def holds(self, figure: float) -> bool:
+        above = self.low is None or figure > self.low or (self.low_allowed and figure == self.low)
+        below = self.high is None or figure < self.high or (self.high_allowed and figure == self.high)
+        return above and below
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One metric as the user wants it judged, validated.
+
+    *limit* bounds the canary's figure itself, *baseline* its ratio to the baseline's, *judge* asks for the statistical
+    comparison, which lets pass what is worse by up to *tolerance* (a fraction). *minimum* is in requests of the canary
+    for a share, in measurements for a value. *delay* is how many seconds of the window's start are left out.
+    """
+
+    name: str
+    source: str
+    query: t.Any
+    kind: str
+    direction: str
+    unit: str
+    limit: Range | None
+    baseline: Range | None
+    judge: bool
+    tolerance: float
+    critical: bool
+    weight: float
+    group: str
+    minimum: int
+    delay: float
+    dry_run: bool
+    on_no_data: str
+    max_errors: int | None
+    max_consecutive_errors: int | None
+    max_failures: int | None
+    max_consecutive_failures: int | None
+
+    @property
+    def compares(self) -> bool:
+        """Whether a baseline is needed."""
+        return self.judge or self.baseline is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """How sure the judge has to be, and what a score means.
+
+    *false_stop* is the chance at most that a canary which is no worse is failed, over all looks and all metrics that
+    are judged. *host_noise* is by what fraction hosts with the same release differ (one standard deviation), believed
+    until the hosts themselves show it. *groups* are the weights of groups of metrics in the score; empty: by metrics.
+    """
+
+    false_stop: float
+    host_noise: float
+    pass_score: float
+    marginal_score: float
+    groups: t.Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """All that was measured for this step, by metric's name. *hosts* is how many each group has, where known."""
+
+    samples: t.Mapping[str, t.Sequence[Sample]]
+    unmeasured: t.Mapping[str, t.Sequence[Unmeasured]] = dataclasses.field(default_factory=dict)
+    hosts: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where in its window the step is: it began at *began*, *elapsed* of *window* seconds are over.
+
+    *final* says that no look follows this one: only then is there a verdict other than an early fail.
+    """
+
+    began: float
+    elapsed: float
+    window: float
+    final: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricResult:
+    """What one metric says. *decides* is false for a dry run and for a metric without data that is to be ignored."""
+
+    name: str
+    verdict: str
+    reason: str
+    figures: t.Mapping[str, t.Any]
+    critical: bool
+    decides: bool
+
+    def to_dict(self) -> dict[str, t.Any]:
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "figures": dict(self.figures),
+            "critical": self.critical,
+            "decides": self.decides,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """The answer. *score* is the percentage of the deciding metrics that pass, by weight; None while it waits."""
+
+    verdict: str
+    reason: str
+    metrics: tuple[MetricResult, ...]
+    score: float | None
+
+    def to_dict(self) -> dict[str, t.Any]:
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "metrics": [result.to_dict() for result in self.metrics],
+            "score": self.score,
+        }
