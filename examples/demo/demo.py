@@ -69,7 +69,7 @@ def observed_rollout(fleet: local_fleet.LocalFleet, name: str, version: str) -> 
     """The rollout under traffic, with what the client and the instances say of it."""
     before = fleet.seen()
     users = background.traffic(fleet.urls(), BUILD / f"traffic-{name}.json", inside=(), **MIX)
-    eyes = background.observer(fleet.sockets(), BUILD / f"observer-{name}.json")
+    eyes = background.observer(fleet.eyes(), BUILD / f"observer-{name}.json")
     with users, eyes:
         begun = time.monotonic()
         exit_code = rollout(fleet, version)

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet on one machine, without root: six instances of the shop behind two HAProxy nodes.
+"""A fleet on one machine, without root: six instances of the shop behind two nodes of HAProxy, or else of Envoy.
 
     local_fleet.py up       start what is not running, from release 1.0.0 where nothing was released before
     local_fleet.py down     stop everything and remove it
@@ -21,6 +21,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import types
 import typing as t
 import urllib.request
 
@@ -31,36 +32,59 @@ sys.path.insert(0, str(HERE.parent / "shop"))
 import app_ctl
 import build_release
 import configuration
+import envoy_node
+import haproxy_node
 import process
 
 FIRST_VERSION = "1.0.0"
 FIRST_PORT = 18100
 READY_PATIENCE = 20.0
+MAKES: dict[str, types.ModuleType] = {"haproxy": haproxy_node, "envoy": envoy_node}
+"""Load balancers that can stand before the fleet, the preferred one first."""
+
+
+def usual_make() -> str:
+    """The first make that is here; raises ProcessError where none is."""
+    for name, make in MAKES.items():
+        if make.binary():
+            return name
+    ways = " or ".join(make.MISSING for make in MAKES.values())
+    raise process.ProcessError(f"There is neither HAProxy nor Envoy here; {ways}.")
 
 
 class LocalFleet:
-    """The demo's instances and balancers; every method may be called again at any time."""
+    """The demo's instances and balancers; every method may be called again at any time.
 
-    def __init__(self, directory: pathlib.Path, apps: int = 6, balancers: int = 2) -> None:
+    *make* is one of MAKES, by default the first that is here.
+    """
+
+    def __init__(self, directory: pathlib.Path, apps: int = 6, balancers: int = 2, make: str = "") -> None:
         self.directory = directory
         self.inventory = directory / "inventory" / "hosts.yml"
         self.releases = directory / "releases"
         self._plan_file = directory / "fleet.json"
         self._apps = apps
         self._balancers = balancers
+        self._make = make
 
     def up(self) -> None:
         """Starts everything and returns when each balancer sends traffic to each instance."""
-        binary = configuration.haproxy_binary()
         plan = self._plan()
+        if plan["balancers"]:
+            self._require_binary(plan["make"])
         self.add_release(FIRST_VERSION)
         for instance in plan["apps"]:
             self._prepare_app(instance)
             app_ctl.start(self.app_directory(instance["name"]))
         for balancer in plan["balancers"]:
-            self._start_balancer(binary, balancer, plan["apps"])
+            self._start_balancer(balancer, plan)
         self.inventory.parent.mkdir(parents=True, exist_ok=True)
-        self.inventory.write_text(configuration.inventory(plan, self.directory, self._commands()), encoding="utf-8")
+        balancers = {
+            balancer["name"]: MAKES[plan["make"]].settings(balancer, self._node_directory(balancer))
+            for balancer in plan["balancers"]
+        }
+        text = configuration.inventory(plan, self.directory, self._commands(), balancers)
+        self.inventory.write_text(text, encoding="utf-8")
         self._await_ready(plan)
 
     def down(self) -> None:
@@ -69,7 +93,7 @@ class LocalFleet:
             process.stop(pid_file)
         if self._plan_file.exists():
             for balancer in self._plan()["balancers"]:
-                shutil.rmtree(balancer["run"], ignore_errors=True)
+                shutil.rmtree(balancer.get("run", self._node_directory(balancer)), ignore_errors=True)
         for name in ("hosts", "balancers", "inventory", "releases", "ledger", "claims"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
         self._plan_file.unlink(missing_ok=True)
@@ -89,9 +113,10 @@ class LocalFleet:
         """Where the instances themselves serve, by name."""
         return {app["name"]: f"http://{app['host']}:{app['port']}" for app in self._plan()["apps"]}
 
-    def sockets(self) -> dict[str, str]:
-        """The balancers' admin sockets by name."""
-        return {balancer["name"]: balancer["socket"] for balancer in self._plan()["balancers"]}
+    def eyes(self) -> dict[str, str]:
+        """Where an observer looks at the balancers, by name."""
+        plan = self._plan()
+        return {balancer["name"]: MAKES[plan["make"]].eye(balancer) for balancer in plan["balancers"]}
 
     def seen(self) -> dict[str, dict[str, t.Any] | None]:
         """What each instance itself answers to /stats, asked directly; None where it does not answer."""
@@ -104,7 +129,9 @@ class LocalFleet:
         return t.cast("dict[str, t.Any]", json.loads(self._plan_file.read_text(encoding="utf-8")))
 
     def _new_plan(self) -> dict[str, t.Any]:
-        ports = _free_ports(self.directory, self._apps + self._balancers)
+        make = self._make or usual_make()
+        needed = MAKES[make].PORTS
+        ports = _free_ports(self.directory, self._apps + needed * self._balancers)
         apps = [
             {"name": f"app{number + 1}", "host": "127.0.0.1", "port": ports.pop(0), "zone": "abc"[number % 3]}
             for number in range(self._apps)
@@ -112,10 +139,16 @@ class LocalFleet:
         balancers: list[dict[str, t.Any]] = []
         for number in range(self._balancers):
             name = f"lb{number + 1}"
-            run = self._run_directory(name)
-            sockets = {"socket": f"{run}/admin.sock", "master_socket": f"{run}/master.sock"}
-            balancers.append({"name": name, "port": ports.pop(0), "run": str(run), **sockets})
-        return {"apps": apps, "balancers": balancers}
+            own = [ports.pop(0) for dummy in range(needed)]
+            balancers.append({"name": name, **MAKES[make].described(self._run_directory(name), own)})
+        return {"make": make, "apps": apps, "balancers": balancers}
+
+    def _require_binary(self, make: str) -> None:
+        if MAKES[make].binary() is None:
+            raise process.ProcessError(f"There is no {make} here; {MAKES[make].MISSING}.")
+
+    def _node_directory(self, balancer: dict[str, t.Any]) -> pathlib.Path:
+        return self.directory / "balancers" / str(balancer["name"])
 
     def _run_directory(self, name: str) -> pathlib.Path:
         """Where the balancer's sockets are; a unix socket's path may have no more than 107 bytes."""
@@ -135,19 +168,13 @@ class LocalFleet:
             current.symlink_to(pathlib.Path("releases") / FIRST_VERSION)
         (directory / "instance.json").write_text(json.dumps(instance), encoding="utf-8")
 
-    def _start_balancer(self, binary: str, balancer: dict[str, t.Any], apps: t.Sequence[dict[str, t.Any]]) -> None:
-        directory = self.directory / "balancers" / balancer["name"]
+    def _start_balancer(self, balancer: dict[str, t.Any], plan: dict[str, t.Any]) -> None:
+        directory = self._node_directory(balancer)
         directory.mkdir(parents=True, exist_ok=True)
-        pathlib.Path(balancer["run"]).mkdir(mode=0o700, parents=True, exist_ok=True)
-        pid_file = directory / "haproxy.pid"
-        if process.running(pid_file) is not None:
-            return
-        file = directory / "haproxy.cfg"
-        state_file = directory / "server-state"
-        file.write_text(configuration.haproxy(balancer, apps, state_file), encoding="utf-8")
-        state_file.touch()
-        argv = [binary, "-W", "-S", balancer["master_socket"], "-f", str(file)]
-        process.start(argv, pid_file, directory / "haproxy.log")
+        pid_file = directory / f"{plan['make']}.pid"
+        if process.running(pid_file) is None:
+            argv = MAKES[plan["make"]].prepare(balancer, plan["apps"], directory)
+            process.start(argv, pid_file, directory / f"{plan['make']}.log")
 
     def _commands(self) -> dict[str, str]:
         control = f"{shlex.quote(sys.executable)} {shlex.quote(str(HERE / 'app_ctl.py'))}"
@@ -155,16 +182,16 @@ class LocalFleet:
         return {command: f"{control} {command} {directory}" for command in ("start", "stop")}
 
     def _await_ready(self, plan: dict[str, t.Any]) -> None:
-        names = {app["name"] for app in plan["apps"]}
+        make, names = plan["make"], {app["name"] for app in plan["apps"]}
         for balancer in plan["balancers"]:
 
             def complete(balancer: dict[str, t.Any] = balancer) -> bool:
-                return configuration.in_rotation(balancer["socket"]) >= names
+                return bool(MAKES[make].in_rotation(balancer) >= names)
 
             if not process.wait_for(complete, READY_PATIENCE):
                 raise process.ProcessError(
                     f"{balancer['name']} does not send traffic to all of {', '.join(sorted(names))} after "
-                    f"{READY_PATIENCE:g} s; see {self.directory / 'balancers' / balancer['name'] / 'haproxy.log'}."
+                    f"{READY_PATIENCE:g} s; see {self._node_directory(balancer) / make}.log."
                 )
 
 

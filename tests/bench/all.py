@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
-BENCHES = ("ledger.py", "rolling.py")
+BENCHES = ("startup.py", "ledger.py", "rolling.py")
 
 
 def main() -> int:

@@ -29,7 +29,7 @@ class Pythons:
     """Take the newest that is on the machine, instead of this one where it will do."""
 
 
-PYTHONS = {"demo": Pythons(10), "oldest": Pythons(10, 12), "newest": Pythons(newest=True)}
+PYTHONS = {"demo": Pythons(10), "demo-envoy": Pythons(10), "oldest": Pythons(10, 12), "newest": Pythons(newest=True)}
 
 PROGRAMS = {
     "git": "git",

@@ -74,7 +74,7 @@ def traffic(urls: t.Iterable[str], report: pathlib.Path, inside: t.Sequence[str]
 def observer(
     nodes: t.Mapping[str, str], report: pathlib.Path, inside: t.Sequence[str] = (), pool: str = "shop"
 ) -> Background:
-    """Eyes on balancers; *nodes* maps a name to a socket: a path or host:port."""
+    """Eyes on balancers; *nodes* maps a name to its address as observer.py takes it."""
     argv = [*inside, sys.executable, str(HERE / "observer.py"), f"--pool={pool}"]
     argv += [f"--node={name}={address}" for name, address in nodes.items()]
     return Background([*argv, *_words({"seconds": LONGEST})], report)

@@ -5,10 +5,10 @@
 
     observer.py --node lb1=10.77.9.1:9999 --node lb2=10.77.9.2:9999 --pool shop --seconds 60 --json seen.json
 
-A node is given by its HAProxy command socket, a path or host:port; any level will do. It ends after the given
-seconds, on SIGTERM or SIGINT. The report (see sightings.py) is rewritten every second while it runs. A look
-that failed or came late is written down as a gap, never as a good look. Looks at two nodes that lie further
-apart than SAME_TIME are not put together.
+A node is given by its HAProxy command socket, a path or host:port (any level will do), or by its Envoy's
+administration interface, http://host:port. It ends after the given seconds, on SIGTERM or SIGINT. The report
+(see sightings.py) is rewritten every second while it runs. A look that failed or came late is written down as
+a gap, never as a good look. Looks at two nodes that lie further apart than SAME_TIME are not put together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import typing as t
 if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.sightings import NodeRecord, Record, parse_servers_state
+from support.sightings import NodeRecord, Record, parse_clusters, parse_servers_state
 
 INTERVAL = 0.1
 SAME_TIME = 0.02
@@ -35,7 +35,7 @@ REPORT_INTERVAL = 1.0
 
 
 class Observer:
-    """Looks at nodes until stopped; *nodes* maps a name to a socket's path or host:port."""
+    """Looks at nodes until stopped; *nodes* maps a name to a socket's path, host:port or http://host:port."""
 
     def __init__(self, nodes: t.Mapping[str, str], pool: str, clock: t.Callable[[], float] = time.time) -> None:
         self.record = Record(clock(), {name: NodeRecord() for name in nodes})
@@ -56,8 +56,7 @@ class Observer:
 
     async def _look(self, name: str) -> tuple[float, dict[str, bool]] | None:
         try:
-            reply = await asyncio.wait_for(_ask(self._nodes[name], f"show servers state {self._pool}"), LOOK_TIMEOUT)
-            members = parse_servers_state(reply, self._pool)
+            members = await asyncio.wait_for(_members(self._nodes[name], self._pool), LOOK_TIMEOUT)
         except (OSError, ValueError, asyncio.TimeoutError) as error:
             self.record.miss(self._clock(), name, f"{type(error).__name__}: {error}")
             return None
@@ -66,14 +65,21 @@ class Observer:
         return now, members
 
 
-async def _ask(address: str, command: str) -> str:
+async def _members(address: str, pool: str) -> dict[str, bool]:
+    if address.startswith("http://"):
+        reply = await _ask(address[len("http://") :], "GET /clusters?format=json HTTP/1.0\r\n\r\n")
+        return parse_clusters(reply.partition("\r\n\r\n")[2], pool)
+    return parse_servers_state(await _ask(address, f"show servers state {pool}\n"), pool)
+
+
+async def _ask(address: str, question: str) -> str:
     if address.startswith("/"):
         reader, writer = await asyncio.open_unix_connection(address)
     else:
         host, _colon, port = address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
     try:
-        writer.write(command.encode() + b"\n")
+        writer.write(question.encode())
         return (await reader.read()).decode(errors="replace")
     finally:
         writer.close()

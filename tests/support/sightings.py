@@ -15,6 +15,7 @@ Judgements are made on those afterwards, for any floor and window.
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 RUNNING = "2"
@@ -36,6 +37,15 @@ def parse_servers_state(reply: str, pool: str) -> dict[str, bool]:
     if not members:
         raise ValueError(f"no member of the pool '{pool}' in the table")
     return members
+
+
+def parse_clusters(reply: str, pool: str) -> dict[str, bool]:
+    """The same of Envoy's answer to /clusters?format=json; members are named by the hostnames of their endpoints."""
+    clusters = {cluster["name"]: cluster for cluster in json.loads(reply)["cluster_statuses"]}
+    hosts = clusters.get(pool, {}).get("host_statuses", ())
+    if not hosts:
+        raise ValueError(f"no member of the pool '{pool}' among the clusters")
+    return {host["hostname"]: host["health_status"] == {"eds_health_status": "HEALTHY"} for host in hosts}
 
 
 def _in_rotation(row: dict[str, str]) -> bool:

@@ -26,7 +26,6 @@ from support.nginx import Nginx
 from support.real_balancer import SHOP, RealBalancer
 
 local_fleet = examples.module("demo", "local_fleet")
-configuration = examples.module("demo", "configuration")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, AwsTargetGroup, Envoy, Nginx)}
@@ -95,7 +94,9 @@ def open_site(directory: pathlib.Path) -> t.Iterator[t.Callable[..., Site]]:
 
 @contextlib.contextmanager
 def running(directory: pathlib.Path, types: t.Sequence[str]) -> t.Iterator[Site]:
-    fleet = local_fleet.LocalFleet(directory / "fleet", apps=len(SHOP), balancers=types.count("haproxy"))
+    fleet = local_fleet.LocalFleet(
+        directory / "fleet", apps=len(SHOP), balancers=types.count("haproxy"), make="haproxy"
+    )
     balancers: list[RealBalancer] = []
     try:
         fleet.up()
@@ -131,10 +132,7 @@ def put_in_front(fleet: t.Any, balancers: t.Sequence[RealBalancer]) -> None:
 def test_rolling(open_site: t.Callable[..., Site], directory: pathlib.Path, types: tuple[str, ...]) -> None:
     missing = [MAKES[name].missing() for name in types if name in MAKES]
     if "haproxy" in types:
-        try:
-            configuration.haproxy_binary()
-        except Exception as error:
-            missing.append(str(error))
+        missing.append("" if local_fleet.haproxy_node.binary() else "no haproxy binary on this machine")
     if any(missing):
         pytest.skip("; ".join(filter(None, missing)))
     site = open_site(types)

@@ -18,7 +18,6 @@ from support import background, examples, sightings
 from support.traffic import Mix, Traffic, run_until
 
 local_fleet = examples.module("demo", "local_fleet")
-configuration = examples.module("demo", "configuration")
 app_ctl = examples.module("demo", "app_ctl")
 
 STARTER = """
@@ -32,7 +31,7 @@ MIX = {"rate": 300.0, "slow_seconds": 0.5, "upload_seconds": 0.5}
 @pytest.fixture
 def fleet(tmp_path: pathlib.Path) -> t.Iterator[t.Any]:
     try:
-        configuration.haproxy_binary()
+        local_fleet.usual_make()
     except Exception as error:
         pytest.skip(str(error))
     fleet = local_fleet.LocalFleet(tmp_path / "demo", apps=3)
@@ -68,7 +67,7 @@ def test_straight_to_an_instance_both_count_the_same(fleet: t.Any) -> None:
 
 
 def test_through_the_balancers_both_count_the_same(fleet: t.Any, tmp_path: pathlib.Path) -> None:
-    nodes = fleet.sockets()
+    nodes = fleet.eyes()
     eyes = background.observer(nodes, tmp_path / "seen.json")
     with eyes, background.traffic(fleet.urls(), tmp_path / "traffic.json", inside=(), **MIX) as users:
         time.sleep(2.0)
@@ -82,7 +81,7 @@ def test_through_the_balancers_both_count_the_same(fleet: t.Any, tmp_path: pathl
 
 def test_a_killed_instance_is_seen_by_the_users_and_by_the_observer(fleet: t.Any, tmp_path: pathlib.Path) -> None:
     directory = fleet.app_directory("app1")
-    eyes = background.observer(fleet.sockets(), tmp_path / "seen.json")
+    eyes = background.observer(fleet.eyes(), tmp_path / "seen.json")
     with eyes, background.traffic(fleet.urls(), tmp_path / "traffic.json", inside=(), **MIX) as users:
         time.sleep(1.0)
         local_fleet.process.stop(directory / "app.pid", patience=0.0)

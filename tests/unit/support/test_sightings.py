@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 
 import pytest
-from support.sightings import NodeRecord, Record, lowest_of_zones, parse_servers_state, violations
+from support.sightings import NodeRecord, Record, lowest_of_zones, parse_clusters, parse_servers_state, violations
 
 HEADER = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight\n"
 ALL = {"app1": True, "app2": True, "app3": True}
@@ -52,6 +53,27 @@ def test_members_of_other_pools_are_left_out() -> None:
 def test_what_is_no_table_of_the_pool_is_no_look(reply: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         parse_servers_state(reply, "shop")
+
+
+@pytest.mark.parametrize(
+    ("health", "rotates"),
+    [
+        pytest.param({"eds_health_status": "HEALTHY"}, True, id="healthy"),
+        pytest.param({"eds_health_status": "DRAINING"}, False, id="drained"),
+        pytest.param({"eds_health_status": "HEALTHY", "failed_active_health_check": True}, False, id="down"),
+    ],
+)
+def test_a_member_of_an_envoy_is_in_rotation_only_when_healthy_in_every_way(
+    health: dict[str, t.Any], rotates: bool
+) -> None:
+    hosts = [{"hostname": "app1", "health_status": health}]
+    clusters = [{"name": "shop", "host_statuses": hosts}, {"name": "cart", "host_statuses": hosts}]
+    assert parse_clusters(json.dumps({"cluster_statuses": clusters}), "shop") == {"app1": rotates}
+
+
+def test_what_has_no_such_cluster_is_no_look() -> None:
+    with pytest.raises(ValueError, match=r"^no member of the pool 'shop' among the clusters$"):
+        parse_clusters('{"cluster_statuses": [{"name": "cart"}]}', "shop")
 
 
 def test_the_lowest_and_the_highest_are_kept_for_each_node() -> None:
