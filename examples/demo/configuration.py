@@ -46,7 +46,11 @@ def inventory(
         },
     }
     everything = {
-        "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+        "vars": {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "ansible_remote_tmp": str(directory / "ansible"),
+        },
         "children": {
             "fleet": {"hosts": apps, "vars": fleet},
             "balancers": {"hosts": {name: {} for name in balancers}},

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -62,7 +63,9 @@ def rollout(fleet: local_fleet.LocalFleet, version: str) -> int:
     beside = pathlib.Path(sys.executable).with_name("ansible-playbook")
     program = str(beside) if beside.exists() else shutil.which("ansible-playbook") or "ansible-playbook"
     argv = [program, "playbooks/rolling.yml", "-i", str(fleet.inventory), "-e", f"rollout_version={version}"]
-    return subprocess.run(argv, cwd=local_fleet.REPOSITORY, check=False).returncode
+    # Not in the user's home, which may not even exist.
+    env = {"ANSIBLE_HOME": str(BUILD / "ansible"), **os.environ}
+    return subprocess.run(argv, cwd=local_fleet.REPOSITORY, env=env, check=False).returncode
 
 
 def observed_rollout(fleet: local_fleet.LocalFleet, name: str, version: str) -> Outcome:

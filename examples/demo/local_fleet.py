@@ -94,7 +94,7 @@ class LocalFleet:
         if self._plan_file.exists():
             for balancer in self._plan()["balancers"]:
                 shutil.rmtree(balancer.get("run", self._node_directory(balancer)), ignore_errors=True)
-        for name in ("hosts", "balancers", "inventory", "releases", "ledger", "claims"):
+        for name in ("hosts", "balancers", "inventory", "releases", "ledger", "claims", "ansible"):
             shutil.rmtree(self.directory / name, ignore_errors=True)
         self._plan_file.unlink(missing_ok=True)
 

@@ -22,6 +22,7 @@ import signal
 import sys
 import time
 import typing as t
+import urllib.request
 
 if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -67,9 +68,14 @@ class Observer:
 
 async def _members(address: str, pool: str) -> dict[str, bool]:
     if address.startswith("http://"):
-        reply = await _ask(address[len("http://") :], "GET /clusters?format=json HTTP/1.0\r\n\r\n")
-        return parse_clusters(reply.partition("\r\n\r\n")[2], pool)
+        reply = await asyncio.get_running_loop().run_in_executor(None, _fetch, f"{address}/clusters?format=json")
+        return parse_clusters(reply, pool)
     return parse_servers_state(await _ask(address, f"show servers state {pool}\n"), pool)
+
+
+def _fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=LOOK_TIMEOUT) as reply:
+        return t.cast("str", reply.read().decode(errors="replace"))
 
 
 async def _ask(address: str, question: str) -> str:
