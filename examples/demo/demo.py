@@ -16,6 +16,7 @@ if no request failed, every instance is on 2.0.0 after both, and the bad release
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import os
@@ -34,7 +35,7 @@ sys.path.insert(0, str(local_fleet.REPOSITORY / "tests"))
 
 from support import background
 
-BUILD = local_fleet.REPOSITORY / "build" / "demo"
+USUAL_PLACE = local_fleet.REPOSITORY / "build" / "demo"
 GOOD_VERSION = "2.0.0"
 BAD_VERSION = "3.0.0"
 BAD_BEHAVIOUR = {"healthy_for": 5}
@@ -64,15 +65,15 @@ def rollout(fleet: local_fleet.LocalFleet, version: str) -> int:
     program = str(beside) if beside.exists() else shutil.which("ansible-playbook") or "ansible-playbook"
     argv = [program, "playbooks/rolling.yml", "-i", str(fleet.inventory), "-e", f"rollout_version={version}"]
     # Not in the user's home, which may not even exist.
-    env = {"ANSIBLE_HOME": str(BUILD / "ansible"), **os.environ}
+    env = {"ANSIBLE_HOME": str(fleet.directory / "ansible"), **os.environ}
     return subprocess.run(argv, cwd=local_fleet.REPOSITORY, env=env, check=False).returncode
 
 
 def observed_rollout(fleet: local_fleet.LocalFleet, name: str, version: str) -> Outcome:
     """The rollout under traffic, with what the client and the instances say of it."""
     before = fleet.seen()
-    users = background.traffic(fleet.urls(), BUILD / f"traffic-{name}.json", inside=(), **MIX)
-    eyes = background.observer(fleet.eyes(), BUILD / f"observer-{name}.json")
+    users = background.traffic(fleet.urls(), fleet.directory / f"traffic-{name}.json", inside=(), **MIX)
+    eyes = background.observer(fleet.eyes(), fleet.directory / f"observer-{name}.json")
     with users, eyes:
         begun = time.monotonic()
         exit_code = rollout(fleet, version)
@@ -141,7 +142,8 @@ def passed(good: Outcome, bad: Outcome) -> bool:
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
-    fleet = local_fleet.LocalFleet(BUILD)
+    arguments = _parser().parse_args()
+    fleet = local_fleet.LocalFleet(arguments.directory, make=arguments.balancer)
     fleet.down()
     try:
         fleet.up()
@@ -154,12 +156,19 @@ def main() -> int:
         return 1
     finally:
         fleet.down()
-    path = BUILD / "result.json"
+    path = fleet.directory / "result.json"
     path.write_text(json.dumps(result(good, bad), indent=2) + "\n", encoding="utf-8")
     print(summary(good, bad))
     print(f"written: {path}")
     print("demo passed" if passed(good, bad) else "DEMO FAILED: see above what was not as it should be")
     return 0 if passed(good, bad) else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--balancer", choices=list(local_fleet.MAKES), default="", help="the first that is here")
+    parser.add_argument("--directory", type=pathlib.Path, default=USUAL_PLACE)
+    return parser
 
 
 if __name__ == "__main__":
