@@ -69,6 +69,7 @@ LINT = Part(
                    "--validate-collection-refs", "all", "--disallow-unknown-collection-refs", "."),
         ),
         Step("settings table", ("{bin}/python", "tests/run/settings_table.py", "--check")),
+        Step("balancers table", ("{bin}/python", "tests/run/balancers_table.py", "--check")),
         Step("antsibull-changelog", ("{bin}/antsibull-changelog", "lint")),
     ),
     limit=600,

@@ -1,0 +1,92 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes README.md's table of what each load balancer can do from what its make declares; --check only compares."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import typing as t
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+README = REPOSITORY / "README.md"
+BEGIN, END = "<!-- balancers: begin -->\n", "<!-- balancers: end -->\n"
+
+sys.path.insert(0, str(REPOSITORY / ".collections"))
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import (
+    apache,
+    aws_listener,
+    aws_target_group,
+    contract,
+    envoy_cluster,
+    envoy_routes,
+    haproxy,
+    nginx,
+    route53,
+)
+
+MAKES: dict[str, type[contract.Balancer]] = {
+    "HAProxy": haproxy.HAProxy,
+    "nginx": nginx.NginxUpstream,
+    "Apache": apache.Apache,
+    "Envoy, a cluster's members": envoy_cluster.EnvoyCluster,
+    "Envoy, a route's clusters": envoy_routes.EnvoyRoutes,
+    "AWS target group": aws_target_group.TargetGroup,
+    "AWS listener or rule": aws_listener.Listener,
+    "Route 53": route53.Route53,
+}
+TITLES = {
+    contract.CAN_DRAIN: "drain",
+    contract.CAN_MAINTAIN: "maintenance",
+    contract.CAN_END_SESSIONS: "cut what is in flight",
+    contract.CAN_SAVE: "keep states over a reload",
+    contract.CAN_WEIGH: "weights",
+    contract.CAN_WEIGH_AT_ONCE: "all weights at once",
+    contract.CAN_ROUTE: "header routes",
+    contract.CAN_PAGE: "maintenance page",
+}
+
+
+def table(makes: t.Mapping[str, type[contract.Balancer]]) -> str:
+    """The table, and below it the reasons, numbered in the order in which they are needed."""
+    reasons: dict[str, int] = {}
+    rows = [
+        f"| {name} | {' | '.join(_cell(make, capability, reasons) for capability in TITLES)} |"
+        for name, make in makes.items()
+    ]
+    head = [f"| | {' | '.join(TITLES.values())} |", f"|---|{'---|' * len(TITLES)}"]
+    return "\n".join([*head, *rows, "", *(f"{number}. {_sentence(reason)}" for reason, number in reasons.items()), ""])
+
+
+def _cell(make: type[contract.Balancer], capability: str, reasons: dict[str, int]) -> str:
+    if capability not in make.capabilities:
+        return f"no ({reasons.setdefault(make.lacks[capability], len(reasons) + 1)})"
+    if capability == contract.CAN_WEIGH:
+        return f"0, {make.weight_limits.lowest} to {make.weight_limits.highest}"
+    return "yes"
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}."
+
+
+def rendered(readme: str, makes: t.Mapping[str, type[contract.Balancer]]) -> str:
+    before, dummy, rest = readme.partition(BEGIN)
+    return before + BEGIN + table(makes) + END + rest.partition(END)[2]
+
+
+def main() -> int:
+    readme = README.read_text(encoding="utf-8")
+    wanted = rendered(readme, MAKES)
+    if "--check" in sys.argv:
+        if readme != wanted:
+            print(f"{README.name}: the table of load balancers is not what they declare; run {sys.argv[0]}")
+        return int(readme != wanted)
+    README.write_text(wanted, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
