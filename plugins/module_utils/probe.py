@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import json
-import os
 import shutil
-import socket
 import ssl
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import queries, wire
+from ansible_collections.steady.rollout.plugins.module_utils import queries, tls, wire
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health import Sample
 from ansible_collections.steady.rollout.plugins.module_utils.targets import Target, redacted
@@ -59,7 +57,7 @@ class Prober:
                 return Seen()
             return self._ask_http(target, seconds)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Seen(trouble=_in_words(error, seconds))
+            return Seen(trouble=wire.in_words(error, seconds))
 
     def _ask_http(self, target: Target, seconds: float) -> Seen:
         request = wire.Request(
@@ -175,34 +173,8 @@ def _may_need_tls(target: Target) -> bool:
 
 def _tls(target: Target) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context()
-        if target.ca_path:
-            context.load_verify_locations(**{"capath" if os.path.isdir(target.ca_path) else "cafile": target.ca_path})
+        return tls.context(target.validate_certs, target.ca_path)
     except OSError as error:
         raise InputError(
             f"targets: ca_path of '{target.name}' cannot be used: {target.ca_path} ({error.strerror or error})."
         ) from None
-    if not target.validate_certs:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _in_words(error: Exception, seconds: float) -> str:
-    if isinstance(error, socket.timeout):
-        return f"did not answer within {seconds:.3g} s"
-    if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
-        return "closed the connection before its answer was complete"
-    if isinstance(error, ConnectionRefusedError):
-        return "refused the connection"
-    if isinstance(error, ConnectionResetError):
-        return "reset the connection"
-    if isinstance(error, socket.gaierror):
-        return f"could not be resolved ({error.strerror})"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"has a certificate that is not trusted ({error.verify_message})"
-    if isinstance(error, http.client.HTTPException):
-        return f"gave no proper HTTP answer ({type(error).__name__}: {str(error).strip()})"
-    if isinstance(error, OSError):
-        return f"could not be reached ({error.strerror or error})"
-    return f"gave no proper answer ({error})"

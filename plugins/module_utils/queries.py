@@ -32,8 +32,8 @@ class Query:
             return None
 
 
-def compiled(target: str, option: str, expression: str | None) -> Query | None:
-    """The query for an option of a target; InputError where it is not JMESPath or jmespath is not installed."""
+def compiled(target: str, option: str, expression: str | None, where: str = "targets") -> Query | None:
+    """The query for an option of one of the elements of *where*; InputError where it is not JMESPath or jmespath is not installed."""
     if expression is None:
         return None
     if PLAIN.fullmatch(expression):
@@ -42,7 +42,7 @@ def compiled(target: str, option: str, expression: str | None) -> Query | None:
         import jmespath
     except ImportError:
         raise InputError(
-            f"targets: {option} of '{target}' needs the Python package jmespath on {socket.gethostname()}, for "
+            f"{where}: {option} of '{target}' needs the Python package jmespath on {socket.gethostname()}, for "
             f"{sys.executable}, and it is not there. Install it ('{sys.executable} -m pip install jmespath') or run "
             "the task on a host that has it."
         ) from None
@@ -50,7 +50,7 @@ def compiled(target: str, option: str, expression: str | None) -> Query | None:
         return Query(expression, jmespath.compile(expression).search)
     except ValueError as error:
         raise InputError(
-            f"targets: {option} of '{target}' is not valid JMESPath: \"{expression}\" ({_first_line(error)})."
+            f"{where}: {option} of '{target}' is not valid JMESPath: \"{expression}\" ({_first_line(error)})."
         ) from None
 
 

@@ -56,6 +56,12 @@ class Request:
 class Answer:
     status: int
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def header(self, name: str) -> str | None:
+        """All values of a header, joined as HTTP allows; None where it is not there."""
+        found = [value for given, value in self.headers if given.lower() == name.lower()]
+        return ", ".join(found) if found else None
 
 
 def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
@@ -80,14 +86,15 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
 def exchange(request: Request, deadline: Deadline) -> Answer:
     """The answer to a request, and to those that its redirects ask for; OSError or HTTPException where none comes."""
     for _dummy in range(MOST_REDIRECTS + 1):
-        answer, location = _one_exchange(request, deadline)
+        answer = _one_exchange(request, deadline)
+        location = answer.header("Location")
         if not request.follow_redirects or answer.status not in REDIRECTS or location is None:
             return answer
-        request = _redirected(request, answer.status, location)
+        request = redirected(request, answer.status, location)
     raise http.client.HTTPException(f"more than {MOST_REDIRECTS} redirects")
 
 
-def _one_exchange(request: Request, deadline: Deadline) -> tuple[Answer, str | None]:
+def _one_exchange(request: Request, deadline: Deadline) -> Answer:
     parts = urlsplit(request.url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -102,7 +109,7 @@ def _one_exchange(request: Request, deadline: Deadline) -> tuple[Answer, str | N
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(request.method, path, body=request.body, headers={"Connection": "close", **request.headers})
         response = connection.getresponse()
-        return Answer(response.status, _read(response)), response.getheader("Location")
+        return Answer(response.status, _read(response), tuple(response.getheaders()))
     finally:
         connection.close()
         raw.close()
@@ -115,7 +122,8 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     return body
 
 
-def _redirected(request: Request, status: int, location: str) -> Request:
+def redirected(request: Request, status: int, location: str) -> Request:
+    """The request that a redirect asks for; credentials stay with the host that they were meant for."""
     url = urljoin(request.url, location)
     before, after = urlsplit(request.url), urlsplit(url)
     if after.scheme not in ("http", "https") or not after.hostname:
@@ -127,6 +135,27 @@ def _redirected(request: Request, status: int, location: str) -> Request:
         return dataclasses.replace(request, url=url, headers=headers)
     method = request.method if request.method == "HEAD" else "GET"
     return dataclasses.replace(request, url=url, headers=headers, method=method, body=None)
+
+
+def in_words(error: Exception, seconds: float) -> str:
+    """What went wrong, to follow the name of whom it went wrong with. *seconds* is the time that there was."""
+    if isinstance(error, socket.timeout):
+        return f"did not answer within {seconds:.3g} s"
+    if isinstance(error, (http.client.RemoteDisconnected, http.client.IncompleteRead)):
+        return "closed the connection before its answer was complete"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused the connection"
+    if isinstance(error, ConnectionResetError):
+        return "reset the connection"
+    if isinstance(error, socket.gaierror):
+        return f"could not be resolved ({error.strerror})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"has a certificate that is not trusted ({error.verify_message})"
+    if isinstance(error, http.client.HTTPException):
+        return f"gave no proper HTTP answer ({type(error).__name__}: {str(error).strip()})"
+    if isinstance(error, OSError):
+        return f"could not be reached ({error.strerror or error})"
+    return f"gave no proper answer ({error})"
 
 
 class _Watched:

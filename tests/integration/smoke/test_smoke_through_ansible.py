@@ -1,0 +1,108 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""smoke_test as Ansible runs it: in the worker and as a module; nothing that is printed or logged holds a secret."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+import yaml
+from support import customers
+from support.customers import PASSWORD, Customers
+
+from ansible_collections.steady.rollout.plugins.modules import smoke_test
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def server() -> t.Iterator[Customers]:
+    with customers.serving() as running:
+        yield running
+
+
+@pytest.fixture(params=["in the worker", "as a module"])
+def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
+    """Keywords of a play that decide where the core runs: who becomes another user is sent a module."""
+    if request.param == "in the worker":
+        return {}
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become a user without a password")
+    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
+
+
+def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tuple[int, str]:
+    """Exit code, and all that was printed and logged."""
+    playbook = directory / "play.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, **play}]))
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_HOME": str(directory / "ansible"),
+        "ANSIBLE_LOG_PATH": str(directory / "log"),
+        "HOME": str(directory),
+    }
+    argv = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", str(playbook), *options]
+    argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
+    done = subprocess.run(
+        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done.returncode, done.stdout + done.stderr + (directory / "log").read_text()
+
+
+def test_examples_run_as_written(server: Customers, way: dict[str, t.Any], tmp_path: pathlib.Path) -> None:
+    with customers.serving() as other:
+        examples = smoke_test.EXAMPLES.replace("http://10.0.0.1:8080", server.url)
+        tasks = yaml.safe_load(examples.replace("http://10.0.0.2:8080", other.url))
+        play = {"tasks": tasks, "vars": {"smoke_password": PASSWORD}, **way}
+        exit_code, printed = played(tmp_path, play)
+    assert exit_code == 0, printed
+    assert len(server.orders) == len(other.orders) == 1
+
+
+@pytest.mark.parametrize("verbosity", ["-v", "-vvvvv"])
+def test_no_secret_is_printed(server: Customers, way: dict[str, t.Any], verbosity: str, tmp_path: pathlib.Path) -> None:
+    task = {
+        "steady.rollout.smoke_test": {
+            "targets": [{"name": "shop", "url": server.url.replace("http://", "http://ana:url-secret@")}],
+            "headers": {"X-Api": "header-secret"},
+            "requests": [
+                {
+                    "url": "/login",
+                    "method": "POST",
+                    "body": {"password": PASSWORD},
+                    "keep": {"token": "body.access_token"},
+                },
+                {"url": "/echo", "method": "POST", "body": "body-secret", "secret": True, "status": [500]},
+                {"url": "/echo", "headers": {"Authorization": "Bearer ${token}"}, "body": {"pin": "q7"}},
+            ],
+        },
+        "register": "tested",
+        "ignore_errors": True,
+    }
+    show = {"ansible.builtin.debug": {"var": "tested"}}
+    exit_code, printed = played(tmp_path, {"tasks": [{**task, **way}, show]}, verbosity, "--diff")
+    assert exit_code == 0, printed
+    assert "answered 500, expected 200" in printed
+    hidden = [PASSWORD, "correct-horse", "url-secret", "header-secret", "body-secret", *server.tokens]
+    assert [secret for secret in hidden if secret in printed] == []
+
+
+def test_wrong_options_are_told_before_anything_is_sent(
+    server: Customers, way: dict[str, t.Any], tmp_path: pathlib.Path
+) -> None:
+    requests = [{"url": "/"}, {"url": "/account", "headers": {"Authorization": "Bearer ${tokn}"}}]
+    task = {"steady.rollout.smoke_test": {"targets": [server.url], "requests": requests}, **way}
+    exit_code, printed = played(tmp_path, {"tasks": [task]})
+    assert exit_code != 0
+    assert "uses ${tokn} in headers, and no request before it keeps a value of that name (none keeps any)" in printed
+    assert server.asked == []
