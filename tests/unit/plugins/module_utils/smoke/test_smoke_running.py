@@ -152,7 +152,7 @@ def test_a_quote_in_a_kept_value_does_not_end_the_literal() -> None:
 
 
 def test_a_kept_value_that_does_not_fit_an_expression_fails_that_request() -> None:
-    service = Service(said(200, '{"n": "`"}'), said(200, "{}"))
+    service = Service(said(200, '{"n": "`x``"}'), said(200, "{}"))
     dummy, done = service.run({"url": "/a", "keep": {"n": "body.n"}}, {"url": "/b", "expect": "n == `${n}`"})
     assert done.reason == (
         'GET http://app1:8080/base/b answered 200 but expect "n == `${n}`" cannot be judged with the kept values in '
@@ -239,7 +239,7 @@ def test_a_short_kept_value_is_hidden_in_an_answer() -> None:
 
 
 def test_a_secret_is_hidden_before_a_long_answer_is_cut() -> None:
-    service = Service(said(500, "x" * 190 + " hunter2222222222222"))
+    service = Service(said(500, "x" * 190 + " hunter2222222222222 and more"))
     (done,) = service.run({"url": "/a", "headers": {"X-Api": "hunter2222222222222"}})
     assert "hunter" not in done.reason
     assert done.reason.endswith("x ******...)")
