@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
+    Counters,
     Member,
     Snapshot,
 )
@@ -40,6 +42,13 @@ def facts(member: Member) -> dict[str, t.Any]:
         "agent": member.agent,
         "check": member.check,
     }
+
+
+def counted(counters: Counters | None) -> dict[str, t.Any] | None:
+    """What was counted for one member as a result shows it; None where the node does not count it."""
+    if counters is None:
+        return None
+    return {**dataclasses.asdict(counters), "histogram": [list(one) for one in counters.histogram]}
 
 
 def nothing_done(pool: str) -> dict[str, t.Any]:

@@ -27,7 +27,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.drain import Watch
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.member_plan import Plan
-from ansible_collections.steady.rollout.plugins.module_utils.member_report import Report, facts, nothing_done
+from ansible_collections.steady.rollout.plugins.module_utils.member_report import Report, counted, facts, nothing_done
 from ansible_collections.steady.rollout.plugins.module_utils.member_request import CONTINUE, FORCE, RESTORE, Request
 from ansible_collections.steady.rollout.plugins.module_utils.pool_lock import pool_lock
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock, Verdict, Waited, wait_together
@@ -58,15 +58,23 @@ def read_members(call: Call, balancer: Balancer, clock: Clock) -> dict[str, t.An
         balancer.require_admin()
     names = call.params["members"] or list(snapshot.members)
     balancer.check_members(snapshot, names)
-    return {
+    members = {name: facts(snapshot.members[name]) for name in names}
+    result = {
         "changed": False,
         "pool": balancer.pool,
         "host": call.params["balancer"]["host"],
-        "members": {name: facts(snapshot.members[name]) for name in names},
+        "members": members,
         "pool_queue": snapshot.queue,
         "notes": list(snapshot.notes),
         "version": balancer.version(),
     }
+    if call.params.get("counters"):
+        count = balancer.counters()
+        result["series"] = count.series
+        result["notes"] += count.notes
+        for name in names:
+            members[name]["counters"] = counted(count.members.get(name))
+    return result
 
 
 class MemberChange:

@@ -28,6 +28,12 @@ options:
     description: Whether to fail if the socket does not allow changes. Nothing is changed to find out.
     type: bool
     default: false
+  counters:
+    description:
+      - Whether to read what the node has counted for each member as well.
+      - HAProxy and Envoy count. The others do not, and the module says so and fails.
+    type: bool
+    default: false
 seealso:
   - module: steady.rollout.lb_member
 """
@@ -45,6 +51,15 @@ EXAMPLES = r"""
 - name: Say who takes traffic
   ansible.builtin.debug:
     msg: "{{ shop.members | dict2items | selectattr('value.in_rotation') | map(attribute='key') }}"
+
+- name: Read how many requests each member has answered, and how
+  steady.rollout.lb_member_info:
+    balancer:
+      socket: /run/haproxy/admin.sock
+      pool: shop
+    counters: true
+  register: counted
+  delegate_to: lb1
 """
 
 RETURN = r"""
@@ -114,6 +129,34 @@ members:
     check:
       description: The last health check, in words.
       type: str
+    counters:
+      description: What the node has counted for it since it began to. The counts only grow while RV(series) stays.
+      type: dict
+      returned: with O(counters=true)
+      contains:
+        requests:
+          description: Requests that ended, with an answer or without any.
+          type: int
+        errors:
+          description: Of these, the ones answered with 5xx and the ones that the member gave no proper answer to.
+          type: int
+        latency:
+          description: Milliseconds until the answer, as a mean over the last requests. Null where it is not told.
+          type: float
+        timed:
+          description: Requests that went into the mean.
+          type: int
+        window:
+          description: How many of the last requests the mean looks back on, an older one counting ever less.
+          type: int
+        histogram:
+          description: The latencies as lists of lower bound, width (milliseconds) and count. Only of Envoy's clusters.
+          type: list
+          elements: list
+series:
+  description: Changes when the node began to count anew, as after a reload.
+  type: str
+  returned: with O(counters=true)
 pool_queue:
   description: Requests that wait for any member of the pool.
   type: int
@@ -138,6 +181,7 @@ SPEC: dict[str, t.Any] = {
         "balancer": registry.arguments(),
         "members": {"type": "list", "elements": "str", "default": []},
         "require_admin": {"type": "bool", "default": False},
+        "counters": {"type": "bool", "default": False},
     },
     "supports_check_mode": True,
 }

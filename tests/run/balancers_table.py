@@ -46,6 +46,7 @@ TITLES = {
     contract.CAN_WEIGH_AT_ONCE: "all weights at once",
     contract.CAN_ROUTE: "header routes",
     contract.CAN_PAGE: "maintenance page",
+    contract.CAN_COUNT: "counters",
 }
 
 

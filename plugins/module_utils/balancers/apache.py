@@ -91,6 +91,7 @@ class Apache(Balancer):
     lacks = {
         contract.CAN_END_SESSIONS: "Apache has no command that cuts single requests",
         contract.CAN_WEIGH_AT_ONCE: "its balancer-manager changes one member at a time; those that rise go first",
+        contract.CAN_COUNT: "Apache counts the requests of its members, but neither their errors nor their latencies",
     }
     weight_limits = WeightLimits(1, 100)
 

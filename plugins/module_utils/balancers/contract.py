@@ -39,6 +39,7 @@ CAN_WEIGH = "weights"
 CAN_WEIGH_AT_ONCE = "weights_at_once"
 CAN_ROUTE = "routes"
 CAN_PAGE = "page"
+CAN_COUNT = "counters"
 ALL_CAPABILITIES = (
     CAN_DRAIN,
     CAN_MAINTAIN,
@@ -48,6 +49,7 @@ ALL_CAPABILITIES = (
     CAN_WEIGH_AT_ONCE,
     CAN_ROUTE,
     CAN_PAGE,
+    CAN_COUNT,
 )
 
 
@@ -123,6 +125,43 @@ class Snapshot:
         return [name for name, member in self.members.items() if member.in_rotation]
 
 
+class Bin(t.NamedTuple):
+    """How many requests took from *lower* to *lower* + *width* milliseconds."""
+
+    lower: float
+    width: float
+    requests: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Counters:
+    """What a node has counted for one member since it began to. The counts only grow, until the node begins anew."""
+
+    requests: int
+    """Requests that ended: with an answer, or without any."""
+    errors: int
+    """Of these, the ones answered with 5xx and the ones that the member gave no proper answer to."""
+    latency: float | None = None
+    """Milliseconds until the answer, as a mean over the last *window* of *timed* requests; None where it is not told."""
+    timed: int = 0
+    """Requests that went into the mean since the node began to count."""
+    window: int = 0
+    """How many of the last requests the mean looks back on, an older one counting ever less; 0 for all of them."""
+    histogram: tuple[Bin, ...] = ()
+    """The latencies of all requests that were timed, growing; empty where the node keeps none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """One look at the counters of a pool."""
+
+    series: str
+    """Changes when the node began to count anew, as after a reload."""
+    members: dict[str, Counters]
+    notes: tuple[str, ...] = ()
+    """What a reader of these figures should know."""
+
+
 class WeightLimits(t.NamedTuple):
     """The weights that give a member traffic: the integers from *lowest* to *highest*. Besides them 0 gives none."""
 
@@ -185,6 +224,10 @@ class Balancer(abc.ABC):
         in a way of its own, told apart from a drain, and its snapshot shows weight 0.
         """
         raise self._cannot("set weights", CAN_WEIGH)
+
+    def counters(self) -> Count:
+        """What the node has counted for each member until now."""
+        raise self._cannot("tell what it has counted for its members", CAN_COUNT)
 
     def check_members(self, snapshot: Snapshot, names: t.Iterable[str]) -> None:
         """Raises InputError unless the pool has every one of *names*, letter by letter."""

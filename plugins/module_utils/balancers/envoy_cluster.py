@@ -12,9 +12,10 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, envoy_state
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, envoy_counters, envoy_state
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
+    Count,
     Snapshot,
     WeightLimits,
     quoted,
@@ -68,6 +69,7 @@ class EnvoyCluster(Balancer):
             contract.CAN_SAVE,
             contract.CAN_WEIGH,
             contract.CAN_WEIGH_AT_ONCE,
+            contract.CAN_COUNT,
         }
     )
     lacks = {
@@ -112,6 +114,14 @@ class EnvoyCluster(Balancer):
             ),
             queue=int(figures.get(f"{self._prefix}.upstream_rq_pending_active", 0)),
             notes=(NOTE_OLD_PROCESS,) if left_behind else (),
+        )
+
+    def counters(self) -> Count:
+        status, figures = self._look()
+        return Count(
+            series=envoy_counters.series(figures),
+            members=envoy_counters.of_hosts(status),
+            notes=(envoy_counters.NOTE_NO_LATENCY,),
         )
 
     def objection(self, states: t.Mapping[str, str]) -> str:

@@ -10,9 +10,10 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, envoy_state
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, envoy_counters, envoy_state
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
+    Count,
     Member,
     Snapshot,
     WeightLimits,
@@ -21,6 +22,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_admin import (
     Admin,
     server_version,
+    statistics,
     stats_name,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_eds import BadDocument
@@ -46,6 +48,7 @@ class EnvoyRoutes(Balancer):
             contract.CAN_WEIGH_AT_ONCE,
             contract.CAN_ROUTE,
             contract.CAN_PAGE,
+            contract.CAN_COUNT,
         }
     )
     lacks = {
@@ -77,6 +80,17 @@ class EnvoyRoutes(Balancer):
         return Snapshot(
             pool=self.pool,
             members={name: _member(name, weight, clusters) for name, weight in weights.items()},
+        )
+
+    def counters(self) -> Count:
+        names = list(self._weights(self._splits(self._in_force(self._document().name))))
+        (clusters,) = self._admin.ask([f"/clusters?format=json&filter={_any_of(names)}"])
+        prefixes = {name: envoy_counters.prefix_of(envoy_state.cluster_status(clusters, name), name) for name in names}
+        figures, histograms = self._admin.ask(envoy_counters.paths(prefixes.values()))
+        return Count(
+            series=envoy_counters.series(statistics(figures)),
+            members=envoy_counters.of_clusters(prefixes, statistics(figures), histograms),
+            notes=(envoy_counters.NOTE_HISTOGRAMS,),
         )
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:

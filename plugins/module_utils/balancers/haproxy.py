@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, haproxy_state
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Snapshot, quoted
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, haproxy_counters, haproxy_state
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Count, Snapshot, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_protocol import (
     LEVEL_HINT,
     Cli,
@@ -69,6 +69,7 @@ class HAProxy(Balancer):
             contract.CAN_WEIGH,
             contract.CAN_ROUTE,
             contract.CAN_PAGE,
+            contract.CAN_COUNT,
         }
     )
     lacks = {
@@ -103,6 +104,12 @@ class HAProxy(Balancer):
             queue=haproxy_state.pool_queue(stat),
             notes=() if self._workers else (NOTE_NO_MASTER,),
         )
+
+    def counters(self) -> Count:
+        """Only what the process behind the admin socket has counted: a reload begins anew."""
+        (info,) = self._cli.ask(["show info"])
+        dummy, stat = self._look()
+        return Count(series=haproxy_counters.series(info), members=haproxy_counters.counters(stat))
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         self._change([f"set server {self.pool}/{name} state {COMMANDS[state]}" for name, state in states.items()])

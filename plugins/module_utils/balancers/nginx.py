@@ -67,7 +67,10 @@ class NginxUpstream(Balancer):
             contract.CAN_PAGE,
         }
     )
-    lacks = {contract.CAN_END_SESSIONS: "nginx has no command that cuts single connections"}
+    lacks = {
+        contract.CAN_END_SESSIONS: "nginx has no command that cuts single connections",
+        contract.CAN_COUNT: "nginx (open source) counts nothing by upstream server",
+    }
     weight_limits = WeightLimits(1, 1000)
 
     def __init__(self, pool: str, nginx: Nginx, file: OwnedFile, traffic: Traffic) -> None:

@@ -10,6 +10,7 @@ from support.pools import member
 
 from ansible_collections.steady.rollout.plugins.doc_fragments import balancer
 from ansible_collections.steady.rollout.plugins.module_utils import member_report
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Counters
 from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info
 
 Options = t.Dict[str, t.Any]
@@ -36,7 +37,9 @@ def test_options(module: t.Any) -> None:
 
 def test_results_of_lb_member_info() -> None:
     documented = yaml.safe_load(lb_member_info.RETURN)
-    assert set(documented["members"]["contains"]) == set(member_report.facts(member("a")))
+    assert set(documented["members"]["contains"]) == {*member_report.facts(member("a")), "counters"}
+    counted = member_report.counted(Counters(requests=1, errors=0))
+    assert set(documented["members"]["contains"]["counters"]["contains"]) == set(counted or {})
 
 
 def test_results_of_lb_member() -> None:
