@@ -29,14 +29,16 @@ class Request:
     on_timeout: str
     only_if: list[str] | None
     guard: Guard
+    guard_timeout: float
     claim: Claim | None
 
     @classmethod
     def from_params(cls, params: dict[str, t.Any]) -> Request:
         """Raises InputError where the options cannot be right."""
         wanted = _wanted(params)
-        if params["timeout"] < 0:
-            raise InputError(f"timeout: must be 0 s or more, is {params['timeout']:g}.")
+        for name in ("timeout", "guard_timeout"):
+            if params[name] < 0:
+                raise InputError(f"{name}: must be 0 s or more, is {params[name]:g}.")
         if params["on_timeout"] == FORCE and IN_SERVICE in wanted.values():
             raise InputError(
                 "on_timeout: 'force' ends the sessions of members that are taken out; "
@@ -49,6 +51,7 @@ class Request:
             on_timeout=params["on_timeout"],
             only_if=params["only_if"],
             guard=Guard.from_params(params["guard"]),
+            guard_timeout=params["guard_timeout"],
             claim=Claim.from_params(params["claim"]),
         )
 

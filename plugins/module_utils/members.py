@@ -34,6 +34,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 
 # Sessions that were cut are gone within milliseconds.
 SECONDS_TO_END_SESSIONS = 2.0
+SECONDS_BETWEEN_REFUSALS = 0.5
+
+
+class GuardRefusal(RolloutError):
+    """The pool would be lower than it may be."""
 
 
 def core(call: Call) -> dict[str, t.Any]:
@@ -91,8 +96,7 @@ class MemberChange:
     def run(self) -> dict[str, t.Any]:
         try:
             self._refuse_what_it_cannot()
-            with self._alone():
-                concerned = self._mark()
+            concerned = self._mark_when_allowed()
             if self._request.wait and not self._call.check_mode:
                 self._started = self._clock.now()
                 self._wait(concerned)
@@ -124,6 +128,18 @@ class MemberChange:
         with claims.held(self._request.claim), pool_lock(self._balancer, self._request.claim):
             yield
 
+    def _mark_when_allowed(self) -> dict[str, str]:
+        """Others may be about to bring back what the guard misses; meanwhile they must be let at the pool."""
+        until = self._clock.now() + (0 if self._call.check_mode else self._request.guard_timeout)
+        while True:
+            try:
+                with self._alone():
+                    return self._mark()
+            except GuardRefusal:
+                if self._clock.now() >= until:
+                    raise
+            self._clock.sleep(SECONDS_BETWEEN_REFUSALS)
+
     def _mark(self) -> dict[str, str]:
         """Sets the admin states and reads them back; returns what was asked, without the members left alone."""
         wanted, snapshot = self._request.wanted, drain.first_look(self._balancer, self._clock)
@@ -153,7 +169,7 @@ class MemberChange:
         if plan.changes and not reason:
             reason = self._balancer.objection(plan.changes)
         if reason:
-            raise RolloutError(
+            raise GuardRefusal(
                 f"{self._balancer.where}: refused to take {quoted(member_plan.taken_out(plan.changes))} out of pool "
                 f"'{self._balancer.pool}': {reason}. In rotation now: {quoted(snapshot.in_rotation)}. Nothing was changed; "
                 "bring other members back first.",

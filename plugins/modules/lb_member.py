@@ -122,6 +122,11 @@ options:
         description: Whether the last member in rotation may be taken out.
         type: bool
         default: false
+  guard_timeout:
+    description:
+      - Seconds to wait for others to bring members back while O(guard) refuses. With 0 the first refusal counts.
+    type: float
+    default: 0.0
   claim:
     description:
       - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
@@ -344,6 +349,7 @@ SPEC: dict[str, t.Any] = {
         "on_timeout": {"type": "str", "choices": list(ON_TIMEOUT), "default": "fail"},
         "only_if": {"type": "list", "elements": "str", "choices": list(contract.ADMIN_STATES)},
         "guard": {"type": "dict", "options": GUARD_ARGUMENTS},
+        "guard_timeout": {"type": "float", "default": 0.0},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
     },
     "required_one_of": [("members", "states")],

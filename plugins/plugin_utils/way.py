@@ -88,7 +88,8 @@ def longest_way(means: Means, times: t.Mapping[str, float]) -> float:
     steps = way_forward(means, {"was_run": True})
     hooks = sum(1 for step in steps if step["hook"])
     own = len(steps) - hooks
-    waits = max(int(means["balancers"]), 1) * (times["drain"] + times["restore"]) + times["healthy"]
+    # A drain may have to wait as long again until the guard allows it.
+    waits = max(int(means["balancers"]), 1) * (2 * times["drain"] + times["restore"]) + times["healthy"]
     return (own + hooks * TASKS_OF_A_HOOK) * times["step"] + waits
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 import typing as t
@@ -88,8 +89,9 @@ class Store:
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            store = cls(sqlite3.connect(path, timeout=BUSY_SECONDS), path)
-            store._prepare()
+            with _alone_in(directory):
+                store = cls(sqlite3.connect(path, timeout=BUSY_SECONDS), path)
+                store._prepare()
         except (OSError, sqlite3.Error) as error:
             raise unusable(path, error) from None
         return store
@@ -167,6 +169,17 @@ class Store:
                 f"{self.path}: the ledger has format {found}, this version of steady.rollout knows format {FORMAT}; "
                 "use the version of the collection that wrote it."
             )
+
+
+@contextlib.contextmanager
+def _alone_in(directory: str) -> t.Iterator[None]:
+    """SQLite does not wait for another process that switches the file to WAL: it fails at once."""
+    folder = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def statements(script: str) -> t.Iterator[str]:

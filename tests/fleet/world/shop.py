@@ -13,7 +13,7 @@ import sqlite3
 import time
 import typing as t
 
-from fleet.lab.hosts import Lab
+from fleet.lab.hosts import FIRST_VERSION, Lab
 from support.sightings import parse_servers_state
 
 PRISTINE = "/root/shop-pristine"
@@ -47,6 +47,8 @@ class Shop:
         self._on_each(self.balancers, "rm -rf /var/lib/steady-rollout; : > /var/lib/haproxy/server-state")
         self._tell_balancers(ready)
         shutil.rmtree(self.ledger, ignore_errors=True)
+        # The balancers may not have noticed the restart yet.
+        self.await_that(lambda: self.all_on(FIRST_VERSION))
         self.await_all_in_rotation()
 
     def versions(self) -> dict[str, str | None]:

@@ -143,6 +143,27 @@ def test_a_change_that_is_accepted_and_not_made_is_an_error(desk: Desk, pool: Fa
     assert result["members"]["b"]["after"] == IN_SERVICE
 
 
+def test_the_guard_waits_for_members_that_others_bring_back(desk: Desk, pool: FakePool) -> None:
+    """An operator's drain in the midst of a rollout made the next host a failure, and the release was taken back."""
+    pool.operator_sets("b", DRAINED)
+    desk.time.at(7, lambda: pool.operator_sets("b", IN_SERVICE))
+    result = desk.put(members=["a"], state="drained", guard={"min_in_service": 2}, guard_timeout=10)
+    assert outcomes(result) == {"a": "reached"}
+    assert 7 <= desk.time.now <= 8.5
+
+
+def test_a_guard_that_keeps_refusing_says_why(desk: Desk, pool: FakePool) -> None:
+    pool.operator_sets("b", DRAINED)
+    message, result = desk.fails(members=["a"], state="drained", guard={"min_in_service": 2}, guard_timeout=10)
+    assert message == (
+        "lb1: refused to take 'a' out of pool 'shop': 1 would be left in rotation, the floor is 2. In rotation now: "
+        "'a', 'c'. Nothing was changed; bring other members back first."
+    )
+    assert result["refused"]
+    assert pool.asked == []
+    assert desk.time.now >= 10
+
+
 def test_force_ends_only_what_is_left(desk: Desk, pool: FakePool) -> None:
     pool.change("a", sessions=3)
     result = desk.put(members=["a", "b"], state="drained", timeout=1, on_timeout="force")
