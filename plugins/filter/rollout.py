@@ -31,6 +31,7 @@ class FilterModule:
             "longest_way": way.longest_way,
             "settings_errors": preflight.settings_errors,
             "silent_balancers": failures.silent_balancers,
+            "smoke_targets": targets.smoke_targets,
             "tasks_of_answer": way.tasks_of_answer,
             "version_seen": targets.version_seen,
             "way_back": way.way_back,

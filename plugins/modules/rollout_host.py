@@ -85,7 +85,7 @@ options:
       - What failed. For V(failed) and V(stuck).
       - V(foreign) says that somebody else took the host out since the plan; it is left alone and counts for nobody.
     type: str
-    choices: [drain, balancer, release, start, health, restore, unreachable, step, guard, coordinator, foreign]
+    choices: [drain, balancer, release, start, health, smoke, restore, unreachable, step, guard, coordinator, foreign]
   error:
     description: How it failed, in a sentence. For V(failed) and V(stuck).
     type: str
@@ -273,6 +273,7 @@ SPEC: dict[str, t.Any] = {
                 "release",
                 "start",
                 "health",
+                "smoke",
                 "restore",
                 "unreachable",
                 "step",

@@ -19,6 +19,7 @@ KINDS = (
     "health",
     "release",
     "restore",
+    "smoke",
     "start",
     "unreachable",
 )

@@ -61,10 +61,21 @@ def _settings_rules(s: t.Mapping[str, t.Any]) -> list[tuple[bool, str]]:
             "Nothing says how to restart the service: set rollout_unit, or rollout_stop_command and rollout_start_command.",
         ),
         (
+            _smoke_tests_without_base(s),
+            "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
+        ),
+        (
             not isinstance(balancers, t.Sequence) or isinstance(balancers, str),
             "rollout_balancers must be a list of balancers, each with type, pool and socket.",
         ),
     ]
+
+
+def _smoke_tests_without_base(s: t.Mapping[str, t.Any]) -> bool:
+    health = s["rollout_health"]
+    if s["rollout_smoke_url"] or (isinstance(health, t.Mapping) and health.get("url")):
+        return False
+    return any(str(test.get("url") or "").startswith(("/", "${")) for test in s["rollout_smoke_tests"])
 
 
 def _check_file(path: str, errors: list[str], seen: set[str]) -> None:

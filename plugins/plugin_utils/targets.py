@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from urllib.parse import urlsplit
 
 Target = t.Dict[str, t.Any]
 ANY_VERSION = "@any@"
@@ -20,6 +21,14 @@ def any_version_target(health: t.Mapping[str, t.Any], name: str) -> Target:
     """The same target, judged as of whatever version it answers to be, and however slow it is."""
     target = {key: value for key, value in health_target(health, name).items() if key not in ("version", "latency")}
     return {**target, "version_placeholder": ANY_VERSION}
+
+
+def smoke_targets(health: t.Mapping[str, t.Any], url: str, name: str) -> list[Target]:
+    """Where smoke tests go: the given base URL, else where health is looked at; empty where that has no URL."""
+    if not url:
+        parts = urlsplit(str(health.get("url") or ""))
+        url = f"{parts.scheme}://{parts.netloc}" if parts.scheme and parts.netloc else ""
+    return [{"name": name, "url": url}] if url else []
 
 
 def version_seen(looked: t.Mapping[str, t.Any]) -> str | None:

@@ -49,7 +49,7 @@ def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
         _hook(means, "after_drain"),
         _own("steps/intent.yml"),
         *_change(means),
-        *_return(means),
+        *_return(means, smoke=means["smoke"]),
         _own("steps/proven.yml"),
     )
 
@@ -108,9 +108,11 @@ def _change(means: Means) -> list[Step]:
     ]
 
 
-def _return(means: Means) -> list[Step]:
+def _return(means: Means, smoke: t.Any = False) -> list[Step]:
+    """A version that is proven here needs no smoke test, and a way back must not wait for one."""
     return [
         _own("steps/health.yml"),
+        _own("steps/smoke.yml", when=smoke),
         _hook(means, "before_restore"),
         _own("steps/restore.yml", when=means["balancers"]),
         _hook(means, "after_restore"),

@@ -16,6 +16,9 @@ BAD = "6.6.6"
 WINDOW = 2
 
 HEALTHY_FOR_A_WHILE: dict[str, t.Any] = {"rollout_min_healthy_time": 7, "rollout_healthy_deadline": 16}
+SMOKE: dict[str, t.Any] = {
+    "rollout_smoke_tests": [{"name": "home", "url": "/", "expect": "version == '{{ rollout_target.version }}'"}]
+}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,7 @@ HEALTHY_FOR_A_WHILE: dict[str, t.Any] = {"rollout_min_healthy_time": 7, "rollout
         pytest.param({"health": "unhealthy"}, {}, "not healthy", id="starts but is unhealthy"),
         pytest.param({"version": "9.9.9"}, {}, "9.9.9", id="healthy with the wrong version"),
         pytest.param({"healthy_for": 5}, HEALTHY_FOR_A_WHILE, "not healthy", id="healthy for 5 s and then not"),
+        pytest.param({"errors": 1.0}, SMOKE, "(smoke: app", id="healthy but fails its smoke test"),
     ],
 )
 def test_a_bad_release_is_taken_back(

@@ -24,6 +24,7 @@ RATE = 600 if LONG else 200
 KINDS = {"keepalive", "close", "slow", "upload"}
 FLOOR = 4
 WINDOW = 2
+SMOKE = [{"name": "home", "url": "/", "expect": "version == '{{ rollout_target.version }}'"}]
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_no_request_fails_while_versions_roll_forward_and_back(
 
 def roll_forward(shop: Shop, rolling: Rolling, version: str) -> None:
     shop.lab.add_release(version)
-    ended = rolling.run(version)
+    ended = rolling.run(version, rollout_smoke_tests=SMOKE)
     assert ended.exit_code == 0, ended.output
     assert ended.last_line == f"shop: all 6 hosts are in service on {version}."
     assert shop.all_on(version), shop.versions()

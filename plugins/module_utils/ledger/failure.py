@@ -18,6 +18,7 @@ KINDS = (
     "release",
     "start",
     "health",
+    "smoke",
     "restore",
     "unreachable",
     "step",
@@ -30,7 +31,7 @@ FOREIGN = "foreign"
 """Somebody else took the host out: it is left alone and speaks against nobody."""
 BALANCER = "balancer"
 STOPS_AT_ONCE = (BALANCER, "coordinator")
-SPEAKS_AGAINST_THE_VERSION = ("health", "start", "gate")
+SPEAKS_AGAINST_THE_VERSION = ("health", "smoke", "start", "gate")
 OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)
 
 

@@ -19,6 +19,8 @@ GOOD: dict[str, t.Any] = {
     "rollout_unit": "shop",
     "rollout_start_command": "",
     "rollout_balancers": [],
+    "rollout_smoke_tests": [],
+    "rollout_smoke_url": "",
     "rollout_drain_on_timeout": "fail",
 }
 
@@ -36,12 +38,23 @@ def test_settings_that_fit_together_pass() -> None:
         ({"rollout_artifact": ""}, "Nothing says how to update a host"),
         ({"rollout_release_path": ""}, "rollout_release_path is not set"),
         ({"rollout_unit": ""}, "Nothing says how to restart the service"),
+        (
+            {"rollout_health": {"tcp": "app1:80"}, "rollout_smoke_tests": [{"url": "/"}]},
+            "rollout_smoke_url is not set, and rollout_health has no url",
+        ),
         ({"rollout_balancers": "lb1"}, "rollout_balancers must be a list"),
     ],
 )
 def test_each_setting_that_does_not_fit_gets_one_sentence(change: dict[str, t.Any], begins: str) -> None:
     (sentence,) = preflight.settings_errors({**GOOD, **change})
     assert sentence.startswith(begins)
+
+
+def test_smoke_tests_with_whole_urls_need_no_base() -> None:
+    tests = [{"url": "http://app1/"}]
+    own = {**GOOD, "rollout_health": {"tcp": "app1:80"}, "rollout_smoke_tests": tests}
+    assert preflight.settings_errors(own) == []
+    assert preflight.settings_errors({**own, "rollout_smoke_tests": [{"url": "/"}], "rollout_smoke_url": "x"}) == []
 
 
 def test_own_update_tasks_need_neither_artifact_nor_unit() -> None:

@@ -7,7 +7,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import way
 
-RELEASE: dict[str, t.Any] = {"artifact": True, "unit": True, "balancers": True, "hooks": {}}
+RELEASE: dict[str, t.Any] = {"artifact": True, "unit": True, "balancers": True, "smoke": False, "hooks": {}}
 ALL_HOOKS = {name: f"{name}.yml" for name in
              ("before_drain", "after_drain", "before_update", "update", "after_update", "before_restore", "after_restore")}  # fmt: skip
 FRESH: dict[str, t.Any] = {"was_run": None}
@@ -33,6 +33,13 @@ def test_each_hook_has_its_place_and_update_replaces_the_release() -> None:
         "reach", "before_drain.yml", "drain", "after_drain.yml", "intent", "before_update.yml", "update.yml",
         "handlers", "after_update.yml", "health", "before_restore.yml", "restore", "after_restore.yml", "proven",
     ]  # fmt: skip
+
+
+def test_smoke_tests_come_between_health_and_the_return_and_only_on_the_way_forward() -> None:
+    means = {**RELEASE, "smoke": True, "hooks": {"before_restore": "warm_up.yml"}}
+    assert names(way.way_forward(means, FRESH))[5:] == ["health", "smoke", "warm_up.yml", "restore", "proven"]
+    for steps in (way.way_back(means, True), way.way_of_recovery(means, FRESH), way.way_out(means, FRESH)):
+        assert "smoke" not in names(steps)
 
 
 def test_without_a_unit_commands_restart_the_service() -> None:

@@ -36,7 +36,7 @@ def test_what_stops_at_once(kind):
 
 @pytest.mark.parametrize("kind", [*failure.KINDS, "vanished", "gate"])
 def test_only_a_version_that_failed_by_itself_is_bad(kind):
-    assert failure.makes_bad(["drain", kind]) is (kind in ("health", "start", "gate"))
+    assert failure.makes_bad(["drain", kind]) is (kind in ("health", "smoke", "start", "gate"))
 
 
 @pytest.mark.parametrize(
