@@ -70,7 +70,8 @@ def _cell(make: type[contract.Balancer], capability: str, reasons: dict[str, int
 
 
 def _sentence(reason: str) -> str:
-    return f"{reason[0].upper()}{reason[1:]}."
+    """With a capital, but for names that have none."""
+    return f"{reason}." if reason.startswith("nginx") else f"{reason[0].upper()}{reason[1:]}."
 
 
 def rendered(readme: str, makes: t.Mapping[str, type[contract.Balancer]]) -> str:

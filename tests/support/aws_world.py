@@ -22,9 +22,10 @@ CONNECTIONS = [sys.executable, "-S", str(pathlib.Path(__file__).with_name("conne
 
 
 class World:
-    """Load balancer ``front`` listens on 80 for target group ``shop`` with *members* app1, app2, ... on loopback.
+    """Load balancer ``front`` listens on 80 for target group ``shop`` with *members* app1, app2, ...
 
-    *delay* is the deregistration delay in seconds. Targets are addresses, or instances i-00000001, ...
+    They are on loopback, or where their attribute ``host`` says. *delay* is the deregistration delay in seconds.
+    Targets are addresses, or instances i-00000001, ...
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class World:
     def target(self, member: str) -> dict[str, t.Any]:
         if self._target_type == "instance":
             return {"Id": f"i-{int(member[3:]):08x}", "Port": 8080}
-        return {"Id": "127.0.0.1", "Port": self.members[member].port}
+        return {"Id": getattr(self.members[member], "host", "127.0.0.1"), "Port": self.members[member].port}
 
     def name(self, member: str) -> str:
         """What the member is called where nobody gave it a name."""

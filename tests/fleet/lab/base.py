@@ -16,12 +16,13 @@ SUITE = "bookworm"
 ANY_MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "iproute2", "procps", "sudo", "curl", "haproxy",
+    "nginx-light", "apache2",
 )  # fmt: skip
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*")
 
 NOT_STARTED = (
     "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
-    "e2scrub_reap.service", "systemd-pstore.service", "haproxy.service",
+    "e2scrub_reap.service", "systemd-pstore.service", "haproxy.service", "nginx.service", "apache2.service",
 )  # fmt: skip
 MASKED = (
     "getty@.service", "console-getty.service", "systemd-udevd.service", "systemd-udev-trigger.service",

@@ -110,7 +110,7 @@ def group_vars(places: Places, hosts: t.Sequence[Host]) -> str:
         "rollout_release_path": "/opt/shop",
         "rollout_unit": "shop.service",
         "rollout_ledger": str(places.directory / "ledger"),
-        "rollout_balancers": [_balancer(host) for host in hosts if host.role == "lb"],
+        "rollout_balancers": [balancer(host) for host in hosts if host.role == "lb"],
         "rollout_health": {
             "url": f"http://{{{{ ansible_host }}}}:{SERVICE_PORT}/health",
             "expect": "status == 'healthy' && version == '{{ rollout_target.version }}'",
@@ -119,7 +119,8 @@ def group_vars(places: Places, hosts: t.Sequence[Host]) -> str:
     return json.dumps(settings, indent=2) + "\n"
 
 
-def _balancer(host: Host) -> dict[str, str]:
+def balancer(host: Host) -> dict[str, str]:
+    """The host's HAProxy in rollout_balancers."""
     return {
         "host": host.name,
         "type": "haproxy",

@@ -1,0 +1,112 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rolling playbook as it is, behind load balancers of other makes, and of two makes in front of one fleet."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import sys
+import typing as t
+
+import pytest
+from fleet.lab.files import SERVICE_PORT
+from fleet.lab.hosts import Lab
+from fleet.world import alb
+from fleet.world.fronts import Front, behind, envoy_node
+from fleet.world.rolling import Rolling
+from fleet.world.shop import Shop
+from support.background import Background, observer, traffic
+from support.sightings import violations
+
+NEW = "2.0.0"
+FLOOR, WINDOW = 4, 2
+RATE = 150.0
+KEPT = 16 + 2
+"""Clients that keep their connection: the quick ones and half of the slow ones."""
+API = {"AWS_ACCESS_KEY_ID": "TESTER", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}
+MIXES = [
+    pytest.param({"lb1": "nginx", "lb2": "envoy"}, id="nginx and envoy"),
+    pytest.param({"lb1": "apache", "lb2": "apache"}, id="apache"),
+    pytest.param({"lb1": "haproxy", "lb2": "apache"}, id="haproxy and apache", marks=pytest.mark.long),
+    pytest.param({"lb1": "nginx", "lb2": "nginx"}, id="nginx", marks=pytest.mark.long),
+    pytest.param({"lb1": "envoy", "lb2": "envoy"}, id="envoy", marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize("makes", MIXES)
+def test_rolling_behind_other_makes(
+    shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, makes: dict[str, str]
+) -> None:
+    if "envoy" in makes.values() and envoy_node.binary() is None:
+        pytest.skip(f"no Envoy on this machine; {envoy_node.MISSING}")
+    lab = shop.lab
+    with behind(lab, makes) as fronts, contextlib.ExitStack() as watched:
+        shop.await_that(lambda: all(front.is_ready() for front in fronts))
+        nodes = {front.name: eye for front in fronts if (eye := front.eye())}
+        users = watched.enter_context(users_of(lab, lab.urls(), tmp_path))
+        eyes = watched.enter_context(observer(nodes, tmp_path / "seen.json", lab.inside())) if nodes else None
+        roll_there_and_back(shop, rolling, [front.entry() for front in fronts])
+        assert_nobody_noticed(users.stop(), fronts)
+        if eyes:
+            assert violations(eyes.stop(), FLOOR, WINDOW) == []
+
+
+def test_rolling_behind_an_alb(
+    shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API is the fake of tests/support; the hosts behind it are real, and count their own connections."""
+    pytest.importorskip("moto")
+    for name, value in API.items():
+        monkeypatch.setenv(name, value)
+    addresses = {host.name: host.address for host in shop.lab.hosts if host.role == "app"}
+    with alb_of(shop.lab, addresses, tmp_path) as front, users_of(shop.lab, [front.report()["url"]], tmp_path) as users:
+        group = {
+            "type": "aws_target_group",
+            "pool": "shop",
+            "endpoint_url": front.report()["endpoint"],
+            "targets": {name: f"{address}:{SERVICE_PORT}" for name, address in addresses.items()},
+            "connections_command": count_connections(shop.lab),
+            "connections_quiet": 0.5,
+        }
+        roll_there_and_back(shop, rolling, [group])
+        assert_nobody_noticed(users.stop(), [])
+
+
+def roll_there_and_back(shop: Shop, rolling: Rolling, balancers: list[dict[str, t.Any]]) -> None:
+    shop.lab.add_release(NEW)
+    ended = rolling.run(NEW, rollout_balancers=balancers)
+    assert ended.exit_code == 0, ended.output
+    assert ended.last_line == f"shop: all 6 hosts are in service on {NEW}."
+    assert shop.all_on(NEW), shop.versions()
+    back = rolling.run("", playbook="rollback", rollout_balancers=balancers)
+    assert back.exit_code == 0, back.output
+    assert shop.all_on("1.0.0"), shop.versions()
+
+
+def assert_nobody_noticed(seen: dict[str, t.Any], fronts: t.Sequence[Front]) -> None:
+    """An idle connection may be closed once by each change, and only where that takes a reload."""
+    assert (seen["failed"], seen["failures"]) == (0, [])
+    assert seen["versions"].keys() == {"1.0.0", NEW}
+    assert {kind for kind, counted in seen["clients"].items() if counted["ok"]} == {
+        "keepalive", "close", "slow", "upload",
+    }  # fmt: skip
+    changes = 2 * 2 * 6 * any(front.closes_idle_on_change for front in fronts)
+    assert seen["reconnects"] <= changes * KEPT
+
+
+def users_of(lab: Lab, urls: list[str], tmp_path: pathlib.Path) -> Background:
+    return traffic(urls, tmp_path / "traffic.json", inside=lab.inside(), rate=RATE)
+
+
+def alb_of(lab: Lab, addresses: dict[str, str], tmp_path: pathlib.Path) -> Background:
+    argv = [*lab.inside(), sys.executable, alb.__file__, *(f"--target={name}={at}" for name, at in addresses.items())]
+    return Background(argv, tmp_path / "alb.json")
+
+
+def count_connections(lab: Lab) -> list[str]:
+    """Asks the host by ssh, as an operator would have it."""
+    known = f"UserKnownHostsFile={lab.places.directory / 'known_hosts'}"
+    count = "ss -Htn state established state close-wait '( sport = :{port} )' | wc -l"
+    return ["ssh", "-o", "BatchMode=yes", "-o", known, "-i", str(lab.places.key), "root@{id}", count]
