@@ -1,11 +1,15 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rolling playbook as it is, behind load balancers of other makes, and of two makes in front of one fleet."""
+"""The rolling playbook as it is, behind load balancers of other makes, and of two makes in front of one fleet.
+
+STEADY_LONG also rolls back, and knows more mixes.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import sys
 import typing as t
@@ -21,8 +25,9 @@ from support.background import Background, observer, traffic
 from support.sightings import violations
 
 NEW = "2.0.0"
-FLOOR, WINDOW = 4, 2
-RATE = 150.0
+HOSTS, FLOOR, WINDOW = 6, 4, 2
+LONG = os.environ.get("STEADY_LONG") == "1"
+MIX = {"rate": 150, "keepalive": 16, "close": 8, "slow": 4, "slow_seconds": 3, "uploads": 2, "upload_seconds": 2}
 KEPT = 16 + 2
 """Clients that keep their connection: the quick ones and half of the slow ones."""
 API = {"AWS_ACCESS_KEY_ID": "TESTER", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}
@@ -47,7 +52,7 @@ def test_rolling_behind_other_makes(
         nodes = {front.name: eye for front in fronts if (eye := front.eye())}
         users = watched.enter_context(users_of(lab, lab.urls(), tmp_path))
         eyes = watched.enter_context(observer(nodes, tmp_path / "seen.json", lab.inside())) if nodes else None
-        roll_there_and_back(shop, rolling, [front.entry() for front in fronts])
+        roll(shop, rolling, [front.entry() for front in fronts])
         assert_nobody_noticed(users.stop(), fronts)
         if eyes:
             assert violations(eyes.stop(), FLOOR, WINDOW) == []
@@ -70,16 +75,18 @@ def test_rolling_behind_an_alb(
             "connections_command": count_connections(shop.lab),
             "connections_quiet": 0.5,
         }
-        roll_there_and_back(shop, rolling, [group])
+        roll(shop, rolling, [group])
         assert_nobody_noticed(users.stop(), [])
 
 
-def roll_there_and_back(shop: Shop, rolling: Rolling, balancers: list[dict[str, t.Any]]) -> None:
+def roll(shop: Shop, rolling: Rolling, balancers: list[dict[str, t.Any]]) -> None:
     shop.lab.add_release(NEW)
     ended = rolling.run(NEW, rollout_balancers=balancers)
     assert ended.exit_code == 0, ended.output
-    assert ended.last_line == f"shop: all 6 hosts are in service on {NEW}."
+    assert ended.last_line == f"shop: all {HOSTS} hosts are in service on {NEW}."
     assert shop.all_on(NEW), shop.versions()
+    if not LONG:
+        return
     back = rolling.run("", playbook="rollback", rollout_balancers=balancers)
     assert back.exit_code == 0, back.output
     assert shop.all_on("1.0.0"), shop.versions()
@@ -92,12 +99,12 @@ def assert_nobody_noticed(seen: dict[str, t.Any], fronts: t.Sequence[Front]) -> 
     assert {kind for kind, counted in seen["clients"].items() if counted["ok"]} == {
         "keepalive", "close", "slow", "upload",
     }  # fmt: skip
-    changes = 2 * 2 * 6 * any(front.closes_idle_on_change for front in fronts)
+    changes = 2 * 2 * HOSTS * any(front.closes_idle_on_change for front in fronts)
     assert seen["reconnects"] <= changes * KEPT
 
 
 def users_of(lab: Lab, urls: list[str], tmp_path: pathlib.Path) -> Background:
-    return traffic(urls, tmp_path / "traffic.json", inside=lab.inside(), rate=RATE)
+    return traffic(urls, tmp_path / "traffic.json", inside=lab.inside(), **MIX)
 
 
 def alb_of(lab: Lab, addresses: dict[str, str], tmp_path: pathlib.Path) -> Background:
