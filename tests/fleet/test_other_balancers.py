@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rolling playbook as it is, behind load balancers of other makes, and of two makes in front of one fleet.
 
-STEADY_LONG also rolls back, and knows more mixes.
+STEADY_LONG also rolls back, and knows the ALB and more mixes.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def test_rolling_behind_other_makes(
             assert violations(eyes.stop(), FLOOR, WINDOW) == []
 
 
+@pytest.mark.long
 def test_rolling_behind_an_alb(
     shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
