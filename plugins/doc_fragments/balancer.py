@@ -177,3 +177,14 @@ options:
         type: bool
         default: true
 """
+
+    # The same for modules that read several nodes.
+    NODES = (
+        DOCUMENTATION.replace("  balancer:\n", "  balancers:\n")
+        .replace(
+            "      - One pool on one node of a load balancer.\n",
+            "      - The pool on every node of the load balancer.\n",
+        )
+        .replace("    type: dict\n    required: true\n", "    type: list\n    elements: dict\n", 1)
+        .replace("O(balancer.", "O(balancers[].")
+    )

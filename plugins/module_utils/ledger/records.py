@@ -10,6 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import chain, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.measurements import Measurements
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import (
     Gate,
     Group,
@@ -19,7 +20,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import
     Tally,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.tables import (
-    Tables,
     columns_of,
     content_of,
     insert_text,
@@ -28,7 +28,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.tables impor
 PROOFS_KEPT = 50
 
 
-class Records(Tables):
+class Records(Measurements):
     """Reads and writes rows; every method belongs to the transaction that handed the Records out."""
 
     # Leases

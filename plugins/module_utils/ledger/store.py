@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.records import Records
 
 FILE = "ledger.db"
-FORMAT = "2"
+FORMAT = "3"
 BUSY_SECONDS = 30
 
 SCHEMA = """
@@ -61,6 +61,17 @@ CREATE TABLE gate (
     status TEXT NOT NULL, claim TEXT, claimed_by TEXT, until REAL, verdict TEXT, reason TEXT, evidence TEXT, at REAL,
     PRIMARY KEY (rollout, stage)
 ) WITHOUT ROWID;
+CREATE TABLE watch (
+    service TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, began_at REAL NOT NULL,
+    looked_at REAL, looks INTEGER NOT NULL, books TEXT NOT NULL, asked INTEGER NOT NULL, verdict TEXT,
+    result TEXT NOT NULL, PRIMARY KEY (rollout, run, step)
+) WITHOUT ROWID;
+CREATE TABLE measured (
+    service TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, at REAL NOT NULL,
+    metric TEXT NOT NULL, source TEXT NOT NULL, query TEXT NOT NULL, answer TEXT NOT NULL, outcome TEXT NOT NULL,
+    why TEXT NOT NULL, samples TEXT NOT NULL
+);
+CREATE INDEX measured_step ON measured (rollout, run, step, at);
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY, at REAL NOT NULL, service TEXT NOT NULL, rollout INTEGER, run TEXT, kind TEXT NOT NULL,
     host TEXT, data TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL

@@ -1,0 +1,79 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""From the judge's verdict to what follows from it: the policies for what is not clear. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
+    FAIL,
+    INCONCLUSIVE,
+    NO_DATA,
+    PASS,
+    WAIT,
+    Verdict,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import ASK, GO_ON, LOOK_ON, Policies
+
+PAUSED, PROMOTED, ABORTED = "paused", "promoted", "aborted"
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """How far a gate is. *asked* says that the operator was asked and has resumed."""
+
+    elapsed: float
+    window: float
+    asked: bool = False
+    can_ask: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """What follows: *verdict* with the policies applied, and whether the operator is to be asked."""
+
+    verdict: str
+    reason: str
+    asks: bool = False
+
+
+def decided(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies, standing: Standing) -> Decision:
+    """*outcomes* are those of the latest measurement of each metric."""
+    if judged.verdict in (PASS, FAIL, WAIT):
+        return Decision(judged.verdict, judged.reason)
+    name, policy = _policy(judged, outcomes, policies)
+    if policy == GO_ON:
+        return Decision(PASS, f"{judged.reason} It goes on by {name}=go_on.")
+    if policy == LOOK_ON and standing.elapsed < standing.window + policies.limit:
+        left = standing.window + policies.limit - standing.elapsed
+        return Decision(WAIT, f"{judged.reason} It is looked at for up to {left:.0f} s more by {name}=wait.")
+    if policy == ASK and standing.asked:
+        return Decision(PASS, f"{judged.reason} The operator was asked and resumed it.")
+    if policy == ASK and standing.can_ask:
+        return Decision(
+            WAIT, f"{judged.reason} It is paused by {name}=ask: resume it to go on, or abort it.", asks=True
+        )
+    return Decision(judged.verdict, judged.reason)
+
+
+def steered(steering: str) -> Decision | None:
+    """What the operator has decided in the judge's place."""
+    if steering == PROMOTED:
+        return Decision(PASS, "The operator promoted it.")
+    if steering == ABORTED:
+        return Decision(INCONCLUSIVE, "It was aborted.")
+    return None
+
+
+def _policy(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies) -> tuple[str, str]:
+    if judged.verdict == INCONCLUSIVE:
+        return "on_inconclusive", policies.on_inconclusive
+    missing = [result.name for result in judged.metrics if result.decides and result.verdict == NO_DATA]
+    if any(outcomes.get(name) == FAILED for name in missing):
+        return "on_error", policies.on_error
+    return "on_no_data", policies.on_no_data

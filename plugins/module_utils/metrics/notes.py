@@ -1,0 +1,196 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Where a gate keeps what it has measured between its looks: in the ledger, or for one call only."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Sample, Unmeasured
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import lease, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Clock, Desk, Session, look_in, session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.measurements import Measured, Watch
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import ABORTED, PAUSED, PROMOTED
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED, Measurement
+
+Samples = t.Dict[str, t.List[Sample]]
+Failures = t.Dict[str, t.List[Unmeasured]]
+
+
+@dataclasses.dataclass
+class Gathered:
+    """Everything that a gate has measured so far, by metric."""
+
+    samples: Samples = dataclasses.field(default_factory=dict)
+    unmeasured: Failures = dataclasses.field(default_factory=dict)
+
+    def add(self, at: float, metric: str, outcome: str, why: str, samples: t.Iterable[Sample]) -> None:
+        self.samples.setdefault(metric, []).extend(samples)
+        if outcome == FAILED:
+            self.unmeasured.setdefault(metric, []).append(Unmeasured(at, why))
+
+    def latest(self, metric: str) -> float:
+        """When the newest sample was; minus infinity where there is none."""
+        return max((sample.at for sample in self.samples.get(metric, ())), default=float("-inf"))
+
+
+class Notes(t.Protocol):
+    """The memory of one gate, and its way to the rollout that it belongs to."""
+
+    clock: Clock
+    can_ask: bool
+
+    def begin(self) -> Watch:
+        """The gate as it stands; a new one where there is none yet."""
+
+    def gathered(self) -> Gathered: ...
+
+    def keep(self, watch: Watch, measurements: t.Sequence[Measurement]) -> None: ...
+
+    def conclude(self, watch: Watch, reason: str) -> None: ...
+
+    def ask(self, watch: Watch, reason: str) -> None:
+        """Pauses the rollout until the operator resumes it."""
+
+    def steering(self) -> str:
+        """What the operator has decided: paused, promoted, aborted, or nothing."""
+
+    def beat(self) -> None:
+        """Shows that the run lives; raises LeaseLost when it is no longer the owner."""
+
+    def is_wanted(self) -> bool:
+        """Whether somebody still waits for the answer."""
+
+
+class LooseNotes:
+    """For a gate that belongs to no rollout: forgotten after the call."""
+
+    can_ask = False
+
+    def __init__(self, step: str, clock: Clock, is_alive: t.Callable[[], bool] = lambda: True) -> None:
+        self.clock = clock
+        self._step = step
+        self._is_alive = is_alive
+        self._gathered = Gathered()
+
+    def begin(self) -> Watch:
+        return Watch("", 0, "", self._step, self.clock.now())
+
+    def gathered(self) -> Gathered:
+        return self._gathered
+
+    def keep(self, watch: Watch, measurements: t.Sequence[Measurement]) -> None:
+        for one in measurements:
+            self._gathered.add(one.at, one.metric, one.outcome, one.why, one.samples)
+
+    def conclude(self, watch: Watch, reason: str) -> None:
+        """There is nobody to tell."""
+
+    def ask(self, watch: Watch, reason: str) -> None:
+        raise RolloutError(f"{reason} There is no rollout that could be paused.")
+
+    def steering(self) -> str:
+        return ""
+
+    def beat(self) -> None:
+        """There is no lease."""
+
+    def is_wanted(self) -> bool:
+        return self._is_alive()
+
+
+class LedgerNotes:
+    """The ledger's part on a gate of a rollout."""
+
+    can_ask = True
+
+    def __init__(self, desk: Desk, params: dict[str, t.Any]) -> None:
+        self.clock = desk.clock
+        self._desk = desk
+        self._params = params
+
+    def begin(self) -> Watch:
+        with session(self._desk, self._params) as held:
+            watch = held.records.watch(held.rollout.id, held.run, self._params["step"])
+            if watch is None:
+                watch = Watch(held.service, held.rollout.id, held.run, self._params["step"], held.now)
+                held.records.save_watch(watch)
+                held.records.drop_old_measurements(held.service)
+            return watch
+
+    def gathered(self) -> Gathered:
+        gathered = Gathered()
+        with self._desk.store.reading() as records:
+            held = look_in(self._desk, records, self._params)
+            for row in records.measured(held.rollout.id, held.run, self._params["step"]):
+                samples = [Sample(*one) for one in json.loads(row.samples)]
+                gathered.add(row.at, row.metric, row.outcome, row.why, samples)
+        return gathered
+
+    def keep(self, watch: Watch, measurements: t.Sequence[Measurement]) -> None:
+        with session(self._desk, self._params) as held:
+            held.records.save_watch(watch)
+            held.records.add_measured([_row(watch, one) for one in measurements])
+
+    def conclude(self, watch: Watch, reason: str) -> None:
+        with session(self._desk, self._params) as held:
+            held.records.save_watch(watch)
+            held.event("measured", step=watch.step, verdict=watch.verdict, reason=reason, looks=watch.looks)
+            held.change_rollout(progress_at=held.now)
+
+    def ask(self, watch: Watch, reason: str) -> None:
+        with session(self._desk, self._params) as held:
+            held.records.save_watch(dataclasses.replace(watch, asked=1))
+            held.change_rollout(paused_at=held.now)
+            held.event("paused", step=watch.step, by={"user": "metric_gate"}, reason=reason)
+
+    def steering(self) -> str:
+        with self._desk.store.reading() as records:
+            return _steering(look_in(self._desk, records, self._params))
+
+    def beat(self) -> None:
+        with self._desk.store.reading() as records:
+            held = look_in(self._desk, records, self._params)
+            if not lease.beat_is_due(held.lease, held.now):
+                return
+        with session(self._desk, self._params):
+            pass
+
+    def is_wanted(self) -> bool:
+        return self._desk.is_alive()
+
+
+def _steering(held: Session) -> str:
+    rollout = held.rollout
+    if rollout.status != model.OPEN:
+        return ABORTED
+    if rollout.paused_at is not None:
+        return PAUSED
+    return PROMOTED if _is_promoted(held) else ""
+
+
+def _is_promoted(held: Session) -> bool:
+    return False
+
+
+def _row(watch: Watch, one: Measurement) -> Measured:
+    samples = [[sample.at, sample.group, sample.host, sample.count, sample.value] for sample in one.samples]
+    return Measured(
+        service=watch.service,
+        rollout=watch.rollout,
+        run=watch.run,
+        step=watch.step,
+        at=one.at,
+        metric=one.metric,
+        source=one.source,
+        query=one.asked,
+        answer=one.answered,
+        outcome=one.outcome,
+        why=one.why,
+        samples=json.dumps(samples),
+    )

@@ -1,0 +1,342 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: metric_gate
+short_description: Judge a release by what is measured of it
+version_added: 0.1.0
+description:
+  - Looks at metrics again and again for as long as O(window), and says whether the hosts on the new version (the canary) are
+    as good as they should be, by limits, against the hosts on the old version (the baseline), or both.
+  - Without any O(metrics) and O(sources) it judges by what the load balancers count themselves, which needs no monitoring.
+  - It stops early as soon as the evidence is enough. Measured bad, not measured at all, and measured without a clear result
+    are three things, and no data is never good news.
+  - In a rollout (O(service), O(run), O(token)) every measurement is stored in the ledger with its query and its answer, the
+    lease is kept, and a pause is waited out.
+extends_documentation_fragment:
+  - steady.rollout.attributes
+  - steady.rollout.balancer.nodes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Looks once, so that it shows whether every source answers, and keeps nothing.
+  diff_mode:
+    support: N/A
+    details:
+      - This module changes nothing but its own notes in the ledger.
+  idempotent:
+    support: full
+    details:
+      - A gate of a run that is over is not measured again; its verdict is returned.
+options:
+  metrics:
+    description:
+      - What is judged, as a list of dictionaries. Without any, these are the errors and the latencies of the canary against
+        the baseline, and at most 20 percent of unhealthy members.
+      - C(name) - how the metric is called.
+      - C(source) - a name from O(sources), or V(balancer), the default.
+      - C(query) - what to ask the source for; see the notes.
+      - C(kind) - V(value), or V(share) where requests and bad requests are counted.
+      - C(limit) - where the canary's figure is good, such as V(< 1%), V(<= 500ms) or V(> 10, < 20).
+      - C(baseline) - where its ratio to the baseline is good, such as V(< 2x), V(> 90%) or V(within 20%).
+      - C(judge) - V(true) has both compared statistically, and lets pass what is worse by up to C(tolerance), 10% by default.
+      - C(direction) - whether an V(increase) is bad, the default, a V(decrease), or V(either).
+      - C(unit) - of a value, such as V(ms) or V(s).
+      - C(critical) - whether this metric alone fails the gate. C(weight) and C(group) - how much it counts in the score.
+      - C(minimum) - how many requests (V(share), 100) or measurements (V(value), 5) there have to be before any verdict.
+      - C(delay) - seconds at the start of the window that are left out.
+      - C(dry_run) - shown and stored, but never decides.
+      - C(on_no_data) - V(no_data), V(inconclusive), V(fail), or V(ignore).
+      - C(max_failures), C(max_consecutive_failures) - how many measurements may be beyond C(limit).
+      - C(max_errors), C(max_consecutive_errors) - how often measuring may fail.
+    type: list
+    elements: dict
+    default: []
+  sources:
+    description:
+      - Where to measure, as a dictionary of dictionaries by name. Each has a C(type).
+      - V(prometheus) - C(url) of its root. C(range=true) asks for all points of the step, C(step) seconds apart. C(label) is
+        the label whose value is the group or a member, C(host_label) the one that tells hosts apart; by default any label.
+      - V(cloudwatch) - C(region), C(profile), C(role_arn), C(endpoint_url) as usual with AWS. C(period) (60) and C(lag) (120)
+        in seconds, the time that CloudWatch takes until a point is complete. It needs the Python package boto3.
+      - V(json) - any JSON over HTTP, by C(url), C(method) and C(body).
+      - V(command) - a C(command) where the module runs, without a shell, that prints a number or JSON. C(environment) is
+        added to its own, C(timeout) (30) is in seconds.
+      - V(alertmanager) - C(url) of its root. Every alert that fires fails the gate.
+      - All that are asked over HTTP take C(user) and C(password), or C(token) (bearer), or C(headers); C(ca_path),
+        C(validate_certs) (V(true)), and C(timeout) (10 seconds).
+      - Credentials are neither returned nor stored.
+    type: dict
+    default: {}
+  groups:
+    description:
+      - The members that are on the new version (C(canary)) and those that are not (C(baseline)), as the balancers name them.
+      - With C(canary) and without C(baseline), metrics that only compare are set aside.
+    type: dict
+  counters:
+    description:
+      - With O(once=true), instead of O(balancers), what a (looped) M(steady.rollout.lb_member_info) with C(counters=true)
+        returned just before, on whatever hosts the balancers are.
+    type: raw
+  window:
+    description: How long to look, in seconds or as V(5m).
+    type: str
+    default: "300"
+    aliases: [for]
+  interval:
+    description: How long from one look to the next, in seconds or as V(10s).
+    type: str
+    default: "10"
+  judge:
+    description:
+      - How sure the judge has to be.
+      - C(false_stop) (1%) - the chance at most that a release which is no worse is stopped.
+      - C(host_noise) (10%) - by how much hosts with the same release differ.
+      - C(pass_score) (95), C(marginal_score) (75), C(groups) - what a score means, and the weights of groups of metrics.
+    type: dict
+    default: {}
+  on_inconclusive:
+    description:
+      - What follows when the window is over and the result is not clear.
+      - V(go_on) passes, V(stop) does not, V(wait) looks on for up to O(wait_limit) and then does not, V(ask) pauses the rollout;
+        resumed it passes.
+    type: str
+    choices: [go_on, wait, ask, stop]
+    default: stop
+  on_no_data:
+    description: The same for what the sources had no data on.
+    type: str
+    choices: [go_on, wait, ask, stop]
+    default: stop
+  on_error:
+    description: The same for sources that could not be asked.
+    type: str
+    choices: [go_on, wait, ask, stop]
+    default: stop
+  wait_limit:
+    description: How long V(wait) may look on after the window, in seconds or as V(5m); as long as O(window) by default.
+    type: str
+  once:
+    description:
+      - Whether to take one look only. It returns the verdict at once; where there is none yet, RV(verdict=wait) when the next
+        look is due.
+      - What was measured gathers in the ledger, by O(service), O(run) and O(step), from one call to the next.
+    type: bool
+    default: false
+  step:
+    description: The name of the gate within the run. What is measured under another name counts for another gate.
+    type: str
+    default: gate
+  fail:
+    description: Whether any verdict but V(pass) fails the task. By default it does, but not with O(once=true).
+    type: bool
+  service:
+    description: The service whose rollout this is part of.
+    type: str
+  ledger:
+    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
+    type: path
+  run:
+    description: The run that holds the lease.
+    type: str
+  token:
+    description: Its fencing token.
+    type: int
+notes:
+  - With O(balancers) they are read where this module runs; the host of each is a name for messages.
+  - A query for V(balancer) is V(error_share) (5xx and answers that did not come), V(latency) (mean), V(unhealthy_share), or
+    V(p50), V(p90), V(p95), V(p99) where the balancer keeps a histogram (the clusters of an Envoy route).
+  - HAProxy tells its latencies as a mean in whole milliseconds over the last 512 answers of a member. What follows from two
+    such means for the answers in between is measured as soon as rounding no longer blurs it.
+  - A query for V(prometheus) is PromQL, for V(json) and V(command) JMESPath on the answer (C(@) for all of it), for
+    V(alertmanager) a list of matchers. For V(cloudwatch) it has C(namespace), C(metric), C(dimensions), C(statistic), C(unit),
+    or an C(expression) over C(metrics), which has these by id.
+  - Any query may be a dictionary C({canary, baseline}), or, for a share, C({bad, total}), or both. With C(absent=zero) beside
+    C(bad) and C(total) a missing number of bad ones means none; else it is no data.
+  - C($group), C($members) (for a regular expression), C($interval) (seconds since the look before) and C($elapsed) (seconds
+    since the first) are replaced in queries, and in URL, body and command.
+  - An answer may be a number, C({value, count}), C({bad, total}), or any of these by group. NaN, null and an empty result are
+    no data, never 0.
+seealso:
+  - module: steady.rollout.lb_member_info
+  - module: steady.rollout.rollout_gate
+"""
+
+EXAMPLES = r"""
+- name: Judge the new version by what HAProxy counts, for five minutes
+  steady.rollout.metric_gate:
+    balancers:
+      - {type: haproxy, socket: /run/haproxy/admin.sock, pool: shop}
+    groups:
+      canary: [app1]
+      baseline: [app2, app3, app4]
+    window: 5m
+
+- name: Judge by Prometheus, and by the orders that come in
+  steady.rollout.metric_gate:
+    sources:
+      prometheus:
+        type: prometheus
+        url: https://prometheus.example.com
+        token: "{{ prometheus_token }}"
+      orders:
+        type: json
+        url: https://shop.example.com/internal/orders?hosts=$group
+      alerts:
+        type: alertmanager
+        url: http://alertmanager.example.com:9093
+    metrics:
+      - name: errors
+        source: prometheus
+        kind: share
+        judge: true
+        critical: true
+        query:
+          bad: sum by (instance) (increase(http_requests_total{instance=~"$members", code=~"5.."}[${interval}s]))
+          total: sum by (instance) (increase(http_requests_total{instance=~"$members"}[${interval}s]))
+          absent: zero
+      - name: p95
+        source: prometheus
+        unit: s
+        limit: < 500ms
+        baseline: < 2x
+        query: histogram_quantile(0.95, sum by (le) (rate(http_seconds_bucket{instance=~"$members"}[1m])))
+      - name: orders per visit
+        source: orders
+        query: orders_per_visit
+        direction: decrease
+        baseline: "> 90%"
+      - name: alerts
+        source: alerts
+        query: ['severity="page"', 'service="shop"']
+    groups:
+      canary: ["app1:8080"]
+      baseline: ["app2:8080", "app3:8080"]
+    window: 10m
+    interval: 30s
+
+- name: Let a script judge
+  steady.rollout.metric_gate:
+    sources:
+      queue: {type: command, command: "/usr/local/bin/queue-length --json"}
+    metrics:
+      - {name: queue, source: queue, query: length, limit: < 100, max_consecutive_failures: 2}
+    window: 60
+    interval: 10
+"""
+
+RETURN = r"""
+verdict:
+  description:
+    - What follows, with the policies applied, V(pass), V(fail), V(inconclusive), V(no_data), or, only with O(once=true), V(wait).
+    - What a policy lets pass is V(pass), and what it waits or asks for is V(wait).
+  type: str
+  returned: always, unless the options are wrong
+judged:
+  description: The judge's own verdict, before the policies.
+  type: str
+  returned: always, unless the options are wrong
+reason:
+  description: Why, with the figures.
+  type: str
+  returned: always, unless the options are wrong
+score:
+  description: The percentage of the deciding metrics that pass, by weight. Null while nothing is decided.
+  type: float
+  returned: always, unless the options are wrong
+metrics:
+  description: The metrics and what they said, as a list of C(name), C(verdict), C(reason), C(figures), C(critical), C(decides),
+    C(source), C(outcome) of the latest measurement (V(measured), V(no_data), V(error)) and C(why) nothing was measured.
+  type: list
+  elements: dict
+  returned: always, unless the options are wrong
+table:
+  description: The same for people, line by line.
+  type: list
+  elements: str
+  returned: always, unless the options are wrong
+steering:
+  description: What the operator has decided meanwhile, V(paused), V(promoted), V(aborted), or nothing.
+  type: str
+  returned: always, unless the options are wrong
+step:
+  description: The gate's name.
+  type: str
+  returned: always, unless the options are wrong
+looks:
+  description: How many looks were taken so far.
+  type: int
+  returned: always, unless the options are wrong
+elapsed:
+  description: Seconds since the first look.
+  type: float
+  returned: always, unless the options are wrong
+window:
+  description: The window in seconds.
+  type: float
+  returned: always, unless the options are wrong
+notes:
+  description: What to know about the verdict, such as metrics that were set aside.
+  type: list
+  elements: str
+  returned: always, unless the options are wrong
+msg:
+  description: All of it in one line.
+  type: str
+  returned: always
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import sources
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.core import core
+
+ACTIONS = ["go_on", "wait", "ask", "stop"]
+
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "metrics": {"type": "list", "elements": "dict", "default": []},
+        "sources": {"type": "dict", "default": {}, "no_log": True},
+        "groups": {"type": "dict"},
+        "balancers": {**registry.arguments(), "type": "list", "elements": "dict", "required": False},
+        "counters": {"type": "raw"},
+        "window": {"type": "str", "default": "300", "aliases": ["for"]},
+        "interval": {"type": "str", "default": "10"},
+        "judge": {"type": "dict", "default": {}},
+        "on_inconclusive": {"type": "str", "choices": ACTIONS, "default": "stop"},
+        "on_no_data": {"type": "str", "choices": ACTIONS, "default": "stop"},
+        "on_error": {"type": "str", "choices": ACTIONS, "default": "stop"},
+        "wait_limit": {"type": "str"},
+        "once": {"type": "bool", "default": False},
+        "step": {"type": "str", "default": "gate"},
+        "fail": {"type": "bool"},
+        "service": {"type": "str"},
+        "ledger": {"type": "path"},
+        "run": {"type": "str"},
+        "token": {"type": "int", "no_log": False},
+    },
+    "supports_check_mode": True,
+    "mutually_exclusive": [("balancers", "counters")],
+}
+
+
+def main() -> None:
+    module = AnsibleModule(**SPEC)
+    # Ansible would hide every value in it wherever it occurs, so that the name of a source mangled all messages.
+    module.no_log_values = sources.secrets(module.params["sources"])
+    run_as_module(module, core)
+
+
+if __name__ == "__main__":
+    main()
