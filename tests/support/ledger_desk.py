@@ -20,12 +20,20 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.time = START
+        self._due: list[tuple[float, t.Callable[[], object]]] = []
 
     def clock(self) -> Clock:
         return Clock(now=lambda: self.time, monotonic=lambda: self.time, sleep=self.move)
 
+    def at(self, moment: float, act: t.Callable[[], object]) -> None:
+        """Has somebody else act once the time has come."""
+        self._due.append((moment, act))
+
     def move(self, seconds: float) -> None:
         self.time += seconds
+        for due in [due for due in self._due if due[0] <= self.time]:
+            self._due.remove(due)
+            due[1]()
 
 
 class Ledger:

@@ -5,7 +5,7 @@
 """May this host be taken now? The one decision of a rollout, as a pure function.
 
 Admission waits only for hosts already admitted, for time, for a gate, or for hosts that stand earlier in the
-planned order and so have a worker before the asking one. It never waits for a host that may have no worker.
+planned order and so have a worker before the asking one. It never waits for long for a host that may have no worker.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ GO = "go"
 WAIT = "wait"
 STOP = "stop"
 GATE = "gate"
+ORDER = "order"
 REFUSE = "refuse"
 """This host cannot be taken out in this run; the rollout goes on without it."""
 GIVE_UP = "give_up"
@@ -32,7 +33,7 @@ class Decision:
     verdict: str
     reason: str
     about: str = ""
-    """What is waited for, in one word: window, floor, zone, weakest, stage, bake, gate, paused."""
+    """What is waited for, in one word: window, floor, zone, weakest, stage, bake, gate, order, paused."""
     stage: int = 0
     place: int = 0
 
@@ -47,6 +48,10 @@ class View:
     tally: Tally
     gates: t.Mapping[int, Gate]
     now: float
+    lets_pass: bool = False
+    """Whether the asker leaves a free place, for a moment, to those that wait and stand earlier in the plan."""
+    is_first: bool = True
+    """Whether nobody who waits stands earlier in the plan."""
 
     @property
     def goes_back(self) -> bool:
@@ -59,7 +64,7 @@ class View:
 
 
 def decide(view: View) -> Decision:
-    for rule in (_status, _weakest_first, _window, _floor, _zone_floor, _stages):
+    for rule in (_status, _weakest_first, _window, _floor, _zone_floor, _stages, _order):
         decision = rule(view)
         if decision is not None:
             return _unless_hopeless(view, decision)
@@ -156,6 +161,13 @@ def _stage_is_over(view: View, stage: int) -> Decision | None:
     if gate.is_claimed(view.now):
         return Decision(WAIT, f"{gate.claimed_by} runs the gate of stage {stage}", "gate")
     return Decision(GATE, f"stage {stage} is complete; its gate is to be run", "gate", stage=stage)
+
+
+def _order(view: View) -> Decision | None:
+    """The canaries are those that the plan has shown, not whoever asked first."""
+    if view.lets_pass and not view.is_first and not view.goes_back:
+        return Decision(WAIT, "hosts that stand earlier in the plan go first", ORDER)
+    return None
 
 
 def _unless_hopeless(view: View, decision: Decision) -> Decision:

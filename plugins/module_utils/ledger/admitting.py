@@ -35,14 +35,16 @@ ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""
 DECIDE_EVERY = 3.0
 """Seconds after which time alone may have changed the answer. A decision costs milliseconds, and many may wait."""
+LET_PASS_FOR = 1.0
+"""Seconds that a free place is left to hosts earlier in the plan: whoever waits looks ten times a second."""
 DEFAULT_LIMIT = 3600.0
 
 
 def admit(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Blocks until the answer is not 'wait', or *timeout* seconds are over. A pause is waited out without bound."""
     required(params, "host")
-    waits = Waits(desk)
     timeout = 0.0 if desk.check_mode else params.get("timeout")
+    waits = Waits(desk, timeout)
     # Noted before the decision: what is written while it is made must wake this host too.
     seen, decided = desk.store.changes(), desk.clock.monotonic()
     answer = _decide_and_record(desk, params, waits)
@@ -55,7 +57,8 @@ def admit(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             raise RolloutError(
                 f"{params['host']}: the controller that asked for admission is gone; left without changing anything."
             )
-        if desk.store.changes() != seen or desk.clock.monotonic() - decided >= DECIDE_EVERY:
+        decide_every = LET_PASS_FOR if answer["about"] == admission.ORDER else DECIDE_EVERY
+        if desk.store.changes() != seen or desk.clock.monotonic() - decided >= decide_every:
             seen, decided = desk.store.changes(), desk.clock.monotonic()
             answer = _look(desk, params, waits) or _decide_and_record(desk, params, waits)
     return {**answer, "waited": round(waits.total, 3), "waits": waits.listed()}
@@ -64,8 +67,10 @@ def admit(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
 class Waits:
     """How long was waited for what."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, timeout: float | None) -> None:
         self._clock = desk.clock
+        self._timeout = timeout
+        self._let_pass_for = 0.0
         self._started = self._last = desk.clock.monotonic()
         self._seconds: dict[str, float] = {}
         self._words: dict[str, str] = {}
@@ -74,8 +79,15 @@ class Waits:
     def total(self) -> float:
         return self._clock.monotonic() - self._started
 
+    @property
+    def lets_pass(self) -> bool:
+        """Not for longer than this call may take, or a host that asks often and briefly would never go."""
+        most = LET_PASS_FOR if self._timeout is None else min(LET_PASS_FOR, self._timeout)
+        return self._let_pass_for < most
+
     def note(self, answer: dict[str, t.Any]) -> None:
         now = self._clock.monotonic()
+        self._let_pass_for = self._let_pass_for + now - self._last if answer["about"] == admission.ORDER else 0.0
         self._seconds[answer["about"]] = self._seconds.get(answer["about"], 0.0) + now - self._last
         self._words[answer["about"]] = answer["reason"]
         self._last = now
@@ -100,7 +112,7 @@ def _look(desk: Desk, params: dict[str, t.Any], waits: Waits) -> dict[str, t.Any
         held = look_in(desk, records, params)
         if lease.beat_is_due(held.lease, held.now) or records.overdue(held.rollout.id, held.now):
             return None
-        decision = admission.decide(_view(held, held.host(params["host"])))
+        decision = admission.decide(_view(held, held.host(params["host"]), waits))
         return _answer(held, held.host(params["host"]), decision) if decision.verdict == admission.WAIT else None
 
 
@@ -111,11 +123,11 @@ def _decide_and_record(desk: Desk, params: dict[str, t.Any], waits: Waits) -> di
         limit = float(params.get("limit") or DEFAULT_LIMIT)
         if host.phase in model.IN_FLIGHT and host.run == held.run:
             return _answer(held, host, Decision(admission.GO, f"{host.name} was admitted already"))
-        decision = admission.decide(_view(held, host))
+        decision = admission.decide(_view(held, host, waits))
         return _RECORD[decision.verdict](held, host, decision, limit, waits)
 
 
-def _view(held: Session, host: Host) -> View:
+def _view(held: Session, host: Host, waits: Waits) -> View:
     return View(
         asker=host,
         rollout=held.rollout,
@@ -123,6 +135,8 @@ def _view(held: Session, host: Host) -> View:
         tally=held.records.tally(held.rollout.id),
         gates=held.records.gates(held.rollout.id),
         now=held.now,
+        lets_pass=waits.lets_pass,
+        is_first=not waits.lets_pass or not held.records.is_anybody_before(host),
     )
 
 

@@ -129,6 +129,14 @@ class Records(Measurements):
             *phases,
         )
 
+    def is_anybody_before(self, host: Host) -> bool:
+        """Whether somebody in the same phase, whom the run may touch, stands earlier in the plan."""
+        found = self._connection.execute(
+            "SELECT 1 FROM host WHERE rollout = ? AND phase = ? AND position < ? AND in_scope = 1 LIMIT 1",
+            (host.rollout, host.phase, host.position),
+        )
+        return found.fetchone() is not None
+
     def save_host(self, host: Host) -> None:
         self._replace("host", host)
 

@@ -43,6 +43,7 @@ CREATE TABLE host (
     drained_for REAL, PRIMARY KEY (rollout, name)
 ) WITHOUT ROWID;
 CREATE INDEX host_tally ON host (rollout, in_scope, zone, live, phase, condition);
+CREATE INDEX host_order ON host (rollout, phase, position);
 CREATE INDEX host_deadline ON host (rollout, phase, deadline_at);
 CREATE INDEX host_counted ON host (rollout) WHERE counted = 1;
 CREATE TABLE left_out (

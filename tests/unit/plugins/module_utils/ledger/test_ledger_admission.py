@@ -63,6 +63,16 @@ def test_nothing_starts_once_it_has_stopped(status, reason):
     assert said(decide(host(), group(4), rollout=rollout)) == ("stop", reason)
 
 
+def test_who_lets_others_pass_waits_for_those_earlier_in_the_plan():
+    view = admission.View(
+        host(), OPEN, policy.resolved(policy.validated({}), 4, 4, {"a": 4}), Tally([group(4)]), {}, NOW
+    )
+    behind = dataclasses.replace(view, lets_pass=True, is_first=False)
+    assert said(admission.decide(behind)) == ("wait", "hosts that stand earlier in the plan go first")
+    assert admission.decide(dataclasses.replace(behind, lets_pass=False)).verdict == "go"
+    assert admission.decide(dataclasses.replace(behind, is_first=True)).verdict == "go"
+
+
 def test_while_paused_everybody_waits():
     """Invariant 6."""
     rollout = dataclasses.replace(OPEN, paused_at=NOW)

@@ -196,6 +196,25 @@ def test_weakest_first(ledger):
     assert ledger.admit("app1")["verdict"] == "go"
 
 
+def test_a_place_is_left_for_a_moment_to_hosts_earlier_in_the_plan(ledger):
+    """Whoever asked first went first: the canary was another one than the plan had shown."""
+    ledger.open()
+    ledger.plan(fleet(4), policy={"max_unavailable": 1, "stages": [1, "100%"]})
+    asked_at = ledger.fake.time
+    ledger.fake.at(asked_at + 0.3, lambda: ledger.admit("app1"))
+    answer = ledger.admit("app3", timeout=5)
+    assert (answer["verdict"], answer["about"]) == ("wait", "window")
+    assert ledger.phases()["app1"] == "admitted"
+    assert answer["waits"][0]["about"] == "order"
+
+
+def test_a_place_that_nobody_earlier_takes_is_not_lost(ledger):
+    """Hosts earlier in the plan may have no worker, or be gone."""
+    ledger.open()
+    ledger.plan(fleet(4), policy={"max_unavailable": 1})
+    assert ledger.admit("app3", timeout=5)["verdict"] == "go"
+
+
 def test_a_lost_host_keeps_the_last_one_of_its_zone_in_service(ledger):
     ledger.open()
     hosts = fleet(4, zones=("a", "b"))
