@@ -61,6 +61,25 @@ options:
           - The file that HAProxy's C(server-state-file) names, on the host where the module runs.
           - It is rewritten after every change, so that a reload neither loses a drain nor brings an old one back.
         type: path
+      route_file:
+        description:
+          - For M(steady.rollout.lb_route), the file on the load balancer's host that holds its routes. It must exist and
+            be a part of the load balancer's configuration already; the examples of the module show how.
+          - For HAProxy a map, which is changed in the running process and in the file. Its keys are C(header=value)
+            and C(cookie:name=value).
+          - For nginx a file with a C(map) of the header or cookie (C($http_x_canary), C($cookie_canary)) whose lines
+            are upstreams. Only those lines are edited; C(default) is O(balancer.pool) where there are several maps.
+          - For Apache a file of its own, written as a whole, to be included before any C(ProxyPass).
+          - Envoy and AWS need none.
+        type: path
+      page_file:
+        description:
+          - For M(steady.rollout.lb_page), the file on the load balancer's host that holds the maintenance page. It must
+            exist and be a part of the load balancer's configuration already; the examples of the module show how.
+          - For HAProxy a map, whose keys are pools. For nginx a file of its own, to be included in a C(server) block; the
+            page's text is kept beside it. For Apache a file of its own, to be included before any C(ProxyPass).
+          - Envoy and AWS need none.
+        type: path
       admin:
         description:
           - Envoy's administration interface, as V(host:port) or as the absolute path of a unix socket. It is only read.

@@ -22,6 +22,8 @@ PATIENCE = 5.0
 # How long a node that is being reloaded may refuse the first look.
 RELOAD_GAP = 1.0
 
+Seen = t.TypeVar("Seen")
+
 
 def verdict(state: str, member: Member | None) -> Verdict:
     """Whether *member* is where *state* wants it: out and idle, or in rotation and fully up."""
@@ -126,11 +128,15 @@ def explain(
 
 
 def first_look(balancer: Balancer, clock: Clock) -> Snapshot:
-    """A snapshot; asks again for a moment, since a reload makes the sockets refuse for some milliseconds."""
+    return patiently(balancer.snapshot, clock)
+
+
+def patiently(look: t.Callable[[], Seen], clock: Clock) -> Seen:
+    """What *look* sees; asks again for a moment, since a reload makes the sockets refuse for some milliseconds."""
     started = clock.now()
     while True:
         try:
-            return balancer.snapshot()
+            return look()
         except Unreachable:
             if clock.now() - started >= RELOAD_GAP:
                 raise

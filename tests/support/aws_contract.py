@@ -19,6 +19,10 @@ import typing as t
 from support.haproxy import free_port
 from support.real_balancer import SHOP, WIDE, Denial, RealBalancer
 
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, route53
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_target_group import TargetGroup
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
+
 if t.TYPE_CHECKING:
     from support.aws import FakeAws
 
@@ -37,6 +41,25 @@ region = eu-central-1
 aws_access_key_id = READONLY
 aws_secret_access_key = testing
 """
+
+
+ROUTE_CASES = (
+    "route_by_header", "route_by_cookie", "route_whatever_the_weights", "route_idempotence_and_check_mode",
+    "route_to_nowhere", "routes_side_by_side", "route_after_reload_and_restart", "route_under_traffic",
+    "many_routes_at_once", "route_denied", "route_unreachable",
+)  # fmt: skip
+PAGE_CASES = (
+    "page_up_and_down", "page_idempotence_and_check_mode", "page_with_another_text", "page_that_is_too_long",
+    "page_that_is_as_long_as_it_may_be", "page_after_reload_and_restart", "page_leaves_everything_else_alone",
+    "page_in_front_of_routes", "page_under_traffic", "page_denied", "page_unreachable",
+)  # fmt: skip
+
+
+def neither_routes_nor_pages(make: type[Balancer]) -> dict[str, str]:
+    return {
+        **dict.fromkeys(ROUTE_CASES, make.lacks[contract.CAN_ROUTE]),
+        **dict.fromkeys(PAGE_CASES, make.lacks[contract.CAN_PAGE]),
+    }
 
 
 class Aws(RealBalancer):
@@ -104,6 +127,7 @@ class AwsTargetGroup(Aws):
         "weights": NO_SINGLE_WEIGHTS,
         "achieved_split": NO_SINGLE_WEIGHTS,
         "weight_changes_under_traffic": NO_SINGLE_WEIGHTS,
+        **neither_routes_nor_pages(TargetGroup),
     }
 
     @property
@@ -200,6 +224,7 @@ class Route53(Aws):
         "unknown_member": OTHER_NAMES,
         "unknown_pool": "a zone may have thousands of names, which an error does not list",
         "drain_cycles_under_traffic": f"{DNS_SEES_NOBODY}, and the suite kills members that are drained",
+        **neither_routes_nor_pages(route53.Route53),
     }
 
     @property

@@ -39,6 +39,10 @@ class Caller:
     def info(self, **options: t.Any) -> Outcome:
         return self._run(lb_member_info, options)
 
+    def run(self, module: t.Any, **options: t.Any) -> Outcome:
+        """Any other module that takes a balancer."""
+        return self._run(module, options)
+
     def states(self) -> dict[str, str]:
         """The admin state of every member as the balancer shows it now."""
         return {name: member["own"] for name, member in self.info()["members"].items()}

@@ -74,7 +74,7 @@ class Node:
     """HAProxy in master-worker mode with one pool ``shop`` of *members* named app1, app2, ...
 
     *server_options* are those of every member ('check inter 100' by default), *options_of* adds to single ones,
-    *pools* is further configuration. The sockets: admin, operator, user, tcp and master.
+    *pools* is further configuration, *frontend* that of the one for shop. The sockets: admin, operator, user, tcp and master.
     """
 
     def __init__(
@@ -87,8 +87,10 @@ class Node:
         backend: str = "option httpchk GET /health",
         state_file: bool = False,
         make_member: t.Callable[[str], t.Any] = Member,
+        frontend: str = "",
     ) -> None:
         self.directory = directory
+        self._frontend = frontend
         self.members = {f"app{number}": make_member(f"app{number}") for number in range(1, members + 1)}
         self.port, self.tcp_port = free_port(), free_port()
         self.state_file = directory / "server-state" if state_file else None
@@ -195,6 +197,7 @@ global
   timeout server 30s
 {load}frontend front
   bind 127.0.0.1:{self.port}
+{self._frontend}
   default_backend shop
 backend shop
   {backend}

@@ -9,9 +9,11 @@ import contextlib
 import pathlib
 import typing as t
 
-from support import haproxy
+from support import haproxy, snippets
 from support.haproxy import free_port
 from support.real_balancer import SHOP, WIDE, Denial, RealBalancer
+
+from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
 
 class HAProxy(RealBalancer):
@@ -34,6 +36,7 @@ class HAProxy(RealBalancer):
             make_member=lambda name: self.members[name],
             pools=self._pools(),
             state_file=True,
+            frontend=self._frontend(),
         )
         self._node.__enter__()
         self.port = self._node.port
@@ -63,6 +66,13 @@ class HAProxy(RealBalancer):
             "pool": pool,
         }
 
+    def routing_settings(self) -> dict[str, t.Any]:
+        files = {"route_file": str(self.directory / "routes.map"), "page_file": str(self.directory / "pages.map")}
+        return {**self.settings(), **files}
+
+    def as_shown(self, body: str) -> str:
+        return " ".join(body.split("\n")).strip().replace("  ", " ")
+
     def silent_settings(self) -> dict[str, t.Any]:
         return {**self.settings(), "socket": f"127.0.0.1:{free_port()}"}
 
@@ -84,7 +94,17 @@ backend other
 {other}
 backend wide
 {wide}
+backend green
+  server app4 127.0.0.1:{self.members["app4"].port}
 """
+
+    def _frontend(self) -> str:
+        """As the modules' documentation has it."""
+        for name in ("routes.map", "pages.map"):
+            (self.directory / name).touch()
+        text = snippets.snippet(lb_page, "haproxy.cfg") + snippets.snippet(lb_route, "haproxy.cfg")
+        lines = [line for line in text.splitlines() if line.split()[0] not in ("frontend", "default_backend")]
+        return "\n".join(lines).replace("/etc/haproxy", str(self.directory))
 
     @property
     def node(self) -> haproxy.Node:

@@ -8,6 +8,7 @@ A new make is a subclass with its row in MAKES of tests/integration/contract/con
     shop   app1 to app4, for all paths but
     other  the same processes again, for paths under OTHER
     wide   w1 to w51, which get no traffic and need no process
+    green  app4, for requests that a route sends there
 """
 
 from __future__ import annotations
@@ -42,6 +43,15 @@ class RealBalancer(abc.ABC):
     """Cases of the suite that this make cannot pass, with the reason."""
     closes_idle_on_change: t.ClassVar[bool] = False
     """Whether a change closes idle connections of clients, who then see a reset where they had just sent a request."""
+
+    closes_idle_on_reload: t.ClassVar[bool] = False
+    """The same for a route or page, which may take a reload where a change of members takes none."""
+    says_retry_after: t.ClassVar[bool] = True
+    """Whether its maintenance page can have that header."""
+    green: t.ClassVar[str] = "green"
+    """What the balancer calls that pool as the target of a route."""
+    cookie: t.ClassVar[str] = "canary"
+    """The cookie by which testers may be known to it, beside the header X-Canary."""
 
     port: int
 
@@ -81,6 +91,14 @@ class RealBalancer(abc.ABC):
     @abc.abstractmethod
     def denied(self) -> contextlib.AbstractContextManager[Denial]:
         """Changes are denied meanwhile."""
+
+    def routing_settings(self) -> dict[str, t.Any]:
+        """The same for a route of testers or a maintenance page in front of 'shop'."""
+        return self.settings()
+
+    def as_shown(self, body: str) -> str:
+        """What clients see of a page's text."""
+        return body
 
     def name(self, member: str, pool: str = "shop") -> str:
         """What the balancer calls a member."""

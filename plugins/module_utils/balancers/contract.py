@@ -13,6 +13,7 @@ import abc
 import dataclasses
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Pages, Routes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 IN_SERVICE = "in_service"
@@ -229,6 +230,14 @@ class Balancer(abc.ABC):
         """What the node has counted for each member until now."""
         raise self._cannot("tell what it has counted for its members", CAN_COUNT)
 
+    def routes(self) -> Routes:
+        """Where testers' requests go; talks to nobody yet. Raises InputError where a setting for it is missing."""
+        raise self._cannot("route testers' requests", CAN_ROUTE)
+
+    def pages(self) -> Pages:
+        """The maintenance page; talks to nobody yet. Raises InputError where a setting for it is missing."""
+        raise self._cannot("show a maintenance page", CAN_PAGE)
+
     def check_members(self, snapshot: Snapshot, names: t.Iterable[str]) -> None:
         """Raises InputError unless the pool has every one of *names*, letter by letter."""
         missing = [name for name in names if name not in snapshot.members]
@@ -237,6 +246,12 @@ class Balancer(abc.ABC):
                 f"{self.where}: pool '{self.pool}' has no member {quoted(missing)}; it has "
                 f"{quoted(snapshot.members) or 'none at all'}. Give the names exactly as the load balancer has them."
             )
+
+    def _needed(self, option: str, given: str | None, purpose: str) -> str:
+        """A setting that only some modules need; raises InputError where it was not given."""
+        if not given:
+            raise InputError(f"balancer.{option} is needed to {purpose}: see the documentation of what it is to hold.")
+        return given
 
     def _cannot(self, what: str, capability: str = "") -> RolloutError:
         reason = self.lacks.get(capability)

@@ -1,0 +1,135 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Testers' requests that go to a target of their own, and the maintenance page: what a make has to offer for them."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+
+HEADER, COOKIE = "header", "cookie"
+# What every make takes without quoting: neither spaces nor anything that means something in a pattern of AWS.
+VALUE = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,64}$")
+NAMES = {HEADER: re.compile(r"^[A-Za-z0-9-]{1,40}$"), COOKIE: re.compile(r"^[A-Za-z0-9_-]{1,40}$")}
+NOT_BY_THESE = ("cookie", "host", "connection")
+
+
+@dataclasses.dataclass(frozen=True)
+class Testers:
+    """Requests with a header or a cookie of this name and exactly this value."""
+
+    kind: str
+    name: str
+    """A header's in small letters: case means nothing there."""
+    value: str
+
+    @classmethod
+    def given(cls, header: str | None, cookie: str | None, value: str) -> Testers:
+        """Raises InputError."""
+        kind, name = (HEADER, header.lower()) if header else (COOKIE, cookie or "")
+        if not NAMES[kind].match(name):
+            raise InputError(f"{kind}: '{name}' cannot be its name; up to 40 letters, digits and - can.")
+        if kind == HEADER and name in NOT_BY_THESE:
+            raise InputError(f"header: '{name}' has a meaning of its own. Let testers send another one, or a cookie.")
+        if not VALUE.match(value):
+            raise InputError(f"value: '{value}' cannot be sent everywhere; up to 64 letters, digits and ._~:@/+=- can.")
+        return cls(kind, name, value)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}={self.value}"
+
+    @property
+    def cookie_pattern(self) -> str:
+        """A regular expression that finds the cookie in a header 'Cookie' with others."""
+        return rf"^(.*; *)?{re.escape(self.name)}={_escaped(self.value)}(;.*)?$"
+
+
+def _escaped(text: str) -> str:
+    """For regular expressions of every make: re.escape would escape characters that some do not know escaped."""
+    return re.sub(r"([.+])", r"\\\1", text)
+
+
+class Seen(t.NamedTuple):
+    """Where testers' requests go now."""
+
+    target: str
+    """Empty where they go by the weights, as everybody's do."""
+    kept: bool = True
+    """It stays so after a reload or restart."""
+
+
+class Routes(abc.ABC):
+    """The routes of one pool on one node. Every method raises what those of Balancer raise."""
+
+    notes: tuple[str, ...] = ()
+
+    @abc.abstractmethod
+    def look(self, testers: Testers) -> Seen:
+        """What is in force."""
+
+    @abc.abstractmethod
+    def require_target(self, target: str) -> None:
+        """Raises InputError unless the load balancer knows it."""
+
+    @abc.abstractmethod
+    def require_admin(self) -> None:
+        """Raises RolloutError unless routes may be changed; changes nothing."""
+
+    @abc.abstractmethod
+    def send(self, testers: Testers, target: str) -> None:
+        """Makes their requests go there; an empty target ends it. Accepted is not reached: look again."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """A maintenance page: what clients get with status 503."""
+
+    body: str
+    content_type: str
+    retry_after: int | None
+    """Seconds; None where the make cannot say it."""
+
+
+class Shown(t.NamedTuple):
+    """What clients get now."""
+
+    page: Page | None
+    """None where there is no maintenance page."""
+    kept: bool = True
+    """It stays so after a reload or restart."""
+
+
+class Pages(abc.ABC):
+    """The maintenance page of one pool on one node. Every method raises what those of Balancer raise."""
+
+    longest: t.ClassVar[int]
+    """Bytes that a body may have."""
+    notes: tuple[str, ...] = ()
+
+    @abc.abstractmethod
+    def look(self) -> Shown:
+        """What is in force."""
+
+    @abc.abstractmethod
+    def require_admin(self) -> None:
+        """Raises RolloutError unless it may be changed; changes nothing."""
+
+    @abc.abstractmethod
+    def show(self, page: Page | None) -> None:
+        """Shows the page, or takes it away. Accepted is not reached: look again."""
+
+    def fitted(self, page: Page) -> Page:
+        """The page as this make can show it; raises InputError where it cannot."""
+        size = len(page.body.encode())
+        if size > self.longest:
+            raise InputError(
+                f"body: the page has {size} bytes; this load balancer can show {self.longest}. Make it shorter, or let "
+                "it load the rest from elsewhere."
+            )
+        return page

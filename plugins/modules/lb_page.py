@@ -1,0 +1,240 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lb_page
+short_description: Puts a maintenance page in front of a pool, and takes it away
+version_added: 0.1.0
+description:
+  - While the page is up, the load balancer itself answers all requests for the pool with status 503 and
+    C(Retry-After). Requests in flight come to their end.
+  - Members, weights and everything else stay as they are, so that taking the page away brings all of it back.
+  - A page that the load balancer accepts but does not show afterwards is an error. Which requests get it is decided
+    by the part of its configuration that looks it up, which the examples show for every make.
+author:
+  - The steady.rollout maintainers (@steady-rollout)
+extends_documentation_fragment:
+  - steady.rollout.attributes
+  - steady.rollout.balancer
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The claim is not judged.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  state:
+    description: Whether the page is to be up.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  body:
+    description:
+      - What the page says. HAProxy takes 8000 bytes, Envoy 4096 unless its routes allow for more, AWS 1024, nginx and
+        Apache 65536.
+    type: str
+    default: |
+      This service is being maintained and will be back soon.
+  content_type:
+    description: Its type. AWS has no parameters such as C(charset), and few types.
+    type: str
+    default: text/plain
+  retry_after:
+    description: Seconds after which clients are told to try again. AWS cannot tell them; the result says so.
+    type: int
+    default: 300
+  claim:
+    description:
+      - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
+        by another coordinator or by a later run.
+    type: dict
+    suboptions:
+      service:
+        description: The service's name.
+        type: str
+        required: true
+      ledger:
+        description: The identity of the ledger.
+        type: str
+        required: true
+      token:
+        description: The fencing token of the run.
+        type: int
+        required: true
+      coordinator:
+        description: The coordinator's name, for messages.
+        type: str
+        default: ""
+      directory:
+        description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
+        type: path
+notes:
+  - Exclusion between two calls holds on the host where they run. Give O(claim) where several coordinators are possible.
+seealso:
+  - module: steady.rollout.lb_route
+  - module: steady.rollout.lb_member
+"""
+
+EXAMPLES = r"""
+# haproxy.cfg, once, with an empty file /etc/haproxy/pages.map.
+#
+#   frontend front
+#     http-request set-var(txn.page) str(shop),map(/etc/haproxy/pages.map)
+#     acl page var(txn.page) -m found
+#     http-request return status 503 content-type text/plain hdr Retry-After %[var(txn.page),field(1,:)] lf-string %[var(txn.page),field(3,:),b64dec] if page
+#     http-after-response set-header Content-Type %[var(txn.page),field(2,:),b64dec] if page
+#     default_backend shop
+- name: Put the maintenance page up
+  steady.rollout.lb_page:
+    balancer:
+      socket: /run/haproxy/admin.sock
+      page_file: /etc/haproxy/pages.map
+      pool: shop
+    body: "{{ lookup('ansible.builtin.file', 'maintenance.html') }}"
+    content_type: text/html; charset=utf-8
+    retry_after: 600
+  delegate_to: lb1
+
+- name: Take it away
+  steady.rollout.lb_page:
+    balancer:
+      socket: /run/haproxy/admin.sock
+      page_file: /etc/haproxy/pages.map
+      pool: shop
+    state: absent
+  delegate_to: lb1
+
+# In nginx's server block, once, with an empty file /etc/nginx/shop-page.conf.
+#
+#   server {
+#     include /etc/nginx/shop-page.conf;
+#     location / { proxy_pass http://shop; }
+#   }
+- name: Put a plain one up at an nginx
+  steady.rollout.lb_page:
+    balancer:
+      type: nginx
+      upstream_file: /etc/nginx/upstreams.conf
+      page_file: /etc/nginx/shop-page.conf
+      pool: shop
+  delegate_to: lb1
+
+# In Apache's <VirtualHost>, once, with an empty file /etc/apache2/shop-page.conf; it needs mod_rewrite and mod_headers.
+#
+#   Include /etc/apache2/shop-page.conf
+#   ProxyPass / balancer://shop/
+- name: The same at an Apache
+  steady.rollout.lb_page:
+    balancer:
+      type: apache
+      manager_url: http://127.0.0.1/balancer-manager
+      page_file: /etc/apache2/shop-page.conf
+      pool: shop
+  delegate_to: lb1
+
+- name: The same at an Envoy, for the whole virtual host shop
+  steady.rollout.lb_page:
+    balancer:
+      type: envoy
+      admin: 127.0.0.1:9901
+      rds_file: /etc/envoy/routes.json
+      pool: shop
+  delegate_to: lb1
+
+- name: The same at an ALB, for what goes to the listener's default action
+  steady.rollout.lb_page:
+    balancer:
+      type: aws_listener
+      region: eu-central-1
+      pool: front:443
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+pool:
+  description: The pool.
+  type: str
+  returned: always
+  sample: shop
+before:
+  description: The page that was up before the call. Empty where there was none.
+  type: dict
+  returned: always
+  contains:
+    status:
+      description: The status that clients get, which is 503.
+      type: int
+    body:
+      description: What the page says.
+      type: str
+    content_type:
+      description: Its type.
+      type: str
+    retry_after:
+      description: Seconds after which clients are told to try again, V(null) where the load balancer cannot tell them.
+      type: int
+after:
+  description: The same now, read back from the load balancer. In check mode what it would be.
+  type: dict
+  returned: always
+  contains:
+    status:
+      description: The status that clients get, which is 503.
+      type: int
+    body:
+      description: What the page says.
+      type: str
+    content_type:
+      description: Its type.
+      type: str
+    retry_after:
+      description: Seconds after which clients are told to try again, V(null) where the load balancer cannot tell them.
+      type: int
+actions:
+  description: What was done, or would be in check mode, in words.
+  type: list
+  elements: str
+  returned: always
+notes:
+  description: What to know about it.
+  type: list
+  elements: str
+  returned: always
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.maintenance_pages import core
+
+SPEC = {
+    "argument_spec": {
+        "balancer": registry.arguments(),
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "body": {"type": "str", "default": "This service is being maintained and will be back soon.\n"},
+        "content_type": {"type": "str", "default": "text/plain"},
+        "retry_after": {"type": "int", "default": 300},
+        "claim": {"type": "dict", "options": claims.ARGUMENTS},
+    },
+    "supports_check_mode": True,
+}
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A maintenance page on and off: nothing that is in flight is lost, nothing else is changed."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from support.caller import Caller
+from support.cores import Outcome
+from support.real_balancer import SHOP, RealBalancer, SlowRequests
+from support.visitors import Visitors, request
+
+from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
+
+ALL = set(SHOP)
+BODY = '<p class="a">100 % of it\'s $5 & \\o/ {now} %{x} ${y}</p>\n\nBack at zwölf #1;\n'
+HTML = {"body": BODY, "content_type": "text/html", "retry_after": 120}
+
+
+class PageDesk:
+    """lb_page on a running balancer."""
+
+    def __init__(self, node: RealBalancer) -> None:
+        self.node = node
+        self.caller = Caller(node.routing_settings())
+
+    def page(self, **options: t.Any) -> Outcome:
+        return self.caller.run(lb_page, **options)
+
+    def down(self) -> Outcome:
+        return self.page(state="absent")
+
+    def is_up(self) -> bool:
+        """On every one of some requests; raises where they differ."""
+        seen = {request(self.node.port).status for dummy in range(8)}
+        assert seen in ({200}, {503})
+        return seen == {503}
+
+
+@pytest.fixture
+def desk(node: RealBalancer) -> PageDesk:
+    return PageDesk(node)
+
+
+def test_page_up_and_down(desk: PageDesk) -> None:
+    before = desk.node.answered_by()
+    outcome = desk.page(**HTML)
+    assert (outcome.error, outcome["changed"], outcome["before"]) == ("", True, {})
+    retry_after = 120 if desk.node.says_retry_after else None
+    shown = desk.node.as_shown(BODY)
+    assert outcome["after"] == {"status": 503, **HTML, "body": shown, "retry_after": retry_after}
+    for method, path, body in (("GET", "/", ""), ("GET", "/a/b%20c?d=e", ""), ("POST", "/form", "x" * 100_000)):
+        seen = request(desk.node.port, method, path, body)
+        assert (seen.status, seen.body) == (503, shown)
+        assert seen.headers["content-type"].split(";")[0] == "text/html"
+        assert seen.headers.get("retry-after") == (str(retry_after) if retry_after else None)
+    assert request(desk.node.port, "HEAD").status == 503
+    outcome = desk.down()
+    assert (outcome.error, outcome["changed"], outcome["after"]) == ("", True, {})
+    assert desk.node.answered_by() == before == ALL
+
+
+def test_page_idempotence_and_check_mode(desk: PageDesk) -> None:
+    checked = desk.page(check_mode=True, diff=True)
+    assert (checked.error, checked["changed"], checked["after"]["status"]) == ("", True, 503)
+    assert (checked["diff"]["before"], checked["diff"]["after"]["content_type"]) == ({}, "text/plain")
+    assert not desk.is_up()
+    assert desk.page()["changed"] is True
+    again = desk.page()
+    assert (again.error, again["changed"], again["actions"]) == ("", False, [])
+    assert desk.page(state="absent", check_mode=True)["changed"] is True
+    assert desk.is_up()
+    desk.down()
+    gone = desk.down()
+    assert (gone.error, gone["changed"], gone["before"]) == ("", False, {})
+
+
+def test_page_with_another_text(desk: PageDesk) -> None:
+    desk.page()
+    outcome = desk.page(**HTML)
+    assert (outcome.error, outcome["changed"], outcome["before"]["content_type"]) == ("", True, "text/plain")
+    assert request(desk.node.port).body == desk.node.as_shown(BODY)
+    desk.down()
+    assert not desk.is_up()
+
+
+def test_page_that_is_too_long(desk: PageDesk) -> None:
+    outcome = desk.page(body="x" * 70_000)
+    assert outcome.error.startswith("body: the page has 70000 bytes; this load balancer can show ")
+    assert not desk.is_up()
+
+
+def test_page_that_is_as_long_as_it_may_be(desk: PageDesk) -> None:
+    longest = desk.caller.balancer().pages().longest
+    assert desk.page(body="x" * longest).error == ""
+    seen = request(desk.node.port)
+    assert (seen.status, len(seen.body)) == (503, longest)
+    assert desk.down().error == ""
+
+
+def test_page_after_reload_and_restart(desk: PageDesk) -> None:
+    desk.page()
+    desk.node.reload()
+    assert desk.is_up()
+    assert desk.page()["changed"] is False
+    desk.down()
+    desk.node.reload()
+    assert not desk.is_up()
+
+
+def test_page_leaves_everything_else_alone(desk: PageDesk) -> None:
+    shop = Caller(desk.node.settings())
+    before = {name: (one["own"], one["weight"]) for name, one in shop.info()["members"].items()}
+    desk.page()
+    assert {name: (one["own"], one["weight"]) for name, one in shop.info()["members"].items()} == before
+    desk.down()
+    assert {name: (one["own"], one["weight"]) for name, one in shop.info()["members"].items()} == before
+
+
+def test_page_in_front_of_routes(desk: PageDesk) -> None:
+    tester = "X-Canary: green"
+    route = {"header": "X-Canary", "value": "green"}
+    assert desk.caller.run(lb_route, target=desk.node.green, **route).error == ""
+    assert desk.page().error == ""
+    assert request(desk.node.port, header=tester).status == 503
+    assert desk.down().error == ""
+    assert {request(desk.node.port, header=tester).body for dummy in range(8)} == {"app4"}
+    assert desk.caller.run(lb_route, state="absent", **route).error == ""
+    assert desk.node.answered_by() == ALL
+
+
+def test_page_under_traffic(desk: PageDesk) -> None:
+    slow = SlowRequests(desk.node, "app1", seconds=2)
+    with Visitors(desk.node.port) as visitors:
+        for dummy in range(4):
+            assert desk.page().error == ""
+            visitors.see(503)
+            assert desk.down().error == ""
+            visitors.see(200)
+    assert slow.finish() == {200}
+    assert visitors.failures == []
+    assert set(visitors.statuses) == {200, 503}
+    if not desk.node.closes_idle_on_reload:
+        assert visitors.reconnects == 0
+
+
+def test_page_denied(desk: PageDesk) -> None:
+    with desk.node.denied() as denial:
+        settings = {**desk.node.routing_settings(), **denial.settings, "pool": desk.caller.settings["pool"]}
+        outcome = Caller(settings, denial.uid).run(lb_page)
+        assert outcome.error.startswith("lb1 ")
+        assert any(word in outcome.error for word in ("denied", "may not", "allowed"))
+    assert not desk.is_up()
+
+
+def test_page_unreachable(desk: PageDesk) -> None:
+    settings = {**desk.node.routing_settings(), **desk.node.silent_settings(), "pool": desk.caller.settings["pool"]}
+    outcome = Caller(settings).run(lb_page)
+    assert outcome.error.startswith("lb1 ")
+    assert "running" in outcome.error
