@@ -46,14 +46,16 @@ METRIC_DEFAULTS: dict[str, t.Any] = {
     "max_consecutive_failures": None,
 }
 POLICY_DEFAULTS: dict[str, t.Any] = {
-    "false_stop": "1%",
+    "false_stop": "2%",
     "host_noise": "10%",
-    "pass_score": 95,
-    "marginal_score": 75,
+    "pass_score": 100,
+    "marginal_score": 100,
     "groups": None,
 }
-# Requests of the canary for a share, measurements for a value: below, nothing is said.
-MINIMUM = {SHARE: 100, VALUE: 5}
+# Below so many requests (for a share) or measurements (for a value) nothing is said.
+MINIMUM_REQUESTS = 100
+MINIMUM_COMPARED = 5
+MINIMUM_LIMITED = 1
 
 
 def parse_metrics(given: t.Sequence[t.Mapping[str, t.Any]] | None) -> tuple[Metric, ...]:
@@ -79,7 +81,7 @@ def parse_policy(given: t.Mapping[str, t.Any] | None) -> Policy:
         },
     )
     if not 0 < policy.false_stop <= 0.5:
-        raise InputError("policy.false_stop: has to be above 0 and at most 50 %; 1% is usual.")
+        raise InputError("policy.false_stop: has to be above 0 and at most 50 %; 2% is usual.")
     if policy.marginal_score > policy.pass_score:
         raise InputError(
             f"policy: marginal_score {policy.marginal_score:g} is above pass_score {policy.pass_score:g}; "
@@ -112,7 +114,7 @@ def _metric(number: int, given: t.Mapping[str, t.Any]) -> Metric:
         critical=_flag(where + ".critical", words["critical"]),
         weight=_number(where + ".weight", words["weight"]),
         group=str(words["group"] or ""),
-        minimum=MINIMUM[kind] if words["minimum"] is None else _whole(where + ".minimum", words["minimum"], 1),
+        minimum=_minimum(where, words, kind),
         delay=conditions.parse_duration(where + ".delay", words["delay"]),
         dry_run=_flag(where + ".dry_run", words["dry_run"]),
         on_no_data=_one_of(where + ".on_no_data", words["on_no_data"], NO_DATA_ACTIONS),
@@ -125,12 +127,25 @@ def _metric(number: int, given: t.Mapping[str, t.Any]) -> Metric:
     return metric
 
 
+def _minimum(where: str, words: t.Mapping[str, t.Any], kind: str) -> int:
+    if words["minimum"] is not None:
+        return _whole(where + ".minimum", words["minimum"], 1)
+    if kind == SHARE:
+        return MINIMUM_REQUESTS
+    is_compared = words["baseline"] is not None or _flag(where + ".judge", words["judge"])
+    return MINIMUM_COMPARED if is_compared else MINIMUM_LIMITED
+
+
 def _check(where: str, metric: Metric) -> None:
     if metric.limit is None and metric.baseline is None and not metric.judge:
         raise InputError(f"{where}: nothing says what is good; give a limit, a baseline or judge: true.")
     counts_failures = metric.max_failures is not None or metric.max_consecutive_failures is not None
     if counts_failures and metric.limit is None:
         raise InputError(f"{where}: max_failures counts measurements outside limit, and no limit is given.")
+    if metric.tolerance >= 1:
+        raise InputError(f"{where}.tolerance: has to be below 100 %; for more use for example baseline: '< 3x'.")
+    if not metric.weight:
+        raise InputError(f"{where}.weight: has to be above 0; dry_run: true keeps a metric from deciding.")
 
 
 def _unit(words: t.Mapping[str, t.Any], kind: str) -> str:

@@ -1,0 +1,74 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Samples put together by interval, so that what is compared was measured at the same time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import CANARY, SHARE, Metric, Progress, Sample
+
+Cell = t.Tuple[float, float]  # count, value
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """One interval of the window: what every host of each group saw in it."""
+
+    at: float
+    canary: dict[str, Cell]
+    baseline: dict[str, Cell]
+
+
+def arranged(metric: Metric, samples: t.Sequence[Sample], progress: Progress) -> tuple[Interval, ...]:
+    """The usable samples by interval, oldest first; those of the metric's delay are left out."""
+    since = progress.began + metric.delay if metric.delay else -math.inf
+    join = _added if metric.kind == SHARE else _averaged
+    intervals: dict[float, Interval] = {}
+    for sample in samples:
+        if sample.at <= since or not _is_usable(metric, sample):
+            continue
+        interval = intervals.get(sample.at)
+        if interval is None:
+            interval = intervals[sample.at] = Interval(sample.at, {}, {})
+        group = interval.canary if sample.group == CANARY else interval.baseline
+        cell = (sample.count, sample.value)
+        group[sample.host] = join(group[sample.host], cell) if sample.host in group else cell
+    return tuple(intervals[at] for at in sorted(intervals))
+
+
+def total(cells: t.Iterable[Cell]) -> Cell:
+    """Requests and bad ones of all together."""
+    requests, bad = 0.0, 0.0
+    for count, value in cells:
+        requests += count
+        bad += value
+    return requests, bad
+
+
+def mean(cells: t.Collection[Cell]) -> float:
+    """The mean of values by the requests behind them, plain where these are not known of all."""
+    counts = sum(count for count, dummy in cells)
+    if all(count > 0 for count, dummy in cells):
+        return sum(count * value for count, value in cells) / counts
+    return sum(value for dummy, value in cells) / len(cells)
+
+
+def _is_usable(metric: Metric, sample: Sample) -> bool:
+    """A share of no requests says nothing, and NaN is what monitoring answers where it knows nothing."""
+    if not math.isfinite(sample.value):
+        return False
+    return metric.kind != SHARE or sample.count > 0
+
+
+def _added(one: Cell, other: Cell) -> Cell:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _averaged(one: Cell, other: Cell) -> Cell:
+    """Several balancers see the same host: each one's figure counts by the requests behind it."""
+    return one[0] + other[0], mean((one, other))

@@ -1,0 +1,159 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Shares of bad requests: two groups compared, or one with a limit, as often as one likes to look.
+
+The evidence is an e-value, a likelihood ratio that a true null hypothesis makes 1 or less on average, however the
+looks are timed; it reaches 1/a at any time with a chance of at most a (Ville 1939; Shafer 2021, "Testing by betting").
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval, total
+from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import binomial_tail, log_mean_exp
+
+# How many times worse than the null hypothesis allows the alternatives are, each believed equally (Robbins 1970).
+STEPS = (1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+
+
+class Split(t.NamedTuple):
+    """Requests and bad ones of two groups in one interval. *worse* is the group suspected of the larger share."""
+
+    worse_requests: float
+    worse_bad: float
+    other_requests: float
+    other_bad: float
+
+
+def splits(intervals: t.Sequence[Interval], reverse: bool = False) -> list[Split]:
+    """The intervals in which both groups had requests; the canary is suspected, or the baseline in *reverse*."""
+    found = []
+    for interval in intervals:
+        if interval.canary and interval.baseline:
+            canary, baseline = total(interval.canary.values()), total(interval.baseline.values())
+            found.append(Split(*baseline, *canary) if reverse else Split(*canary, *baseline))
+    return found
+
+
+def ratio(data: t.Sequence[Split]) -> float | None:
+    """The ratio of shares, stratified by interval (Mantel and Haenszel 1959, as Rothman's rate ratio); None without any bad.
+
+    Infinite where only the suspected group has bad ones.
+    """
+    worse = other = 0.0
+    for split in data:
+        whole = split.worse_requests + split.other_requests
+        worse += split.worse_bad * split.other_requests / whole
+        other += split.other_bad * split.worse_requests / whole
+    if not worse and not other:
+        return None
+    return worse / other if other else math.inf
+
+
+def log_ratio(data: t.Sequence[Split], dispersion: float) -> tuple[float, float] | None:
+    """The logarithm of the ratio and its variance, by the counts of bad ones; half a bad one where there is none."""
+    measured = ratio(data)
+    if measured is None:
+        return None
+    worse = sum(split.worse_bad for split in data)
+    other = sum(split.other_bad for split in data)
+    if not worse or not other:
+        exposure = sum(split.worse_requests for split in data) / sum(split.other_requests for split in data)
+        measured = (worse + 0.5) / (other + 0.5) / exposure
+    return math.log(measured), dispersion * (1 / max(worse, 0.5) + 1 / max(other, 0.5))
+
+
+def log_evidence(data: t.Sequence[Split], allowed: float, dispersion: float = 1.0) -> float:
+    """The logarithm of the e-value against "the share is at most *allowed* times the other group's".
+
+    Given the bad ones B of an interval, those of the suspected group are Binomial(B, q r/(1 - q + q r)), q its part of
+    the requests and r the ratio of shares (Przyborowski and Wilenski 1940), whatever the share itself was then: a
+    baseline that drifts does not matter. For binomial counts the likelihood ratio of r against *allowed* is an e-value
+    too: with c = (1 - q + q allowed)/(1 - q + q r) its mean is (1 - allowed p + r p c)^n (1 - p + p c)^m, which by
+    1 + x <= e^x is at most 1. *dispersion* above 1 discounts bad ones that come in clumps (McCullagh and Nelder 1989, 9.2).
+    """
+    bad = sum(split.worse_bad for split in data)
+    parts = [
+        (split.worse_requests / (split.worse_requests + split.other_requests), split.worse_bad + split.other_bad)
+        for split in data
+        if split.worse_bad + split.other_bad
+    ]
+    usual = sum(each * math.log(1 - part + part * allowed) for part, each in parts)
+    gains = []
+    for step in STEPS:
+        supposed = sum(each * math.log(1 - part + part * allowed * step) for part, each in parts)
+        gains.append((bad * math.log(step) - supposed + usual) / dispersion)
+    return log_mean_exp(gains)
+
+
+def p_value(data: t.Sequence[Split], allowed: float, dispersion: float = 1.0) -> float:
+    """How likely so many bad ones or more are for a share *allowed* times the other group's; for one look only.
+
+    The binomial with the mean chance of all intervals is the wider one (Hoeffding 1956), so this errs on the safe side.
+    """
+    bad = sum(split.worse_bad for split in data)
+    whole = bad + sum(split.other_bad for split in data)
+    if not whole:
+        return 1.0
+    expected = 0.0
+    for split in data:
+        odds = allowed * split.worse_requests / split.other_requests
+        expected += (split.worse_bad + split.other_bad) * odds / (1 + odds)
+    return binomial_tail(bad / dispersion, whole / dispersion, expected / whole)
+
+
+def log_evidence_above(requests: float, bad: float, limit: float) -> float:
+    """The logarithm of the e-value against "the share is at most *limit*"; infinite where not one was allowed."""
+    if bad > 0 and limit <= 0:
+        return math.inf
+    if limit <= 0 or limit >= 1:
+        return 0.0
+    # Halfway to 1, in logarithms, is the furthest alternative: beyond 1 there is none.
+    shares = [min(limit * step, math.sqrt(limit)) for step in STEPS]
+    return log_mean_exp(
+        [bad * math.log(share / limit) + (requests - bad) * math.log((1 - share) / (1 - limit)) for share in shares]
+    )
+
+
+def dispersion(intervals: t.Sequence[Interval]) -> float:
+    """How much more the bad ones vary than chance lets them: Pearson's chi-square over its degrees of freedom, at least 1.
+
+    Of each group's table of hosts by intervals, given both margins (McCullagh and Nelder 1989, 6.2.4).
+    """
+    squares = freedom = 0.0
+    for group in groups(intervals):
+        rates = [share_of(cells) for cells in group]
+        factors = {host: seen / meant for host, (meant, seen) in expected(group, rates).items() if meant}
+        cells_counted = 0
+        for rate, cells in zip(rates, group):
+            for host, (requests, bad) in cells.items() if rate else ():
+                meant = requests * rate * factors[host]
+                if meant:
+                    squares += (bad - meant) ** 2 / meant
+                    cells_counted += 1
+        freedom += max(0, cells_counted - len(factors) - sum(1 for rate in rates if rate) + 1)
+    return max(1.0, squares / freedom) if freedom else 1.0
+
+
+def expected(group: t.Sequence[t.Mapping[str, Cell]], rates: t.Sequence[float]) -> dict[str, tuple[float, float]]:
+    """By host how many bad ones the group's share in every interval makes one expect, and how many there were."""
+    found: dict[str, tuple[float, float]] = {}
+    for rate, cells in zip(rates, group):
+        for host, (requests, bad) in cells.items():
+            meant, seen = found.get(host, (0.0, 0.0))
+            found[host] = (meant + requests * rate, seen + bad)
+    return found
+
+
+def groups(intervals: t.Sequence[Interval]) -> tuple[list[dict[str, Cell]], list[dict[str, Cell]]]:
+    canary = [interval.canary for interval in intervals if interval.canary]
+    return canary, [interval.baseline for interval in intervals if interval.baseline]
+
+
+def share_of(cells: t.Mapping[str, Cell]) -> float:
+    requests, bad = total(cells.values())
+    return bad / requests
