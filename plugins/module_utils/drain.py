@@ -25,10 +25,15 @@ RELOAD_GAP = 1.0
 Seen = t.TypeVar("Seen")
 
 
-def verdict(state: str, member: Member | None) -> Verdict:
-    """Whether *member* is where *state* wants it: out and idle, or in rotation and fully up."""
+def verdict(state: str, member: Member | None, needs_weight: bool = True) -> Verdict:
+    """Whether *member* is where *state* wants it: out and idle, or in rotation and fully up.
+
+    Without *needs_weight* a member of weight 0 counts as in rotation once it could take traffic.
+    """
     if member is None:
         return Verdict.IMPOSSIBLE
+    if state == contract.IN_SERVICE and member.weight == 0 and not needs_weight:
+        return _stands_by(member)
     if state == contract.IN_SERVICE:
         return _in_service(member)
     if member.own not in contract.OUT_STATES:
@@ -42,6 +47,13 @@ def _in_service(member: Member) -> Verdict:
     if (member.weight == 0 and not member.agent) or member.hopeless:
         return Verdict.IMPOSSIBLE
     return Verdict.REACHED if member.serving else Verdict.NOT_YET
+
+
+def _stands_by(member: Member) -> Verdict:
+    if member.own != contract.IN_SERVICE:
+        return Verdict.IMPOSSIBLE
+    is_fit = not member.inherited and member.operational in contract.FULLY_UP
+    return Verdict.REACHED if is_fit else Verdict.NOT_YET
 
 
 class Shortfall(t.NamedTuple):
@@ -73,7 +85,7 @@ def _not_serving(member: Member) -> Shortfall:
         return Shortfall(f"was put in {member.own} by somebody else or a reload", SOMEBODY_ELSE)
     if member.inherited:
         return _held_out(member)
-    if member.weight == 0:
+    if member.weight == 0 and member.operational in contract.FULLY_UP:
         return Shortfall("has weight 0 and so takes no traffic", "Give it a weight first.")
     last = f", last check: {member.check}" if member.check else ""
     if member.hopeless:
@@ -149,10 +161,13 @@ class Watch:
     A node that does not answer is *not yet* for PATIENCE seconds; then Unreachable is raised.
     """
 
-    def __init__(self, balancer: Balancer, wanted: t.Mapping[str, str], clock: Clock) -> None:
+    def __init__(
+        self, balancer: Balancer, wanted: t.Mapping[str, str], clock: Clock, needs_weight: bool = True
+    ) -> None:
         self._balancer = balancer
         self._wanted = wanted
         self._clock = clock
+        self._needs_weight = needs_weight
         self._answered = clock.now()
         self.snapshot: Snapshot | None = None
 
@@ -165,4 +180,4 @@ class Watch:
             return dict.fromkeys(self._wanted, Verdict.NOT_YET)
         self._answered = self._clock.now()
         members = self.snapshot.members
-        return {name: verdict(state, members.get(name)) for name, state in self._wanted.items()}
+        return {name: verdict(state, members.get(name), self._needs_weight) for name, state in self._wanted.items()}

@@ -31,6 +31,8 @@ class Request:
     guard: Guard
     guard_timeout: float
     claim: Claim | None
+    needs_weight: bool = True
+    """Whether a member of weight 0 is not in service yet."""
 
     @classmethod
     def from_params(cls, params: dict[str, t.Any]) -> Request:
@@ -53,6 +55,7 @@ class Request:
             guard=Guard.from_params(params["guard"]),
             guard_timeout=params["guard_timeout"],
             claim=Claim.from_params(params["claim"]),
+            needs_weight=params.get("needs_weight") is not False,
         )
 
 

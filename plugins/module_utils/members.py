@@ -230,7 +230,7 @@ class MemberChange:
             self._give_up(concerned, late, f" within {self._request.timeout:g} s")
 
     def _watch(self, wanted: dict[str, str], timeout: float) -> dict[str, Waited]:
-        watch = Watch(self._balancer, wanted, self._clock)
+        watch = Watch(self._balancer, wanted, self._clock, self._request.needs_weight)
         before = self._clock.now() - self._started
         try:
             waited = wait_together(watch.look, timeout, self._clock, every_second=self._still_ours)

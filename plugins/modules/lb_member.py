@@ -76,6 +76,12 @@ options:
       - continue
       - restore
     default: fail
+  needs_weight:
+    description:
+      - Whether V(in_service) takes a weight, too. Without it a member whose group has no share of the traffic just now,
+        and so the weight 0, counts as in service as soon as its checks pass.
+    type: bool
+    default: true
   only_if:
     description:
       - Change a member only if its admin state now is one of these.
@@ -347,6 +353,7 @@ SPEC: dict[str, t.Any] = {
         "wait": {"type": "bool", "default": True},
         "timeout": {"type": "float", "default": 30.0},
         "on_timeout": {"type": "str", "choices": list(ON_TIMEOUT), "default": "fail"},
+        "needs_weight": {"type": "bool", "default": True},
         "only_if": {"type": "list", "elements": "str", "choices": list(contract.ADMIN_STATES)},
         "guard": {"type": "dict", "options": GUARD_ARGUMENTS},
         "guard_timeout": {"type": "float", "default": 0.0},

@@ -38,11 +38,13 @@ options:
       - V(claimed) and V(unclaimed) leave and release the claim at the host where it runs, such as a load balancer's;
         they need no ledger there.
       - V(concluded) verifies every host in scope and releases the lease.
-      - V(paused), V(resumed) and V(aborted) steer a running rollout from another terminal and need neither O(run) nor
-        O(token).
+      - V(paused), V(resumed), V(promoted) and V(aborted) steer a running rollout from another terminal and need neither
+        O(run) nor O(token).
+      - V(promoted) ends the bake of a canary's or blue-green's step without its gate; see O(to).
+      - V(aborted) leaves a rolling deployment where it stands. A shift of traffic goes home, the candidate's share first.
     type: str
     required: true
-    choices: [opened, planned, reverting, claimed, unclaimed, concluded, paused, resumed, aborted]
+    choices: [opened, planned, reverting, claimed, unclaimed, concluded, paused, resumed, promoted, aborted]
   service:
     description: The service whose fleet is rolled. One rollout per service at a time.
     type: str
@@ -164,6 +166,64 @@ options:
         type: str
         choices: [stop, pass, fail]
         default: stop
+  shift:
+    description:
+      - For V(planned), the shift of traffic from one group of hosts to another that this rollout is. The hosts are then
+        changed while their group has no traffic; M(steady.rollout.rollout_shift) says what comes when.
+      - Window, floor, stages and gates of O(policy) are not used then.
+    type: dict
+    suboptions:
+      way:
+        description:
+          - V(blue_green) switches between two groups; the other one is left as it is.
+          - V(canary) brings the other group to the version, too, and restores the usual split.
+        type: str
+        choices: [blue_green, canary]
+        required: true
+      groups:
+        description: The hosts of both groups by the groups' names.
+        type: dict
+        required: true
+      candidate:
+        description: The group that gets the version first. With V(blue_green) the one that has no traffic, if not given.
+        type: str
+      live:
+        description: The group that is live, where the balancers do not agree on one.
+        type: str
+      steps:
+        description:
+          - What the candidate group gets one after the other, each with C(share) in percent and C(bake), a time such as
+            V(300), V(5m) or V(1h). The last share is 100.
+        type: list
+        elements: dict
+      rollback_window:
+        description: For how long the old colour is kept ready, as a time.
+        type: str
+  nodes:
+    description:
+      - The nodes that split the traffic, where these are not O(balancers); each with C(groups), the names that it has for
+        the parts of each group.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The node.
+        type: str
+        required: true
+      members:
+        description: Its members by name, as M(steady.rollout.lb_member_info) returns them.
+        type: dict
+      silent:
+        description: Why the node could not be read, if so.
+        type: str
+      groups:
+        description: The members of each group by the names that this node has for them.
+        type: dict
+  to:
+    description: For V(promoted), go on with the next V(step), or with the last one (V(end)) at once.
+    type: str
+    choices: [step, end]
+    default: step
   hosts:
     description: The hosts of the inventory with what a probe found on them just now. For V(planned) and V(concluded).
     type: list
@@ -381,6 +441,10 @@ predicted_seconds:
   description: How long it will take, from how long earlier rollouts took; none without a history.
   type: int
   returned: O(state=planned)
+shift:
+  description: The shift of traffic, with C(way), C(live), C(candidate), C(groups), C(steps), C(usual) and C(phase).
+  type: dict
+  returned: O(state=planned) with O(shift)
 nothing_to_do:
   description: Whether all hosts are where they should be.
   type: bool
@@ -469,6 +533,15 @@ BALANCERS: dict[str, t.Any] = {
     "members": {"type": "dict"},
     "silent": {"type": "str"},
 }
+NODES: dict[str, t.Any] = {**BALANCERS, "groups": {"type": "dict"}}
+SHIFT: dict[str, t.Any] = {
+    "way": {"type": "str", "required": True, "choices": ["blue_green", "canary"]},
+    "groups": {"type": "dict", "required": True},
+    "candidate": {"type": "str"},
+    "live": {"type": "str"},
+    "steps": {"type": "list", "elements": "dict"},
+    "rollback_window": {"type": "str"},
+}
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
         "state": {
@@ -483,6 +556,7 @@ SPEC: dict[str, t.Any] = {
                 "concluded",
                 "paused",
                 "resumed",
+                "promoted",
                 "aborted",
             ],
         },
@@ -500,6 +574,9 @@ SPEC: dict[str, t.Any] = {
         "owner_gone": {"type": "bool", "default": False},
         "previous_run": {"type": "str"},
         "policy": {"type": "dict", "options": POLICY},
+        "shift": {"type": "dict", "options": SHIFT},
+        "nodes": {"type": "list", "elements": "dict", "options": NODES},
+        "to": {"type": "str", "choices": ["step", "end"], "default": "step"},
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
         "balancers": {"type": "list", "elements": "dict", "options": BALANCERS},
         "forks": {"type": "int"},

@@ -52,6 +52,8 @@ class View:
     """Whether the asker leaves a free place, for a moment, to those that wait and stand earlier in the plan."""
     is_first: bool = True
     """Whether nobody who waits stands earlier in the plan."""
+    objection: str = ""
+    """Why a shift of traffic forbids to touch the host now."""
 
     @property
     def goes_back(self) -> bool:
@@ -80,6 +82,8 @@ def _status(view: View) -> Decision | None:
         return Decision(STOP, stopped_because(rollout))
     if rollout.paused_at is not None:
         return Decision(WAIT, f"{rollout.service} is paused", "paused")
+    if view.objection:
+        return Decision(STOP, view.objection, "shift")
     return None
 
 

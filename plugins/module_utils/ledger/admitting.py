@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger import (
     gates,
     lease,
     model,
+    shift_core,
     upkeep,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.admission import Decision, View
@@ -51,7 +52,7 @@ def admit(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     while answer["verdict"] == admission.WAIT:
         if timeout is not None and waits.total >= timeout:
             break
-        _pause(desk, seen)
+        pause(desk, seen)
         waits.note(answer)
         if not desk.is_alive():
             raise RolloutError(
@@ -99,7 +100,7 @@ class Waits:
         ]
 
 
-def _pause(desk: Desk, seen: int) -> None:
+def pause(desk: Desk, seen: int) -> None:
     """Until another process has written, but not longer than the controller may be out of sight."""
     until = desk.clock.monotonic() + ALIVE_EVERY
     while desk.clock.monotonic() < until and desk.store.changes() == seen:
@@ -137,6 +138,7 @@ def _view(held: Session, host: Host, waits: Waits) -> View:
         now=held.now,
         lets_pass=waits.lets_pass,
         is_first=not waits.lets_pass or not held.records.is_anybody_before(host),
+        objection=shift_core.objection(held.records.shift(held.rollout.id), host.name),
     )
 
 

@@ -19,6 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger import (
     quiet,
     reports,
     reverting,
+    shifting,
     showing,
     steering,
 )
@@ -33,6 +34,7 @@ OF_ROLLOUT: dict[str, Verb] = {
     "concluded": concluding.conclude,
     "paused": steering.pause,
     "resumed": steering.resume,
+    "promoted": steering.promote,
     "aborted": steering.abort,
 }
 OF_HOST: dict[str, Verb] = {
@@ -62,6 +64,10 @@ def rollout_host(call: Call) -> dict[str, t.Any]:
 
 def rollout_gate(call: Call) -> dict[str, t.Any]:
     return at_desk(call, gates.ask if call.params["verdict"] == "ask" else gates.judge)
+
+
+def rollout_shift(call: Call) -> dict[str, t.Any]:
+    return at_desk(call, shifting.bake if call.params["state"] == "baked" else shifting.next_act)
 
 
 def rollout_info(call: Call) -> dict[str, t.Any]:

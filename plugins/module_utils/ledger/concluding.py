@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import fleet, lease, model, texts, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import (
+    fleet,
+    lease,
+    model,
+    shift_nodes,
+    shift_words,
+    texts,
+    upkeep,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required, session
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.endings import (
     ABORTED,
@@ -21,6 +29,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.endings impo
     outcome_of,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.last_words import last_line
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.shift_model import Shift
 
 
 def conclude(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -35,8 +44,8 @@ def conclude(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         _note_who_is_back(held, look)
         hosts = [host for host in held.records.hosts(held.rollout.id) if host.in_scope]
         endings = [Ending.of(held, host, look) for host in hosts]
-        outcome = outcome_of(held, endings)
-        message = last_line(held, outcome, endings)
+        outcome = outcome_of(held, endings, look.split_fault)
+        message = last_line(held, outcome, endings, look.split_fault)
         report = [ending.row(held) for ending in endings]
         _close(held, outcome, message)
         return {
@@ -49,7 +58,7 @@ def conclude(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "report": report,
             "touched": [ending.host.name for ending in endings if ending.host.admitted_at is not None],
             "left_out": sorted(held.records.left_out(held.service)),
-            "text": [*texts.report(report), message],
+            "text": [*texts.report(report), *shift_words.report(held.records.shift(held.rollout.id)), message],
             "diff": {"before": {"status": before}, "after": {"status": held.rollout.status}},
         }
 
@@ -89,8 +98,17 @@ def _look_now(held: Session, params: dict[str, t.Any]) -> Look:
     if params.get("hosts") is None:
         return Look(None, silent)
     left_out = held.records.left_out(held.service)
-    found = fleet.read_fleet(params["hosts"], fleet.answered(params.get("balancers")), left_out, strict=False)
-    return Look({seen.name: seen for seen in found}, silent)
+    balancers, shift = params.get("balancers"), held.records.shift(held.rollout.id)
+    if shift is not None:
+        balancers = shift_nodes.with_idle_in_rotation(balancers)
+    found = fleet.read_fleet(params["hosts"], fleet.answered(balancers), left_out, strict=False)
+    return Look({seen.name: seen for seen in found}, silent, _split_fault(held, params, shift))
+
+
+def _split_fault(held: Session, params: dict[str, t.Any], shift: Shift | None) -> str:
+    if shift is None:
+        return ""
+    return shift_words.fault(shift, held.rollout.status, params.get("nodes") or params.get("balancers"))
 
 
 def _note_who_is_back(held: Session, look: Look) -> None:

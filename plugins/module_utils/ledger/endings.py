@@ -28,6 +28,8 @@ class Look:
 
     seen: dict[str, Seen] | None
     silent: list[str]
+    split_fault: str = ""
+    """Where traffic was shifted: what is wrong with the split, in words."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Ending:
         if look.seen is None:
             return cls(host, "could not be looked at")
         seen = look.seen.get(host.name)
-        fault = _fault(held, host, seen)
+        fault = fault_of(held, host, seen)
         if not fault and look.silent:
             fault = f"not verified on {', '.join(look.silent)}, which did not answer"
         return cls(host, fault, seen.version if seen else None)
@@ -96,7 +98,8 @@ class Ending:
         return f"{word}, but {self.fault}" if self.fault and host.phase in model.ON_TARGET else word
 
 
-def _fault(held: Session, host: Host, seen: Seen | None) -> str:
+def fault_of(held: Session, host: Host, seen: Seen | None) -> str:
+    """What is wrong with a host that should be in service where the rollout wants it; empty where nothing is."""
     if seen is None:
         return "not seen any more"
     if seen.live != model.IN_SERVICE:
@@ -118,17 +121,17 @@ def _is_not_back(held: Session, host: Host, seen: Seen) -> bool:
     return host.phase == model.FAILED and seen.version == held.rollout.version != host.home_version
 
 
-def outcome_of(held: Session, endings: t.Sequence[Ending]) -> str:
+def outcome_of(held: Session, endings: t.Sequence[Ending], split_fault: str = "") -> str:
     rollout = held.rollout
     if rollout.status == model.REVERTING:
-        return REVERTED if all(ending.is_back for ending in endings) else FAILED
+        return REVERTED if all(ending.is_back for ending in endings) and not split_fault else FAILED
     if rollout.status == model.ABORTED:
         return ABORTED
     if rollout.status == model.FAILING:
         return FAILED
     if rollout.direction == model.RECOVER:
         return DONE if all(_is_recovered(ending) for ending in endings) else INCOMPLETE
-    if not all(ending.is_there for ending in endings) or missing_gate(held):
+    if not all(ending.is_there for ending in endings) or missing_gate(held) or split_fault:
         return INCOMPLETE
     return DONE
 

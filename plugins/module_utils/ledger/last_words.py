@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import model, shift_words
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Session
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.endings import (
     ABORTED,
@@ -22,16 +22,17 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.endings impo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
 
 
-def last_line(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
+def last_line(held: Session, outcome: str, endings: t.Sequence[Ending], split_fault: str = "") -> str:
     rollout = held.rollout
     service, what = held.service, rollout.what
+    shift = held.records.shift(rollout.id)
     if outcome == DONE:
-        return _done(held, endings)
+        return _done(held, endings) + shift_words.ending(shift)
     if outcome == REVERTED:
         return _reverted(held, endings)
     reason = f" ({rollout.reason})" if rollout.reason else ""
     word = {ABORTED: "was aborted", INCOMPLETE: "is not complete"}.get(outcome, "failed")
-    return f"{service}: {what} {word}{reason}; {_state(held, endings)}. {_next_step(held, outcome, endings)}"
+    return f"{service}: {what} {word}{reason}; {_state(held, endings)}{f', {split_fault}' if split_fault else ''}. {_next_step(held, outcome, endings)}"
 
 
 def _done(held: Session, endings: t.Sequence[Ending]) -> str:

@@ -11,12 +11,18 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import (
     failure,
     fleet,
     model,
     planning,
     policy,
+    shift_model,
+    shift_nodes,
+    shift_planning,
+    shift_policy,
+    shift_words,
     texts,
     upkeep,
 )
@@ -25,17 +31,27 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.fleet import
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.opening import open_in
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rows import planned_rows
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.shift_model import Shift
 
 
 def plan(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Plans or plans again; in check mode also without a lease, then everything is thrown away."""
     required(params, "service", "hosts")
-    allowed = policy.validated(params.get("policy"))
+    allowed, wish = policy.validated(params.get("policy")), shift_policy.validated(params.get("shift"))
     fleet.refuse_silent(params.get("balancers"))
     with _session_or_rehearsal(desk, params) as held:
         left_out = held.records.left_out(held.service)
         balancers = fleet.answered(params.get("balancers"))
-        seen = fleet.read_fleet(params["hosts"], balancers, left_out)
+        given, shift = params["hosts"], None
+        if wish is not None:
+            allowed, balancers = shift_policy.loosened(allowed), shift_nodes.with_idle_in_rotation(balancers) or []
+            seen = fleet.read_fleet(given, balancers, left_out)
+            nodes = params.get("nodes") or params.get("balancers") or []
+            shift = shift_planning.planned(held, wish, given, nodes, seen)
+            given = shift_planning.in_scope(shift, given)
+        else:
+            _refuse_to_leave_a_shift(held)
+        seen = fleet.read_fleet(given, balancers, left_out)
         _note_baseline(held, seen, left_out)
         hosts = planned_rows(held, seen, left_out)
         limits = _limits(allowed, hosts, bool(balancers))
@@ -45,6 +61,10 @@ def plan(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         guard = guard_of(limits, hosts)
         held.records.remove_hosts(held.rollout.id)
         held.records.save_hosts(hosts)
+        if shift is not None:
+            shift_planning.refuse_left_alone(hosts)
+            shift = shift_planning.begun(held, shift, hosts)
+            held.records.save_shift(shift)
         _supersede_others(held)
         held.change_rollout(
             limits=json.dumps(limits.to_dict()),
@@ -55,8 +75,43 @@ def plan(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         upkeep.drop_outdated_gates(held)
         upkeep.note_complete_stages(held)
         answer = _answer(held, hosts, limits, guard, int(params.get("forks") or 0), seen)
+        if shift is not None:
+            answer.update(_shift_answer(shift, answer))
         held.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
         return answer
+
+
+def _refuse_to_leave_a_shift(held: Session) -> None:
+    """A rolling deployment knows nothing of shares: it would take a group for the fleet."""
+    last = held.records.latest_shift(held.service)
+    if last is not None and last.phase == shift_model.OVER:
+        held.records.remove_shift(held.rollout.id)
+    if held.rollout.direction == model.RECOVER or last is None or last.phase == shift_model.OVER:
+        return
+    of = held.records.rollout(last.rollout)
+    if of is not None and of.status != model.SUPERSEDED:
+        playbook = last.way
+        raise InputError(
+            f"{held.service}: the {playbook} of {of.what} is not finished (it is {last.phase}), so the traffic may be "
+            f"split. Run {playbook}.yml again, or take it back with its -e rollout_resume=revert."
+        )
+
+
+def _shift_answer(shift: Shift, answer: dict[str, t.Any]) -> dict[str, t.Any]:
+    text = list(answer["text"])
+    text[0:0] = [shift_words.plan(shift)]
+    return {
+        "shift": {
+            "way": shift.way,
+            "live": shift.live,
+            "candidate": shift.candidate,
+            "groups": shift.groups,
+            "steps": [step._asdict() for step in shift.all_steps],
+            "usual": shift.usual_split,
+            "phase": shift.phase,
+        },
+        "text": text,
+    }
 
 
 def guard_of(limits: policy.Limits, hosts: t.Sequence[Host]) -> dict[str, t.Any]:

@@ -19,6 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import
     Rollout,
     Tally,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.shift_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.tables import (
     columns_of,
     content_of,
@@ -261,6 +262,26 @@ class Records(Measurements):
 
     def remove_gate(self, gate: Gate) -> None:
         self._connection.execute("DELETE FROM gate WHERE rollout = ? AND stage = ?", (gate.rollout, gate.stage))
+
+    # Shifts of traffic
+
+    def shift(self, rollout: int) -> Shift | None:
+        return self._one(Shift, "SELECT * FROM shift WHERE rollout = ?", rollout)
+
+    def latest_shift(self, service: str) -> Shift | None:
+        """The newest of the service's rollouts that shifted traffic, however they ended."""
+        return self._one(
+            Shift,
+            "SELECT shift.* FROM shift JOIN rollout ON rollout.id = shift.rollout WHERE rollout.service = ? "
+            "ORDER BY MAX(rollout.created_at, COALESCE(rollout.planned_at, 0)) DESC, rollout.id DESC LIMIT 1",
+            service,
+        )
+
+    def save_shift(self, shift: Shift) -> None:
+        self._replace("shift", shift)
+
+    def remove_shift(self, rollout: int) -> None:
+        self._connection.execute("DELETE FROM shift WHERE rollout = ?", (rollout,))
 
     # Events
 

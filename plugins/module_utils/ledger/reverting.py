@@ -20,11 +20,11 @@ def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     with session(desk, params) as held:
         upkeep.sweep(held)
         before = held.rollout.status
-        if before == model.FAILING and _takes_itself_back(held):
+        if before == model.FAILING and takes_itself_back(held):
             held.change_rollout(status=model.REVERTING)
         if held.rollout.status != model.REVERTING or held.rollout.limits is None:
             return _back_answer(held, [], before)
-        hosts = [host for host in held.records.hosts(held.rollout.id) if host.in_scope]
+        hosts = [host for host in held.records.hosts(held.rollout.id) if host.in_scope and _may_go(held, host)]
         going = [host for host in hosts if failure.must_go_back(host, held.run)]
         reachable = _at_hand(held, going, params.get("at_hand"))
         ready = planning.ordered([host for host in map(_back_mover(held), reachable) if host is not None])
@@ -35,14 +35,23 @@ def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         return _back_answer(held, back, before)
 
 
-def _takes_itself_back(held: Session) -> bool:
+def takes_itself_back(held: Session) -> bool:
     """Not where nothing bad was measured, because a gate could not tell or a balancer was lost: all is held as it stands.
 
-    Without that balancer no host could be taken out of service safely either.
+    Without that balancer no host could be taken out of service safely either. A candidate group that nobody can judge
+    is no place for users, and what has no traffic is taken back at no risk.
     """
-    if held.rollout.direction != model.FORWARD or held.rollout.reason_kind in (upkeep.UNCLEAR, *failure.STOPS_AT_ONCE):
+    is_shift = held.records.shift(held.rollout.id) is not None
+    holding = failure.STOPS_AT_ONCE if is_shift else (upkeep.UNCLEAR, *failure.STOPS_AT_ONCE)
+    if held.rollout.direction != model.FORWARD or held.rollout.reason_kind in holding:
         return False
     return held.limits.on_failure == "revert"
+
+
+def _may_go(held: Session, host: Host) -> bool:
+    """In a shift only the group that has no traffic now; the other one's turn comes later."""
+    shift = held.records.shift(held.rollout.id)
+    return shift is None or shift.group_of(host.name) == shift.in_work
 
 
 def _at_hand(held: Session, going: t.Sequence[Host], at_hand: t.Sequence[str] | None) -> list[Host]:

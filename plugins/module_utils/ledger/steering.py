@@ -6,14 +6,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import model, shift_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk, Session, required
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Lease
 
 RUNNING = (model.OPEN, model.FAILING, model.REVERTING)
+PROMOTABLE = (shift_model.SHIFTING, shift_model.BAKING)
 
 
 def pause(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -25,6 +27,12 @@ def pause(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def resume(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
     return _steer(desk, params, "resumed", "goes on", _resume)
+
+
+def promote(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Ends the bake of a shift's step, or goes on with its last step at once; the gate of this step is not awaited."""
+    to = params.get("to") or shift_model.STEP
+    return _steer(desk, params, "promoted", "the shift goes on without waiting", lambda held: _promote(held, to))
 
 
 def abort(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -42,7 +50,24 @@ def _resume(held: Session) -> None:
         held.change_rollout(paused_at=None, progress_at=held.now)
 
 
+def _promote(held: Session, to: str) -> None:
+    shift = held.records.shift(held.rollout.id)
+    if shift is None or held.rollout.status != model.OPEN or shift.phase not in PROMOTABLE:
+        raise RolloutError(
+            f"{held.service}: the rollout of {held.rollout.what} has no step that could be promoted"
+            + (f", the shift is {shift.phase}." if shift else "; it shifts no traffic.")
+        )
+    held.records.save_shift(dataclasses.replace(shift, promoted=to))
+    held.change_rollout(paused_at=None, progress_at=held.now)
+
+
 def _abort(held: Session) -> None:
+    if held.records.shift(held.rollout.id) is not None and held.rollout.direction == model.FORWARD:
+        # Traffic cannot be left where it stands with nobody looking: an aborted shift goes home.
+        held.change_rollout(
+            status=model.REVERTING, paused_at=None, reason="the operator aborted it", reason_kind="aborted"
+        )
+        return
     held.change_rollout(status=model.ABORTED, paused_at=None, reason="aborted by the operator", reason_kind="aborted")
 
 

@@ -73,6 +73,12 @@ CREATE TABLE measured (
     why TEXT NOT NULL, samples TEXT NOT NULL
 );
 CREATE INDEX measured_step ON measured (rollout, run, step, at);
+CREATE TABLE shift (
+    rollout INTEGER PRIMARY KEY, way TEXT NOT NULL, live TEXT NOT NULL, candidate TEXT NOT NULL, members TEXT NOT NULL,
+    steps TEXT NOT NULL, usual TEXT NOT NULL, ready_for REAL NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL,
+    goal TEXT, shown TEXT, tries INTEGER NOT NULL, baked_from REAL, promoted TEXT, promotes INTEGER NOT NULL,
+    verdicts TEXT NOT NULL, ready_until REAL
+);
 CREATE TABLE event (
     seq INTEGER PRIMARY KEY, at REAL NOT NULL, service TEXT NOT NULL, rollout INTEGER, run TEXT, kind TEXT NOT NULL,
     host TEXT, data TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL

@@ -64,6 +64,22 @@ def test_in_service(changes: dict[str, t.Any], expected: Verdict) -> None:
     assert drain.verdict(IN_SERVICE, member("a", **changes)) is expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, REACHED),
+        ({"operational": "no_check"}, REACHED),
+        ({"operational": "down"}, NOT_YET),
+        ({"operational": "going_down"}, NOT_YET),
+        ({"admin": MAINTENANCE}, NOT_YET),
+        ({"own": DRAINED, "admin": DRAINED}, IMPOSSIBLE),
+    ],
+)
+def test_in_service_without_a_weight(changes: dict[str, t.Any], expected: Verdict) -> None:
+    idle = member("a", **{"weight": 0, **OUT, **changes})
+    assert drain.verdict(IN_SERVICE, idle, needs_weight=False) is expected
+
+
 def test_a_member_that_vanished() -> None:
     for state in (DRAINED, IN_SERVICE):
         assert drain.verdict(state, None) is IMPOSSIBLE

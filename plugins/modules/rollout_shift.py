@@ -1,0 +1,276 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_shift
+short_description: Ask the ledger what a shift of traffic does next
+version_added: 0.1.0
+author: "The steady.rollout maintainers (@steady-rollout)"
+description:
+  - A blue-green deployment and a canary are the same shift of traffic from a live group of hosts to a candidate group. The
+    ledger says what comes next; whoever asked does it, looks, and asks again with what was seen.
+  - Traffic never goes to a group that is not verified on the version meant for it. What the balancers are to show is on
+    record before one of them is told, and is read back from every node.
+  - A split that cannot be had on every node is taken back on all. After a crash one more run goes on from what is on record
+    and what the nodes show.
+extends_documentation_fragment:
+  - steady.rollout.attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: none
+    details:
+      - Each call may bring the shift a step further; that is what it is for.
+options:
+  state:
+    description:
+      - V(next) records what came of the last act and answers with the next one.
+      - V(baked) waits until the step at hand has baked, or the operator or a failure has ended it.
+    type: str
+    choices: [next, baked]
+    default: next
+  service:
+    description: The service whose traffic is shifted.
+    type: str
+    required: true
+  ledger:
+    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
+    type: path
+  run:
+    description: The run that holds the lease.
+    type: str
+    required: true
+  token:
+    description: Its fencing token.
+    type: int
+    required: true
+  balancers:
+    description: What M(steady.rollout.lb_member_info) returned for each balancer node just now.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The balancer node.
+        type: str
+        required: true
+      members:
+        description: Its members by name.
+        type: dict
+      silent:
+        description: Why the node could not be read, if so.
+        type: str
+  nodes:
+    description: As for O(steady.rollout.rollout#module:nodes).
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The node.
+        type: str
+        required: true
+      members:
+        description: Its members by name.
+        type: dict
+      silent:
+        description: Why the node could not be read, if so.
+        type: str
+      groups:
+        description: The members of each group by the names that this node has for them.
+        type: dict
+  hosts:
+    description: The hosts of the fleet with what a probe found on them just now, as for O(steady.rollout.rollout#module:hosts).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: The host's name.
+        type: str
+        required: true
+      zone:
+        description: Where it stands.
+        type: str
+      member:
+        description: Its name in the balancers' pools, if not O(hosts[].name).
+        type: str
+      in_scope:
+        description: Whether this run may touch it.
+        type: bool
+        default: true
+      healthy:
+        description: What the probe said; leave it out when there was none.
+        type: bool
+      version:
+        description: The version it serves.
+        type: str
+  played:
+    description: The act that was carried out on hosts since the last call, so that what it did not achieve is not asked for again.
+    type: str
+    choices: [prepare, promote, mend, return]
+  verdict:
+    description: The verdict on the step that has baked.
+    type: str
+    choices: [pass, fail, inconclusive, no_data]
+  reason:
+    description: Why, in a sentence.
+    type: str
+  evidence:
+    description: What was measured.
+    type: dict
+  exhausted:
+    description: The run will not ask again; a shift that is still under way is stopped and goes home.
+    type: bool
+    default: false
+seealso:
+  - module: steady.rollout.rollout
+  - module: steady.rollout.lb_weight
+"""
+
+EXAMPLES = r"""
+- name: Take the lease
+  steady.rollout.rollout: {state: opened, service: shop, version: "2.0.0", ledger: /tmp/steady-example}
+  register: opened
+
+- name: Plan a switch from blue to green
+  steady.rollout.rollout:
+    state: planned
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+    shift:
+      way: blue_green
+      groups: {blue: [app1], green: [app2]}
+      live: blue
+      steps: [{share: 100, bake: 5m}]
+    hosts:
+      - {name: app1, healthy: true, version: "1.0.0"}
+      - {name: app2, healthy: true, version: "1.0.0"}
+
+- name: Ask what comes first
+  steady.rollout.rollout_shift:
+    service: shop
+    run: "{{ opened.run }}"
+    token: "{{ opened.token }}"
+    ledger: /tmp/steady-example
+  register: next
+
+- name: Say it
+  ansible.builtin.debug:
+    msg: "{{ next.act }} {{ next.split }}"
+"""
+
+RETURN = r"""
+msg:
+  description: What comes next, in one line.
+  type: str
+  returned: always
+act:
+  description:
+    - V(set) RV(split) on every node, then look at the nodes and ask again.
+    - V(prepare), V(promote), V(mend), V(return) bring RV(hosts), which have no traffic, to what admission says.
+    - V(bake) for RV(seconds) and judge the step.
+    - V(over) when there is nothing more to do.
+  type: str
+  returned: success
+split:
+  description: Percent of the traffic by group.
+  type: dict
+  returned: O(state=next)
+urgent:
+  description: Whether users meet errors until it is done.
+  type: bool
+  returned: O(state=next)
+hosts:
+  description: The hosts to bring to their targets.
+  type: list
+  elements: str
+  returned: O(state=next)
+seconds:
+  description: How long the step bakes from now on.
+  type: float
+  returned: O(state=next)
+step:
+  description: The number of the step at hand, from 0 on.
+  type: int
+  returned: success
+share:
+  description: The candidate's share of it, in percent; 0 on the way home.
+  type: float
+  returned: success
+phase:
+  description: Where the shift is.
+  type: str
+  returned: success
+status:
+  description: The rollout's status.
+  type: str
+  returned: success
+reason:
+  description: More about the act.
+  type: str
+  returned: O(state=next)
+told:
+  description: What has happened since the last call, in lines to print.
+  type: list
+  elements: str
+  returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls
+
+BALANCERS: dict[str, t.Any] = {
+    "host": {"type": "str", "required": True},
+    "members": {"type": "dict"},
+    "silent": {"type": "str"},
+}
+HOSTS: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "zone": {"type": "str"},
+    "member": {"type": "str"},
+    "in_scope": {"type": "bool", "default": True},
+    "healthy": {"type": "bool"},
+    "version": {"type": "str"},
+}
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "state": {"type": "str", "choices": ["next", "baked"], "default": "next"},
+        "service": {"type": "str", "required": True},
+        "ledger": {"type": "path"},
+        "run": {"type": "str", "required": True},
+        "token": {"type": "int", "required": True, "no_log": False},
+        "balancers": {"type": "list", "elements": "dict", "options": BALANCERS},
+        "nodes": {"type": "list", "elements": "dict", "options": {**BALANCERS, "groups": {"type": "dict"}}},
+        "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
+        "played": {"type": "str", "choices": ["prepare", "promote", "mend", "return"]},
+        "verdict": {"type": "str", "choices": ["pass", "fail", "inconclusive", "no_data"]},
+        "reason": {"type": "str"},
+        "evidence": {"type": "dict"},
+        "exhausted": {"type": "bool", "default": False},
+    },
+    "supports_check_mode": True,
+}
+
+
+def core(call: Call) -> dict[str, t.Any]:
+    return calls.rollout_shift(call)
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()
