@@ -33,6 +33,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.failures import KIN
 OURS = "steady.rollout."
 REPORTS = (OURS + "rollout", OURS + "rollout_info")
 TELLS = (OURS + "rollout_host", OURS + "rollout_gate")
+SHIFTS = OURS + "rollout_shift"
+BAD_NEWS = ("stopped", "gate at ")
 PHASES_TOLD = {
     "proven": C.COLOR_CHANGED,
     "reverted": C.COLOR_CHANGED,
@@ -62,6 +64,8 @@ class CallbackModule(DefaultCallback):
             self._tell_lines(line for line in outcome.get("text") or [] if line != self._ending)
         elif _task(result).action in TELLS:
             self._tell_host(outcome)
+        elif _task(result).action == SHIFTS:
+            self._tell_shift(outcome)
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         text = failure_text(_outcome(result))
@@ -95,6 +99,12 @@ class CallbackModule(DefaultCallback):
             self._tell(str(outcome["msg"]), C.COLOR_ERROR)
         elif outcome.get("phase") in PHASES_TOLD and "verdict" not in outcome:
             self._tell(str(outcome["msg"]), PHASES_TOLD[outcome["phase"]])
+
+    def _tell_shift(self, outcome: dict[str, t.Any]) -> None:
+        """One line for every move of the traffic and every verdict."""
+        for line in outcome.get("told") or []:
+            is_bad = line.startswith(BAD_NEWS) and ": pass" not in line and ": promoted" not in line
+            self._tell(str(line), C.COLOR_ERROR if is_bad else C.COLOR_OK)
 
     def _tell_lines(self, lines: t.Iterable[str]) -> None:
         for line in lines:

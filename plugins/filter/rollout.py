@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import failures, fleet, preflight, targets, way
+from ansible_collections.steady.rollout.plugins.plugin_utils import failures, fleet, preflight, shifts, targets, way
 
 
 class FilterModule:
@@ -39,4 +39,10 @@ class FilterModule:
             "way_forward": way.way_forward,
             "way_of_recovery": way.way_of_recovery,
             "way_out": way.way_out,
+            "any_failed": shifts.any_failed,
+            "members_of": shifts.members_of,
+            "nodes_seen": shifts.nodes_seen,
+            "rounds_needed": shifts.rounds_needed,
+            "share_of": shifts.share_of,
+            "shift_wish": shifts.shift_wish,
         }

@@ -219,6 +219,9 @@ options:
       groups:
         description: The members of each group by the names that this node has for them.
         type: dict
+      why:
+        description: What it said against the split that it was last told, if it did.
+        type: str
   to:
     description: For V(promoted), go on with the next V(step), or with the last one (V(end)) at once.
     type: str
@@ -533,7 +536,7 @@ BALANCERS: dict[str, t.Any] = {
     "members": {"type": "dict"},
     "silent": {"type": "str"},
 }
-NODES: dict[str, t.Any] = {**BALANCERS, "groups": {"type": "dict"}}
+NODES: dict[str, t.Any] = {**BALANCERS, "groups": {"type": "dict"}, "why": {"type": "str"}}
 SHIFT: dict[str, t.Any] = {
     "way": {"type": "str", "required": True, "choices": ["blue_green", "canary"]},
     "groups": {"type": "dict", "required": True},

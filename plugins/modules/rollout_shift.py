@@ -85,6 +85,9 @@ options:
       groups:
         description: The members of each group by the names that this node has for them.
         type: dict
+      why:
+        description: What it said against the split that it was last told, if it did.
+        type: str
   hosts:
     description: The hosts of the fleet with what a probe found on them just now, as for O(steady.rollout.rollout#module:hosts).
     type: list
@@ -124,6 +127,9 @@ options:
   evidence:
     description: What was measured.
     type: dict
+  timeout:
+    description: For V(baked), seconds to wait at most.
+    type: float
   exhausted:
     description: The run will not ask again; a shift that is still under way is stopped and goes home.
     type: bool
@@ -197,6 +203,10 @@ seconds:
   description: How long the step bakes from now on.
   type: float
   returned: O(state=next)
+baked:
+  description: Whether the step's time is over and it is to be judged.
+  type: bool
+  returned: O(state=baked)
 step:
   description: The number of the step at hand, from 0 on.
   type: int
@@ -252,12 +262,17 @@ SPEC: dict[str, t.Any] = {
         "run": {"type": "str", "required": True},
         "token": {"type": "int", "required": True, "no_log": False},
         "balancers": {"type": "list", "elements": "dict", "options": BALANCERS},
-        "nodes": {"type": "list", "elements": "dict", "options": {**BALANCERS, "groups": {"type": "dict"}}},
+        "nodes": {
+            "type": "list",
+            "elements": "dict",
+            "options": {**BALANCERS, "groups": {"type": "dict"}, "why": {"type": "str"}},
+        },
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
         "played": {"type": "str", "choices": ["prepare", "promote", "mend", "return"]},
         "verdict": {"type": "str", "choices": ["pass", "fail", "inconclusive", "no_data"]},
         "reason": {"type": "str"},
         "evidence": {"type": "dict"},
+        "timeout": {"type": "float"},
         "exhausted": {"type": "bool", "default": False},
     },
     "supports_check_mode": True,

@@ -242,7 +242,9 @@ def _reach(view: View, wanted: Shares, is_urgent: bool = False) -> Decision | No
 
 
 def _without(node: Node, wanted: Shares) -> str:
-    return f"{node.name} shows {in_words(node.split)}" if node.answers else f"{node.name}: {node.why or 'no answer'}"
+    if not node.answers:
+        return f"{node.name}: {node.why or 'no answer'}"
+    return f"{node.name} shows {in_words(node.split)}" + (f": {node.why}" if node.why else "")
 
 
 def _bring(view: View, group: str, act: str) -> Decision | None:

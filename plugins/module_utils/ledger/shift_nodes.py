@@ -22,7 +22,7 @@ Members = t.Mapping[str, t.Mapping[str, t.Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """One balancer node; *members* is None where it did not answer, and *why* says why not."""
+    """One balancer node; *members* is None where it did not answer. *why* is what it said against what it was told."""
 
     name: str
     members: dict[str, dict[str, t.Any]] | None
@@ -81,7 +81,7 @@ def read_nodes(given: t.Sequence[dict[str, t.Any]] | None, groups: Groups) -> li
             name=node["host"],
             members=None if node.get("silent") or node.get("members") is None else node["members"],
             groups=node.get("groups") or usual,
-            why=node.get("silent") or "",
+            why=node.get("silent") or node.get("why") or "",
         )
         for node in given or []
     ]

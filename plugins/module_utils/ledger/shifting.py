@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
@@ -56,31 +57,36 @@ def next_act(desk: Desk, params: dict[str, t.Any]) -> Answer:
 
 
 def bake(desk: Desk, params: dict[str, t.Any]) -> Answer:
-    """Blocks until the step has baked, or the operator or a failure has ended it."""
+    """Blocks until the step has baked, the operator or a failure has ended it, or *timeout* seconds are over."""
+    timeout = params.get("timeout")
+    leave_at = None if timeout is None else desk.clock.monotonic() + float(timeout)
     while True:
         with session(desk, params) as held:
             shift = shift_of(held)
             ends = (shift.baked_from or held.now) + shift.at_step.bake
-            is_over = held.now >= ends or bool(shift.promoted) or held.rollout.status != model.OPEN
-            if is_over or shift.phase != shift_model.BAKING or desk.check_mode:
-                return _baked(held, shift)
-        until, seen = desk.clock.monotonic() + min(lease.BEAT_EVERY, ends - held.now), desk.store.changes()
+            is_ended = bool(shift.promoted) or held.rollout.status != model.OPEN or shift.phase != shift_model.BAKING
+            is_late = leave_at is not None and desk.clock.monotonic() >= leave_at
+            if is_ended or held.now >= ends or is_late or desk.check_mode:
+                return _baked(held, shift, held.now >= ends and not is_ended)
+        pause = min(lease.BEAT_EVERY, ends - held.now, (leave_at or math.inf) - desk.clock.monotonic())
+        until, seen = desk.clock.monotonic() + pause, desk.store.changes()
         while desk.clock.monotonic() < until and desk.store.changes() == seen:
             _leave_if_alone(desk, params)
             desk.clock.sleep(min(admitting.LOOK_EVERY, max(until - desk.clock.monotonic(), 0.01)))
 
 
-def _baked(held: Session, shift: Shift) -> Answer:
+def _baked(held: Session, shift: Shift, is_over: bool) -> Answer:
     share = shift.at_step.share if shift.all_steps else 0.0
     return {
         "changed": False,
         "act": shift_core.BAKE,
+        "baked": is_over,
         "step": shift.step,
         "share": share,
         "phase": shift.phase,
         "status": held.rollout.shown_status,
         "told": [],
-        "msg": f"{held.service}: the step of {share:g} % has baked",
+        "msg": f"{held.service}: the step of {share:g} % {'has baked' if is_over else 'bakes'}",
     }
 
 

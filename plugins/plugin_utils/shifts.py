@@ -1,0 +1,99 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles need to know of a shift of traffic beside what the ledger says."""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text, is_bad, name_of
+
+Facts = t.Mapping[str, t.Any]
+
+CANARY = "canary"
+MAIN = "main"
+TURNS_BESIDE_LOOKS = 12
+"""Splits are set, and set again; the ways forward and home have a dozen of them at most."""
+LOOKS_AT_LEAST = 3
+TURNS_IN_A_ROUND = 8
+"""Once all is decided the rest of a round is passed over task by task, further rounds as a whole."""
+
+
+def shift_wish(settings: Facts, groups: t.Mapping[str, t.Sequence[str]], fleet: t.Sequence[str]) -> dict[str, t.Any]:
+    """The ``shift`` option of the rollout module from the settings of the roles; empty without a way to go."""
+    way = settings.get("way")
+    if not way:
+        return {}
+    if way == CANARY:
+        candidate = _hosts(settings["canary_group"], groups)
+        sides = {MAIN: [host for host in fleet if host not in candidate], CANARY: candidate}
+        return {"way": way, "groups": sides, "candidate": CANARY, "steps": settings["steps"]}
+    return {
+        "way": way,
+        "groups": {str(name): _hosts(hosts, groups) for name, hosts in dict(settings["colours"]).items()},
+        "live": settings.get("live_colour") or None,
+        "steps": [{"share": 100, "bake": settings["bake_time"]}],
+        "rollback_window": str(settings["rollback_window"]),
+    }
+
+
+def _hosts(given: t.Any, groups: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """A group of the inventory, or a list of hosts and groups."""
+    names = [given] if isinstance(given, str) else list(given or [])
+    return [host for name in names if name for host in groups.get(str(name), [str(name)])]
+
+
+def share_of(things: t.Sequence[t.Any], number: int, workers: int) -> list[t.Any]:
+    """The part of the things that this one of the workers sees to."""
+    return list(things[number :: max(workers, 1)])
+
+
+def nodes_seen(drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], groups: Facts) -> list[dict[str, t.Any]]:
+    """What each node that splits the traffic showed, or why it could not be read or set.
+
+    *groups* are the members of both groups, for nodes that do not name their own.
+    """
+    read = [result for host in drivers for result in _results(hostvars[host].get("__rollout_read"))]
+    failed = {}
+    for name in ("__rollout_checked", "__rollout_set"):
+        for host in drivers:
+            for result in _results(hostvars[host].get(name)):
+                if is_bad(result):
+                    failed[name_of(result["item"])] = failure_text(result)
+    return [_node(result, failed, groups) for result in read]
+
+
+def _node(result: Facts, failed: t.Mapping[str, str], groups: Facts) -> dict[str, t.Any]:
+    node = result["item"]
+    name = name_of(node)
+    seen = {"host": name, "groups": node.get("groups") or groups, "why": failed.get(name, "")}
+    if is_bad(result):
+        return {**seen, "members": {}, "silent": failure_text(result)}
+    return {**seen, "members": result["members"]}
+
+
+def any_failed(drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], name: str) -> bool:
+    """Whether one of the drivers' results of that name is a failure."""
+    return any(is_bad(result) for host in drivers for result in _results(hostvars[host].get(name)))
+
+
+def rounds_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
+    """How many rounds of turns a shift may take: a turn sets a split, or looks once while a step bakes."""
+    every = float(interval)
+    if every <= 0:
+        raise AnsibleFilterError(f"rollout_look_interval: must be more than 0 s, is {every:g}.")
+    looks = sum(math.ceil(float(step.get("bake") or 0) / every) + LOOKS_AT_LEAST for step in steps)
+    return math.ceil((2 * looks + TURNS_BESIDE_LOOKS) / TURNS_IN_A_ROUND)
+
+
+def members_of(shift: Facts) -> dict[str, list[str]]:
+    """The members of both groups of a planned shift."""
+    return {name: list(hosts.values()) for name, hosts in (shift.get("groups") or {}).items()}
+
+
+def _results(loop: t.Any) -> list[Facts]:
+    return list((loop or {}).get("results") or [])
