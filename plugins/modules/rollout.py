@@ -410,7 +410,7 @@ excluded:
   type: list
   elements: dict
   returned: O(state=planned)
-skipped:
+there_already:
   description: Hosts that are on the version already.
   type: list
   elements: str

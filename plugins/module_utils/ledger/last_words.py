@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import model, shift_words
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import model, shift_model, shift_words
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Session
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.endings import (
     ABORTED,
@@ -20,6 +20,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.endings impo
     still_on,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.shift_model import Shift
 
 
 def last_line(held: Session, outcome: str, endings: t.Sequence[Ending], split_fault: str = "") -> str:
@@ -27,12 +28,20 @@ def last_line(held: Session, outcome: str, endings: t.Sequence[Ending], split_fa
     service, what = held.service, rollout.what
     shift = held.records.shift(rollout.id)
     if outcome == DONE:
-        return _done(held, endings) + shift_words.ending(shift)
+        return _shifted(held, endings, shift) + shift_words.ending(shift)
     if outcome == REVERTED:
         return _reverted(held, endings)
     reason = f" ({rollout.reason})" if rollout.reason else ""
     word = {ABORTED: "was aborted", INCOMPLETE: "is not complete"}.get(outcome, "failed")
     return f"{service}: {what} {word}{reason}; {_state(held, endings)}{f', {split_fault}' if split_fault else ''}. {_next_step(held, outcome, endings)}"
+
+
+def _shifted(held: Session, endings: t.Sequence[Ending], shift: Shift | None) -> str:
+    if shift is None or shift.way != shift_model.BLUE_GREEN:
+        return _done(held, endings)
+    versions = {ending.host.target_version or "" for ending in endings}
+    back = held.rollout.direction == model.BACK
+    return shift_words.switched(held.service, shift, versions, back) + _still_out(held)
 
 
 def _done(held: Session, endings: t.Sequence[Ending]) -> str:

@@ -210,7 +210,7 @@ def _answer(
         "order": [host.name for host in pending],
         "plan": rows,
         "excluded": [{"host": host.name, "why": host.error} for host in excluded],
-        "skipped": on_target,
+        "there_already": on_target,
         "stages": list(limits.stages),
         "window": limits.max_unavailable,
         "floor": limits.min_available,

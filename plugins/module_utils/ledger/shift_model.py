@@ -136,4 +136,4 @@ class Shift:
 
 def in_words(split: Shares | None) -> str:
     """A split for people: 'blue 95 %, green 5 %'."""
-    return ", ".join(f"{name} {share:g} %" for name, share in (split or {}).items()) or "unknown"
+    return ", ".join(f"{name} {share:.4g} %" for name, share in (split or {}).items()) or "unknown"

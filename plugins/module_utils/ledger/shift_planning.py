@@ -52,7 +52,7 @@ def planned(
         members=json.dumps(members),
         steps=json.dumps(_steps(held, wish)),
         usual=json.dumps(usual),
-        ready_for=wish.rollback_window,
+        ready_for=0.0 if held.rollout.direction == model.BACK else wish.rollback_window,
     )
     if wish.way == BLUE_GREEN and _is_there_already(held, shift, seen):
         return dataclasses.replace(

@@ -46,6 +46,12 @@ def report(shift: Shift | None) -> list[str]:
     return texts.table(("since", "traffic", "verdict", "why"), rows)
 
 
+def switched(service: str, shift: Shift, versions: t.Collection[str], goes_back: bool) -> str:
+    """The last line of a switch between two colours."""
+    word = "serves again" if goes_back else "serves"
+    return f"{service}: {shift.candidate} {word}, {len(shift.groups[shift.candidate])} hosts on {', '.join(sorted(versions))}."
+
+
 def ending(shift: Shift | None) -> str:
     """What a shift that came to its end adds to the last line."""
     if shift is None:

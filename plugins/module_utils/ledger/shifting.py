@@ -161,6 +161,7 @@ class _Course:
             verdict=self._verdict,
             reason=self._params.get("reason") or "",
             now=self._held.now,
+            judges=rollout.direction != model.BACK,
         )
 
     def _intend(self, act: Act) -> None:

@@ -37,7 +37,7 @@ def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any]) -> str:
     if rollout.status == "reverting":
         return f"{service}: the rollout of {rollout.what} is going back ({rollout.reason})"
     if answer["nothing_to_do"]:
-        return f"{service}: nothing to do for {rollout.what}, {len(answer['skipped'])} hosts are there already"
+        return f"{service}: nothing to do for {rollout.what}, {len(answer['there_already'])} hosts are there already"
     return f"{service}: {len(answer['order'])} of {answer['fleet']} hosts to {rollout.what}, stages {_stages(answer)}"
 
 

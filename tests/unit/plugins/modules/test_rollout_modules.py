@@ -22,7 +22,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.policy impor
 from ansible_collections.steady.rollout.plugins.modules import rollout, rollout_gate, rollout_host, rollout_info
 
 MODULES = [rollout, rollout_host, rollout_gate, rollout_info]
-TAKEN_BY_ANSIBLE = {"rc", "items", "keys", "values", "get", "copy", "update", "pop"}
+TAKEN_BY_ANSIBLE = {"rc", "skipped", "items", "keys", "values", "get", "copy", "update", "pop"}
 Options = t.Dict[str, t.Any]
 
 

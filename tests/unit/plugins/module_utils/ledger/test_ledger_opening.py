@@ -300,7 +300,7 @@ def test_a_rerun_after_an_incomplete_run_goes_on_and_all_its_hosts_go_back(ledge
     opened = ledger.open()
     assert (opened["resumed"], opened["status"]) == (True, "open")
     plan = ledger.plan(hosts, balancers=[pool(hosts)])
-    assert (plan["order"], plan["skipped"]) == (["app4"], ["app1", "app2", "app3"])
+    assert (plan["order"], plan["there_already"]) == (["app4"], ["app1", "app2", "app3"])
     ledger.admit("app4")
     ledger.host("failed", "app4", kind="health", error="HTTP 500")
     ledger.host("reverted", "app4", version="1.0.0")

@@ -172,7 +172,7 @@ def test_nothing_to_do():
     plan = planned(fleet(3, version="2.0.0"))
     assert plan["nothing_to_do"] is True
     assert plan["text"] == ["shop: nothing to do for 2.0.0, 3 hosts are there already"]
-    assert plan["skipped"] == ["app1", "app2", "app3"]
+    assert plan["there_already"] == ["app1", "app2", "app3"]
 
 
 def test_the_next_plan_knows_how_long_hosts_take():

@@ -60,7 +60,7 @@ def test_a_limited_rerun_does_not_forget_what_a_later_revert_takes_back(ledger):
     """Invariant 14."""
     hosts = killed(ledger)
     plan = run_again(ledger, limited(hosts, "app5"), hosts)
-    assert (plan["order"], plan["skipped"], plan["stages"]) == (["app5"], [], [1])
+    assert (plan["order"], plan["there_already"], plan["stages"]) == (["app5"], [], [1])
     ledger.fake.move(1000)
     ledger.go("app5")
     hosts[4]["version"] = "2.0.0"
