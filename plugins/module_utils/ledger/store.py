@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.records import Records
 
 FILE = "ledger.db"
-FORMAT = "3"
+FORMAT = "4"
 BUSY_SECONDS = 30
 
 SCHEMA = """

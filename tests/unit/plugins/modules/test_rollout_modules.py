@@ -19,9 +19,15 @@ from support.ledger_desk import OWNER, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls, desk
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.policy import DEFAULTS
-from ansible_collections.steady.rollout.plugins.modules import rollout, rollout_gate, rollout_host, rollout_info
+from ansible_collections.steady.rollout.plugins.modules import (
+    rollout,
+    rollout_gate,
+    rollout_host,
+    rollout_info,
+    rollout_shift,
+)
 
-MODULES = [rollout, rollout_host, rollout_gate, rollout_info]
+MODULES = [rollout, rollout_host, rollout_gate, rollout_info, rollout_shift]
 TAKEN_BY_ANSIBLE = {"rc", "skipped", "items", "keys", "values", "get", "copy", "update", "pop"}
 Options = t.Dict[str, t.Any]
 
@@ -40,6 +46,9 @@ class Service:
 
     def gate(self, verdict: str, check_mode: bool = False, **options: t.Any) -> Options:
         return self._call(rollout_gate, check_mode, verdict=verdict, **options)
+
+    def shift(self, check_mode: bool = False, **options: t.Any) -> Options:
+        return self._call(rollout_shift, check_mode, **options)
 
     def info(self) -> Options:
         return call_core(rollout_info, service="shop", ledger=self.options["ledger"]).result
@@ -109,11 +118,16 @@ def story(service: Service) -> dict[str, list[Options]]:
     hosts += [service.host("quiet", was_run="none", timeout=1)]
     rollouts += [service.rollout("concluded", hosts=fleet(4), balancers=[pool(fleet(4))])]
     rollouts += [service.rollout("unclaimed", **claim)]
+    service.opened(version="2.1.0")
+    groups = {"blue": ["app1", "app2"], "green": ["app3", "app4"]}
+    rollouts += [service.planned(shift={"way": "blue_green", "groups": groups, "live": "blue"})]
+    shifts = [service.shift(), service.shift(state="baked")]
     return {
         "rollout": rollouts,
         "rollout_host": [*hosts, gated],
         "rollout_gate": gates,
         "rollout_info": [service.info()],
+        "rollout_shift": shifts,
     }
 
 
