@@ -167,9 +167,11 @@ options:
           - Required if O(balancer.type=nginx).
         type: path
       pid_file:
-        description: Where nginx keeps the process id of its master.
+        description:
+          - Where nginx keeps the process id of its master, otherwise V(/run/nginx.pid).
+          - For M(steady.rollout.lb_route) and M(steady.rollout.lb_page) the same of Apache, otherwise
+            V(/run/apache2/apache2.pid) or V(/run/httpd/httpd.pid).
         type: path
-        default: /run/nginx.pid
       manager_url:
         description:
           - The page of Apache's C(balancer-manager), as V(http://127.0.0.1/balancer-manager).

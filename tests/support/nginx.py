@@ -13,8 +13,11 @@ import signal
 import subprocess
 import typing as t
 
+from support import snippets
 from support.haproxy import free_port, wait_until
 from support.real_balancer import OTHER, SHOP, WIDE, Denial, RealBalancer, read_only
+
+from ansible_collections.steady.rollout.plugins.modules import lb_route
 
 BINARY = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 FILE = "upstreams.conf"
@@ -23,12 +26,16 @@ FILE = "upstreams.conf"
 class Nginx(RealBalancer):
     make = "nginx"
     closes_idle_on_change = True
+    closes_idle_on_reload = True
 
     def __init__(self, directory: pathlib.Path, make_member: t.Callable[[str], t.Any]) -> None:
         super().__init__(directory, make_member)
         self.port = free_port()
         self.upstream_file = directory / FILE
         self.upstream_file.write_text(self._upstreams())
+        self.route_file, self.page_file = directory / "routes.conf", directory / "shop-page.conf"
+        self.route_file.write_text(self._routes())
+        self.page_file.touch()
         (directory / "nginx.conf").write_text(self._config())
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,6 +71,9 @@ class Nginx(RealBalancer):
             "pid_file": str(self.directory / "nginx.pid"),
             "pool": pool,
         }
+
+    def routing_settings(self) -> dict[str, t.Any]:
+        return {**self.settings(), "route_file": str(self.route_file), "page_file": str(self.page_file)}
 
     def silent_settings(self) -> dict[str, t.Any]:
         return {**self.settings(), "pid_file": str(self.directory / "none.pid")}
@@ -114,7 +124,15 @@ upstream other {{
 upstream wide {{
 {wide}
 }}
+upstream green {{
+  server {self._address("app4")};
+}}
 """
+
+    def _routes(self) -> str:
+        """As the documentation has the one for the header; one for the cookie leads on to it."""
+        header = snippets.snippet(lb_route, "nginx.conf").splitlines()[0].strip()
+        return f"{header}\nmap $cookie_canary $shop {{ default $shop_route; }}\n"
 
     def _config(self) -> str:
         # Root's own tests keep their files where no other user may look.
@@ -135,11 +153,13 @@ http {{
   keepalive_requests 1000000;
 {temporary}
   include {FILE};
+  include routes.conf;
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   server {{
     listen 127.0.0.1:{self.port};
-    location / {{ proxy_pass http://shop; }}
+    include shop-page.conf;
+    location / {{ proxy_pass http://$shop; }}
     location {OTHER} {{ proxy_pass http://other/; }}
     location /wide/ {{ proxy_pass http://wide; }}
   }}

@@ -76,7 +76,7 @@ class WatchedFile(OwnedFile):
         if os.path.islink(self._given):
             raise RolloutError(
                 f"{self._where}: {self._given} is a symbolic link, and Envoy would not see a change of the file behind "
-                f"it. Let Envoy and {self._option} name the file itself."
+                f"it. Let Envoy and {self.option} name the file itself."
             )
         super().require_writable()
 

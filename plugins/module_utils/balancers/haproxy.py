@@ -13,7 +13,12 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, haproxy_counters, haproxy_state
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import (
+    contract,
+    haproxy_counters,
+    haproxy_state,
+    routing,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Count, Snapshot, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_map import HAProxyMap
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_protocol import (
@@ -26,7 +31,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_p
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_routes import HAProxyPages, HAProxyRoutes
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_workers import Workers
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Pages, Routes
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import (
+    NO_ROUTING_FILES,
+    Pages,
+    Routes,
+    RoutingFiles,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.state_file import StateFile
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
@@ -34,8 +44,7 @@ ARGUMENTS = {
     "socket": {"type": "str"},
     "master_socket": {"type": "str"},
     "state_file": {"type": "path"},
-    "route_file": {"type": "path"},
-    "page_file": {"type": "path"},
+    **routing.ARGUMENTS,
 }
 
 COMMANDS = {contract.IN_SERVICE: "ready", contract.DRAINED: "drain", contract.MAINTENANCE: "maint"}
@@ -59,17 +68,7 @@ def open_haproxy(settings: dict[str, t.Any]) -> HAProxy:
         where = f"{settings.get('host') or ''} {settings['master_socket']}".strip()
         workers = Workers(SocketCli(address, where, timeout, half_close=True))
     file = StateFile(settings["state_file"]) if settings.get("state_file") else None
-    return HAProxy(pool, cli, workers, file, MapFiles(settings.get("route_file"), settings.get("page_file")))
-
-
-class MapFiles(t.NamedTuple):
-    """The files of the maps that routes and pages are kept in."""
-
-    route: str | None = None
-    page: str | None = None
-
-
-NO_MAP_FILES = MapFiles()
+    return HAProxy(pool, cli, workers, file, RoutingFiles.given(settings))
 
 
 class HAProxy(Balancer):
@@ -98,13 +97,13 @@ class HAProxy(Balancer):
         cli: Cli,
         workers: Workers | None = None,
         file: StateFile | None = None,
-        map_files: MapFiles = NO_MAP_FILES,
+        files: RoutingFiles = NO_ROUTING_FILES,
     ) -> None:
         super().__init__(pool, cli.where)
         self._cli = cli
         self._workers = workers
         self._file = file
-        self._map_files = map_files
+        self._files = files
         self._pool_id = ""
 
     def version(self) -> str:
@@ -154,12 +153,12 @@ class HAProxy(Balancer):
             self._file.rewrite(lambda: self._cli.ask(["show servers state"])[0])
 
     def routes(self) -> Routes:
-        path = self._needed("route_file", self._map_files.route, "route testers' requests")
+        path = self._needed("route_file", self._files.route, "route testers' requests")
         table = HAProxyMap(self._cli, path, "balancer.route_file")
         return HAProxyRoutes(self.where, table, self._places, self.require_admin)
 
     def pages(self) -> Pages:
-        path = self._needed("page_file", self._map_files.page, "show a maintenance page")
+        path = self._needed("page_file", self._files.page, "show a maintenance page")
         return HAProxyPages(self.pool, HAProxyMap(self._cli, path, "balancer.page_file"), self.require_admin)
 
     def _places(self) -> list[str]:

@@ -13,28 +13,38 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, nginx_upstream
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, nginx_upstream, routing
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
     Snapshot,
-    Unreachable,
     WeightLimits,
     quoted,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.linux_processes import Proc
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_page import NginxPages
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_routes import NginxRoutes
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_service import Nginx, RunCommand
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_traffic import Left, Traffic
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_upstream import NotUnderstood, Server
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.owned_file import OwnedFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_file import ReloadedFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import (
+    NO_ROUTING_FILES,
+    Pages,
+    Routes,
+    RoutingFiles,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 ARGUMENTS = {
     "upstream_file": {"type": "path"},
-    "pid_file": {"type": "path", "default": "/run/nginx.pid"},
+    "pid_file": {"type": "path"},
+    **routing.ARGUMENTS,
 }
 
+PID_FILE = "/run/nginx.pid"
 NOTE_CONNECTIONS = (
     "nginx does not show its requests: sessions in flight are the connections that it has open, idle ones among them."
 )
@@ -48,9 +58,10 @@ def open_nginx(settings: dict[str, t.Any], run_command: RunCommand) -> NginxUpst
         raise InputError(f"balancer.timeout: must be more than 0 s, is {settings['timeout']:g}.")
     where = f"{settings.get('host') or ''} nginx".strip()
     proc, clock = Proc(), Clock()
-    nginx = Nginx(where, settings["pid_file"], settings["timeout"], run_command, proc, clock)
+    nginx = Nginx(where, settings.get("pid_file") or PID_FILE, settings["timeout"], run_command, proc, clock)
     file = OwnedFile(settings["upstream_file"], where, "balancer.upstream_file")
-    return NginxUpstream(settings["pool"], nginx, file, Traffic(proc, clock))
+    files = RoutingFiles.given(settings)
+    return NginxUpstream(settings["pool"], nginx, file, Traffic(proc, clock), files)
 
 
 class NginxUpstream(Balancer):
@@ -73,10 +84,14 @@ class NginxUpstream(Balancer):
     }
     weight_limits = WeightLimits(1, 1000)
 
-    def __init__(self, pool: str, nginx: Nginx, file: OwnedFile, traffic: Traffic) -> None:
+    def __init__(
+        self, pool: str, nginx: Nginx, file: OwnedFile, traffic: Traffic, files: RoutingFiles = NO_ROUTING_FILES
+    ) -> None:
         super().__init__(pool, nginx.where)
         self._nginx = nginx
         self._file = file
+        self._upstreams = ReloadedFile(file, nginx)
+        self._files = files
         self._traffic = traffic
 
     def version(self) -> str:
@@ -84,9 +99,7 @@ class NginxUpstream(Balancer):
 
     def require_admin(self) -> None:
         self._servers(self._file.read())
-        self._file.require_writable()
-        self._nginx.require_rights()
-        self._nginx.check(self._file.path)
+        self._upstreams.require_admin()
 
     def snapshot(self) -> Snapshot:
         servers = self._servers(self._file.read())
@@ -116,25 +129,23 @@ class NginxUpstream(Balancer):
         if not self._nginx.has_read(self._file.modified()):
             self._apply(lambda server: server)
 
+    def routes(self) -> Routes:
+        path = self._needed("route_file", self._files.route, "route testers' requests")
+        file = OwnedFile(path, self.where, "balancer.route_file")
+        return NginxRoutes(self.pool, self.where, ReloadedFile(file, self._nginx), self._nginx.configuration)
+
+    def pages(self) -> Pages:
+        path = self._needed("page_file", self._files.page, "show a maintenance page")
+        file = OwnedFile(path, self.where, "balancer.page_file")
+        return NginxPages(self.pool, self.where, ReloadedFile(file, self._nginx))
+
     def _apply(self, change: Change) -> None:
         """Edits the file and brings it into force; puts it back where that fails."""
-        with self._file.locked():
-            before, modified = self._file.read(), self._file.modified()
-            self._servers(before)
-            self._file.replace(nginx_upstream.changed(before, self.pool, change))
-            try:
-                self._nginx.check(self._file.path)
-            except RolloutError as error:
-                self._file.replace(before, modified)
-                raise _put_back(error, self._file.path) from error
-            try:
-                self._nginx.reload()
-            except Unreachable:
-                raise
-            except RolloutError as error:
-                self._file.replace(before, modified)
-                self._nginx.ask_to_reload()
-                raise _put_back(error, self._file.path) from error
+        self._upstreams.edit(lambda text: self._edited(text, change))
+
+    def _edited(self, text: str, change: Change) -> str:
+        self._servers(text)
+        return nginx_upstream.changed(text, self.pool, change)
 
     def _servers(self, text: str) -> dict[str, Server]:
         try:
@@ -192,10 +203,6 @@ class NginxUpstream(Balancer):
         if left.undecided:
             return f"may still get the requests of {left.undecided} clients that are connected to {workers}"
         return ""
-
-
-def _put_back(error: RolloutError, path: str) -> RolloutError:
-    return RolloutError(f"{error.message} {path} is put back as it was.")
 
 
 def _backups_stand_by(members: dict[str, Member]) -> dict[str, Member]:

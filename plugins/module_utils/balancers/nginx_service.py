@@ -17,6 +17,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.linux_processes import Proc, Process
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.owned_file import OwnedFile
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
@@ -82,18 +83,22 @@ class Nginx:
         match = re.search(r"nginx/(\S+)", stdout + stderr)
         return match.group(1) if match else ""
 
-    def check(self, file: str) -> None:
+    def check(self, file: OwnedFile) -> None:
         """Raises RolloutError unless nginx takes the configuration on disk and *file* is a part of it."""
+        included = re.findall(r"^# configuration file (.+):$", self.configuration(), re.MULTILINE)
+        if file.path not in map(os.path.realpath, included):
+            raise RolloutError(
+                f"{self.where}: nginx does not read {file.path}: none of its {len(included)} configuration files includes "
+                f"it. Correct {file.option}, or include the file in nginx.conf."
+            )
+
+    def configuration(self) -> str:
+        """All files of the configuration on disk; raises RolloutError where nginx does not take it."""
         master = self.master()
         code, stdout, stderr = self._run_command([self._program(master), *started_with(master.title), "-T"])
         if code != 0:
             raise RolloutError(f"{self.where}: nginx -t refuses the configuration: {complaint(stderr)}")
-        included = re.findall(r"^# configuration file (.+):$", stdout, re.MULTILINE)
-        if file not in map(os.path.realpath, included):
-            raise RolloutError(
-                f"{self.where}: nginx does not read {file}: none of its {len(included)} configuration files includes it. "
-                "Correct balancer.upstream_file, or include the file in nginx.conf."
-            )
+        return stdout
 
     def require_rights(self) -> None:
         """Raises RolloutError unless this user may reload nginx and see its connections; changes nothing."""

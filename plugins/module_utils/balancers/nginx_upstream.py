@@ -114,7 +114,7 @@ def upstreams(text: str) -> dict[str, list[Server]]:
     """The servers of every upstream in the text, by the upstream's name; raises NotUnderstood."""
     found: dict[str, list[Server]] = {}
     blocks: list[list[str]] = []
-    for statement in _statements(text):
+    for statement in statements(text):
         if statement.mark == "{":
             blocks.append(statement.words)
             if statement.words[:1] == ["upstream"] and len(statement.words) == 2:
@@ -145,14 +145,17 @@ def _weighted(parameters: list[str], weight: str) -> list[str]:
     return [weight if word.startswith(WEIGHT) else word for word in parameters]
 
 
-class _Statement(t.NamedTuple):
+class Statement(t.NamedTuple):
+    """Words up to a mark: ';', '{' or '}'. *start* is where its first word begins, *end* where the mark ends."""
+
     words: list[str]
     mark: str
     start: int
     end: int
 
 
-def _statements(text: str) -> t.Iterator[_Statement]:
+def statements(text: str) -> t.Iterator[Statement]:
+    """All statements in order, comments left out; raises NotUnderstood."""
     words: list[str] = []
     start = position = 0
     while position < len(text):
@@ -162,19 +165,20 @@ def _statements(text: str) -> t.Iterator[_Statement]:
         if match.lastgroup == "word":
             if not words:
                 start = position
-            words.append(_plain(match.group()))
+            words.append(plain(match.group()))
         elif match.lastgroup == "mark":
             if match.group() != ";" or words:
-                yield _Statement(words, match.group(), start, match.end())
+                yield Statement(words, match.group(), start, match.end())
             words = []
         position = match.end()
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
+    """A word without its quotes."""
     return word[1:-1] if word[0] in "\"'" and word[-1] == word[0] and len(word) > 1 else word
 
 
-def _server(text: str, statement: _Statement) -> Server:
+def _server(text: str, statement: Statement) -> Server:
     if len(statement.words) < 2:
         raise NotUnderstood("a 'server' has no address")
     comment = TRAILING_COMMENT.match(text, statement.end)

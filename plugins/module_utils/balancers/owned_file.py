@@ -23,8 +23,8 @@ class OwnedFile:
 
     def __init__(self, path: str, where: str, option: str) -> None:
         self.path = os.path.realpath(path)
+        self.option = option
         self._where = where
-        self._option = option
 
     def read(self) -> str:
         try:
@@ -33,7 +33,7 @@ class OwnedFile:
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise RolloutError(
-                f"{self._where}: {self.path} cannot be read ({reason}). {self._option} is a file on the host where the module runs."
+                f"{self._where}: {self.path} cannot be read ({reason}). {self.option} is a file on the host where the module runs."
             ) from error
 
     def modified(self) -> float:
@@ -62,7 +62,7 @@ class OwnedFile:
 
     def replace(self, text: str, modified: float | None = None) -> None:
         """Puts a new file in its place with the same access; *modified* gives it back the time of an older one."""
-        draft = self._beside("new")
+        draft = self.beside("new")
         try:
             with open(draft, "w", encoding="utf-8", newline="") as stream:
                 _same_access(self.path, stream.fileno())
@@ -75,13 +75,33 @@ class OwnedFile:
         except OSError as error:
             raise self._error(error) from error
 
-    def _lock_file(self) -> t.IO[str]:
+    def write_beside(self, kind: str, text: str) -> None:
+        """A file that belongs to this one, for everybody to read."""
+        path = self.beside(kind)
         try:
-            return open(self._beside("lock"), "a", encoding="utf-8")
+            with open(f"{path}~", "w", encoding="utf-8", newline="") as stream:
+                os.fchmod(stream.fileno(), 0o644)
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(f"{path}~", path)
         except OSError as error:
             raise self._error(error) from error
 
-    def _beside(self, kind: str) -> str:
+    def clear_beside(self, prefix: str, keep: int) -> None:
+        """Removes files written beside this one, but for the newest ones."""
+        directory, beginning = os.path.split(self.beside(prefix))
+        found = [os.path.join(directory, name) for name in os.listdir(directory) if name.startswith(beginning)]
+        for path in sorted(found, key=os.path.getmtime, reverse=True)[keep:]:
+            os.unlink(path)
+
+    def _lock_file(self) -> t.IO[str]:
+        try:
+            return open(self.beside("lock"), "a", encoding="utf-8")
+        except OSError as error:
+            raise self._error(error) from error
+
+    def beside(self, kind: str) -> str:
         """A name that no pattern for whole directories takes in, such as 'include sites-enabled/*'."""
         directory, name = os.path.split(self.path)
         return os.path.join(directory, f".{name}.{kind}")
@@ -89,7 +109,7 @@ class OwnedFile:
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(
             f"{self._where}: {self.path} cannot be replaced ({error.strerror or error}); it is as it was. "
-            f"Make it and its directory writable for this user, or correct {self._option}."
+            f"Make it and its directory writable for this user, or correct {self.option}."
         )
 
 

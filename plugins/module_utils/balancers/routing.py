@@ -13,6 +13,11 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
+# Options of the makes that keep routes and pages in files.
+ARGUMENTS = {
+    "route_file": {"type": "path"},
+    "page_file": {"type": "path"},
+}
 HEADER, COOKIE = "header", "cookie"
 # What every make takes without quoting: neither spaces nor anything that means something in a pattern of AWS.
 VALUE = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,64}$")
@@ -53,6 +58,20 @@ class Testers:
 def _escaped(text: str) -> str:
     """For regular expressions of every make: re.escape would escape characters that some do not know escaped."""
     return re.sub(r"([.+])", r"\\\1", text)
+
+
+class RoutingFiles(t.NamedTuple):
+    """Where a make keeps routes and pages; None where that was not said."""
+
+    route: str | None = None
+    page: str | None = None
+
+    @classmethod
+    def given(cls, settings: t.Mapping[str, t.Any]) -> RoutingFiles:
+        return cls(settings.get("route_file"), settings.get("page_file"))
+
+
+NO_ROUTING_FILES = RoutingFiles()
 
 
 class Seen(t.NamedTuple):

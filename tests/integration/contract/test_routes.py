@@ -19,7 +19,7 @@ ALL = set(SHOP)
 GREEN = {"app4"}
 
 
-class TestersDesk:
+class RouteDesk:
     """lb_route on a running balancer, and the requests of testers."""
 
     def __init__(self, node: RealBalancer) -> None:
@@ -39,15 +39,15 @@ class TestersDesk:
 
 
 @pytest.fixture
-def testing(node: RealBalancer) -> TestersDesk:
-    return TestersDesk(node)
+def testing(node: RealBalancer) -> RouteDesk:
+    return RouteDesk(node)
 
 
 def header(value: str) -> str:
     return f"X-Canary: {value}\r\n"
 
 
-def test_route_by_header(testing: TestersDesk) -> None:
+def test_route_by_header(testing: RouteDesk) -> None:
     assert testing.answered(header("green")) == ALL
     outcome = testing.route()
     assert outcome.error == ""
@@ -62,7 +62,7 @@ def test_route_by_header(testing: TestersDesk) -> None:
     assert testing.answered(header("green")) == ALL
 
 
-def test_route_by_cookie(testing: TestersDesk) -> None:
+def test_route_by_cookie(testing: RouteDesk) -> None:
     cookie = testing.node.cookie
     assert testing.route(cookie=cookie).error == ""
     for mine in (f"{cookie}=green", f"a=1; {cookie}=green", f"{cookie}=green; b=2", f"a=1; {cookie}=green; b=2"):
@@ -73,7 +73,7 @@ def test_route_by_cookie(testing: TestersDesk) -> None:
     assert testing.answered(f"Cookie: {cookie}=green\r\n") == ALL
 
 
-def test_route_whatever_the_weights(testing: TestersDesk) -> None:
+def test_route_whatever_the_weights(testing: RouteDesk) -> None:
     balancer = Caller(testing.node.settings()).balancer()
     balancer.set_weights({"app4": 0} if testing.node.make != "aws_listener" else {"app4": 0, "app1": 5})
     assert testing.route().error == ""
@@ -81,7 +81,7 @@ def test_route_whatever_the_weights(testing: TestersDesk) -> None:
     assert testing.answered(header("green")) == GREEN
 
 
-def test_route_idempotence_and_check_mode(testing: TestersDesk) -> None:
+def test_route_idempotence_and_check_mode(testing: RouteDesk) -> None:
     checked = testing.route(check_mode=True, diff=True)
     assert (checked.error, checked["changed"], checked["after"]) == ("", True, testing.node.green)
     assert checked["diff"]["before"] == {"header x-canary=green": ""}
@@ -98,7 +98,7 @@ def test_route_idempotence_and_check_mode(testing: TestersDesk) -> None:
     assert (gone.error, gone["changed"], gone["before"]) == ("", False, "")
 
 
-def test_route_to_nowhere(testing: TestersDesk) -> None:
+def test_route_to_nowhere(testing: RouteDesk) -> None:
     outcome = testing.route(target="gren")
     assert "'gren'" in outcome.error
     assert testing.node.green in outcome.error
@@ -106,7 +106,7 @@ def test_route_to_nowhere(testing: TestersDesk) -> None:
     assert testing.answered(header("green")) == ALL
 
 
-def test_routes_side_by_side(testing: TestersDesk) -> None:
+def test_routes_side_by_side(testing: RouteDesk) -> None:
     testing.route(value="green")
     testing.route(value="lime")
     assert (testing.answered(header("green")), testing.answered(header("lime"))) == (GREEN, GREEN)
@@ -114,7 +114,7 @@ def test_routes_side_by_side(testing: TestersDesk) -> None:
     assert (testing.answered(header("green")), testing.answered(header("lime"))) == (ALL, GREEN)
 
 
-def test_route_after_reload_and_restart(testing: TestersDesk) -> None:
+def test_route_after_reload_and_restart(testing: RouteDesk) -> None:
     testing.route()
     testing.node.reload()
     assert testing.answered(header("green")) == GREEN
@@ -126,7 +126,7 @@ def test_route_after_reload_and_restart(testing: TestersDesk) -> None:
     assert testing.answered(header("green")) == ALL
 
 
-def test_route_under_traffic(testing: TestersDesk) -> None:
+def test_route_under_traffic(testing: RouteDesk) -> None:
     with Client(t.cast("t.Any", testing.node)) as client:
         for dummy in range(5):
             assert testing.route().error == ""
@@ -136,7 +136,7 @@ def test_route_under_traffic(testing: TestersDesk) -> None:
     assert client.requests > 0
 
 
-def test_many_routes_at_once(testing: TestersDesk) -> None:
+def test_many_routes_at_once(testing: RouteDesk) -> None:
     """Each in a process of its own; none is lost."""
     values = [f"tester{number}" for number in range(8)]
     answers: t.Any = processes.Queue()
@@ -151,7 +151,7 @@ def test_many_routes_at_once(testing: TestersDesk) -> None:
     assert all(testing.answered(header(value), requests=4) == GREEN for value in values)
 
 
-def test_route_denied(testing: TestersDesk) -> None:
+def test_route_denied(testing: RouteDesk) -> None:
     with testing.node.denied() as denial:
         settings = {**testing.node.routing_settings(), **denial.settings}
         settings["pool"] = testing.node.routing_settings()["pool"]
@@ -163,7 +163,7 @@ def test_route_denied(testing: TestersDesk) -> None:
     assert testing.answered(header("green")) == ALL
 
 
-def test_route_unreachable(testing: TestersDesk) -> None:
+def test_route_unreachable(testing: RouteDesk) -> None:
     settings = {**testing.node.routing_settings(), **testing.node.silent_settings()}
     settings["pool"] = testing.node.routing_settings()["pool"]
     outcome = Caller(settings).run(lb_route, header="X-Canary", value="green", target=testing.node.green)
