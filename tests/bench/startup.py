@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What starting each module costs, and what AWS would add: time to import it in a fresh interpreter.
+"""What starting each module costs, and what AWS would add: processor time to import it in a fresh interpreter.
 
 The third column is the price of boto3 and of the makes that use it, which only a task pays whose balancer is of AWS.
 Writes build/bench/startup.json.
@@ -25,10 +25,10 @@ ROUNDS = 5
 CHILD = """
 import importlib, json, sys, time
 sys.path.insert(0, sys.argv[1])
-began = time.perf_counter()
+began = time.process_time()
 for name in sys.argv[2:]:
     importlib.import_module(name)
-took = time.perf_counter() - began
+took = time.process_time() - began
 print(json.dumps({"ms": 1000 * took, "aws": sorted({"boto3", "botocore"} & set(sys.modules))}))
 """
 
@@ -64,7 +64,7 @@ def main() -> int:
     costs = {name: cost_of(f"{COLLECTION}.modules.{name}") for name in names}
     figures = {"ansible_ms": basis, "modules": {name: cost._asdict() for name, cost in costs.items()}}
     (BUILD / "startup.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(f"importing a module, ms (median of {ROUNDS}); of that Ansible's own part {basis}")
+    print(f"importing a module, ms of processor time (median of {ROUNDS}); of that Ansible's own part {basis}")
     print(f"{'':22}{'alone':>8}{'with AWS in use':>18}  imports of AWS")
     for name, cost in costs.items():
         print(f"{name:22}{cost.alone_ms:>8}{cost.with_aws_ms:>18}  {', '.join(cost.imports) or 'none'}")
