@@ -117,8 +117,8 @@ def test_force_says_that_aws_cannot(start: StartWorld, make_group: MakeGroup) ->
     world = start(delay=300)
     outcome = make_group(world).put("app1", state="drained", timeout=0.2, on_timeout="force")
     assert outcome.error == (
-        "AWS eu-central-1: AWS cannot end the connections to 'app1' before the group's deregistration delay (300 s). "
-        "Wait for it, make it shorter, or give balancer.connections_command."
+        "on_timeout: AWS eu-central-1 cannot end sessions, so 'force' would do nothing there. Nothing was changed; use "
+        "'fail', 'continue' or 'restore'."
     )
 
 

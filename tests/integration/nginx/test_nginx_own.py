@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import time
 import typing as t
 
 from support.caller import Caller
@@ -124,6 +125,7 @@ def test_a_reload_that_nginx_refuses(node: Nginx) -> None:
 
 def test_a_change_that_was_written_and_not_loaded(node: Nginx, shop: Caller) -> None:
     """As a call leaves it that is killed in between, or an operator who forgot to reload."""
+    time.sleep(0.1)  # more than the kernel's clock steps, within which the workers would seem to have started after it
     text = node.upstream_file.read_text()
     node.upstream_file.write_text(text.replace("; # member=app1", " down; # member=app1"))
     assert node.answered_by() == ALL
