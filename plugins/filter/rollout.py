@@ -43,6 +43,9 @@ class FilterModule:
             "members_of": shifts.members_of,
             "nodes_seen": shifts.nodes_seen,
             "rounds_needed": shifts.rounds_needed,
+            "counts_needed": shifts.counts_needed,
+            "results_of": shifts.results_of,
+            "verdict_of": shifts.verdict_of,
             "share_of": shifts.share_of,
             "shift_wish": shifts.shift_wish,
         }

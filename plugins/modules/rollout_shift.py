@@ -203,6 +203,10 @@ seconds:
   description: How long the step bakes from now on.
   type: float
   returned: O(state=next)
+number:
+  description: How often the traffic was moved so far.
+  type: int
+  returned: O(state=next)
 baked:
   description: Whether the step's time is over and it is to be judged.
   type: bool

@@ -81,6 +81,26 @@ def any_failed(drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], name: 
     return any(is_bad(result) for host in drivers for result in _results(hostvars[host].get(name)))
 
 
+def results_of(drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], name: str) -> list[Facts]:
+    """The results of the drivers' loops of that name, in one list."""
+    return [result for host in drivers for result in _results(hostvars[host].get(name))]
+
+
+def counts_needed(metrics: t.Sequence[Facts]) -> bool:
+    """Whether what the load balancers count is asked for; it is where no metric is named at all."""
+    return not metrics or any(metric.get("source", "balancer") == "balancer" for metric in metrics)
+
+
+def verdict_of(measured: Facts) -> dict[str, t.Any]:
+    """What a look of metric_gate tells the ledger; nothing while there is no verdict. No measure is no good news."""
+    if is_bad(measured):
+        return {"verdict": "no_data", "reason": failure_text(measured)}
+    if measured["verdict"] == "wait":
+        return {}
+    metrics = [{key: one.get(key) for key in ("name", "verdict", "reason")} for one in measured.get("metrics") or []]
+    return {"verdict": measured["verdict"], "reason": measured["reason"], "evidence": {"metrics": metrics}}
+
+
 def rounds_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
     """How many rounds of turns a shift may take: a turn sets a split, or looks once while a step bakes."""
     every = float(interval)

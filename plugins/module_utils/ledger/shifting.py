@@ -224,6 +224,7 @@ class _Course:
             "hosts": list(act.hosts),
             "seconds": act.seconds,
             "step": shift.step,
+            "number": len(shift.judged),
             "share": shift.at_step.share if is_forward else 0.0,
             "phase": shift.phase,
             "status": self._held.rollout.shown_status,

@@ -175,7 +175,8 @@ def _steering(held: Session) -> str:
 
 
 def _is_promoted(held: Session) -> bool:
-    return False
+    shift = held.records.shift(held.rollout.id)
+    return shift is not None and bool(shift.promoted)
 
 
 def _row(watch: Watch, one: Measurement) -> Measured:
