@@ -44,7 +44,7 @@ class Envoy(RealBalancer):
     def __init__(self, directory: pathlib.Path, make_member: t.Callable[[str], t.Any]) -> None:
         super().__init__(directory, make_member)
         members = {**self.members, **{name: Nowhere(number) for number, name in enumerate(WIDE, 1)}}
-        pools = {"shop": SHOP, "other": SHOP, "wide": WIDE}
+        pools = {"shop": SHOP, "other": SHOP, "wide": WIDE, "green": ["app4"]}
         self.node = envoy.Node(directory, pools=pools, routes=ROUTES, make_member=members.__getitem__)
         self.port = self.node.port
 
@@ -74,6 +74,11 @@ class Envoy(RealBalancer):
             "eds_file": str(self.node.eds_file(pool)),
             "pool": pool,
         }
+
+    def routing_settings(self) -> dict[str, t.Any]:
+        """The pool is a route here, not a cluster."""
+        settings = {name: value for name, value in self.settings().items() if name != "eds_file"}
+        return {**settings, "rds_file": str(self.node.rds_file)}
 
     def silent_settings(self) -> dict[str, t.Any]:
         return {**self.settings(), "admin": f"127.0.0.1:{free_port()}"}

@@ -96,6 +96,11 @@ class RealBalancer(abc.ABC):
         """The same for a route of testers or a maintenance page in front of 'shop'."""
         return self.settings()
 
+    def routing_where(self, settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """routing_settings() with what is different in *settings* from the usual ones."""
+        usual = self.settings()
+        return {**self.routing_settings(), **{name: one for name, one in settings.items() if one != usual.get(name)}}
+
     def as_shown(self, body: str) -> str:
         """What clients see of a page's text."""
         return body

@@ -45,7 +45,7 @@ class RouteDocument:
 
     def __init__(self, data: Json, resource: Json) -> None:
         self._data = data
-        self._resource = resource
+        self.resource = resource
         self.name = str(resource.get("name", ""))
 
     @classmethod
@@ -53,11 +53,16 @@ class RouteDocument:
         """Raises BadDocument."""
         return cls(*parse_response(text, "RouteConfiguration", "virtual_hosts"))
 
+    @property
+    def hosts(self) -> list[Json]:
+        """The virtual hosts."""
+        return list(field(self.resource, "virtual_hosts") or ())
+
     def splits(self, pool: str) -> list[Split]:
         """The splits of the routes named *pool*, or of all routes of the virtual host of that name."""
         found = [
             field(field(route, "route") or {}, "weighted_clusters")
-            for host in field(self._resource, "virtual_hosts")
+            for host in field(self.resource, "virtual_hosts")
             for route in host.get("routes", ())
             if pool in (host.get("name"), route.get("name"))
         ]
@@ -65,7 +70,7 @@ class RouteDocument:
 
     def pools(self) -> list[str]:
         """The names that splits() has an answer to."""
-        hosts = field(self._resource, "virtual_hosts")
+        hosts = field(self.resource, "virtual_hosts")
         names = [host.get("name") for host in hosts]
         names += [route.get("name") for host in hosts for route in host.get("routes", ())]
         return [name for name in dict.fromkeys(names) if name and self.splits(name)]

@@ -23,15 +23,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_adm
     Admin,
     server_version,
     statistics,
-    stats_name,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_eds import BadDocument
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_file import (
-    Publisher,
-    Subscription,
-    WatchedFile,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_file import WatchedFile
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_rds import RouteDocument, Split
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_route_file import RouteFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_testers import EnvoyPages, EnvoyTesters
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Pages, Routes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
@@ -61,21 +58,19 @@ class EnvoyRoutes(Balancer):
     def __init__(self, pool: str, admin: Admin, file: WatchedFile, timeout: float, clock: Clock) -> None:
         super().__init__(pool, admin.where)
         self._admin = admin
-        self._file = file
-        self._timeout = timeout
-        self._clock = clock
+        self._file = RouteFile(admin, file, timeout, clock)
 
     def version(self) -> str:
         return server_version(self._admin)
 
     def require_admin(self) -> None:
-        self._splits(self._document())
+        self._splits(self._file.document())
         self._file.require_writable()
 
     def snapshot(self) -> Snapshot:
         """The weights are those in force, not those in the file."""
-        name = self._document().name
-        weights = self._weights(self._splits(self._in_force(name)))
+        name = self._file.document().name
+        weights = self._weights(self._splits(self._file.in_force(name)))
         (clusters,) = self._admin.ask([f"/clusters?format=json&filter={_any_of(weights)}"])
         return Snapshot(
             pool=self.pool,
@@ -83,7 +78,7 @@ class EnvoyRoutes(Balancer):
         )
 
     def counters(self) -> Count:
-        names = list(self._weights(self._splits(self._in_force(self._document().name))))
+        names = list(self._weights(self._splits(self._file.in_force(self._file.document().name))))
         (clusters,) = self._admin.ask([f"/clusters?format=json&filter={_any_of(names)}"])
         prefixes = {name: envoy_counters.prefix_of(envoy_state.cluster_status(clusters, name), name) for name in names}
         figures, histograms = self._admin.ask(envoy_counters.paths(prefixes.values()))
@@ -99,33 +94,20 @@ class EnvoyRoutes(Balancer):
         )
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
-        with self._file.locked():
-            document = self._document()
-            for split in self._splits(document):
-                split.set_weights(weights)
-            subscription = Subscription(self._admin, rf"http\..*\.rds\.{re.escape(stats_name(document.name))}")
-            Publisher(self._file, subscription, self.where, self._timeout, self._clock).publish(document.text)
+        self._file.change(lambda document: self._reweigh(document, weights))
+
+    def _reweigh(self, document: RouteDocument, weights: t.Mapping[str, int]) -> None:
+        for split in self._splits(document):
+            split.set_weights(weights)
+
+    def routes(self) -> Routes:
+        return EnvoyTesters(self.pool, self._file)
+
+    def pages(self) -> Pages:
+        return EnvoyPages(self.pool, self._file)
 
     def save(self) -> None:
         """The file is what Envoy reads when it starts: there is nothing more to do."""
-
-    def _document(self) -> RouteDocument:
-        try:
-            return RouteDocument.parse(self._file.read())
-        except BadDocument as error:
-            raise RolloutError(f"{self.where}: {self._file.path} is not the routes of Envoy: {error}.") from None
-
-    def _in_force(self, name: str) -> RouteDocument:
-        """The route configuration that Envoy serves under that name."""
-        path = f"/config_dump?resource=dynamic_route_configs&name_regex={urllib.parse.quote(f'^{re.escape(name)}$')}"
-        (dump,) = self._admin.ask([path])
-        for entry in (dump or {}).get("configs", ()):
-            if entry.get("route_config", {}).get("name") == name:
-                return RouteDocument({}, entry["route_config"])
-        raise RolloutError(
-            f"{self.where}: Envoy serves no route configuration '{name}' of {self._file.path}. Is the file the one that "
-            "the listener's 'rds' names, and was it taken?"
-        )
 
     def _splits(self, document: RouteDocument) -> list[Split]:
         splits = document.splits(self.pool)

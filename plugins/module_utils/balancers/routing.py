@@ -127,9 +127,12 @@ class Shown(t.NamedTuple):
 class Pages(abc.ABC):
     """The maintenance page of one pool on one node. Every method raises what those of Balancer raise."""
 
-    longest: t.ClassVar[int]
-    """Bytes that a body may have."""
     notes: tuple[str, ...] = ()
+
+    @property
+    @abc.abstractmethod
+    def longest(self) -> int:
+        """Bytes that a body may have."""
 
     @abc.abstractmethod
     def look(self) -> Shown:

@@ -149,7 +149,7 @@ def test_page_under_traffic(desk: PageDesk) -> None:
 
 def test_page_denied(desk: PageDesk) -> None:
     with desk.node.denied() as denial:
-        settings = {**desk.node.routing_settings(), **denial.settings, "pool": desk.caller.settings["pool"]}
+        settings = desk.node.routing_where(denial.settings)
         outcome = Caller(settings, denial.uid).run(lb_page)
         assert outcome.error.startswith("lb1 ")
         assert any(word in outcome.error for word in ("denied", "may not", "allowed"))
@@ -157,7 +157,7 @@ def test_page_denied(desk: PageDesk) -> None:
 
 
 def test_page_unreachable(desk: PageDesk) -> None:
-    settings = {**desk.node.routing_settings(), **desk.node.silent_settings(), "pool": desk.caller.settings["pool"]}
+    settings = desk.node.routing_where(desk.node.silent_settings())
     outcome = Caller(settings).run(lb_page)
     assert outcome.error.startswith("lb1 ")
     assert "running" in outcome.error

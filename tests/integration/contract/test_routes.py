@@ -153,8 +153,7 @@ def test_many_routes_at_once(testing: RouteDesk) -> None:
 
 def test_route_denied(testing: RouteDesk) -> None:
     with testing.node.denied() as denial:
-        settings = {**testing.node.routing_settings(), **denial.settings}
-        settings["pool"] = testing.node.routing_settings()["pool"]
+        settings = testing.node.routing_where(denial.settings)
         outcome = Caller(settings, denial.uid).run(
             lb_route, header="X-Canary", value="green", target=testing.node.green
         )
@@ -164,8 +163,7 @@ def test_route_denied(testing: RouteDesk) -> None:
 
 
 def test_route_unreachable(testing: RouteDesk) -> None:
-    settings = {**testing.node.routing_settings(), **testing.node.silent_settings()}
-    settings["pool"] = testing.node.routing_settings()["pool"]
+    settings = testing.node.routing_where(testing.node.silent_settings())
     outcome = Caller(settings).run(lb_route, header="X-Canary", value="green", target=testing.node.green)
     assert outcome.error.startswith("lb1 ")
     assert "running" in outcome.error
