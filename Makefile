@@ -2,7 +2,7 @@
 PYTHON ?= python3
 START = exec env PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 PARTS = lint sanity package unit contract fleet molecule balancers compat mutants
-CHORES = demo bench venv changelog clean
+CHORES = demo bench bench-judge venv changelog clean
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-long $(PARTS) $(CHORES)
@@ -12,6 +12,7 @@ help:
 	@echo "make test       all checks and tests with one summary, with a seeded sample of the long series"
 	@echo "make test-long  the same with all of the long series, other ansible-cores and seeded bugs"
 	@echo "make bench      measure against the ideal schedule and a hand-written playbook"
+	@echo "make bench-judge  how well the judge tells good canaries from bad ones, in simulation"
 	@echo "make venv       only build/venv, the tools of the checks"
 	@echo "make changelog  release notes from fragments and new plugins"
 	@echo "make clean      remove all that was made"

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the Makefile offers beside the tests: the parts by name, venv, demo, bench, changelog, clean."""
+"""What the Makefile offers beside the tests: the parts by name, venv, demo, benchmarks, changelog, clean."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ def bench() -> int:
     return in_venv(tools.venv("test"), "tests/bench/all.py")
 
 
+def bench_judge() -> int:
+    return in_venv(tools.venv("test"), "tests/bench/judge.py")
+
+
 def changelog() -> int:
     """Writes the release notes of galaxy.yml's version from the fragments and from the plugins that are new."""
     tools.venv("test")
@@ -90,6 +94,7 @@ CHORES: dict[str, t.Callable[[], int]] = {
     "venv": venv,
     "demo": demo,
     "bench": bench,
+    "bench-judge": bench_judge,
     "changelog": changelog,
     "clean": clean,
 }

@@ -56,7 +56,8 @@ class OfShares(Comparison):
     def __init__(self, intervals: t.Sequence[Interval], reverse: bool) -> None:
         super().__init__(intervals)
         self._splits = proportions.splits(intervals, reverse)
-        self._dispersion = proportions.dispersion(intervals)
+        self._tables = proportions.tables(intervals)
+        self._dispersion = proportions.dispersion(self._tables)
 
     def ratio(self) -> float | None:
         return proportions.ratio(self._splits)
@@ -74,7 +75,7 @@ class OfShares(Comparison):
         return sum(split.worse_bad for split in self._splits) < LEAST_BAD
 
     def spreads(self) -> list[hosts.Spread]:
-        return hosts.spreads_of_shares(self.intervals, self._dispersion)
+        return hosts.spreads_of_shares(self._tables, self._dispersion)
 
     def figures(self) -> dict[str, t.Any]:
         return {"dispersion": rounded(self._dispersion)}

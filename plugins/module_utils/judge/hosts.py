@@ -47,12 +47,11 @@ def variance_of_ratio(deviation: float, canary: int, baseline: int) -> float:
     return deviation**2 * (1 / canary + 1 / baseline)
 
 
-def spreads_of_shares(intervals: t.Sequence[Interval], dispersion: float) -> list[Spread]:
+def spreads_of_shares(groups: t.Sequence[proportions.Table], dispersion: float) -> list[Spread]:
     """By the method of moments (DerSimonian and Laird 1986), of each host's bad ones over those expected."""
     found = []
-    for group in proportions.groups(intervals):
-        rates = [proportions.share_of(cells) for cells in group]
-        hosts = [(meant, seen) for meant, seen in proportions.expected(group, rates).values() if meant]
+    for table in groups:
+        hosts = [(meant, seen) for meant, seen in table.hosts.values() if meant]
         freedom = len(hosts) - 1
         if freedom < 1:
             continue

@@ -27,17 +27,18 @@ class Interval:
 def arranged(metric: Metric, samples: t.Sequence[Sample], progress: Progress) -> tuple[Interval, ...]:
     """The usable samples by interval, oldest first; those of the metric's delay are left out."""
     since = progress.began + metric.delay if metric.delay else -math.inf
-    join = _added if metric.kind == SHARE else _averaged
+    join, least = (_added, 0.0) if metric.kind == SHARE else (_averaged, -math.inf)
     intervals: dict[float, Interval] = {}
     for sample in samples:
-        if sample.at <= since or not _is_usable(metric, sample):
+        at, host, cell = sample.at, sample.host, (sample.count, sample.value)
+        # A share of no requests says nothing, and NaN is what monitoring answers where it knows nothing.
+        if at <= since or cell[0] <= least or not math.isfinite(cell[1]):
             continue
-        interval = intervals.get(sample.at)
+        interval = intervals.get(at)
         if interval is None:
-            interval = intervals[sample.at] = Interval(sample.at, {}, {})
+            interval = intervals[at] = Interval(at, {}, {})
         group = interval.canary if sample.group == CANARY else interval.baseline
-        cell = (sample.count, sample.value)
-        group[sample.host] = join(group[sample.host], cell) if sample.host in group else cell
+        group[host] = join(group[host], cell) if host in group else cell
     return tuple(intervals[at] for at in sorted(intervals))
 
 
@@ -56,13 +57,6 @@ def mean(cells: t.Collection[Cell]) -> float:
     if all(count > 0 for count, dummy in cells):
         return sum(count * value for count, value in cells) / counts
     return sum(value for dummy, value in cells) / len(cells)
-
-
-def _is_usable(metric: Metric, sample: Sample) -> bool:
-    """A share of no requests says nothing, and NaN is what monitoring answers where it knows nothing."""
-    if not math.isfinite(sample.value):
-        return False
-    return metric.kind != SHARE or sample.count > 0
 
 
 def _added(one: Cell, other: Cell) -> Cell:

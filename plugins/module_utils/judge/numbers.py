@@ -76,7 +76,7 @@ def crossing(holds: t.Callable[[float], bool], low: float, high: float) -> float
         return low
     if holds(high):
         return high
-    for dummy in range(40):
+    for dummy in range(25):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if holds(middle) else (low, middle)
     return low

@@ -119,41 +119,54 @@ def log_evidence_above(requests: float, bad: float, limit: float) -> float:
     )
 
 
-def dispersion(intervals: t.Sequence[Interval]) -> float:
+class Table(t.NamedTuple):
+    """One group's bad requests by interval and host. *rates* are the group's shares in each interval, *hosts* by host
+    how many bad ones these make one expect, and how many there were.
+    """
+
+    intervals: t.List[t.Dict[str, Cell]]
+    rates: t.List[float]
+    hosts: t.Dict[str, t.Tuple[float, float]]
+
+
+def tables(intervals: t.Sequence[Interval]) -> tuple[Table, Table]:
+    """The canary's and the baseline's."""
+    return (
+        _table([interval.canary for interval in intervals if interval.canary]),
+        _table([interval.baseline for interval in intervals if interval.baseline]),
+    )
+
+
+def _table(intervals: list[dict[str, Cell]]) -> Table:
+    rates = []
+    hosts: dict[str, tuple[float, float]] = {}
+    for cells in intervals:
+        requests, bad = total(cells.values())
+        rate = bad / requests
+        rates.append(rate)
+        for host, (requests, bad) in cells.items():
+            meant, seen = hosts.get(host, (0.0, 0.0))
+            hosts[host] = (meant + requests * rate, seen + bad)
+    return Table(intervals, rates, hosts)
+
+
+def dispersion(groups: t.Sequence[Table]) -> float:
     """How much more the bad ones vary than chance lets them: Pearson's chi-square over its degrees of freedom, at least 1.
 
     Of each group's table of hosts by intervals, given both margins (McCullagh and Nelder 1989, 6.2.4).
     """
     squares = freedom = 0.0
-    for group in groups(intervals):
-        rates = [share_of(cells) for cells in group]
-        factors = {host: seen / meant for host, (meant, seen) in expected(group, rates).items() if meant}
-        cells_counted = 0
-        for rate, cells in zip(rates, group):
-            for host, (requests, bad) in cells.items() if rate else ():
-                meant = requests * rate * factors[host]
-                if meant:
+    for table in groups:
+        factors = {host: seen / meant for host, (meant, seen) in table.hosts.items() if seen}
+        counted = lines = 0
+        for rate, cells in zip(table.rates, table.intervals):
+            if not rate:
+                continue
+            lines += 1
+            for host, (requests, bad) in cells.items():
+                if host in factors:
+                    meant = requests * rate * factors[host]
                     squares += (bad - meant) ** 2 / meant
-                    cells_counted += 1
-        freedom += max(0, cells_counted - len(factors) - sum(1 for rate in rates if rate) + 1)
+                    counted += 1
+        freedom += max(0, counted - len(factors) - lines + 1)
     return max(1.0, squares / freedom) if freedom else 1.0
-
-
-def expected(group: t.Sequence[t.Mapping[str, Cell]], rates: t.Sequence[float]) -> dict[str, tuple[float, float]]:
-    """By host how many bad ones the group's share in every interval makes one expect, and how many there were."""
-    found: dict[str, tuple[float, float]] = {}
-    for rate, cells in zip(rates, group):
-        for host, (requests, bad) in cells.items():
-            meant, seen = found.get(host, (0.0, 0.0))
-            found[host] = (meant + requests * rate, seen + bad)
-    return found
-
-
-def groups(intervals: t.Sequence[Interval]) -> tuple[list[dict[str, Cell]], list[dict[str, Cell]]]:
-    canary = [interval.canary for interval in intervals if interval.canary]
-    return canary, [interval.baseline for interval in intervals if interval.baseline]
-
-
-def share_of(cells: t.Mapping[str, Cell]) -> float:
-    requests, bad = total(cells.values())
-    return bad / requests
