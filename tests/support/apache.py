@@ -17,8 +17,11 @@ import subprocess
 import typing as t
 import urllib.request
 
+from support import snippets
 from support.haproxy import free_port, wait_until
-from support.real_balancer import OTHER, SHOP, WIDE, Denial, RealBalancer
+from support.real_balancer import OTHER, SHOP, WIDE, Denial, RealBalancer, read_only
+
+from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
 BINARY = next(filter(None, (shutil.which(name, path="/usr/sbin:/usr/bin") for name in ("apache2", "httpd"))), None)
 MODULE_DIRECTORIES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules")
@@ -33,6 +36,8 @@ MODULES = (
         "auth_basic",
         "unixd",
         "headers",
+        "rewrite",
+        "alias",
         "reqtimeout",
         "status",
         "slotmem_shm",
@@ -49,6 +54,7 @@ class Apache(RealBalancer):
     """
 
     make = "apache"
+    closes_idle_on_reload = True
     cannot = {"bare_reloads_under_traffic": "nothing to compare: no change of its members reloads it"}
 
     def __init__(
@@ -63,6 +69,9 @@ class Apache(RealBalancer):
         super().__init__(directory, make_member)
         self.port = free_port()
         self.config = directory / "apache.conf"
+        self.route_file, self.page_file = directory / "routes.conf", directory / "shop-page.conf"
+        self.route_file.touch()
+        self.page_file.touch()
         self.config.write_text(self._config(persist, more, member_options or {}, self._access(password)))
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -99,6 +108,18 @@ class Apache(RealBalancer):
             "status_url": self.page("server-status"),
             "pool": pool,
         }
+
+    def routing_settings(self) -> dict[str, t.Any]:
+        files = {"route_file": str(self.route_file), "page_file": str(self.page_file)}
+        return {**self.settings(), **files, "pid_file": str(self.directory / "apache.pid")}
+
+    @contextlib.contextmanager
+    def routing_denied(self) -> t.Iterator[Denial]:
+        with read_only(self.directory) as uid:
+            yield Denial(self.routing_settings(), uid)
+
+    def routing_silent(self) -> dict[str, t.Any]:
+        return {**self.routing_settings(), "pid_file": str(self.directory / "none.pid")}
 
     def silent_settings(self) -> dict[str, t.Any]:
         return {**self.settings(), "manager_url": f"http://127.0.0.1:{free_port()}/balancer-manager"}
@@ -144,6 +165,11 @@ class Apache(RealBalancer):
 
     def _url(self, member: str) -> str:
         return f"http://127.0.0.1:{self.members[member].port}"
+
+    def _included(self) -> str:
+        """As the documentation has it, the page before the routes."""
+        lines = [snippets.snippet(module, "<VirtualHost>").splitlines()[0] for module in (lb_page, lb_route)]
+        return "\n".join(lines).replace("/etc/apache2", str(self.directory))
 
     def _config(self, persist: bool, more: str, options: t.Mapping[str, str], access: str) -> str:
         assert MODULE_DIRECTORY is not None
@@ -200,6 +226,10 @@ ProxyPass /server-status !
 <Proxy balancer://wide>
 {wide}
 </Proxy>
+<Proxy balancer://green>
+  BalancerMember {self._url("app4")} route=app4
+</Proxy>
+{self._included()}
 ProxyPass /wide/ balancer://wide/
 ProxyPass {OTHER} balancer://other/
 ProxyPass / balancer://shop/

@@ -96,7 +96,17 @@ class RealBalancer(abc.ABC):
         """The same for a route of testers or a maintenance page in front of 'shop'."""
         return self.settings()
 
-    def routing_where(self, settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    @contextlib.contextmanager
+    def routing_denied(self) -> t.Iterator[Denial]:
+        """Changes of routes and pages are denied meanwhile."""
+        with self.denied() as denial:
+            yield Denial(self._routing_where(denial.settings), denial.uid)
+
+    def routing_silent(self) -> dict[str, t.Any]:
+        """routing_settings() where no node answers."""
+        return self._routing_where(self.silent_settings())
+
+    def _routing_where(self, settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """routing_settings() with what is different in *settings* from the usual ones."""
         usual = self.settings()
         return {**self.routing_settings(), **{name: one for name, one in settings.items() if one != usual.get(name)}}

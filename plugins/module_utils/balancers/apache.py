@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, routing
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_flight import FlightLog
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_manager import (
     Manager,
@@ -22,6 +22,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_ma
     Worker,
     split_url,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_routes import ApachePages, ApacheRoutes
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_service import ApacheService, RunCommand
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_status import StatusPage
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
@@ -29,6 +31,15 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
     Snapshot,
     WeightLimits,
     quoted,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.linux_processes import Proc
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.owned_file import OwnedFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_file import ReloadedFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import (
+    NO_ROUTING_FILES,
+    Pages,
+    Routes,
+    RoutingFiles,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
@@ -39,6 +50,8 @@ ARGUMENTS = {
     "manager_password": {"type": "str", "no_log": True},
     "status_url": {"type": "str"},
     "validate_certs": {"type": "bool", "default": True},
+    "pid_file": {"type": "path"},
+    **routing.ARGUMENTS,
 }
 
 DRAINING, DISABLED, STOPPED, IN_ERROR, FAILED_CHECK = "Drn", "Dis", "Stop", "Err", "HcFl"
@@ -59,7 +72,7 @@ FIELDS: dict[str, tuple[dict[str, str], ...]] = {
 }
 
 
-def open_apache(settings: dict[str, t.Any]) -> Apache:
+def open_apache(settings: dict[str, t.Any], run_command: RunCommand | None = None) -> Apache:
     """Raises InputError where the settings cannot be right; talks to nobody yet."""
     if settings["timeout"] <= 0:
         raise InputError(f"balancer.timeout: must be more than 0 s, is {settings['timeout']:g}.")
@@ -72,7 +85,10 @@ def open_apache(settings: dict[str, t.Any]) -> Apache:
         split_url(status_url, "balancer.status_url")
         status = StatusPage(Site(status_url, settings["timeout"], *access), where).activities
     manager = Manager(Site(url, settings["timeout"], *access), where)
-    return Apache(settings["pool"], manager, FlightLog(status, Clock()))
+    service = None
+    if run_command:
+        service = ApacheService(where, settings.get("pid_file"), settings["timeout"], run_command, Proc(), Clock())
+    return Apache(settings["pool"], manager, FlightLog(status, Clock()), service, RoutingFiles.given(settings))
 
 
 class Apache(Balancer):
@@ -95,8 +111,17 @@ class Apache(Balancer):
     }
     weight_limits = WeightLimits(1, 100)
 
-    def __init__(self, pool: str, manager: Manager, flights: FlightLog) -> None:
+    def __init__(
+        self,
+        pool: str,
+        manager: Manager,
+        flights: FlightLog,
+        service: ApacheService | None = None,
+        files: RoutingFiles = NO_ROUTING_FILES,
+    ) -> None:
         super().__init__(pool, manager.where)
+        self._service = service
+        self._files = files
         self._manager = manager
         self._flights = flights
         self._page: Page | None = None
@@ -129,6 +154,20 @@ class Apache(Balancer):
 
     def save(self) -> None:
         """Apache keeps changes by itself where BalancerPersist is on, and otherwise not at all: see the notes."""
+
+    def routes(self) -> Routes:
+        file = self._reloaded("route_file", self._files.route, "route testers' requests")
+        return ApacheRoutes(self.pool, self.where, file, lambda: list(self._manager.workers()))
+
+    def pages(self) -> Pages:
+        file = self._reloaded("page_file", self._files.page, "show a maintenance page")
+        return ApachePages(self.pool, self.where, file)
+
+    def _reloaded(self, option: str, given: str | None, purpose: str) -> ReloadedFile:
+        path = self._needed(option, given, purpose)
+        if self._service is None:
+            raise InputError(f"balancer.{option}: Apache cannot be restarted from here, where no program may be run.")
+        return ReloadedFile(OwnedFile(path, self.where, f"balancer.{option}"), self._service)
 
     def _change(self, fields: t.Mapping[str, t.Sequence[dict[str, str]]]) -> None:
         workers, nonce = self._workers(), self._nonce()

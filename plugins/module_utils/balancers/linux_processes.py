@@ -74,6 +74,21 @@ class Proc:
             return ""
         return path[: -len(" (deleted)")] if path.endswith(" (deleted)") else path
 
+    def words(self, pid: int) -> list[str]:
+        """Its command line, word by word; empty where it has ended."""
+        try:
+            return [word for word in self._read(f"{pid}/cmdline").split("\0") if word]
+        except OSError:
+            return []
+
+    def environment(self, pid: int) -> dict[str, str]:
+        """The variables that it was started with; empty where it has ended or this user may not know."""
+        try:
+            text = self._read(f"{pid}/environ")
+        except OSError:
+            return {}
+        return dict(one.split("=", 1) for one in text.split("\0") if "=" in one)
+
     def owner(self, pid: int) -> int | None:
         """The user id that it runs as."""
         try:

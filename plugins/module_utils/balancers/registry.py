@@ -25,7 +25,7 @@ class Row(t.NamedTuple):
 
 
 TYPES = {
-    "apache": Row(apache.ARGUMENTS, ("manager_url",), apache.open_apache),
+    "apache": Row(apache.ARGUMENTS, ("manager_url",), apache.open_apache, runs_commands=True),
     "aws_listener": Row(aws.LISTENER, (), aws.open_listener),
     "aws_target_group": Row(aws.TARGET_GROUP, (), aws.open_target_group, runs_commands=True),
     "envoy": Row(envoy.ARGUMENTS, ("admin",), envoy.open_envoy),

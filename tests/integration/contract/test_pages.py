@@ -148,16 +148,14 @@ def test_page_under_traffic(desk: PageDesk) -> None:
 
 
 def test_page_denied(desk: PageDesk) -> None:
-    with desk.node.denied() as denial:
-        settings = desk.node.routing_where(denial.settings)
-        outcome = Caller(settings, denial.uid).run(lb_page)
+    with desk.node.routing_denied() as denial:
+        outcome = Caller(denial.settings, denial.uid).run(lb_page)
         assert outcome.error.startswith("lb1 ")
         assert any(word in outcome.error for word in ("denied", "may not", "allowed"))
     assert not desk.is_up()
 
 
 def test_page_unreachable(desk: PageDesk) -> None:
-    settings = desk.node.routing_where(desk.node.silent_settings())
-    outcome = Caller(settings).run(lb_page)
+    outcome = Caller(desk.node.routing_silent()).run(lb_page)
     assert outcome.error.startswith("lb1 ")
     assert "running" in outcome.error

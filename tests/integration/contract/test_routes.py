@@ -152,9 +152,8 @@ def test_many_routes_at_once(testing: RouteDesk) -> None:
 
 
 def test_route_denied(testing: RouteDesk) -> None:
-    with testing.node.denied() as denial:
-        settings = testing.node.routing_where(denial.settings)
-        outcome = Caller(settings, denial.uid).run(
+    with testing.node.routing_denied() as denial:
+        outcome = Caller(denial.settings, denial.uid).run(
             lb_route, header="X-Canary", value="green", target=testing.node.green
         )
         assert outcome.error.startswith("lb1 ")
@@ -163,7 +162,8 @@ def test_route_denied(testing: RouteDesk) -> None:
 
 
 def test_route_unreachable(testing: RouteDesk) -> None:
-    settings = testing.node.routing_where(testing.node.silent_settings())
-    outcome = Caller(settings).run(lb_route, header="X-Canary", value="green", target=testing.node.green)
+    outcome = Caller(testing.node.routing_silent()).run(
+        lb_route, header="X-Canary", value="green", target=testing.node.green
+    )
     assert outcome.error.startswith("lb1 ")
     assert "running" in outcome.error

@@ -100,7 +100,7 @@ def test_a_file_that_nginx_does_not_read(node: Nginx) -> None:
     copy.write_text(node.upstream_file.read_text())
     outcome = Caller({**node.settings(), "upstream_file": str(copy)}).put("app1", state="drained")
     assert outcome.error == (
-        f"lb1 nginx: nginx does not read {copy}: none of its 2 configuration files includes it. "
+        f"lb1 nginx: nginx does not read {copy}: none of its 4 configuration files includes it. "
         "Correct balancer.upstream_file, or include the file in nginx.conf."
     )
     assert "down" not in copy.read_text()
