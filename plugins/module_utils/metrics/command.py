@@ -39,12 +39,12 @@ class Command:
 
     def check(self, metric: t.Any, where: str) -> None:
         for raw in queries.leaves(metric.query):
-            expression(raw or WHOLE, where)
+            expression(raw or WHOLE, metric.name)
 
     def ask(self, question: Question, moment: Moment) -> Reply:
         argv = queries.filled(self._argv, question.group, moment)
         output = self._run(argv)
-        found = expression(question.raw or WHOLE, "query")(_document(output, argv[0]))
+        found = expression(question.raw or WHOLE)(_document(output, argv[0]))
         return Reply(f"{argv[0]} {question.raw or ''}".strip(), json.dumps(found), points(found, question.group))
 
     def _run(self, argv: list[str]) -> str:

@@ -33,13 +33,13 @@ class JsonOverHttp:
 
     def check(self, metric: t.Any, where: str) -> None:
         for raw in queries.leaves(metric.query):
-            expression(raw, where)
+            expression(raw, metric.name)
 
     def ask(self, question: Question, moment: Moment) -> Reply:
         url = queries.filled(self._endpoint.url, question.group, moment)
         endpoint = dataclasses.replace(self._endpoint, url=url)
         document = endpoint.ask(method=self._method, body=self._filled_body(question, moment))
-        found = expression(question.raw, "query")(document)
+        found = expression(question.raw)(document)
         return Reply(f"{endpoint.place} {question.raw}", json.dumps(found), points(found, question.group))
 
     def _filled_body(self, question: Question, moment: Moment) -> bytes | None:
@@ -57,11 +57,13 @@ def open_json(where: str, settings: dict[str, t.Any]) -> JsonOverHttp:
     return JsonOverHttp(given, settings.get("method", "GET").upper(), settings.get("body"))
 
 
-def expression(raw: t.Any, where: str) -> Query:
+def expression(raw: t.Any, metric: str = "") -> Query:
     """The JMESPath of a query; '@' is the whole answer. Raises InputError where it is none."""
     if not isinstance(raw, str) or not raw.strip():
-        raise InputError(f"{where}: {raw!r} is no JMESPath expression; '@' stands for the whole answer.")
+        raise InputError(
+            f"metrics: query of '{metric}' is {raw!r}, no JMESPath expression; '@' stands for the whole answer."
+        )
     if raw.strip() == "@":
         return Query("@", lambda document: document)
-    query = compiled(where, "query", raw)
+    query = compiled(metric, "query", raw, "metrics")
     return t.cast(Query, query)

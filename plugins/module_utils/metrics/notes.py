@@ -34,6 +34,12 @@ class Gathered:
         if outcome == FAILED:
             self.unmeasured.setdefault(metric, []).append(Unmeasured(at, why))
 
+    def copy(self) -> Gathered:
+        return Gathered(
+            {metric: list(samples) for metric, samples in self.samples.items()},
+            {metric: list(failures) for metric, failures in self.unmeasured.items()},
+        )
+
     def latest(self, metric: str) -> float:
         """When the newest sample was; minus infinity where there is none."""
         return max((sample.at for sample in self.samples.get(metric, ())), default=float("-inf"))
@@ -77,14 +83,17 @@ class LooseNotes:
         self._step = step
         self._is_alive = is_alive
         self._gathered = Gathered()
+        self._watch: Watch | None = None
 
     def begin(self) -> Watch:
-        return Watch("", 0, "", self._step, self.clock.now())
+        self._watch = self._watch or Watch("", 0, "", self._step, self.clock.now())
+        return self._watch
 
     def gathered(self) -> Gathered:
-        return self._gathered
+        return self._gathered.copy()
 
     def keep(self, watch: Watch, measurements: t.Sequence[Measurement]) -> None:
+        self._watch = watch
         for one in measurements:
             self._gathered.add(one.at, one.metric, one.outcome, one.why, one.samples)
 
