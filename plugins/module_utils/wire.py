@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import io
+import select
 import socket
 import ssl
 import time
@@ -76,6 +77,8 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
         try:
             connection.settimeout(deadline.left() / (len(addresses) - tried))
             connection.connect(address)
+            # A body is sent after its head: neither may wait for the other's acknowledgement.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return connection
         except OSError as error:
             connection.close()
@@ -95,24 +98,71 @@ def exchange(request: Request, deadline: Deadline) -> Answer:
 
 
 def _one_exchange(request: Request, deadline: Deadline) -> Answer:
-    parts = urlsplit(request.url)
-    host = parts.hostname or ""
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    connection = http.client.HTTPConnection(host, port if parts.port or parts.scheme == "https" else None)
-    raw = connect(host, port, deadline)
+    connection = Connection(request.url, request.tls)
     try:
-        if request.tls is not None and parts.scheme == "https":
-            raw.settimeout(deadline.left())
-            raw = request.tls.wrap_socket(raw, server_hostname=host)
-            connection.default_port = 443  # keeps ":443" out of the Host header
-        connection.sock = _Watched(raw, deadline)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(request.method, path, body=request.body, headers={"Connection": "close", **request.headers})
-        response = connection.getresponse()
-        return Answer(response.status, _read(response), tuple(response.getheaders()))
+        connection.open(deadline)
+        return connection.ask(
+            dataclasses.replace(request, headers={"Connection": "close", **request.headers}), deadline
+        )
     finally:
         connection.close()
-        raw.close()
+
+
+class Connection:
+    """A connection to the server of a URL; may be used for one exchange after another while *is_usable*."""
+
+    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._tls = tls if parts.scheme == "https" else None
+        self._http = http.client.HTTPConnection(
+            self._host, self._port if parts.port or parts.scheme == "https" else None
+        )
+        if self._tls is not None:
+            self._http.default_port = 443  # keeps ":443" out of the Host header
+        self._socket: socket.socket | None = None
+
+    def open(self, deadline: Deadline) -> None:
+        """Connects, anew if it was connected before."""
+        self.close()
+        self._socket = connect(self._host, self._port, deadline)
+        if self._tls is not None:
+            self._socket.settimeout(deadline.left())
+            self._socket = self._tls.wrap_socket(self._socket, server_hostname=self._host)
+
+    def ask(self, request: Request, deadline: Deadline) -> Answer:
+        """One exchange; OSError or HTTPException where no whole answer comes, and then it cannot be used again."""
+        if self._socket is None:
+            raise OSError("not connected")
+        self._http.sock = _Watched(self._socket, deadline)
+        parts = urlsplit(request.url)
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            self._http.request(request.method, path, body=request.body, headers=request.headers)
+            response = self._http.getresponse()
+            answer = Answer(response.status, _read(response), tuple(response.getheaders()))
+        except BaseException:
+            self.close()
+            raise
+        if response.will_close or not response.isclosed():
+            self.close()
+        return answer
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is connected and the server has not closed it since; a server that says something unasked closes."""
+        if self._socket is None:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def close(self) -> None:
+        self._http.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

@@ -268,7 +268,7 @@ import dataclasses
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import SHORTEST, of_params, shown_params
+from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import SHORTEST, of_params, shown_options
 from ansible_collections.steady.rollout.plugins.module_utils.smoke_test import core
 
 REQUEST = {
@@ -310,8 +310,9 @@ def main() -> None:
     params = module.params
     # Ansible would hide every header's value and every figure of a body wherever it occurs, so that "X-Probe: 1" or
     # {"pieces": 2} mangled the result; and it would show the short ones among them in the invocation.
-    module.no_log_values = {secret for secret in of_params(params) if len(secret) >= SHORTEST}
-    module.params = shown_params(params)
+    secrets = of_params(params)
+    module.no_log_values = {secret for secret in secrets if len(secret) >= SHORTEST}
+    module.params = shown_options(params, secrets)
     run_as_module(module, lambda call: core(dataclasses.replace(call, params=params)))
 
 

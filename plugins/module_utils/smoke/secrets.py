@@ -83,9 +83,9 @@ def of_params(params: t.Mapping[str, t.Any]) -> set[str]:
     return {value for value in found if not templates.PLACE.fullmatch(value)}
 
 
-def shown_params(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def shown_options(params: t.Mapping[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """The options as they may be shown: no header, no body, and no credentials in URLs, however short."""
-    hidden = Secrets(of_params(params))
+    hidden = Secrets(secrets)
 
     def shown(option: t.Any, name: str = "") -> t.Any:
         if name in ("headers", "body") and option:
