@@ -9,6 +9,7 @@ STEADY_LONG also rolls back, and knows the ALB and more mixes.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import sys
@@ -24,7 +25,7 @@ from fleet.world.shop import Shop
 from support.background import Background, observer, traffic
 from support.sightings import violations
 
-NEW = "2.0.0"
+NEW, BAD = "2.0.0", "6.6.6"
 HOSTS, FLOOR, WINDOW = 6, 4, 2
 LONG = os.environ.get("STEADY_LONG") == "1"
 MIX = {"rate": 150, "keepalive": 16, "close": 8, "slow": 4, "slow_seconds": 3, "uploads": 2, "upload_seconds": 2}
@@ -40,10 +41,25 @@ MIXES = [
 ]
 
 
-@pytest.mark.parametrize("makes", MIXES)
-def test_rolling_behind_other_makes(
-    shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, makes: dict[str, str]
-) -> None:
+@dataclasses.dataclass
+class Site:
+    """The lab behind other makes, with users and, where the makes show something, an observer."""
+
+    fronts: list[Front]
+    users: Background
+    eyes: Background | None
+
+    def balancers(self) -> list[dict[str, t.Any]]:
+        return [front.entry() for front in self.fronts]
+
+    def assert_nobody_noticed(self, *versions: str) -> None:
+        assert_served(self.users.stop(), self.fronts, versions)
+        if self.eyes:
+            assert violations(self.eyes.stop(), FLOOR, WINDOW) == []
+
+
+@contextlib.contextmanager
+def site_behind(shop: Shop, makes: dict[str, str], tmp_path: pathlib.Path) -> t.Iterator[Site]:
     if "envoy" in makes.values() and envoy_node.binary() is None:
         pytest.skip(f"no Envoy on this machine; {envoy_node.MISSING}")
     lab = shop.lab
@@ -52,10 +68,30 @@ def test_rolling_behind_other_makes(
         nodes = {front.name: eye for front in fronts if (eye := front.eye())}
         users = watched.enter_context(users_of(lab, lab.urls(), tmp_path))
         eyes = watched.enter_context(observer(nodes, tmp_path / "seen.json", lab.inside())) if nodes else None
-        roll(shop, rolling, [front.entry() for front in fronts])
-        assert_nobody_noticed(users.stop(), fronts)
-        if eyes:
-            assert violations(eyes.stop(), FLOOR, WINDOW) == []
+        yield Site(fronts, users, eyes)
+
+
+@pytest.mark.parametrize("makes", MIXES)
+def test_rolling_behind_other_makes(
+    shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, makes: dict[str, str]
+) -> None:
+    with site_behind(shop, makes, tmp_path) as site:
+        roll(shop, rolling, site.balancers())
+        site.assert_nobody_noticed("1.0.0", NEW)
+
+
+@pytest.mark.long
+def test_a_bad_release_is_taken_back_behind_two_makes(shop: Shop, rolling: Rolling, tmp_path: pathlib.Path) -> None:
+    with site_behind(shop, {"lb1": "nginx", "lb2": "envoy"}, tmp_path) as site:
+        shop.lab.add_release(BAD, {"health": "unhealthy"})
+        before = shop.starts()
+        ended = rolling.run(BAD, rollout_balancers=site.balancers())
+        assert ended.exit_code != 0
+        assert f"{BAD} was taken back" in ended.last_line, ended.output
+        assert shop.all_on("1.0.0"), shop.versions()
+        assert 1 <= len(shop.touched(BAD, before)) <= WINDOW
+        shop.await_that(lambda: all(front.is_ready() for front in site.fronts))
+        site.assert_nobody_noticed("1.0.0")
 
 
 @pytest.mark.long
@@ -77,7 +113,7 @@ def test_rolling_behind_an_alb(
             "connections_quiet": 0.5,
         }
         roll(shop, rolling, [group])
-        assert_nobody_noticed(users.stop(), [])
+        assert_served(users.stop(), [], ["1.0.0", NEW])
 
 
 def roll(shop: Shop, rolling: Rolling, balancers: list[dict[str, t.Any]]) -> None:
@@ -93,10 +129,10 @@ def roll(shop: Shop, rolling: Rolling, balancers: list[dict[str, t.Any]]) -> Non
     assert shop.all_on("1.0.0"), shop.versions()
 
 
-def assert_nobody_noticed(seen: dict[str, t.Any], fronts: t.Sequence[Front]) -> None:
+def assert_served(seen: dict[str, t.Any], fronts: t.Sequence[Front], versions: t.Sequence[str]) -> None:
     """An idle connection may be closed once by each change, and only where that takes a reload."""
     assert (seen["failed"], seen["failures"]) == (0, [])
-    assert seen["versions"].keys() == {"1.0.0", NEW}
+    assert seen["versions"].keys() == set(versions)
     assert {kind for kind, counted in seen["clients"].items() if counted["ok"]} == {
         "keepalive", "close", "slow", "upload",
     }  # fmt: skip

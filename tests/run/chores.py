@@ -13,12 +13,12 @@ import sys
 import typing as t
 
 from . import house, tools
-from .parts import FLEET_DOWN, LONG
+from .parts import EVERY, FLEET_DOWN
 
 
 def parts() -> int:
     """Prints the parts of the tests."""
-    for part in LONG:
+    for part in EVERY:
         print(f"make {part.name:<10} {part.does}{' (root, Linux)' if part.root else ''}")
     return 0
 

@@ -34,6 +34,8 @@ PYTHONS = {"demo": Pythons(10), "demo-envoy": Pythons(10), "oldest": Pythons(10,
 PROGRAMS = {
     "git": "git",
     "haproxy": "haproxy",
+    "nginx": "nginx",
+    "apache2": "apache2-bin",
     "systemd-nspawn": "systemd-container",
     "mmdebstrap": "mmdebstrap",
     "zstd": "zstd",

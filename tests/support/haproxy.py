@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import itertools
+import os
 import pathlib
 import shutil
 import signal
@@ -27,6 +29,10 @@ import urllib.parse
 
 BINARY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
 START_SECONDS = 10.0
+# Below the ports that the kernel gives to clients. Each process begins at a place of its own, since several test
+# processes may look at the same time.
+FIRST_PORT, PORTS = 10_000, 8_000
+_CANDIDATES = itertools.cycle(FIRST_PORT + (os.getpid() * 2657 + number) % PORTS for number in range(PORTS))
 
 
 class App(http.server.BaseHTTPRequestHandler):
@@ -294,6 +300,9 @@ def wait_until(condition: t.Callable[[], bool], what: str, seconds: float = STAR
 
 
 def free_port() -> int:
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that nobody listens on."""
+    while True:
+        port = next(_CANDIDATES)
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

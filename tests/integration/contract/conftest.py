@@ -3,17 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One suite for every load balancer: a real one, its members, and the modules' cores on it.
 
-What came of it is written to build/contract.json: {balancer: {case: "passed" or why not}}.
+What came of it is written to build/contract.json: {balancer: {case: "passed" or why not}}. STEADY_MAKE names the only
+one to run.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import pathlib
 import re
 import typing as t
 
 import pytest
+from run import integration
 from support.apache import Apache
 from support.aws_contract import AwsListener, AwsTargetGroup, Route53
 from support.caller import Caller
@@ -27,10 +31,13 @@ __all__ = ["directory", "state_directory"]
 
 ALL = (Apache, AwsListener, AwsTargetGroup, Envoy, HAProxy, Nginx, Route53)
 MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in ALL}
+if sorted(MAKES) != sorted(integration.MAKES):
+    raise RuntimeError(f"MAKES of run/integration.py, which starts this suite, must be {sorted(MAKES)}")
+ONLY = os.environ.get("STEADY_MAKE", "")
 RESULTS = pathlib.Path(__file__).resolve().parents[3] / "build" / "contract.json"
 
 
-@pytest.fixture(params=sorted(MAKES))
+@pytest.fixture(params=[ONLY] if ONLY else sorted(MAKES))
 def make(request: pytest.FixtureRequest) -> type[RealBalancer]:
     """Each make in turn, where it is installed and can do what the case is about."""
     found = MAKES[request.param]
@@ -76,9 +83,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     match = re.search(r"/contract/test_\w+\.py::test_(\w+)\[(\w+)-?([\w-]*)\]", report.nodeid)
     if match and (report.when == "call" or report.outcome != "passed"):
         case, named, variant = match.groups()
-        makes = [named] if named in MAKES else named.split("_")
-        mix = f"_behind_{named}" if len(makes) > 1 else ""
-        for make in makes:
+        mixed = [named] if named in MAKES else named.split("_")
+        mix = f"_behind_{named}" if len(mixed) > 1 else ""
+        for make in mixed:
             _record(make, f"{case}_{variant}".rstrip("_") + mix, _outcome(report))
 
 
@@ -90,6 +97,8 @@ def _outcome(report: pytest.TestReport) -> str:
 
 def _record(make: str, case: str, outcome: str) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    known.setdefault(make, {})[case] = outcome
-    RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    with RESULTS.with_name(".contract.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        known.setdefault(make, {})[case] = outcome
+        RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")

@@ -8,6 +8,7 @@ What the clients saw is written to build/contract-traffic.json. STEADY_LONG runs
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pathlib
@@ -25,7 +26,7 @@ CYCLES = 20 if os.environ.get("STEADY_LONG") else 4
 MIX = {"rate": 200, "keepalive": 8, "close": 4, "slow": 2, "slow_seconds": 1, "uploads": 2, "upload_seconds": 1}
 KEPT = 8 + 1
 """Clients that keep their connection: the quick ones and half of the slow ones."""
-BARE_RELOADS = 5
+BARE_RELOADS = CYCLES
 BREATH = 0.4
 """Seconds between changes, for idle connections to be there again."""
 
@@ -82,6 +83,12 @@ def judge(node: RealBalancer, users: background.Background, series: str, changes
 
 def _record(make: str, series: str, seen: dict[str, t.Any]) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.with_name(".contract.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _write(make, series, seen)
+
+
+def _write(make: str, series: str, seen: dict[str, t.Any]) -> None:
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     known.setdefault(make, {})[series] = seen
     RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,110 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs tests/integration with some pytests at a time: most of what they do is wait for servers.
+
+Usage: python -m run.integration REPORTS [SUITE ...]
+
+Without a SUITE, a folder of tests/integration, all of them. The contract suite is one pytest for each load balancer,
+and what came of it is in build/contract.json: {balancer: {case: "passed" or why not}}.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import typing as t
+
+from . import house
+
+AT_A_TIME = 3
+INTEGRATION = house.ROOT / "tests" / "integration"
+CONTRACT = "contract"
+MAKES = ("apache", "aws_listener", "aws_target_group", "envoy", "haproxy", "nginx", "route53")
+"""Of the contract; its conftest.py refuses to run with others."""
+ROLLING = f"{CONTRACT}/test_rolling.py"
+"""The one file of the contract that runs several makes at once."""
+RESULTS = house.BUILD / "contract.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One pytest: *words* are its own, *make* the only one that the contract suite is to run."""
+
+    name: str
+    words: tuple[str, ...]
+    make: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    name: str
+    exit_code: int
+    seconds: float
+    output: str
+
+
+def jobs(suites: t.Iterable[str]) -> list[Job]:
+    """The contract first: its jobs are long, and short ones fill the end."""
+    chosen = list(suites)
+    found = []
+    if CONTRACT in chosen:
+        leave_out = (str(INTEGRATION / CONTRACT), f"--ignore={INTEGRATION / ROLLING}")
+        found = [Job(f"{CONTRACT}-{make}", leave_out, make) for make in MAKES]
+        found.append(Job(f"{CONTRACT}-rolling", (str(INTEGRATION / ROLLING),)))
+    return found + [Job(suite, (str(INTEGRATION / suite),)) for suite in chosen if suite != CONTRACT]
+
+
+def all_suites() -> list[str]:
+    return sorted(path.name for path in INTEGRATION.iterdir() if any(path.glob("test_*.py")))
+
+
+def run(job: Job, reports: pathlib.Path) -> Done:
+    """One job to its end. What it started ends with the part that this runs in."""
+    argv = [str(house.VENV / "bin" / "python"), "-m", "pytest", "-p", "no:testinfra"]
+    began = time.monotonic()
+    done = subprocess.run(
+        [*argv, f"--junitxml={reports / job.name}.xml", *job.words],
+        cwd=house.ROOT,
+        env=house.environment(STEADY_MAKE=job.make),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Done(job.name, done.returncode, time.monotonic() - began, done.stdout)
+
+
+def table(results: t.Mapping[str, t.Mapping[str, str]]) -> str:
+    """How many cases of the contract each load balancer passes, and how many are not for it."""
+    lines = [f"{'balancer':20}{'passed':>8}{'failed':>8}{'cannot':>8}"]
+    for make, cases in sorted(results.items()):
+        passed = sum(outcome == "passed" for outcome in cases.values())
+        failed = sum(outcome.startswith("failed") for outcome in cases.values())
+        lines.append(f"{make:20}{passed:>8}{failed:>8}{len(cases) - passed - failed:>8}")
+    return "\n".join(lines)
+
+
+def main(words: t.Sequence[str]) -> int:
+    reports, suites = pathlib.Path(words[0]), list(words[1:]) or all_suites()
+    if CONTRACT in suites:
+        RESULTS.unlink(missing_ok=True)
+    codes = []
+    with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
+        for waited in concurrent.futures.as_completed([pool.submit(run, job, reports) for job in jobs(suites)]):
+            done = waited.result()
+            codes.append(done.exit_code)
+            print(f"-- {done.name}: exit code {done.exit_code} after {done.seconds:.0f} s\n{done.output}", flush=True)
+    if RESULTS.exists():
+        print(table(json.loads(RESULTS.read_text(encoding="utf-8"))))
+    return int(any(codes))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,55 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+from run import integration
+
+
+@pytest.fixture
+def results(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
+    monkeypatch.setattr(integration, "RESULTS", tmp_path / "contract.json")
+    return tmp_path / "contract.json"
+
+
+def test_the_contract_is_one_job_for_each_make_and_one_for_all_together() -> None:
+    found = integration.jobs(["aws", "contract"])
+    assert [job.make for job in found] == [*integration.MAKES, "", ""]
+    assert [job.name for job in found][-2:] == ["contract-rolling", "aws"]
+
+
+def test_all_suites_are_found() -> None:
+    assert {"aws", "contract", "haproxy", "weights"} <= set(integration.all_suites())
+    assert "__pycache__" not in integration.all_suites()
+
+
+@pytest.mark.parametrize(("codes", "whole"), [((0, 0), 0), ((0, 1), 1)])
+def test_one_job_that_fails_fails_the_whole(
+    monkeypatch: pytest.MonkeyPatch, results: pathlib.Path, tmp_path: pathlib.Path, codes: tuple[int, int], whole: int
+) -> None:
+    ends = dict(zip(("aws", "nginx"), codes))
+    monkeypatch.setattr(integration, "run", lambda job, dummy: integration.Done(job.name, ends[job.name], 1.0, ""))
+    assert integration.main([str(tmp_path), "aws", "nginx"]) == whole
+
+
+def test_what_an_earlier_run_said_of_the_contract_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, results: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(job: t.Any, dummy: pathlib.Path) -> t.Any:
+        if job.make == "nginx":
+            cases = {"restart": "passed", "weights": "it has none", "snapshot": "failed: no"}
+            results.write_text(json.dumps({"nginx": cases}))
+        return integration.Done(job.name, 0, 1.0, "")
+
+    results.write_text(json.dumps({"gone": {"restart": "passed"}}))
+    monkeypatch.setattr(integration, "run", run)
+    integration.main([str(tmp_path), "contract"])
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "balancer              passed  failed  cannot",
+        "nginx                      1       1       1",
+    ]
