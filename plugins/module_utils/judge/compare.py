@@ -33,7 +33,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     Metric,
     Range,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import crossing, normal_quantile, normal_tail
+from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import crossing, normal_quantile
 
 # Of the chance of a false stop: what all looks together may take, for hosts that differ and for luck, and what the
 # last look may take by itself.
@@ -104,12 +104,7 @@ def _chance(compared: Comparison, tolerated: float, by_hosts: float) -> float:
 
     Both have to be unlikely (an intersection-union test, Berger 1982).
     """
-    by_luck = compared.p_value(tolerated)
-    measured = compared.log_ratio()
-    if measured is None:
-        return by_luck
-    above, variance = measured
-    return max(by_luck, normal_tail(above / math.sqrt(variance + by_hosts))) if variance + by_hosts else by_luck
+    return max(compared.p_value(tolerated), compared.p_value_of_hosts(by_hosts))
 
 
 def _verdict(case: Case, compared: Comparison, is_proven: bool, chance: float) -> str:
@@ -124,17 +119,17 @@ def _verdict(case: Case, compared: Comparison, is_proven: bool, chance: float) -
 
 def _sentence(case: Case, side: str, verdict: str, figures: t.Mapping[str, t.Any]) -> str:
     said = f"{case.metric.name}: {both(case.metric, figures)}"
+    chance = "" if figures["p_value"] is None else f" (p {figures['p_value']:.2g})"
     if verdict == WAIT:
         return f"{said}; no proof of harm so far."
     if verdict == INCONCLUSIVE:
-        return f"{said}; that is suspect, but too little to be sure (p {figures['p_value']:.2g})."
-    bound = f"than hosts that differ by {100 * figures['host_noise']:.2g} % and the tolerance explain"
+        return f"{said}; suspect, but too little to be sure{chance}."
+    reasons = f"the tolerance and hosts that differ by {100 * figures['host_noise']:.2g} %"
     if verdict == PASS:
-        return f"{said}; not worse {bound} (p {figures['p_value']:.2g})."
+        return f"{said}; no worse than {reasons} explain{chance}."
     if "sure_ratio" in figures:
-        word = "at most" if side == DECREASE else "at least"
-        return f"{said}, for sure {word} {figures['sure_ratio']:.3g} times; worse {bound}."
-    return f"{said}; worse {bound} (p {figures['p_value']:.2g})."
+        said += f", for sure {'at most' if side == DECREASE else 'at least'} {figures['sure_ratio']:.3g}"
+    return f"{said}; worse than {reasons} explain{chance}."
 
 
 def _tolerated(tolerance: float, side: str) -> float:
@@ -155,13 +150,13 @@ def _held(case: Case, bounds: Range, side: str, allowed: float) -> Finding:
     ratio = _outward(compared.ratio(), side)
     figures = {**overall(case.metric, case.intervals), **compared.figures(), "ratio": rounded(ratio)}
     is_proven = compared.log_evidence(allowed) >= -math.log(case.chance) and not compared.is_too_little()
-    said = f"{case.metric.name}: {both(case.metric, figures)}, to be {bounds.text}"
+    said = f"{case.metric.name}: {both(case.metric, figures)}"
     if is_proven:
-        return Finding(FAIL, f"{said}; it is beyond that for sure.", figures)
+        return Finding(FAIL, f"{said}, for sure not {bounds.text}.", figures)
     if not case.final:
-        return Finding(WAIT, f"{said}; nothing is proven so far.", figures)
+        return Finding(WAIT, f"{said}, wanted {bounds.text}; nothing is proven so far.", figures)
     if ratio is None or bounds.holds(ratio):
-        return Finding(PASS, f"{said}; it is.", figures)
+        return Finding(PASS, f"{said}, as wanted {bounds.text}.", figures)
     if compared.is_too_little():
-        return Finding(INCONCLUSIVE, f"{said}; it is not, but that is too little to be sure.", figures)
-    return Finding(FAIL, f"{said}; it is not.", figures)
+        return Finding(INCONCLUSIVE, f"{said}, not {bounds.text}, but too little to be sure.", figures)
+    return Finding(FAIL, f"{said}, not {bounds.text}.", figures)

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts, proportions, ranks
 from ansible_collections.steady.rollout.plugins.module_utils.judge.findings import rounded
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import SHARE
+from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import mean_over_normal, normal_tail
 
 # With fewer bad requests than this nobody is sentenced, whatever the ratio.
 LEAST_BAD = 5
@@ -35,8 +37,8 @@ class Comparison:
         """The chance to see this or worse at a ratio of *allowed*; for one look only."""
         raise NotImplementedError
 
-    def log_ratio(self) -> tuple[float, float] | None:
-        """The logarithm of the ratio and its variance, hosts apart; None where it cannot be told."""
+    def p_value_of_hosts(self, variance: float) -> float:
+        """The same where the groups are alike but for their hosts, which make the ratio's logarithm vary by *variance*."""
         raise NotImplementedError
 
     def is_too_little(self) -> bool:
@@ -68,8 +70,9 @@ class OfShares(Comparison):
     def p_value(self, allowed: float) -> float:
         return proportions.p_value(self._splits, allowed, self._dispersion)
 
-    def log_ratio(self) -> tuple[float, float] | None:
-        return proportions.log_ratio(self._splits, self._dispersion)
+    def p_value_of_hosts(self, variance: float) -> float:
+        deviation = math.sqrt(variance)
+        return mean_over_normal(lambda z: self.p_value(math.exp(deviation * z)))
 
     def is_too_little(self) -> bool:
         return sum(split.worse_bad for split in self._splits) < LEAST_BAD
@@ -96,8 +99,12 @@ class OfValues(Comparison):
     def p_value(self, allowed: float) -> float:
         return ranks.p_value(self._heats, allowed, self._temper)
 
-    def log_ratio(self) -> tuple[float, float] | None:
-        return ranks.log_ratio(self._heats, self._temper)
+    def p_value_of_hosts(self, variance: float) -> float:
+        """By the logarithm of the ratio, taken for normal; by ranks where it cannot be told."""
+        measured = ranks.log_ratio(self._heats, self._temper)
+        if measured is None or not measured[1] + variance:
+            return self.p_value(1.0)
+        return normal_tail(measured[0] / math.sqrt(measured[1] + variance))
 
     def is_too_little(self) -> bool:
         return not self._heats

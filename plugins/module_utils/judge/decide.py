@@ -93,9 +93,7 @@ def _given_up(metric: Metric, found: t.Sequence[Interval], unmeasured: t.Sequenc
     for allowed, failed in ((metric.max_consecutive_errors, row), (metric.max_errors, unmeasured)):
         if allowed is not None and len(failed) > allowed:
             times = f"{many(len(failed), 'time')}{' in a row' if failed is row else ''}"
-            reason = (
-                f"{metric.name}: could not be measured {times}, at most {allowed} may be; last: {failed[-1].reason}"
-            )
+            reason = f"{metric.name}: could not be measured {times}, {allowed} may be; last: {_sentence(failed[-1])}"
             return Finding(NO_DATA, reason, overall(metric, found))
     return None
 
@@ -107,8 +105,12 @@ def _lacking(
     lack = _too_little(metric, found) or (_silent(found, progress) if progress.final else None)
     if lack is None:
         return None
-    why = f"; last error: {unmeasured[-1].reason}" if unmeasured else ""
+    why = f"; last error: {_sentence(unmeasured[-1])}" if unmeasured else "."
     return Finding(NO_DATA if progress.final else WAIT, f"{metric.name}: {lack}{why}", overall(metric, found))
+
+
+def _sentence(failed: Unmeasured) -> str:
+    return failed.reason.rstrip(". ") + "."
 
 
 def _too_little(metric: Metric, found: t.Sequence[Interval]) -> str | None:

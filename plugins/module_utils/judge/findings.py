@@ -12,6 +12,8 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval, mean, total
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
+    BASELINE,
+    CANARY,
     FAIL,
     INCONCLUSIVE,
     NO_DATA,
@@ -65,14 +67,14 @@ def figure_of(metric: Metric, cells: t.Collection[Cell]) -> float | None:
 
 def both(metric: Metric, figures: t.Mapping[str, t.Any]) -> str:
     """The two groups beside each other, for a message."""
-    ratio = f", {figures['ratio']:.3g} times as much" if figures.get("ratio") is not None else ""
-    return f"{_one(metric, figures, 'canary')} against {_one(metric, figures, 'baseline')}{ratio}"
+    ratio = f", ratio {figures['ratio']:.3g}" if figures.get("ratio") is not None else ""
+    return f"{one(metric, figures, CANARY)} against {one(metric, figures, BASELINE)}{ratio}"
 
 
-def _one(metric: Metric, figures: t.Mapping[str, t.Any], group: str) -> str:
+def one(metric: Metric, figures: t.Mapping[str, t.Any], group: str) -> str:
+    """A group's figure, and of how many requests it is the share."""
     said = worded(metric, figures[group])
-    requests = figures[f"{group}_requests"]
-    return f"{said} of {many(requests, 'request')}" if requests and metric.kind == SHARE else said
+    return f"{said} of {many(figures[group + '_requests'], 'request')}" if metric.kind == SHARE else said
 
 
 def worded(metric: Metric, figure: float | None) -> str:

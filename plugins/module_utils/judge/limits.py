@@ -15,11 +15,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.findings impo
     Finding,
     figure_of,
     many,
+    one,
     overall,
-    worded,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import total
-from ansible_collections.steady.rollout.plugins.module_utils.judge.model import FAIL, PASS, SHARE, WAIT, Range
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import CANARY, FAIL, PASS, SHARE, WAIT, Range
 
 
 def limited(case: Case, limit: Range) -> Finding:
@@ -37,14 +37,14 @@ def _over_the_window(case: Case, limit: Range) -> Finding:
     figures = overall(case.metric, case.intervals)
     cells = [cell for interval in case.intervals for cell in interval.canary.values()]
     figure = figure_of(case.metric, cells)
-    said = f"{case.metric.name}: {worded(case.metric, figure)}, to be {limit.text}"
+    said = f"{case.metric.name}: {one(case.metric, figures, CANARY)}"
     if _evidence(case, limit) >= -math.log(case.chance):
-        return Finding(FAIL, f"{said}; it is beyond that for sure.", figures)
+        return Finding(FAIL, f"{said}, for sure not {limit.text}.", figures)
     if not case.final:
-        return Finding(WAIT, f"{said}; nothing is proven so far.", figures)
+        return Finding(WAIT, f"{said}, wanted {limit.text}; nothing is proven so far.", figures)
     if figure is not None and limit.holds(figure):
-        return Finding(PASS, f"{said}; it is.", figures)
-    return Finding(FAIL, f"{said}; it is not.", figures)
+        return Finding(PASS, f"{said}, as wanted {limit.text}.", figures)
+    return Finding(FAIL, f"{said}, not {limit.text}.", figures)
 
 
 def _evidence(case: Case, limit: Range) -> float:
@@ -63,12 +63,12 @@ def _counted(case: Case, limit: Range) -> Finding:
     good = [limit.holds(each) for each in _measured(case)]
     bad, row = good.count(False), _longest_row(good)
     figures = {**overall(metric, case.intervals), "failures": bad, "consecutive_failures": row}
-    said = f"{metric.name}: {bad} of {many(len(good), 'measurement')} not {limit.text}, {row} in a row"
+    said = f"{metric.name}: {bad} of {many(len(good), 'measurement')} not {limit.text}, at most {row} in a row"
     if metric.max_failures is not None and bad > metric.max_failures:
-        return Finding(FAIL, f"{said}; at most {metric.max_failures} may be.", figures)
+        return Finding(FAIL, f"{said}; {metric.max_failures} may be.", figures)
     if metric.max_consecutive_failures is not None and row > metric.max_consecutive_failures:
-        return Finding(FAIL, f"{said}; at most {metric.max_consecutive_failures} in a row may be.", figures)
-    return Finding(PASS if case.final else WAIT, f"{said}; that is allowed.", figures)
+        return Finding(FAIL, f"{said}; {metric.max_consecutive_failures} in a row may be.", figures)
+    return Finding(PASS if case.final else WAIT, f"{said}; that many may be.", figures)
 
 
 def _measured(case: Case) -> list[float]:

@@ -54,19 +54,6 @@ def ratio(data: t.Sequence[Split]) -> float | None:
     return worse / other if other else math.inf
 
 
-def log_ratio(data: t.Sequence[Split], dispersion: float) -> tuple[float, float] | None:
-    """The logarithm of the ratio and its variance, by the counts of bad ones; half a bad one where there is none."""
-    measured = ratio(data)
-    if measured is None:
-        return None
-    worse = sum(split.worse_bad for split in data)
-    other = sum(split.other_bad for split in data)
-    if not worse or not other:
-        exposure = sum(split.worse_requests for split in data) / sum(split.other_requests for split in data)
-        measured = (worse + 0.5) / (other + 0.5) / exposure
-    return math.log(measured), dispersion * (1 / max(worse, 0.5) + 1 / max(other, 0.5))
-
-
 def log_evidence(data: t.Sequence[Split], allowed: float, dispersion: float = 1.0) -> float:
     """The logarithm of the e-value against "the share is at most *allowed* times the other group's".
 

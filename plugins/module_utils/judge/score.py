@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge.findings import many
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
     FAIL,
     INCONCLUSIVE,
@@ -37,20 +36,21 @@ def scored(
         return Verdict(FAIL, _reason(critical or _with(deciding, FAIL)), results, best)
     missing = _with(deciding, NO_DATA)
     if missing:
-        return Verdict(NO_DATA, _reason(missing), results, best if progress.final else None)
+        return Verdict(NO_DATA, _reason(missing), results, None)
     if not progress.final:
-        return Verdict(WAIT, _waiting(deciding, progress), results, None)
+        so_far = _reason([result for dummy, result in deciding])
+        return Verdict(WAIT, f"{progress.elapsed:.0f} of {progress.window:.0f} s. {so_far}".strip(), results, None)
     if not deciding:
-        verdict = PASS if any(metric.dry_run for metric in metrics) else NO_DATA
-        return Verdict(verdict, "no metric decides", results, best)
+        return _undecided(results)
     final = score(deciding, policy, failing=(FAIL, INCONCLUSIVE))
     open_ones = _with(deciding, INCONCLUSIVE)
     if open_ones:
         return Verdict(INCONCLUSIVE, _reason(open_ones), results, final)
     if final < policy.pass_score:
-        reason = f"score {final:.3g}, {policy.pass_score:g} is needed; {_reason(_with(deciding, FAIL))}"
+        reason = f"Score {final:.3g}, {policy.pass_score:g} is needed. {_reason(_with(deciding, FAIL))}"
         return Verdict(INCONCLUSIVE, reason, results, final)
-    return Verdict(PASS, _passing(deciding, final), results, final)
+    score_of = f"Score {final:.3g} of at least {policy.pass_score:g}. " if final < 100 else ""
+    return Verdict(PASS, score_of + _reason([result for dummy, result in deciding]), results, final)
 
 
 def score(deciding: t.Sequence[tuple[Metric, MetricResult]], policy: Policy, failing: t.Sequence[str]) -> float:
@@ -72,15 +72,12 @@ def _with(deciding: t.Sequence[tuple[Metric, MetricResult]], verdict: str) -> li
     return [result for dummy, result in deciding if result.verdict == verdict]
 
 
+def _undecided(results: tuple[MetricResult, ...]) -> Verdict:
+    """Metrics that are all told not to decide let pass; no metrics at all do not."""
+    if results:
+        return Verdict(PASS, "No metric decides: all are dry runs, or without data that may be ignored.", results, None)
+    return Verdict(NO_DATA, "There is no metric to judge by.", results, None)
+
+
 def _reason(results: t.Sequence[MetricResult]) -> str:
-    return " ".join(result.reason if result.reason.endswith(".") else result.reason + "." for result in results)
-
-
-def _waiting(deciding: t.Sequence[tuple[Metric, MetricResult]], progress: Progress) -> str:
-    return f"{progress.elapsed:.0f} of {progress.window:.0f} s, no proof of harm in {many(len(deciding), 'metric')}"
-
-
-def _passing(deciding: t.Sequence[tuple[Metric, MetricResult]], final: float) -> str:
-    failed = _with(deciding, FAIL)
-    passed = f"{len(_with(deciding, PASS))} of {many(len(deciding), 'metric')} passed"
-    return f"{passed}, score {final:.3g}" + (f"; {_reason(failed)}" if failed else "")
+    return " ".join(result.reason for result in results)

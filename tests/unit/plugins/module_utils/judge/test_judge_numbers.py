@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +59,13 @@ def test_normal_tails_and_quantiles() -> None:
     assert numbers.normal_tail(3.5) == pytest.approx(0.00023262907903552502)
     assert numbers.normal_quantile(0.01) == pytest.approx(2.3263478740408408)
     assert numbers.normal_quantile(0.0025) == pytest.approx(2.8070337683438042)
+
+
+def test_means_over_a_normal_figure() -> None:
+    """That of a normal tail at (a - d z)/s is the tail at a/sqrt(s^2 + d^2)."""
+    assert numbers.mean_over_normal(lambda z: z * z) == pytest.approx(1.0, rel=1e-3)
+    mean = numbers.mean_over_normal(lambda z: numbers.normal_tail((0.3 - 0.1 * z) / 0.05))
+    assert mean == pytest.approx(numbers.normal_tail(0.3 / math.sqrt(0.0125)), rel=1e-3)
 
 
 def test_means_of_what_is_too_large_for_a_float() -> None:
