@@ -53,9 +53,8 @@ class RouteChange:
     def run(self) -> dict[str, t.Any]:
         try:
             with alone(self._call, self._balancer):
-                if self._target:
-                    self._routes.require_target(self._target)
-                self._change.run(self._target, self._call.check_mode)
+                target = self._routes.resolve(self._target) if self._target else ""
+                self._change.run(target, self._call.check_mode)
         except RolloutError as error:
             error.result = {**self._result(), **error.result}
             raise

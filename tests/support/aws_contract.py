@@ -168,6 +168,8 @@ class AwsListener(Aws):
     """Each member is a target group with one target."""
 
     make = "aws_listener"
+    green = "app4"
+    says_retry_after = False
     cannot: t.ClassVar[t.Mapping[str, str]] = {
         **dict.fromkeys(
             (

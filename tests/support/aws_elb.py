@@ -61,6 +61,7 @@ class Elb:
             (backend, "deregister_targets", method(self._deregister)),
             (backend, "describe_target_health", method(self._describe)),
             (backend, "add_tags", _add_tags),
+            (backend, "_validate_http_header_condition", _validate_header),
             (response, "describe_listeners", self._paged("Listeners", pages["describe_listeners"])),
             (response, "describe_target_groups", self._paged("TargetGroups", pages["describe_target_groups"])),
         ]
@@ -238,6 +239,14 @@ def _add_tags(this: models.ELBv2Backend, resource_arns: list[str], tags: list[di
         if bad:
             raise ELBClientError("ValidationError", f"Tag {bad[0]['Key']} has characters that tags cannot have")
         this.tagging_service.tag_resource(arn, tags)
+
+
+def _validate_header(this: models.ELBv2Backend, condition: dict[str, t.Any]) -> None:
+    """With regular expressions, which moto does not know."""
+    config = condition.get("HttpHeaderConfig") or {}
+    values = [*(config.get("Values") or ()), *(config.get("RegexValues") or ())]
+    if not 1 <= len(values) <= 3 or len(config.get("HttpHeaderName", "")) > 40 or max(map(len, values)) > 128:
+        raise ELBClientError("ValidationError", "A header condition takes a name and one to three values, not so long")
 
 
 def method(function: t.Callable[..., t.Any]) -> t.Callable[..., t.Any]:

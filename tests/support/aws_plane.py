@@ -18,6 +18,7 @@ import asyncio
 import collections
 import contextlib
 import fnmatch
+import re
 import typing as t
 import urllib.parse
 
@@ -127,7 +128,9 @@ def _fits(condition: dict[str, t.Any], request: Request) -> bool:
     if condition["Field"] == "http-header":
         config = condition["HttpHeaderConfig"]
         value = request.headers.get(config["HttpHeaderName"].lower(), "")
-        return any(fnmatch.fnmatchcase(value.lower(), one.lower()) for one in config["Values"])
+        if any(re.search(one, value) for one in config.get("RegexValues") or ()):
+            return True
+        return any(fnmatch.fnmatchcase(value.lower(), one.lower()) for one in config.get("Values") or ())
     if condition["Field"] == "path-pattern":
         values = condition.get("PathPatternConfig", {}).get("Values") or condition.get("Values", [])
         return any(fnmatch.fnmatchcase(request.path.partition("?")[0], one) for one in values)

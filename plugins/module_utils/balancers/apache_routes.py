@@ -76,12 +76,13 @@ class ApacheRoutes(Routes):
         target = self._targets(self._file.file.read()).get(self._key(testers), "")
         return Seen(target, self._file.is_read())
 
-    def require_target(self, target: str) -> None:
+    def resolve(self, target: str) -> str:
         known = self._balancers()
         if target not in known:
             raise InputError(
                 f"{self._where}: Apache has no balancer '{target}'; its balancers are {quoted(known) or 'none'}."
             )
+        return target
 
     def require_admin(self) -> None:
         self._file.require_admin()

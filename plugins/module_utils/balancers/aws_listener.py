@@ -16,6 +16,11 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import aws_api, aws_forward, contract
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_api import Api, AwsError
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_looks import Looks
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_routes import (
+    AwsPages,
+    AwsRoutes,
+    ListenerRules,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_target_group import (
     API_VERSION,
     SETTLE,
@@ -29,6 +34,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
     WeightLimits,
     quoted,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Pages, Routes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
@@ -93,6 +99,15 @@ class Listener(Balancer):
             f"{self.where}: {quoted(states)} are target groups and are weighed, not drained: use lb_weight, or "
             "balancer.type=aws_target_group for their targets."
         )
+
+    def routes(self) -> Routes:
+        return AwsRoutes(self._rules())
+
+    def pages(self) -> Pages:
+        return AwsPages(self._rules())
+
+    def _rules(self) -> ListenerRules:
+        return ListenerRules(self._api, self._place, lambda: self._found_arn, self._clock)
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
         """All in one change; raises InputError for weights that AWS would not take."""

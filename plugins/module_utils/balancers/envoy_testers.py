@@ -42,13 +42,14 @@ class EnvoyTesters(Routes):
         target = next(filter(None, targets), "")
         return Seen(target, set(targets) == {target} and self._is_whole(document, testers, target))
 
-    def require_target(self, target: str) -> None:
+    def resolve(self, target: str) -> str:
         (clusters,) = self._file.admin.ask(["/clusters?format=json"])
         if envoy_state.cluster_status(clusters, target) is None:
             known = [one.get("name") for one in (clusters or {}).get("cluster_statuses", ())]
             raise InputError(
                 f"{self._file.where}: Envoy has no cluster '{target}'; there are {quoted(known) or 'none'}."
             )
+        return target
 
     def require_admin(self) -> None:
         self._places(self._file.document())

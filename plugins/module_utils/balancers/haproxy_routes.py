@@ -52,13 +52,14 @@ class HAProxyRoutes(Routes):
         entry = self._table.look(_key(testers))
         return Seen(entry.in_force or "", entry.in_force == entry.in_file)
 
-    def require_target(self, target: str) -> None:
+    def resolve(self, target: str) -> str:
         places = self._places()
         if target not in places:
             raise InputError(
                 f"{self._where}: there is neither a backend '{target}' nor such a server in the pool; there are "
                 f"{quoted(places)}."
             )
+        return target
 
     def require_admin(self) -> None:
         self._require_admin()

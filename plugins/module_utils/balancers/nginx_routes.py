@@ -58,12 +58,13 @@ class NginxRoutes(Routes):
         line = self._map(self._file.file.read(), testers).lines.get(testers.value.lower())
         return Seen(line.target if line else "", self._file.is_read())
 
-    def require_target(self, target: str) -> None:
+    def resolve(self, target: str) -> str:
         known = list(dict.fromkeys(UPSTREAM.findall(self._configuration())))
         if target not in known:
             raise InputError(
                 f"{self._where}: nginx has no upstream '{target}'; its upstreams are {quoted(known) or 'none'}."
             )
+        return target
 
     def require_admin(self) -> None:
         self._file.require_admin()

@@ -93,8 +93,8 @@ class Routes(abc.ABC):
         """What is in force."""
 
     @abc.abstractmethod
-    def require_target(self, target: str) -> None:
-        """Raises InputError unless the load balancer knows it."""
+    def resolve(self, target: str) -> str:
+        """The target by the name that a look gives; raises InputError unless the load balancer knows it."""
 
     @abc.abstractmethod
     def require_admin(self) -> None:
