@@ -21,6 +21,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers impor
 
 # By how many standard deviations of U the alternatives lie apart, each believed equally.
 TILTS = (0.25, 0.5, 1.0, 2.0, 3.0)
+# Below this sum of squares logarithms differ by nothing but rounding.
+NO_CHANGE = 1e-18
 
 
 class Heat(t.NamedTuple):
@@ -155,7 +157,7 @@ def temper(data: t.Sequence[Heat]) -> float:
     middle = sum(logs) / len(logs)
     around = [each - middle for each in logs]
     squares = sum(each * each for each in around)
-    if not squares:
+    if squares < NO_CHANGE:
         return 1.0
     found = sum(one * following for one, following in zip(around, around[1:])) / squares
     correlation = min(0.9, max(0.0, found - 1 / math.sqrt(len(logs))))
