@@ -35,7 +35,8 @@ def core(call: Call) -> dict[str, t.Any]:
     if call.check_mode:
         return rehearsed(comparison)
     client = Client(comparison.load, comparison.groups, comparison.recipes)
-    result: dict[str, t.Any] = hidden.hide_everywhere(outcome(comparison, client.run(), time.monotonic() - began))
+    outcomes = client.run(lambda by_now: judged(comparison, by_now).verdict != verdict.INCONCLUSIVE)
+    result: dict[str, t.Any] = hidden.hide_everywhere(outcome(comparison, outcomes, time.monotonic() - began))
     if result["verdict"] not in call.params["fail_on"]:
         return result
     message = result.pop("msg")
@@ -66,10 +67,21 @@ def rehearsed(comparison: Comparison) -> dict[str, t.Any]:
     return {**result, "msg": f"Check mode: {load.total} requests would be sent to {to}."}
 
 
+def judged(comparison: Comparison, outcomes: list[Outcome]) -> Judgement:
+    """What can be said by now."""
+    found = figures_of(comparison, outcomes)
+    return verdict.judged(comparison.policy, found[CANDIDATE], found.get(BASELINE))
+
+
+def figures_of(comparison: Comparison, outcomes: list[Outcome]) -> dict[str, Figures]:
+    """The figures of each group by its role."""
+    return {group.role: verdict.figures(group.name, group.role, outcomes) for group in comparison.groups}
+
+
 def outcome(comparison: Comparison, outcomes: list[Outcome], seconds: float) -> dict[str, t.Any]:
     """The module's result for what the requests came to."""
-    found = {group.role: verdict.figures(group.name, group.role, outcomes) for group in comparison.groups}
-    judgement = verdict.judged(comparison.policy, found[CANDIDATE], found.get(BASELINE))
+    found = figures_of(comparison, outcomes)
+    judgement = judged(comparison, outcomes)
     return {
         "changed": False,
         "verdict": judgement.verdict,

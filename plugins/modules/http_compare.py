@@ -91,9 +91,16 @@ options:
     type: float
     default: 50
   seconds:
-    description: For how many seconds they are sent.
+    description: For how many seconds they are sent before the verdict.
     type: float
     default: 30
+  max_seconds:
+    description:
+      - While the verdict is V(inconclusive), it goes on for another O(seconds), up to so many in all. Services whose latencies vary
+        much need that.
+      - Every bound is taken further so that all looks together are as sure as O(confidence) says.
+    type: float
+    default: 90
   warm_up:
     description: Seconds before that whose answers do not count, to open connections and fill caches.
     type: float
@@ -130,7 +137,7 @@ options:
     type: int
     default: 100
   confidence:
-    description: How sure, in percent, each bound is that the verdict rests on.
+    description: How sure, in percent, each bound is that the verdict rests on, whenever it falls.
     type: float
     default: 95
   validate_certs:
@@ -293,6 +300,7 @@ SPEC = {
         "requests": {"type": "list", "elements": "dict", "default": [{"path": "/"}], "options": REQUEST},
         "rate": {"type": "float", "default": 50.0},
         "seconds": {"type": "float", "default": 30.0},
+        "max_seconds": {"type": "float", "default": 90.0},
         "warm_up": {"type": "float", "default": 5.0},
         "connections": {"type": "int", "default": 8},
         "timeout": {"type": "float", "default": 5.0},

@@ -51,8 +51,9 @@ def from_params(params: Option) -> Comparison:
     if not params["requests"]:
         raise InputError("requests: the list is empty, so nothing could be measured; name at least one request.")
     recipes = tuple(_recipe(option) for option in params["requests"])
-    policy = _policy(params)
-    return Comparison(groups, recipes, _load(params, policy), policy)
+    looks = _looks(params)
+    policy = _policy(params, looks)
+    return Comparison(groups, recipes, _load(params, policy, looks), policy)
 
 
 def _group(role: str, option: Option) -> Group:
@@ -105,7 +106,14 @@ def _headers(where: str, given: Option | None) -> dict[str, str]:
     return headers
 
 
-def _policy(params: Option) -> Policy:
+def _looks(params: Option) -> int:
+    """How often it is judged: after each stretch of *seconds* that fits into *max_seconds*."""
+    _within(params, "seconds", 1, 3600, "seconds")
+    _within(params, "max_seconds", 1, 3600, "seconds")
+    return max(1, int(params["max_seconds"] / params["seconds"]))
+
+
+def _policy(params: Option, looks: int) -> Policy:
     _within(params, "percentile", 50, 99.99, "a percentile of latencies")
     _within(params, "max_slowdown", 0, 1000, "percent that the candidate may be slower")
     _within(params, "negligible", 0, 60, "seconds that never matter")
@@ -121,13 +129,13 @@ def _policy(params: Option) -> Policy:
         latency=params.get("max_latency"),
         failures=params["max_failures"] / 100,
         minimum=params["min_samples"],
-        confidence=params["confidence"] / 100,
+        # Each look is a chance to be wrong; together they may be as wrong as is allowed (Bonferroni).
+        confidence=1 - (1 - params["confidence"] / 100) / looks,
     )
 
 
-def _load(params: Option, policy: Policy) -> Load:
+def _load(params: Option, policy: Policy, looks: int) -> Load:
     _within(params, "rate", 0.1, MOST_A_SECOND, "requests a second to each group")
-    _within(params, "seconds", 1, 3600, "seconds")
     _within(params, "warm_up", 0, 3600, "seconds")
     _within(params, "connections", 1, MOST_CONNECTIONS, "connections to each group")
     _within(params, "timeout", 0.001, 300, "seconds")
@@ -137,12 +145,14 @@ def _load(params: Option, policy: Policy) -> Load:
         warm_up=params["warm_up"],
         connections=params["connections"],
         timeout=params["timeout"],
+        looks=looks,
         tls=_context(params),
     )
-    if load.total > MOST_REQUESTS:
+    most = load.total + (looks - 1) * load.measured
+    if most > MOST_REQUESTS:
         raise InputError(
-            f"rate {load.rate:g} for {load.seconds + load.warm_up:g} s is {load.total} requests to each group; at most "
-            f"{MOST_REQUESTS} are sent. Make it shorter or slower."
+            f"rate {load.rate:g} for up to {load.seconds * looks + load.warm_up:g} s is {most} requests to each group; at "
+            f"most {MOST_REQUESTS} are sent. Make it shorter or slower."
         )
     needed = max(policy.minimum, _fewest(policy))
     if load.measured < needed:

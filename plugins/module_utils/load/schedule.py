@@ -14,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.load.model import G
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """One request to come: *at* seconds after the start, to *url* of *group*, by recipe number *recipe*."""
+    """One request to come: *at* seconds after the look's start, to *url* of *group*, by recipe number *recipe*."""
 
     at: float
     group: Group
@@ -23,18 +23,19 @@ class Slot:
     counts: bool
 
 
-def slots(load: Load, groups: t.Sequence[Group], recipes: int) -> t.Iterator[Slot]:
-    """All requests in the order of their moments.
+def slots(load: Load, groups: t.Sequence[Group], recipes: int, look: int = 0) -> t.Iterator[Slot]:
+    """The requests of a look in the order of their moments; the first look begins with the warm-up.
 
     In each round every group gets the same recipe. Who comes first changes from round to round, and each host gets
     every recipe in time.
     """
     uncounted = load.total - load.measured
-    for number in range(load.total):
+    begin = uncounted + look * load.measured if look else 0
+    for number in range(begin, uncounted + (look + 1) * load.measured):
         order = groups if number % 2 == 0 else tuple(reversed(groups))
         for place, group in enumerate(order):
             yield Slot(
-                at=(number + place / len(groups)) / load.rate,
+                at=(number - begin + place / len(groups)) / load.rate,
                 group=group,
                 url=group.urls[number // recipes % len(group.urls)],
                 recipe=number % recipes,

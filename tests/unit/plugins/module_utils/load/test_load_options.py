@@ -22,6 +22,7 @@ GROUPS: dict[str, t.Any] = {"baseline": {"urls": ["http://b"]}, "candidate": {"n
         ({"rate": 0}, "rate is 0; expected requests a second to each group, from 0.1 to 500."),
         ({"rate": 501}, "rate is 501; expected requests a second to each group, from 0.1 to 500."),
         ({"seconds": 0}, "seconds is 0; expected seconds, from 1 to 3600."),
+        ({"max_seconds": 0}, "max_seconds is 0; expected seconds, from 1 to 3600."),
         ({"warm_up": -1}, "warm_up is -1; expected seconds, from 0 to 3600."),
         ({"connections": 65}, "connections is 65; expected connections to each group, from 1 to 64."),
         ({"timeout": 0}, "timeout is 0; expected seconds, from 0.001 to 300."),
@@ -38,7 +39,8 @@ GROUPS: dict[str, t.Any] = {"baseline": {"urls": ["http://b"]}, "candidate": {"n
         ({"rate": float("nan")}, "rate is nan; expected requests a second to each group, from 0.1 to 500."),
         (
             {"rate": 500, "seconds": 3600},
-            "rate 500 for 3605 s is 1802500 requests to each group; at most 200000 are sent. Make it shorter or slower.",
+            "rate 500 for up to 3605 s is 1802500 requests to each group; at most 200000 are sent. "
+            "Make it shorter or slower.",
         ),
         (
             {"rate": 1},
@@ -47,7 +49,7 @@ GROUPS: dict[str, t.Any] = {"baseline": {"urls": ["http://b"]}, "candidate": {"n
         ),
         (
             {"rate": 10, "percentile": 99.5},
-            "rate 10 for 30 s is 300 requests to each group, and 598 are needed for a verdict on p99.5 with a confidence "
+            "rate 10 for 30 s is 300 requests to each group, and 817 are needed for a verdict on p99.5 with a confidence "
             "of 95 %. Make it longer or faster.",
         ),
         ({"requests": []}, "requests: the list is empty, so nothing could be measured; name at least one request."),
@@ -90,6 +92,13 @@ def test_defaults() -> None:
     assert [(group.role, group.name) for group in found.groups] == [("baseline", "baseline"), ("candidate", "green")]
     assert [(recipe.method, recipe.path, recipe.status) for recipe in found.recipes] == [("GET", "/", (200,))]
     assert (found.load.measured, found.load.total) == (1500, 1750)
+
+
+@pytest.mark.parametrize(("most", "looks"), [(1, 1), (30, 1), (59, 1), (60, 2), (90, 3)])
+def test_more_looks_make_each_bound_surer(most: float, looks: int) -> None:
+    found = options.from_params(params_of(http_compare, {**GROUPS, "max_seconds": most}))
+    assert found.load.looks == looks
+    assert found.policy.confidence == pytest.approx(1 - 0.05 / looks)
 
 
 def test_a_structure_is_sent_as_json() -> None:
