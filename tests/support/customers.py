@@ -21,6 +21,7 @@ import contextlib
 import http.server
 import json
 import secrets
+import ssl
 import threading
 import typing as t
 from urllib.parse import parse_qs
@@ -50,6 +51,9 @@ class Customers(http.server.ThreadingHTTPServer):
     def handed_out(self) -> list[str]:
         return [*self.tokens, *self.sessions]
 
+    def handle_error(self, request: t.Any, client_address: t.Any) -> None:
+        """A client that does not trust the server is none of the test's business."""
+
     def new_token(self) -> str:
         # Long, and with what has to be escaped somewhere.
         self.tokens.append(f"tok.{secrets.token_hex(6)}/+=~")
@@ -61,8 +65,10 @@ class Customers(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving() -> t.Iterator[Customers]:
+def serving(tls: ssl.SSLContext | None = None) -> t.Iterator[Customers]:
     with Customers() as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
             yield server

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import subprocess
@@ -41,6 +42,10 @@ def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tu
     """Exit code, and all that was printed and logged."""
     playbook = directory / "play.yml"
     playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, **play}]))
+    return run_playbook(directory, playbook, "-i", "localhost,", "-c", "local", *options)
+
+
+def run_playbook(directory: pathlib.Path, playbook: pathlib.Path, *options: str) -> tuple[int, str]:
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
@@ -51,7 +56,7 @@ def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tu
         "ANSIBLE_LOG_PATH": str(directory / "log"),
         "HOME": str(directory),
     }
-    argv = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", str(playbook), *options]
+    argv = [sys.executable, "-m", "ansible.cli.playbook", str(playbook), *options]
     argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
     done = subprocess.run(
         argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=120, check=False
@@ -106,3 +111,39 @@ def test_wrong_options_are_told_before_anything_is_sent(
     assert exit_code != 0
     assert "uses ${tokn} in headers, and no request before it keeps a value of that name (none keeps any)" in printed
     assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"rollout_smoke_tests": [{"name": "home", "url": "/", "headers": {"A": "${tokn}"}}]},
+            "requests: 'home' uses ${tokn} in headers, and no request before it keeps a value of that name (none keeps any).",
+        ),
+        (
+            {"rollout_smoke_tests": [{"name": "home", "url": "/"}], "rollout_health": {"tcp": "127.0.0.1:1"}},
+            "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
+        ),
+    ],
+)
+def test_a_rollout_refuses_smoke_tests_that_cannot_be_right_before_anything_is_touched(
+    settings: dict[str, t.Any], sentence: str, tmp_path: pathlib.Path
+) -> None:
+    everything = {
+        "rollout_service": "shop",
+        "rollout_version": "2.0.0",
+        "rollout_artifact": "nowhere.tar.gz",
+        "rollout_release_path": str(tmp_path / "releases"),
+        "rollout_unit": "shop",
+        "rollout_ledger": str(tmp_path / "ledger"),
+        "rollout_health": {"url": "http://127.0.0.1:1/health"},
+        **settings,
+    }
+    inventory = tmp_path / "inventory.yml"
+    inventory.write_text(yaml.safe_dump({"fleet": {"hosts": {"app1": {"ansible_connection": "local"}}}}))
+    exit_code, printed = run_playbook(
+        tmp_path, REPOSITORY / "playbooks" / "rolling.yml", "-i", str(inventory), "-e", json.dumps(everything)
+    )
+    assert exit_code != 0
+    assert sentence in " ".join(printed.split())
+    assert not (tmp_path / "ledger").exists()
