@@ -50,7 +50,8 @@ options:
       - C(direction) - whether an V(increase) is bad, the default, a V(decrease), or V(either).
       - C(unit) - of a value, such as V(ms) or V(s).
       - C(critical) - whether this metric alone fails the gate. C(weight) and C(group) - how much it counts in the score.
-      - C(minimum) - how many requests (V(share), 100) or measurements (V(value), 5) there have to be before any verdict.
+      - C(minimum) - how many requests (V(share), 100) or measurements (V(value), 5, with a C(limit) only 1) there have to be
+        before any verdict.
       - C(delay) - seconds at the start of the window that are left out.
       - C(dry_run) - shown and stored, but never decides.
       - C(on_no_data) - V(no_data), V(inconclusive), V(fail), or V(ignore).
@@ -97,9 +98,11 @@ options:
   judge:
     description:
       - How sure the judge has to be.
-      - C(false_stop) (1%) - the chance at most that a release which is no worse is stopped.
-      - C(host_noise) (10%) - by how much hosts with the same release differ.
-      - C(pass_score) (95), C(marginal_score) (75), C(groups) - what a score means, and the weights of groups of metrics.
+      - C(false_stop) (2%) - the chance at most that a release which is no worse is failed, over all looks and all metrics.
+      - C(host_noise) (10%) - by how much hosts with the same release differ (one standard deviation), believed until the hosts
+        show it.
+      - C(pass_score) and C(marginal_score) (both 100, so that every metric has to pass) - from which score on, in percent, the
+        gate passes, and below which it fails; between them it is inconclusive. C(groups) - the weights of groups of metrics.
     type: dict
     default: {}
   on_inconclusive:

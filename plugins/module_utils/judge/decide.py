@@ -93,7 +93,9 @@ def _given_up(metric: Metric, found: t.Sequence[Interval], unmeasured: t.Sequenc
     for allowed, failed in ((metric.max_consecutive_errors, row), (metric.max_errors, unmeasured)):
         if allowed is not None and len(failed) > allowed:
             times = f"{many(len(failed), 'time')}{' in a row' if failed is row else ''}"
-            reason = f"{metric.name}: could not be measured {times}, {allowed} may be; last: {_sentence(failed[-1])}"
+            reason = (
+                f"{metric.name}: could not be measured {times}, at most {allowed} may be; last: {_sentence(failed[-1])}"
+            )
             return Finding(NO_DATA, reason, overall(metric, found))
     return None
 

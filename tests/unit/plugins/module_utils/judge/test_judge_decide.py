@@ -183,13 +183,13 @@ def test_what_cannot_be_measured_is_given_up() -> None:
     missing = unmeasured(10, 20, 30, 40, 50)
     assert said(SHARE, [], final=False, unmeasured=missing) == (
         "no_data",
-        "m: could not be measured 5 times in a row, 4 may be; last: Prometheus does not answer.",
+        "m: could not be measured 5 times in a row, at most 4 may be; last: Prometheus does not answer.",
     )
     assert verdict(SHARE, [], final=False, unmeasured=missing[1:]).verdict == "wait"
     assert verdict(SHARE, errors(10, 10), final=False, unmeasured=missing).verdict == "wait"
     assert said({**SHARE, "max_errors": 0}, errors(10, 10), final=False, unmeasured=missing[:1]) == (
         "no_data",
-        "m: could not be measured 1 time, 0 may be; last: Prometheus does not answer.",
+        "m: could not be measured 1 time, at most 0 may be; last: Prometheus does not answer.",
     )
     assert said(SHARE, [], unmeasured=missing[:1]) == (
         "no_data",
@@ -244,15 +244,15 @@ def test_measurements_beyond_the_limit_are_counted() -> None:
     words = {"limit": "< 500ms"}
     assert said({**words, "max_failures": 2}, seen, final=False) == (
         "fail",
-        "m: 3 of 6 measurements not < 500ms, at most 2 in a row; 2 may be.",
+        "m: 3 of 6 measurements not < 500ms, 2 in a row; at most 2 may be.",
     )
     assert said({**words, "max_consecutive_failures": 1}, seen, final=False) == (
         "fail",
-        "m: 3 of 6 measurements not < 500ms, at most 2 in a row; 1 in a row may be.",
+        "m: 3 of 6 measurements not < 500ms, 2 in a row; at most 1 in a row may be.",
     )
     assert said({**words, "max_failures": 3, "max_consecutive_failures": 2}, seen) == (
         "pass",
-        "m: 3 of 6 measurements not < 500ms, at most 2 in a row; that many may be.",
+        "m: 3 of 6 measurements not < 500ms, 2 in a row; that many may be.",
     )
     assert verdict({**words, "max_failures": 3}, seen, final=False).verdict == "wait"
 

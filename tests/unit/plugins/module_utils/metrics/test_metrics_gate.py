@@ -132,7 +132,10 @@ def alone(world: World, clock: t.Any, **params: t.Any) -> dict[str, t.Any]:
 def test_a_good_release_passes_at_the_end_of_the_window(bench: Bench) -> None:
     result = bench.looks()
     assert (result["verdict"], result["judged"], result["looks"], result["elapsed"]) == ("pass", "pass", 11, 100.0)
-    assert result["reason"] == "1 of 1 metric passed, score 100"
+    assert result["reason"] == (
+        "errors: 0 % of 1,000 requests against 0 % of 10,000 requests; "
+        "no worse than the tolerance and hosts that differ by 10 % explain (p 1)."
+    )
     assert result["score"] == 100
     (metric,) = result["metrics"]
     assert (metric["name"], metric["verdict"], metric["source"], metric["outcome"]) == (
