@@ -26,6 +26,8 @@ SHOP = tuple(f"app{number}" for number in range(1, 5))
 WIDE = tuple(f"w{number}" for number in range(1, 52))
 OTHER = "/other/"
 NOBODY = 65534
+HELD = "/slow?held"
+HELD_AT_MOST = 25.0
 
 
 class Denial(t.NamedTuple):
@@ -151,6 +153,8 @@ class _CountingApp(App):
         server = t.cast("BusyMember", self.server)
         server.count(slow)
         try:
+            if self.path == HELD:
+                server.let_go.wait(HELD_AT_MOST)
             super().do_GET()
         finally:
             server.count(-slow)
@@ -161,6 +165,7 @@ class BusyMember(Member):
 
     def __init__(self, name: str) -> None:
         self.in_flight = 0
+        self.let_go = threading.Event()
         self._counting = threading.Lock()
         super().__init__(name)
         self.RequestHandlerClass = _CountingApp
@@ -171,11 +176,11 @@ class BusyMember(Member):
 
 
 class SlowRequests:
-    """Requests of *seconds* each, sent until one of them is in flight to *member*."""
+    """Requests of *seconds* each, or held until finish(), sent until one of them is in flight to *member*."""
 
-    def __init__(self, balancer: RealBalancer, member: str, seconds: float) -> None:
+    def __init__(self, balancer: RealBalancer, member: str, seconds: float | None = None) -> None:
         self._balancer = balancer
-        self._path = f"/slow?seconds={seconds}"
+        self._path = HELD if seconds is None else f"/slow?seconds={seconds}"
         self._statuses: list[int] = []
         self._threads: list[threading.Thread] = []
         wanted = balancer.members[member]
@@ -188,6 +193,8 @@ class SlowRequests:
 
     def finish(self) -> set[int]:
         """Waits for all answers and returns their statuses, 0 for none."""
+        for member in self._balancer.members.values():
+            member.let_go.set()
         for thread in self._threads:
             thread.join(30)
         return set(self._statuses)
