@@ -33,7 +33,8 @@ def main(words: list[str]) -> int:
     set_series(long, everything=words in (["test"], ["test-long"]))
     try:
         tools.venv("test")
-        tools.get_programs({program for part in parts for program in (*part.programs, *part.useful)})
+        tools.get_programs({program for part in parts for program in part.programs})
+        tools.try_programs({program for part in parts for program in part.useful})
     except tools.Unavailable as obstacle:
         print(obstacle, file=sys.stderr)
         return 1

@@ -37,10 +37,7 @@ def demo() -> int:
 
 
 def has_haproxy() -> bool:
-    try:
-        tools.get_programs(["haproxy"], sudo=True)
-    except tools.Unavailable as obstacle:
-        print(f"  HAProxy could not be installed: {obstacle}")
+    tools.try_programs(["haproxy"], sudo=True)
     return house.which("haproxy") is not None
 
 

@@ -110,6 +110,14 @@ def get_programs(wanted: t.Iterable[str], sudo: bool = False) -> None:
         apt_install(sorted({PROGRAMS[program] for program in missing}), sudo)
 
 
+def try_programs(wanted: t.Iterable[str], sudo: bool = False) -> None:
+    """The same for programs without which there is another way: what goes wrong is told and is no failure."""
+    try:
+        get_programs(wanted, sudo)
+    except Unavailable as obstacle:
+        print(f"  could not be installed: {obstacle}", flush=True)
+
+
 def apt_install(packages: t.Sequence[str], sudo: bool = False) -> None:
     """Installs Debian packages as root, or with *sudo* where it asks for no password; does nothing elsewhere."""
     prefix = root_prefix(sudo)
