@@ -25,7 +25,7 @@ def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if held.rollout.status != model.REVERTING or held.rollout.limits is None:
             return _back_answer(held, [], before)
         hosts = [host for host in held.records.hosts(held.rollout.id) if host.in_scope and _may_go(held, host)]
-        going = [host for host in hosts if failure.must_go_back(host, held.run)]
+        going = [host for host in hosts if must_go_back(held, host)]
         reachable = _at_hand(held, going, params.get("at_hand"))
         ready = planning.ordered([host for host in map(_back_mover(held), reachable) if host is not None])
         back = [dataclasses.replace(host, position=number) for number, host in enumerate(ready, start=1)]
@@ -46,6 +46,16 @@ def takes_itself_back(held: Session) -> bool:
     if held.rollout.direction != model.FORWARD or held.rollout.reason_kind in holding:
         return False
     return held.limits.on_failure == "revert"
+
+
+def must_go_back(held: Session, host: Host) -> bool:
+    """In a shift a whole group goes home: also who was found on a bad version and not come to yet."""
+    if failure.must_go_back(host, held.run):
+        return True
+    is_left = host.phase == model.WAITING and host.live != model.OUT_FOREIGN and host.home_version is not None
+    if not is_left or held.records.shift(held.rollout.id) is None:
+        return False
+    return host.from_version in held.records.bad_versions(held.service)
 
 
 def _may_go(held: Session, host: Host) -> bool:

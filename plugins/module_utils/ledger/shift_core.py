@@ -46,6 +46,8 @@ class HostSeen:
     must_go_back: bool = False
     fault: str = ""
     """What keeps it from being verified on the version meant for it now; empty when it is."""
+    version: str | None = None
+    """What it was seen on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +141,8 @@ def _shift(view: View) -> Decision:
 def _bake(view: View) -> Decision:
     shift = view.shift
     if view.verdict in ("fail", "inconclusive", "no_data"):
-        said = f"the gate at {shift.at_step.share:g} % said {view.verdict}" + (
-            f": {view.reason}" if view.reason else ""
-        )
-        return Stop(said, view.verdict)
+        why = f": {view.reason.rstrip('.')}" if view.reason else ""
+        return Stop(f"the gate at {shift.at_step.share:g} % said {view.verdict}{why}", view.verdict)
     if view.verdict == "pass" or shift.promoted or not view.judges:
         return _next_step(view)
     if view.nodes is not None and not all(node.shows(shift.split(shift.at_step.share)) for node in view.nodes):
@@ -256,7 +256,9 @@ def _bring(view: View, group: str, act: str) -> Decision | None:
     pending = [host.name for host in hosts if _is_pending(host, goes_home)]
     if pending and view.played != act:
         return Act(act, f"{len(pending)} hosts of {group}", hosts=tuple(pending))
-    faults = [
+    versions = sorted({host.version for host in hosts if host.version is not None})
+    faults = [f"it is on {' and '.join(versions)}"] if len(versions) > 1 else []
+    faults += [
         f"{host.name}: {host.fault or 'not brought there'}" for host in hosts if host.fault or host.name in pending
     ]
     if not faults:

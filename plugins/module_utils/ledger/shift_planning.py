@@ -99,7 +99,7 @@ def begun(held: Session, shift: Shift, rows: t.Sequence[Host]) -> Shift:
     if shift.phase == shift_model.OVER and held.records.shift(held.rollout.id) is None:
         return fresh
     if shift.way != BLUE_GREEN and all(host.name in is_there for host in in_work):
-        return dataclasses.replace(fresh, phase=shift_model.OVER, shown=shift.usual)
+        return dataclasses.replace(fresh, phase=shift_model.SETTLING)
     was_shifting = shift.phase in (shift_model.SHIFTING, shift_model.BAKING)
     if was_shifting and set(shift.groups[shift.candidate]) <= is_there:
         return dataclasses.replace(fresh, phase=shift_model.SHIFTING)

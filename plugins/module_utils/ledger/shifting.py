@@ -15,7 +15,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import (
     admitting,
     endings,
-    failure,
     fleet,
     lease,
     model,
@@ -252,8 +251,9 @@ def _hosts(held: Session, shift: Shift, params: dict[str, t.Any]) -> tuple[HostS
             name=host.name,
             group=shift.group_of(host.name) or "",
             phase=host.phase,
-            must_go_back=failure.must_go_back(host, held.run),
+            must_go_back=reverting.must_go_back(held, host),
             fault=_fault(held, host, looked),
+            version=_version(host.name, looked),
         )
         for host in held.records.hosts(held.rollout.id)
         if host.in_scope and shift.group_of(host.name)
@@ -266,6 +266,11 @@ def _seen(held: Session, params: dict[str, t.Any]) -> dict[str, Seen] | None:
     nodes = fleet.answered(with_idle_in_rotation(params.get("balancers")))
     found = fleet.read_fleet(params["hosts"], nodes, held.records.left_out(held.service), strict=False)
     return {seen.name: seen for seen in found}
+
+
+def _version(name: str, looked: dict[str, Seen] | None) -> str | None:
+    found = (looked or {}).get(name)
+    return found.version if found else None
 
 
 def _fault(held: Session, host: model.Host, looked: dict[str, Seen] | None) -> str:

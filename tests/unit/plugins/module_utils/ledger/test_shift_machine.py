@@ -1,0 +1,171 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Random shifts of traffic, failures and crashes after every act, against the invariants of traffic.
+
+After each single act the world itself is judged: no node gives traffic to a group that is not whole, healthy and on one
+version. From wherever a shift was cut off, one more run ends with all nodes alike. HYPOTHESIS_PROFILE=ci runs 2,000 examples.
+"""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from support.ledger_desk import Ledger
+from support.shift_world import Run, World, finish
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
+EXAMPLES = {"ci": 2000, "long": 10000}.get(PROFILE, 100)
+# A seeded bug need only be found, not be explained.
+PHASES = [Phase.generate] if PROFILE == "mutants" else [Phase.generate, Phase.shrink]
+STEPS = st.sampled_from(
+    [
+        [{"share": 100, "bake": 30}],
+        [{"share": 5, "bake": 60}, {"share": 100}],
+        [{"share": 5, "bake": 60}, {"share": 50, "bake": 60}, {"share": 100, "bake": 60}],
+    ]
+)
+
+
+class Traffic(RuleBasedStateMachine):
+    @initialize(
+        way=st.sampled_from(["canary", "blue_green"]),
+        sizes=st.tuples(st.integers(1, 2), st.integers(1, 2)),
+        steps=STEPS,
+        rotten=st.sets(st.sampled_from(["2", "3"]), max_size=1),
+    )
+    def build(self, way, sizes, steps, rotten):
+        self.world = World(way, sizes, rotten)
+        self.steps = steps
+        self.ledger = Ledger()
+        self.run: Run | None = None
+        self.asked = ""
+
+    @property
+    def is_running(self):
+        return self.run is not None and not self.run.is_over
+
+    def start(self, version, **options):
+        run = Run(self.ledger, self.world)
+        run.begin(version, self.steps, **options)
+        self.run, self.asked = run, version or self.asked
+        return run
+
+    @precondition(lambda self: not self.is_running)
+    @rule(version=st.sampled_from(["2", "2", "3"]), options=st.sampled_from([{}, {}, {"resume": "revert"}]))
+    def another_run(self, version, options):
+        self.ledger.fake.move(300)
+        self.world.refusing.clear()
+        try:
+            self.start(version, **options)
+        except RolloutError as refusal:
+            if "marked bad" not in refusal.message and "no unfinished rollout" not in refusal.message:
+                raise
+
+    @precondition(lambda self: self.is_running)
+    @rule(acts=st.integers(1, 40))
+    def go_well(self, acts):
+        for dummy in range(acts):
+            if self.is_running:
+                self.run.act(True)
+                self.check_end()
+
+    @precondition(lambda self: self.is_running)
+    @rule(acts=st.integers(1, 3), variant=st.integers(0, 2))
+    def go_wrong(self, acts, variant):
+        for dummy in range(acts):
+            if self.is_running:
+                self.run.act(False, variant)
+                self.check_end()
+
+    @precondition(lambda self: self.is_running)
+    @rule()
+    def crash(self):
+        self.run = None
+
+    @precondition(lambda self: self.is_running)
+    @rule()
+    def abort(self):
+        try:
+            self.ledger.rollout("aborted")
+        except RolloutError:
+            return
+
+    @precondition(lambda self: self.is_running)
+    @rule(to=st.sampled_from(["step", "end"]))
+    def promote(self, to):
+        try:
+            self.ledger.rollout("promoted", to=to)
+        except RolloutError as refusal:
+            if "could be promoted" not in refusal.message:
+                raise
+
+    @rule(node=st.sampled_from(["lb1", "lb2"]), is_silent=st.booleans())
+    def node_falls_silent_or_answers_again(self, node, is_silent):
+        if is_silent:
+            self.world.silent.add(node)
+        else:
+            self.world.silent.discard(node)
+
+    @rule(seconds=st.sampled_from([5.0, 130.0]))
+    def time_passes(self, seconds):
+        self.ledger.fake.move(seconds)
+
+    @invariant()
+    def history_is_intact(self):
+        if self.asked and not self.ledger.info(limit=1)["chain"]["intact"]:
+            raise AssertionError("the event chain is broken")
+
+    def check_end(self):
+        """Invariants 13 and 15: success is the version in service, with the split as meant, on every node."""
+        if self.is_running or self.run.conclusion["outcome"] != "done":
+            return
+        if len(self.world.splits()) > 1:
+            raise AssertionError(f"invariant 13: success was reported, but the nodes show {self.world.splits()}")
+        for host in self.world.hosts.values():
+            serves = all(self.world.weights[node][host.name] for node in self.world.weights)
+            if serves and host.version != self.run.version:
+                raise AssertionError(f"invariant 15: success was reported, but {host} serves")
+
+    def teardown(self):
+        """Invariant 14: with everybody answering, one more run ends with all nodes alike and nothing torn."""
+        if not hasattr(self, "world") or not self.asked:
+            return
+        self.world.silent.clear()
+        self.world.refusing.clear()
+        self.ledger.fake.move(300)
+        if self.is_running and not finish(self.run):
+            raise AssertionError(f"the run does not end: {self.told()}")
+        self.ledger.fake.move(300)
+        run = self.start(self.asked, allow_bad=True)
+        if not finish(run):
+            raise AssertionError(f"the run does not end: {self.told()}")
+        if len(self.world.splits()) > 1:
+            raise AssertionError(f"invariant 14: the nodes disagree: {self.world.splits()} {self.told()}")
+        for group in (self.world.live, self.world.candidate):
+            hosts = self.world.of(group)
+            if any(not host.is_whole for host in hosts) or len({host.version for host in hosts}) > 1:
+                raise AssertionError(f"invariant 14: {group} is torn: {hosts} {self.told()}")
+        if self.ledger.info()["left_out"]:
+            raise AssertionError(f"invariant 14: hosts are left out: {self.told()}")
+        self.world.check()
+
+    def told(self):
+        return [*self.ledger.info()["text"], (self.run.conclusion or {}).get("message") if self.run else ""]
+
+
+Traffic.TestCase.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    phases=PHASES,
+    database=None,
+)
+TestTraffic = Traffic.TestCase
