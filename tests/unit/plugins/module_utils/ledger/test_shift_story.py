@@ -223,6 +223,15 @@ def test_one_more_run_after_a_crash_at_every_act_ends_well(way: str, verdicts: s
         number += 1
 
 
+def test_a_host_whose_group_may_have_traffic_is_not_admitted(canary: Site) -> None:
+    canary.until(canary.start(), "preparing", "prepare")
+    answer = canary.ledger.admit("main0")
+    assert (answer["verdict"], answer["reason"]) == (
+        "stop",
+        "main0 belongs to main, which may have traffic; its turn comes when the shift says so",
+    )
+
+
 def test_the_operator_promotes_to_the_next_step_or_to_the_end(canary: Site) -> None:
     run = canary.start()
     canary.until(run, "baking", "bake")
