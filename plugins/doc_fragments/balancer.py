@@ -108,7 +108,8 @@ options:
           - The AWS types need the Python package C(boto3) on the host where the module runs, normally the coordinator.
             Credentials come from the usual places of AWS, in the environment, files or the instance's role.
           - In IAM, V(aws_target_group) needs C(elasticloadbalancing:Describe*), C(RegisterTargets), C(DeregisterTargets),
-            C(AddTags) and C(RemoveTags); V(aws_listener) C(Describe*), C(ModifyListener) and C(ModifyRule); V(route53)
+            C(AddTags) and C(RemoveTags); V(aws_listener) C(Describe*), C(ModifyListener) and C(ModifyRule), for routes
+            and pages also C(CreateRule) and C(DeleteRule); V(route53)
             C(route53:List*), C(Get*), C(ChangeResourceRecordSets) and C(ChangeTagsForResource).
         type: str
       profile:

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Routes, Testers
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Routes, Selector
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.one_setting import Setting, SettingChange, alone
@@ -25,7 +25,7 @@ def nothing_done(pool: str) -> dict[str, t.Any]:
 def core(call: Call) -> dict[str, t.Any]:
     """lb_route."""
     try:
-        testers = Testers.given(call.params["header"], call.params["cookie"], call.params["value"])
+        testers = Selector.given(call.params["header"], call.params["cookie"], call.params["value"])
         balancer = registry.open_balancer(call.params["balancer"], call.run_command)
         return RouteChange(call, balancer, balancer.routes(), testers, Clock()).run()
     except RolloutError as error:
@@ -36,7 +36,7 @@ def core(call: Call) -> dict[str, t.Any]:
 class RouteChange:
     """One call of lb_route on one balancer node."""
 
-    def __init__(self, call: Call, balancer: Balancer, routes: Routes, testers: Testers, clock: Clock) -> None:
+    def __init__(self, call: Call, balancer: Balancer, routes: Routes, testers: Selector, clock: Clock) -> None:
         self._call = call
         self._balancer = balancer
         self._routes = routes

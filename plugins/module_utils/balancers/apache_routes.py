@@ -27,8 +27,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
     Pages,
     Routes,
     Seen,
+    Selector,
     Shown,
-    Testers,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
@@ -72,7 +72,7 @@ class ApacheRoutes(Routes):
         self._file = file
         self._balancers = balancers
 
-    def look(self, testers: Testers) -> Seen:
+    def look(self, testers: Selector) -> Seen:
         target = self._targets(self._file.file.read()).get(self._key(testers), "")
         return Seen(target, self._file.is_read())
 
@@ -87,21 +87,21 @@ class ApacheRoutes(Routes):
     def require_admin(self) -> None:
         self._file.require_admin()
 
-    def send(self, testers: Testers, target: str) -> None:
+    def send(self, testers: Selector, target: str) -> None:
         self._file.edit(lambda text: self._edited(text, testers, target))
 
-    def _edited(self, text: str, testers: Testers, target: str) -> str:
+    def _edited(self, text: str, testers: Selector, target: str) -> str:
         targets = {**self._targets(text), self._key(testers): target}
         rules = [_rule(pool, one, to) for (pool, one), to in targets.items() if to]
         return "".join([f"{ROUTES}\n", "RewriteEngine On\n" if rules else "", *rules])
 
-    def _key(self, testers: Testers) -> tuple[str, Testers]:
+    def _key(self, testers: Selector) -> tuple[str, Selector]:
         return self._pool, testers
 
-    def _targets(self, text: str) -> dict[tuple[str, Testers], str]:
+    def _targets(self, text: str) -> dict[tuple[str, Selector], str]:
         _refuse_foreign(self._where, self._file, text)
         found = [json.loads(line[len(ROUTE) :]) for line in text.splitlines() if line.startswith(ROUTE)]
-        return {(one["pool"], Testers(one["kind"], one["name"], one["value"])): one["target"] for one in found}
+        return {(one["pool"], Selector(one["kind"], one["name"], one["value"])): one["target"] for one in found}
 
 
 class ApachePages(Pages):
@@ -152,7 +152,7 @@ def _refuse_foreign(where: str, file: ReloadedFile, text: str) -> None:
         )
 
 
-def _rule(pool: str, testers: Testers, target: str) -> str:
+def _rule(pool: str, testers: Selector, target: str) -> str:
     facts = {"pool": pool, **dataclasses.asdict(testers), "target": target}
     if testers.kind == routing.HEADER:
         subject, pattern = f"%{{HTTP:{testers.name}}}", f"={testers.value}"

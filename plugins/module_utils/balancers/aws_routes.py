@@ -23,8 +23,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
     Pages,
     Routes,
     Seen,
+    Selector,
     Shown,
-    Testers,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
@@ -103,7 +103,7 @@ class AwsRoutes(Routes):
     def __init__(self, rules: ListenerRules) -> None:
         self._rules = rules
 
-    def look(self, testers: Testers) -> Seen:
+    def look(self, testers: Selector) -> Seen:
         return Seen(aws_rules.target_of(self._find(self._rules.read(), testers)))
 
     def resolve(self, target: str) -> str:
@@ -112,7 +112,7 @@ class AwsRoutes(Routes):
     def require_admin(self) -> None:
         self._rules.require_admin()
 
-    def send(self, testers: Testers, target: str) -> None:
+    def send(self, testers: Selector, target: str) -> None:
         found = self._find(self._rules.read(), testers)
         if not target:
             if found:
@@ -125,7 +125,7 @@ class AwsRoutes(Routes):
             self._rules.create(lambda rules: self._request(rules, testers, target))
         self._rules.settle(lambda rules: aws_rules.target_of(self._find(rules, testers)) == target)
 
-    def _request(self, rules: list[Rule], testers: Testers, target: str) -> dict[str, t.Any]:
+    def _request(self, rules: list[Rule], testers: Selector, target: str) -> dict[str, t.Any]:
         base, place = self._rules.base(rules), self._rules.place
         transforms = {"Transforms": base.transforms} if base.transforms else {}
         return {
@@ -135,7 +135,7 @@ class AwsRoutes(Routes):
             **transforms,
         }
 
-    def _find(self, rules: list[Rule], testers: Testers) -> Rule | None:
+    def _find(self, rules: list[Rule], testers: Selector) -> Rule | None:
         conditions = [*self._rules.base(rules).conditions, aws_rules.testers_condition(testers)]
         return aws_rules.find(rules, conditions)
 

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import aws_forward, routing
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_forward import Action
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page, Testers
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page, Selector
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 Rule = t.Dict[str, t.Any]
@@ -54,7 +54,7 @@ class Base(t.NamedTuple):
         return cls(written(rule["Conditions"]), priority, rule["Actions"], rule.get("Transforms") or [])
 
 
-def testers_condition(testers: Testers) -> Condition:
+def testers_condition(testers: Selector) -> Condition:
     if testers.kind == routing.HEADER:
         return {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": testers.name, "Values": [testers.value]}}
     pattern = {"HttpHeaderName": "cookie", "RegexValues": [testers.cookie_pattern]}

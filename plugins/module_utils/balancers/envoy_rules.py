@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import routing
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_eds import MARK, Json, field, put
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_rds import RouteDocument
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page, Testers
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page, Selector
 
 TESTERS, PAGE = "testers", "page"
 # A route's action has exactly one of these.
@@ -101,7 +101,7 @@ def _routes_of(document: RouteDocument, pool: str) -> list[Place]:
 # Testers
 
 
-def testers_rule(route: Json, testers: Testers, target: str) -> Json:
+def testers_rule(route: Json, testers: Selector, target: str) -> Json:
     """The route itself, for their requests only and to one cluster only."""
     rule = copy.deepcopy(route)
     match = rule.setdefault("match", {})
@@ -120,7 +120,7 @@ def target_of(rule: Json | None) -> str:
     return str(rule["route"].get("cluster", "")) if rule else ""
 
 
-def _matcher(testers: Testers) -> Json:
+def _matcher(testers: Selector) -> Json:
     if testers.kind == routing.HEADER:
         return {"name": testers.name, "string_match": {"exact": testers.value}}
     return {"name": "cookie", "string_match": {"safe_regex": {"regex": testers.cookie_pattern}}}

@@ -19,8 +19,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
     Pages,
     Routes,
     Seen,
+    Selector,
     Shown,
-    Testers,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
@@ -36,7 +36,7 @@ class EnvoyTesters(Routes):
         self._pool = pool
         self._file = file
 
-    def look(self, testers: Testers) -> Seen:
+    def look(self, testers: Selector) -> Seen:
         document = self._file.document()
         targets = self._targets(self._file.in_force(document.name), testers)
         target = next(filter(None, targets), "")
@@ -55,21 +55,21 @@ class EnvoyTesters(Routes):
         self._places(self._file.document())
         self._file.require_writable()
 
-    def send(self, testers: Testers, target: str) -> None:
+    def send(self, testers: Selector, target: str) -> None:
         self._file.change(lambda document: self._edit(document, testers, target))
 
-    def _edit(self, document: RouteDocument, testers: Testers, target: str) -> None:
+    def _edit(self, document: RouteDocument, testers: Selector, target: str) -> None:
         for place in self._places(document):
             place.put(TESTERS, str(testers), self._rule(place, testers, target))
 
-    def _rule(self, place: Place, testers: Testers, target: str) -> Json | None:
+    def _rule(self, place: Place, testers: Selector, target: str) -> Json | None:
         return envoy_rules.testers_rule(place.route, testers, target) if target and place.route else None
 
-    def _targets(self, document: RouteDocument, testers: Testers) -> list[str]:
+    def _targets(self, document: RouteDocument, testers: Selector) -> list[str]:
         places = self._places(document)
         return [envoy_rules.target_of(place.rule(TESTERS, str(testers))) for place in places]
 
-    def _is_whole(self, document: RouteDocument, testers: Testers, target: str) -> bool:
+    def _is_whole(self, document: RouteDocument, testers: Selector, target: str) -> bool:
         """Whether the file has every rule as we would write it: what it was made from may have changed since."""
         places = self._places(document)
         return all(place.rule(TESTERS, str(testers)) == self._rule(place, testers, target) for place in places)

@@ -25,8 +25,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
     Pages,
     Routes,
     Seen,
+    Selector,
     Shown,
-    Testers,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
@@ -48,7 +48,7 @@ class HAProxyRoutes(Routes):
         self._places = places
         self._require_admin = require_admin
 
-    def look(self, testers: Testers) -> Seen:
+    def look(self, testers: Selector) -> Seen:
         entry = self._table.look(_key(testers))
         return Seen(entry.in_force or "", entry.in_force == entry.in_file)
 
@@ -65,7 +65,7 @@ class HAProxyRoutes(Routes):
         self._require_admin()
         self._table.require_writable()
 
-    def send(self, testers: Testers, target: str) -> None:
+    def send(self, testers: Selector, target: str) -> None:
         self._table.put(_key(testers), target or None)
 
 
@@ -98,7 +98,7 @@ class HAProxyPages(Pages):
         return super().fitted(dataclasses.replace(page, body=line))
 
 
-def _key(testers: Testers) -> str:
+def _key(testers: Selector) -> str:
     prefix = "cookie:" if testers.kind == routing.COOKIE else ""
     return f"{prefix}{testers.name}={testers.value}"
 

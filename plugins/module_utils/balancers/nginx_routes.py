@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers import ro
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import quoted
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_upstream import NotUnderstood, statements
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_file import ReloadedFile
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Routes, Seen, Testers
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Routes, Seen, Selector
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 UPSTREAM = re.compile(r"^\s*upstream\s+[\"']?([^\s\"'{]+)[\"']?\s*\{", re.MULTILINE)
@@ -54,7 +54,7 @@ class NginxRoutes(Routes):
         self._file = file
         self._configuration = configuration
 
-    def look(self, testers: Testers) -> Seen:
+    def look(self, testers: Selector) -> Seen:
         line = self._map(self._file.file.read(), testers).lines.get(testers.value.lower())
         return Seen(line.target if line else "", self._file.is_read())
 
@@ -69,10 +69,10 @@ class NginxRoutes(Routes):
     def require_admin(self) -> None:
         self._file.require_admin()
 
-    def send(self, testers: Testers, target: str) -> None:
+    def send(self, testers: Selector, target: str) -> None:
         self._file.edit(lambda text: edited(text, self._map(text, testers), testers.value, target))
 
-    def _map(self, text: str, testers: Testers) -> Map:
+    def _map(self, text: str, testers: Selector) -> Map:
         source, path = source_of(testers), self._file.file.path
         try:
             found = maps(text)
@@ -93,7 +93,7 @@ class NginxRoutes(Routes):
         return fitting[0] if len(fitting) == 1 else ours[0]
 
 
-def source_of(testers: Testers) -> str:
+def source_of(testers: Selector) -> str:
     """The variable that has the header or cookie."""
     name = testers.name.replace("-", "_")
     return f"$http_{name}" if testers.kind == routing.HEADER else f"$cookie_{testers.name}"

@@ -26,7 +26,7 @@ NOT_BY_THESE = ("cookie", "host", "connection")
 
 
 @dataclasses.dataclass(frozen=True)
-class Testers:
+class Selector:
     """Requests with a header or a cookie of this name and exactly this value."""
 
     kind: str
@@ -35,7 +35,7 @@ class Testers:
     value: str
 
     @classmethod
-    def given(cls, header: str | None, cookie: str | None, value: str) -> Testers:
+    def given(cls, header: str | None, cookie: str | None, value: str) -> Selector:
         """Raises InputError."""
         kind, name = (HEADER, header.lower()) if header else (COOKIE, cookie or "")
         if not NAMES[kind].match(name):
@@ -89,7 +89,7 @@ class Routes(abc.ABC):
     notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
-    def look(self, testers: Testers) -> Seen:
+    def look(self, testers: Selector) -> Seen:
         """What is in force."""
 
     @abc.abstractmethod
@@ -101,7 +101,7 @@ class Routes(abc.ABC):
         """Raises RolloutError unless routes may be changed; changes nothing."""
 
     @abc.abstractmethod
-    def send(self, testers: Testers, target: str) -> None:
+    def send(self, testers: Selector, target: str) -> None:
         """Makes their requests go there; an empty target ends it. Accepted is not reached: look again."""
 
 
