@@ -5,7 +5,8 @@
 """The running Apache: its processes, its own check of the configuration, and a graceful restart that is waited for.
 
 After a graceful restart the old processes end what they have begun. They close their listening sockets at once, by
-which they are told from those that take new connections.
+which they are told from those that take new connections. The parent writes its process id again whenever it has read
+its configuration, and only then starts new processes.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class ApacheService:
     ) -> None:
         self.where = where
         self._pid_files = (pid_file,) if pid_file else PID_FILES
+        self._pid_file = ""
         self._timeout = timeout
         self._run_command = run_command
         self._proc = proc
@@ -52,6 +54,7 @@ class ApacheService:
             text = self._read(path)
             found = self._proc.process(int(text)) if text.isdigit() else None
             if found and os.path.basename(found.title.split(" ")[0]) in PROGRAMS:
+                self._pid_file = path
                 return found
         raise Unreachable(
             f"{self.where}: Apache is not running: {' and '.join(self._pid_files)} "
@@ -84,15 +87,15 @@ class ApacheService:
             raise self._denied() from error
 
     def has_read(self, modified: float) -> bool:
-        taking = self._taking()
-        return bool(taking) and min(map(self._proc.started, taking)) >= modified - CLOCK_STEP
+        read = self._read_at()
+        return read >= modified and self._taken_over(read)
 
     def reload(self) -> None:
         """A graceful restart: returns once only processes with the configuration on disk take new connections."""
-        before = {(one.pid, one.ticks) for one in self._taking()}
+        before = self._read_at()
         self._signal()
         deadline = self._clock.now() + self._timeout
-        while not self._replaced(before):
+        while not self._read_since(before):
             if self._clock.now() >= deadline:
                 raise RolloutError(
                     f"{self.where}: Apache did not replace its processes within {self._timeout:g} s of a graceful restart. "
@@ -103,9 +106,22 @@ class ApacheService:
     def ask_to_reload(self) -> None:
         self._signal()
 
-    def _replaced(self, before: set[tuple[int, int]]) -> bool:
-        taking = {(one.pid, one.ticks) for one in self._taking()}
-        return bool(taking) and not taking & before
+    def _read_since(self, before: float) -> bool:
+        read = self._read_at()
+        return read > before and self._taken_over(read)
+
+    def _read_at(self) -> float:
+        """When the configuration was read, in seconds since the epoch."""
+        self.parent()
+        try:
+            return os.stat(self._pid_file).st_mtime
+        except OSError:
+            return 0.0  # It is just being written.
+
+    def _taken_over(self, read: float) -> bool:
+        """Whether nobody who was started before that takes new connections."""
+        taking = self._taking()
+        return bool(taking) and min(map(self._proc.started, taking)) >= read - CLOCK_STEP
 
     def _taking(self) -> list[Process]:
         """The processes that take new connections."""

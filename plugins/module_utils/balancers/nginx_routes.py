@@ -39,6 +39,7 @@ class Map(t.NamedTuple):
     """A map; *start* and *end* are where its lines may stand."""
 
     source: str
+    default: str
     lines: dict[str, Line]
     """By the value in small letters: nginx does not tell case."""
     start: int
@@ -82,7 +83,7 @@ class NginxRoutes(Routes):
                 "that file."
             ) from error
         fitting = [one for one in found if one.source == source]
-        ours = [one for one in fitting if one.lines.get("default", Line("", 0, 0)).target == self._pool]
+        ours = [one for one in fitting if one.default == self._pool]
         if len(fitting) != 1 and len(ours) != 1:
             sources = quoted(dict.fromkeys(one.source for one in found))
             raise InputError(
@@ -103,20 +104,23 @@ def maps(text: str) -> list[Map]:
     """The maps in a text, in order; raises NotUnderstood."""
     found: list[Map] = []
     lines: dict[str, Line] | None = None
-    source, start = "", 0
+    source, default, start = "", "", 0
     for statement in statements(text):
         if statement.mark == "{":
             if statement.words[:1] != ["map"] or len(statement.words) != 3 or lines is not None:
                 raise NotUnderstood(f"'{' '.join(statement.words)}' is not a map")
-            source, start, lines = statement.words[1], statement.end, {}
+            source, default, start, lines = statement.words[1], "", statement.end, {}
         elif statement.mark == "}":
             if lines is None:
                 raise NotUnderstood("a '}' closes nothing")
-            found.append(Map(source, lines, start, statement.end - 1))
+            found.append(Map(source, default, lines, start, statement.end - 1))
             lines = None
         elif lines is not None and len(statement.words) == 2:
             value, target = statement.words
-            lines[_unescaped(value).lower()] = Line(target, statement.start, statement.end)
+            if value.lower() not in SPECIAL:
+                lines[value.lstrip("\\").lower()] = Line(target, statement.start, statement.end)
+            elif value == "default":
+                default = target
     if lines is not None:
         raise NotUnderstood(f"the map of {source} is not closed")
     return found
@@ -150,8 +154,3 @@ def _without(text: str, line: Line) -> str:
 
 def _escaped(value: str) -> str:
     return f"\\{value}" if value.startswith("~") or value.lower() in SPECIAL else value
-
-
-def _unescaped(word: str) -> str:
-    """What nginx compares with; a plain 'default' and an escaped one are told apart."""
-    return word[1:] + (" (escaped)" if word[1:].lower() in SPECIAL else "") if word.startswith("\\") else word
