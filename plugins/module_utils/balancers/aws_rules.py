@@ -80,11 +80,10 @@ def fixed_response(rule: Rule) -> dict[str, t.Any]:
 
 
 def target_of(rule: Rule | None) -> str:
-    """The name of the one target group that a rule forwards to."""
+    """The name of the target group that a rule forwards to; of ours it is one."""
     if not rule:
         return ""
-    weights = aws_forward.weights(rule["Actions"][-1])
-    return aws_forward.group_name(next(iter(weights))) if len(weights) == 1 else ", ".join(sorted(weights))
+    return ", ".join(sorted(map(aws_forward.group_name, aws_forward.weights(rule["Actions"][-1]))))
 
 
 def page_of(rule: Rule | None) -> Page | None:
