@@ -110,8 +110,10 @@ options:
       keep:
         description:
           - Names and what is kept under them of a good answer.
-          - C(body) and a JMESPath expression such as V(body.access_token) or V(body.orders[0].id), V(headers.location) or
-            V(cookies.session). A text, number or boolean has to be there.
+          - C(body) and a JMESPath expression such as V(body.access_token) or V(body.orders[0].id), V(headers.location),
+            V(cookies.session), or V(regex:) and a regular expression that is searched in the answer, such as
+            V(regex:name="csrf" value="([^"]+\)"); what its first group matches is kept.
+          - A text, number or boolean has to be there.
         type: dict
         default: {}
       latency:

@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets impor
     without_telling,
     without_telling_pairs,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import BODY, COOKIE, HEADER, Keep, Step
+from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import BODY, COOKIE, HEADER, REGEX, Keep, Step
 
 LONGEST_EXCERPT = 200
 LONGEST_VALUE = 64 * 1024
@@ -124,4 +124,7 @@ def _found(keep: Keep, reply: Reply) -> t.Any:
         return reply.header(keep.key)
     if keep.source == COOKIE:
         return reply.cookies.get(keep.key)
+    if keep.source == REGEX and keep.pattern:
+        match = keep.pattern.search(reply.text)
+        return match.group(1 if keep.pattern.groups else 0) if match else None
     return keep.query({BODY: reply.document}) if keep.query else None

@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import 
     BODY,
     COOKIE,
     HEADER,
+    REGEX,
     Keep,
     Plan,
     Step,
@@ -161,10 +162,21 @@ def _keep(step: str, name: str, place: t.Any) -> Keep:
         return Keep(str(name), place, by_name.group(1), key=by_name.group(2))
     if isinstance(place, str) and KEPT_FROM_BODY.fullmatch(place):
         return Keep(str(name), place, BODY, query=queries.compiled(step, f"keep {name}", place, where="requests"))
+    if isinstance(place, str) and place.startswith(f"{REGEX}:"):
+        return Keep(str(name), place, REGEX, pattern=_pattern(step, str(name), place[len(REGEX) + 1 :]))
     raise InputError(
         f"requests: '{step}' keeps '{name}' from '{place}'; expected body and a JMESPath expression such as "
-        f"body.id, {HEADER}.NAME or {COOKIE}.NAME."
+        f"body.id, {HEADER}.NAME, {COOKIE}.NAME or {REGEX}:PATTERN."
     )
+
+
+def _pattern(step: str, name: str, expression: str) -> t.Pattern[str]:
+    try:
+        return re.compile(expression)
+    except re.error as error:
+        raise InputError(
+            f"requests: '{step}' keeps '{name}' by a regular expression that is not valid: {expression} ({error})."
+        ) from None
 
 
 def _check_urls(steps: t.Sequence[Step], targets: t.Sequence[Target]) -> None:

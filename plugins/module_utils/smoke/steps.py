@@ -12,18 +12,22 @@ from urllib.parse import urlsplit
 
 from ansible_collections.steady.rollout.plugins.module_utils import queries
 
-BODY, HEADER, COOKIE = "body", "headers", "cookies"
+BODY, HEADER, COOKIE, REGEX = "body", "headers", "cookies", "regex"
 
 
 @dataclasses.dataclass(frozen=True)
 class Keep:
-    """A value to keep under *name*: what *query* finds in the body, or the header or cookie called *key*."""
+    """A value to keep under *name*.
+
+    What *query* or *pattern* finds in the body, or the header or cookie called *key*.
+    """
 
     name: str
     place: str
     source: str
     query: queries.Query | None = None
     key: str = ""
+    pattern: t.Pattern[str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Step:
     @property
     def is_confidential(self) -> bool:
         """Whether the answer may hold what must not be shown: a value to keep may be in it under another name."""
-        return self.secret or any(keep.source == BODY for keep in self.keep)
+        return self.secret or any(keep.source in (BODY, REGEX) for keep in self.keep)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,17 +65,22 @@ def plan(*requests: dict[str, t.Any], **given: t.Any) -> Plan:
         (
             {"keep": {"id": "json.id"}},
             "requests: 'home' keeps 'id' from 'json.id'; expected body and a JMESPath expression such as body.id, "
-            "headers.NAME or cookies.NAME.",
+            "headers.NAME, cookies.NAME or regex:PATTERN.",
         ),
         (
             {"keep": {"id": "body"}},
             "requests: 'home' keeps 'id' from 'body'; expected body and a JMESPath expression such as body.id, "
-            "headers.NAME or cookies.NAME.",
+            "headers.NAME, cookies.NAME or regex:PATTERN.",
         ),
         (
             {"keep": {"id": 7}},
             "requests: 'home' keeps 'id' from '7'; expected body and a JMESPath expression such as body.id, "
-            "headers.NAME or cookies.NAME.",
+            "headers.NAME, cookies.NAME or regex:PATTERN.",
+        ),
+        (
+            {"keep": {"id": "regex:a("}},
+            "requests: 'home' keeps 'id' by a regular expression that is not valid: a( (missing ), unterminated "
+            "subpattern at position 1).",
         ),
         (
             {"headers": {"A": "${tokn}"}},

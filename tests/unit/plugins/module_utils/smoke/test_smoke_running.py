@@ -136,6 +136,17 @@ def test_an_address_out_of_an_answer_is_asked_of_the_target(location: str, url: 
     assert service.asked[1].url == url
 
 
+@pytest.mark.parametrize(
+    ("pattern", "kept"), [('name="csrf" value="([^"]+)"', "c-1"), ("c-[0-9]", "c-1"), ("other", None), ("(x)?<i", None)]
+)
+def test_a_value_is_kept_out_of_a_page(pattern: str, kept: str | None) -> None:
+    service = Service(said(200, '<input name="csrf" value="c-1">'), said())
+    done = service.run({"url": "/form", "keep": {"csrf": f"regex:{pattern}"}}, {"url": "/${csrf}"})
+    assert done[0].passed == (kept is not None)
+    assert [request.url for request in service.asked[1:]] == ([f"http://app1:8080/base/{kept}"] if kept else [])
+    assert "c-1" not in done[0].reason
+
+
 def test_a_kept_value_that_would_break_a_header_is_not_sent() -> None:
     service = Service(said(200, '{"t": "a\\r\\nX: y"}'))
     dummy, done = service.run({"url": "/a", "keep": {"t": "body.t"}}, {"url": "/b", "headers": {"T": "${t}"}})
