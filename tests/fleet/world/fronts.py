@@ -55,7 +55,7 @@ class Front:
 
     def give_back(self) -> None:
         """To HAProxy."""
-        self._run(f"systemctl stop {self.unit}; systemctl start haproxy")
+        self._run(f"systemctl stop {self.unit} || true; systemctl start haproxy")
 
     def entry(self) -> dict[str, t.Any]:
         """In rollout_balancers."""
@@ -124,7 +124,7 @@ class Apache(Front):
 
     def _install(self) -> None:
         members = "\n".join(f"  BalancerMember http://{app.address}:{PORT} route={app.name}" for app in self._apps)
-        self._run(f"a2enmod --quiet {MODULES}")
+        self._run(f"a2enmod --quiet {MODULES}; rm -rf /run/apache2/*slotmem*")
         self._write("/etc/apache2/conf-enabled/site.conf", SITE.format(port=PORT, name=self.name, members=members))
 
     def _settings(self) -> dict[str, t.Any]:
