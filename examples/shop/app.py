@@ -47,6 +47,10 @@ class Behaviour:
     """Seconds after which every request is answered with 500; 0: never."""
     errors: float = 0.0
     """The share of requests, other than /health and /stats, that are answered with 500."""
+    errors_on: str = ""
+    """The only path that *errors* applies to; empty: all of them."""
+    delay: float = 0.0
+    """Seconds that every answer, other than that to /health and /stats, takes longer."""
     start_delay: float = 0.0
     """Seconds before it listens."""
 
@@ -93,7 +97,8 @@ class Shop:
             return self._broken("unhealthy")
         if request.path == "/health":
             return self._health()
-        if self._stumbles():
+        await asyncio.sleep(self.behaviour.delay)
+        if self.behaviour.errors_on in ("", request.path) and self._stumbles():
             return self._broken("failed")
         if request.path == "/":
             return Answer(200, self._identity())

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import shift_policy
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text, is_bad, name_of
 
 Facts = t.Mapping[str, t.Any]
@@ -108,6 +109,11 @@ def rounds_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
         raise AnsibleFilterError(f"rollout_look_interval: must be more than 0 s, is {every:g}.")
     looks = sum(math.ceil(float(step.get("bake") or 0) / every) + LOOKS_AT_LEAST for step in steps)
     return math.ceil((2 * looks + TURNS_BESIDE_LOOKS) / TURNS_IN_A_ROUND)
+
+
+def longest_bake(steps: t.Sequence[Facts]) -> float:
+    """Seconds that the longest step bakes."""
+    return max((shift_policy.seconds("rollout_canary_steps", step.get("bake") or 0) for step in steps), default=0.0)
 
 
 def members_of(shift: Facts) -> dict[str, list[str]]:

@@ -38,6 +38,8 @@ class Tally:
     versions: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     timeline: dict[int, collections.Counter[str]] = dataclasses.field(default_factory=dict)
     slowest: dict[str, float] = dataclasses.field(default_factory=dict)
+    last_begun: dict[str, float] = dataclasses.field(default_factory=dict)
+    """When the last request was begun that a version answered."""
 
     @property
     def requests(self) -> int:
@@ -48,6 +50,7 @@ class Tally:
         self.ok += 1
         self._client(client)["ok"] += 1
         self.versions[version] += 1
+        self.last_begun[version] = max(now - seconds, self.last_begun.get(version, 0.0))
         self.timeline.setdefault(int(now - self.started_at), collections.Counter())[version] += 1
         self.slowest[client] = max(seconds, self.slowest.get(client, 0.0))
 
@@ -86,6 +89,7 @@ class Tally:
             "clients": self.clients,
             "slowest": {client: round(value, 3) for client, value in self.slowest.items()},
             "versions": dict(self.versions),
+            "last_begun": {version: round(at, 3) for version, at in self.last_begun.items()},
             "timeline": [{"second": second, "versions": dict(seen)} for second, seen in sorted(self.timeline.items())],
             "kinds": dict(self.kinds),
             "failures": self.failures,

@@ -1,0 +1,110 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All traffic goes to the other colour and back in one switch, and users of every kind notice nothing."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+
+import pytest
+from fleet.lab.hosts import Lab
+from fleet.world.faults import all_on_again
+from fleet.world.rolling import Rolling
+from fleet.world.shifting import BLUE_GREEN_SETTINGS, COLOURS, carries, moves
+from fleet.world.shop import Shop
+from support.background import Background
+
+BLUE, GREEN = (tuple(COLOURS[name]) for name in ("blue", "green"))
+SEED = 4
+MOMENTS = 15
+EVENTS = 30
+"""What an undisturbed switch writes."""
+
+
+@pytest.fixture
+def shifting(fleet: Lab) -> Rolling:
+    return Rolling(fleet, BLUE_GREEN_SETTINGS)
+
+
+def test_traffic_is_switched_and_switched_back_under_traffic(
+    shop: Shop, shifting: Rolling, users: Background, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.lab.add_release("2.0.0")
+    ended = shifting.run("2.0.0", playbook="blue_green")
+    assert ended.exit_code == 0, ended.output
+    assert ended.last_line.startswith(
+        "shop: green serves, 3 hosts on 2.0.0. Traffic: blue 0 %, green 100 %. blue is kept"
+    )
+    assert carries(shop) == {GREEN}
+    there = moves(shop)[-1]
+    seen = users.report()
+    back = shifting.run("", playbook="rollback")
+    assert back.exit_code == 0, back.output
+    assert back.last_line == "shop: blue serves again, 3 hosts on 1.0.0. Traffic: green 0 %, blue 100 %."
+    assert carries(shop) == {BLUE}
+    home = moves(shop)[-1]
+    after = users.stop()
+    assert after["failed"] == 0, after["failures"]
+    assert there[1] == {"blue": 0.0, "green": 100.0}
+    with capsys.disabled():
+        print(
+            f"\nlast request begun on the old colour: {seen['last_begun']['1.0.0'] - there[0]:.2f} s after the decision"
+        )
+        print(f"switched back: {after['last_begun']['2.0.0'] - home[0]:.2f} s after the decision")
+
+
+def test_a_version_that_does_not_start_gets_no_traffic(shop: Shop, shifting: Rolling, users: Background) -> None:
+    shop.lab.add_release("6.6.6", {"start": "refuse"})
+    ended = shifting.run("6.6.6", playbook="blue_green")
+    assert ended.exit_code != 0
+    assert "6.6.6 was taken back" in ended.last_line, ended.output
+    assert carries(shop) == {BLUE}
+    assert shop.all_on("1.0.0"), shop.versions()
+    seen = users.stop()
+    assert seen["failed"] == 0, seen["failures"]
+    assert set(seen["versions"]) == {"1.0.0"}
+
+
+def test_a_node_that_is_lost_at_the_switch_leaves_all_others_as_they_were(shop: Shop, shifting: Rolling) -> None:
+    shop.lab.add_release("2.0.0")
+    run = shifting.start("2.0.0", playbook="blue_green", rollout_step_timeout=30)
+    shop.await_that(lambda: run.is_over or len(shop.subjects("proven")) == 3, 120.0)
+    with all_on_again(shop.lab, "lb2"):
+        shop.lab.cut("lb2")
+        ended = run.wait()
+        assert ended.exit_code != 0
+        assert "lb2" in ended.last_line, ended.output
+    again = shifting.run("2.0.0", playbook="blue_green")
+    assert again.exit_code == 0, again.output
+    assert carries(shop) == {GREEN}
+
+
+def kills() -> list[t.Any]:
+    """Moments spread over a switch; one of them is no part of the long series."""
+    chance = random.Random(SEED)
+    moments = [(round(n * EVENTS / (MOMENTS - 1)), round(chance.uniform(0, 2), 1)) for n in range(MOMENTS)]
+    sample = chance.randrange(MOMENTS // 2, MOMENTS)
+    return [
+        pytest.param(
+            events, seconds, id=f"{seconds} s after event {events}", marks=() if n == sample else pytest.mark.long
+        )
+        for n, (events, seconds) in enumerate(moments)
+    ]
+
+
+@pytest.mark.parametrize(("events", "seconds"), kills())
+def test_one_more_run_finishes_a_switch_that_was_killed(
+    shop: Shop, shifting: Rolling, users: Background, events: int, seconds: float
+) -> None:
+    shop.lab.add_release("2.0.0")
+    run = shifting.start("2.0.0", playbook="blue_green")
+    shop.await_that(lambda: run.is_over or len(shop.events()) >= events, 120.0)
+    run.wait_at_most(seconds)
+    run.kill(group=True)
+    ended = shifting.run("2.0.0", playbook="blue_green")
+    assert ended.exit_code == 0, f"{run.output}\n{ended.output}\n{shop.story()}"
+    assert carries(shop) == {GREEN}, shop.story()
+    seen = users.stop()
+    assert seen["failed"] == 0, seen["failures"]

@@ -1,0 +1,205 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A version earns its traffic in growing shares; one that does not goes home, and few users meet it."""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import typing as t
+
+import pytest
+from fleet.lab.hosts import Lab
+from fleet.world.adhoc import call
+from fleet.world.faults import await_in, happened
+from fleet.world.rolling import Ended, Rolling
+from fleet.world.shifting import CANARY_SETTINGS, QUICK_USERS, carries, seconds_with_share, verdicts
+from fleet.world.shop import Shop
+from support.background import Background, traffic
+
+BAD = "6.6.6"
+SEED = 7
+MOMENTS = 15
+EVENTS = 55
+"""What an undisturbed canary writes."""
+
+
+@pytest.fixture
+def shifting(fleet: Lab) -> Rolling:
+    return Rolling(fleet, CANARY_SETTINGS)
+
+
+@pytest.fixture
+def crowd(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
+    """Enough quick requests for a judge."""
+    with traffic(fleet.urls(), tmp_path / "crowd.json", inside=fleet.inside(), **QUICK_USERS) as crowd:
+        yield crowd
+
+
+def test_a_good_version_gets_all_traffic_and_then_the_whole_fleet(
+    shop: Shop, shifting: Rolling, crowd: Background
+) -> None:
+    shop.lab.add_release("2.0.0")
+    ended = shifting.run("2.0.0", playbook="canary")
+    assert ended.exit_code == 0, f"{ended.output}\n{shop.story()}"
+    assert verdicts(shop) == [(5.0, "pass"), (25.0, "pass"), (50.0, "pass"), (100.0, "pass")]
+    assert ended.last_line == "shop: all 6 hosts are in service on 2.0.0. Traffic: main 66.67 %, canary 33.33 %."
+    assert shop.all_on("2.0.0"), shop.versions()
+    assert carries(shop) == {tuple(shop.apps)}
+    seen = crowd.stop()
+    assert seen["failed"] == 0, seen["failures"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "because"),
+    [
+        pytest.param({"errors": 0.03}, "errors", id="3 percent of errors"),
+        pytest.param({"delay": 0.05}, "latency", id="several times slower", marks=pytest.mark.long),
+        pytest.param({"errors": 1.0, "errors_on": "/upload"}, "errors", id="bad for one path", marks=pytest.mark.long),
+    ],
+)
+def test_a_bad_version_goes_home(
+    shop: Shop,
+    shifting: Rolling,
+    crowd: Background,
+    capsys: pytest.CaptureFixture[str],
+    behaviour: dict[str, t.Any],
+    because: str,
+) -> None:
+    shop.lab.add_release(BAD, behaviour)
+    ended = shifting.run(BAD, playbook="canary")
+    assert_went_home(shop, ended)
+    assert f"said fail: {because}" in ended.last_line, ended.output
+    assert f"{BAD} is marked bad" in ended.last_line
+    assert verdicts(shop)[-1][1] == "fail"
+    seen = crowd.stop()
+    allowed = sum(seen["rate"] * share / 100 * seconds for share, seconds in seconds_with_share(shop, "canary")[1:])
+    assert seen["failed"] <= allowed
+    with capsys.disabled():
+        print(
+            f"\n{seen['failed']} of {seen['requests']} requests failed; {allowed:.0f} went to the bad version by its share"
+        )
+
+
+def test_no_traffic_is_no_good_news(shop: Shop, shifting: Rolling) -> None:
+    shop.lab.add_release("2.0.0")
+    ended = shifting.run("2.0.0", playbook="canary")
+    assert_went_home(shop, ended)
+    assert verdicts(shop) == [(5.0, "no_data")]
+    assert "is marked bad" not in ended.last_line
+
+
+@pytest.mark.long
+def test_a_source_that_is_down_is_no_good_news(shop: Shop, shifting: Rolling, crowd: Background) -> None:
+    shop.lab.add_release("2.0.0")
+    metrics = [{"name": "errors", "source": "prometheus", "query": "errors", "limit": "< 1%"}]
+    sources = {"prometheus": {"type": "prometheus", "url": "http://127.0.0.1:9"}}
+    ended = shifting.run("2.0.0", playbook="canary", rollout_metrics=metrics, rollout_metric_sources=sources)
+    assert_went_home(shop, ended)
+    assert verdicts(shop) == [(5.0, "no_data")]
+    assert crowd.stop()["failed"] == 0
+
+
+@pytest.mark.long
+def test_a_balancer_that_is_reloaded_midway_changes_nothing(shop: Shop, shifting: Rolling, crowd: Background) -> None:
+    shop.lab.add_release("2.0.0")
+    run = shifting.start("2.0.0", playbook="canary")
+    await_in(run, lambda: bool(happened(shop, "shifted")), "the first share is set")
+    run.wait_at_most(5)
+    shop.lab.run("lb1", ["systemctl", "reload", "haproxy"])
+    ended = run.wait()
+    assert ended.exit_code == 0, f"{ended.output}\n{shop.story()}"
+    assert shop.all_on("2.0.0"), shop.versions()
+    assert crowd.stop()["failed"] == 0
+
+
+def test_the_operator_aborts_from_another_terminal(shop: Shop, shifting: Rolling, crowd: Background) -> None:
+    shop.lab.add_release("2.0.0")
+    run = shifting.start("2.0.0", playbook="canary")
+    await_in(run, lambda: bool(happened(shop, "shifted")), "the first share is set")
+    call(shop.lab, "localhost", "rollout", {"state": "aborted", "service": "shop", "ledger": str(shop.ledger)})
+    ended = run.wait()
+    assert_went_home(shop, ended)
+    assert "because the operator aborted it" in ended.last_line
+    assert crowd.stop()["failed"] == 0
+
+
+@pytest.mark.long
+def test_the_operator_pauses_resumes_and_promotes(shop: Shop, shifting: Rolling, crowd: Background) -> None:
+    shop.lab.add_release("2.0.0")
+    run = shifting.start("2.0.0", playbook="canary")
+    await_in(run, lambda: bool(happened(shop, "shifted")), "the first share is set")
+    tell = {"service": "shop", "ledger": str(shop.ledger)}
+    call(shop.lab, "localhost", "rollout", {"state": "paused", **tell})
+    run.wait_at_most(25)
+    assert len(happened(shop, "shifted")) == 1
+    call(shop.lab, "localhost", "rollout", {"state": "resumed", **tell})
+    call(shop.lab, "localhost", "rollout", {"state": "promoted", "to": "end", **tell})
+    ended = run.wait()
+    assert ended.exit_code == 0, f"{ended.output}\n{shop.story()}"
+    assert [share for share, dummy in verdicts(shop)] == [5.0, 100.0]
+    assert crowd.stop()["failed"] == 0
+
+
+def test_a_promotion_that_fails_sends_nobody_to_the_half_updated_group(
+    shop: Shop, shifting: Rolling, crowd: Background, tmp_path: pathlib.Path
+) -> None:
+    """The third host of the main group cannot be updated, while the first two may be on the new version already."""
+    step = tmp_path / "step.yml"
+    step.write_text(FAILS_ON_APP3, encoding="utf-8")
+    shop.lab.add_release("2.0.0")
+    steps = [{"share": 100, "bake": 6}]
+    ended = shifting.run("2.0.0", playbook="canary", rollout_canary_steps=steps, rollout_after_update_tasks=str(step))
+    assert_went_home(shop, ended)
+    seen = crowd.stop()
+    assert seen["failed"] == 0, seen["failures"]
+
+
+FAILS_ON_APP3 = """\
+- name: Fail on one host, and there only on the new version
+  ansible.builtin.command: "false"
+  when: inventory_hostname == 'app3' and rollout_target.version == '2.0.0'
+  changed_when: false
+"""
+
+
+def kills() -> list[t.Any]:
+    """Moments spread over a canary; one of them is no part of the long series."""
+    chance = random.Random(SEED)
+    moments = [(round(n * EVENTS / (MOMENTS - 1)), round(chance.uniform(0, 2), 1)) for n in range(MOMENTS)]
+    sample = chance.randrange(MOMENTS // 2, MOMENTS)
+    return [
+        pytest.param(
+            events, seconds, id=f"{seconds} s after event {events}", marks=() if n == sample else pytest.mark.long
+        )
+        for n, (events, seconds) in enumerate(moments)
+    ]
+
+
+QUICK_STEPS = [{"share": 5, "bake": 3}, {"share": 50, "bake": 3}, {"share": 100, "bake": 3}]
+
+
+@pytest.mark.parametrize(("events", "seconds"), kills())
+def test_one_more_run_finishes_a_canary_that_was_killed(
+    shop: Shop, shifting: Rolling, crowd: Background, events: int, seconds: float
+) -> None:
+    shop.lab.add_release("2.0.0")
+    settings: dict[str, t.Any] = {"rollout_canary_steps": QUICK_STEPS, "rollout_metric_gate": False}
+    run = shifting.start("2.0.0", playbook="canary", **settings)
+    shop.await_that(lambda: run.is_over or len(shop.events()) >= events, 180.0)
+    run.wait_at_most(seconds)
+    run.kill(group=True)
+    ended = shifting.run("2.0.0", playbook="canary", **settings)
+    assert ended.exit_code == 0, f"{run.output}\n{ended.output}\n{shop.story()}"
+    assert shop.all_on("2.0.0"), shop.versions()
+    assert carries(shop) == {tuple(shop.apps)}
+    seen = crowd.stop()
+    assert seen["failed"] == 0, seen["failures"]
+
+
+def assert_went_home(shop: Shop, ended: Ended) -> None:
+    assert ended.exit_code != 0, ended.output
+    assert "2.0.0 was taken back" in ended.last_line or f"{BAD} was taken back" in ended.last_line, ended.output
+    assert shop.all_on("1.0.0"), shop.versions()
+    assert carries(shop) == {tuple(shop.apps)}

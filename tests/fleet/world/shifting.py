@@ -1,0 +1,65 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests of shifts of traffic share: groups, short steps, the split as each node has it, and what users met."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from fleet.world.shop import Shop
+
+COLOURS = {"blue": ["app1", "app2", "app3"], "green": ["app4", "app5", "app6"]}
+CANARY = ["app5", "app6"]
+QUICK_USERS = {"rate": 160, "keepalive": 8, "close": 4, "slow": 0, "uploads": 4, "upload_seconds": 0.3}
+
+BLUE_GREEN_SETTINGS: dict[str, t.Any] = {
+    "rollout_colours": COLOURS,
+    "rollout_live_colour": "blue",
+    "rollout_bake_time": 6,
+    "rollout_look_interval": 2,
+}
+CANARY_SETTINGS: dict[str, t.Any] = {
+    "rollout_canary_group": CANARY,
+    "rollout_canary_steps": [
+        {"share": 5, "bake": 20},
+        {"share": 25, "bake": 10},
+        {"share": 50, "bake": 8},
+        {"share": 100, "bake": 6},
+    ],
+    "rollout_look_interval": 2,
+}
+
+
+def weights(shop: Shop) -> dict[str, dict[str, int]]:
+    """The weight of every member on every node."""
+    found = {}
+    for balancer in shop.balancers:
+        rows = [line.split() for line in shop.servers(balancer).splitlines() if line.strip()]
+        names = next(row[1:] for row in rows if row[0] == "#")
+        servers = [dict(zip(names, row)) for row in rows if row[0].isdigit() and len(row) > 5]
+        found[balancer] = {server["srv_name"]: int(server["srv_uweight"]) for server in servers}
+    return found
+
+
+def carries(shop: Shop) -> set[tuple[str, ...]]:
+    """Who has a weight, as each node has it: one set of members where all nodes agree."""
+    return {tuple(sorted(name for name, weight in of.items() if weight)) for of in weights(shop).values()}
+
+
+def moves(shop: Shop) -> list[tuple[float, dict[str, float]]]:
+    """When each split was intended, from the ledger."""
+    return [(e["at"], json.loads(e["data"])["split"]) for e in shop.events() if e["kind"] == "shares_intended"]
+
+
+def verdicts(shop: Shop) -> list[tuple[float, str]]:
+    """The share and the verdict of each step that was judged."""
+    judged = [json.loads(event["data"]) for event in shop.events() if event["kind"] == "shift_gate"]
+    return [(one["share"], one["verdict"]) for one in judged]
+
+
+def seconds_with_share(shop: Shop, group: str) -> list[tuple[float, float]]:
+    """(share in percent, seconds) for every split that was in force, until the next one was shown."""
+    shown = [(e["at"], json.loads(e["data"])["split"]) for e in shop.events() if e["kind"] == "shares_shown"]
+    return [(split[group], after[0] - at) for (at, split), after in zip(shown, shown[1:])]
