@@ -9,7 +9,7 @@ import os
 import typing as t
 
 import pytest
-from support import crowd
+from support import crowd, figures
 from support.caller import Caller, call_core
 from support.real_balancer import RealBalancer
 
@@ -24,11 +24,15 @@ REQUESTS, NEAR = (40_000, 1.0) if LONG else (3_000, 4.0)
 def test_achieved_split(start: t.Callable[..., RealBalancer]) -> None:
     node = start(crowd.QuickMember)
     shop = Caller(node.settings())
+    answered: dict[str, dict[str, float]] = {}
     for green in (5, 25, 50, 100):
         shares = {"blue": 100 - green, "green": green}
         outcome = call_core(lb_weight, balancer=dict(shop.settings), groups=GROUPS, shares=shares)
         assert outcome.error == ""
         assert outcome["achieved"] == pytest.approx(outcome["requested"], abs=1.0)
         seen = crowd.answers(node.place()[0], REQUESTS)
-        answered = 100 * sum(seen[name] for name in GROUPS["green"]) / REQUESTS
-        assert answered == pytest.approx(outcome["achieved"]["green"], abs=NEAR)
+        percent = 100 * sum(seen[name] for name in GROUPS["green"]) / REQUESTS
+        answered[str(green)] = {"achieved": outcome["achieved"]["green"], "seen": percent}
+    figures.record(node.make, "split", {"requests": REQUESTS, "green": answered})
+    for figure in answered.values():
+        assert figure["seen"] == pytest.approx(figure["achieved"], abs=NEAR)

@@ -8,20 +8,17 @@ What the clients saw is written to build/contract-traffic.json. STEADY_LONG runs
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import pathlib
 import time
 import typing as t
 
 import pytest
-from support import background
+from support import background, figures
 from support.caller import Caller
 from support.real_balancer import SHOP, RealBalancer
 from support.shop_member import ShopMember
 
-RESULTS = pathlib.Path(__file__).resolve().parents[3] / "build" / "contract-traffic.json"
 CYCLES = 20 if os.environ.get("STEADY_LONG") else 4
 MIX = {"rate": 200, "keepalive": 8, "close": 4, "slow": 2, "slow_seconds": 1, "uploads": 2, "upload_seconds": 1}
 KEPT = 8 + 1
@@ -74,21 +71,10 @@ def test_bare_reloads_under_traffic(node: RealBalancer, users: background.Backgr
 def judge(node: RealBalancer, users: background.Background, series: str, changes: int, reload: bool = False) -> None:
     report = users.stop()
     seen = {name: report[name] for name in ("requests", "failed", "reconnects", "kinds", "seconds")}
-    _record(node.make, series, {**seen, "changes": changes, "reconnects_a_change": report["reconnects"] / changes})
+    figures.record(
+        node.make, series, {**seen, "changes": changes, "reconnects_a_change": report["reconnects"] / changes}
+    )
     assert (report["failed"], report["failures"]) == (0, [])
     assert report["requests"] > 100
     # An idle connection can be closed once by each reload; a change without one closes none.
     assert report["reconnects"] <= (changes * KEPT if reload or node.closes_idle_on_change else 0)
-
-
-def _record(make: str, series: str, seen: dict[str, t.Any]) -> None:
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.with_name(".contract.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _write(make, series, seen)
-
-
-def _write(make: str, series: str, seen: dict[str, t.Any]) -> None:
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    known.setdefault(make, {})[series] = seen
-    RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
