@@ -6,7 +6,8 @@
 Usage: python -m run.integration REPORTS [SUITE ...]
 
 Without a SUITE, a folder of tests/integration, all of them. The contract suite is one pytest for each load balancer,
-and what came of it is in build/contract.json: {balancer: {case: "passed" or why not}}.
+and what came of it is in build/contract.json: {balancer: {case: "passed" or why not}}. What clients saw under traffic
+is in build/contract-traffic.json.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ MAKES = ("apache", "aws_listener", "aws_target_group", "envoy", "haproxy", "ngin
 ROLLING = f"{CONTRACT}/test_rolling.py"
 """The one file of the contract that runs several makes at once."""
 RESULTS = house.BUILD / "contract.json"
+TRAFFIC = house.BUILD / "contract-traffic.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,18 +93,33 @@ def table(results: t.Mapping[str, t.Mapping[str, str]]) -> str:
     return "\n".join(lines)
 
 
+def traffic_table(figures: t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]]) -> str:
+    """What clients saw of each series of changes; a reconnect is an idle connection that was closed."""
+    lines = [f"{'under traffic':38}{'changes':>8}{'requests':>10}{'failed':>8}{'reconnects a change':>21}"]
+    for make, series in sorted(figures.items()):
+        for name, seen in sorted(series.items()):
+            if "failed" in seen:
+                counts = (
+                    f"{seen['changes']:>8}{seen['requests']:>10}{seen['failed']:>8}{seen['reconnects_a_change']:>21.1f}"
+                )
+                lines.append(f"{f'{make} {name}':38}{counts}")
+    return "\n".join(lines)
+
+
 def main(words: t.Sequence[str]) -> int:
     reports, suites = pathlib.Path(words[0]), list(words[1:]) or all_suites()
     if CONTRACT in suites:
-        RESULTS.unlink(missing_ok=True)
+        for path in (RESULTS, TRAFFIC):
+            path.unlink(missing_ok=True)
     codes = []
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         for waited in concurrent.futures.as_completed([pool.submit(run, job, reports) for job in jobs(suites)]):
             done = waited.result()
             codes.append(done.exit_code)
             print(f"-- {done.name}: exit code {done.exit_code} after {done.seconds:.0f} s\n{done.output}", flush=True)
-    if RESULTS.exists():
-        print(table(json.loads(RESULTS.read_text(encoding="utf-8"))))
+    for path, told in ((TRAFFIC, traffic_table), (RESULTS, table)):
+        if path.exists():
+            print(f"{told(json.loads(path.read_text(encoding='utf-8')))}\n")
     return int(any(codes))
 
 

@@ -14,6 +14,7 @@ from run import integration
 @pytest.fixture
 def results(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
     monkeypatch.setattr(integration, "RESULTS", tmp_path / "contract.json")
+    monkeypatch.setattr(integration, "TRAFFIC", tmp_path / "contract-traffic.json")
     return tmp_path / "contract.json"
 
 
@@ -49,7 +50,17 @@ def test_what_an_earlier_run_said_of_the_contract_is_forgotten(
     results.write_text(json.dumps({"gone": {"restart": "passed"}}))
     monkeypatch.setattr(integration, "run", run)
     integration.main([str(tmp_path), "contract"])
-    assert capsys.readouterr().out.splitlines()[-2:] == [
+    assert capsys.readouterr().out.splitlines()[-3:] == [
         "balancer              passed  failed  cannot",
         "nginx                      1       1       1",
+        "",
+    ]
+
+
+def test_what_clients_saw_is_told_by_series() -> None:
+    seen = {"changes": 40, "requests": 8669, "failed": 0, "reconnects_a_change": 7.925}
+    figures = {"nginx": {"drain_cycles": seen, "split": {"requests": 3000}}}
+    assert integration.traffic_table(figures).splitlines() == [
+        "under traffic                          changes  requests  failed  reconnects a change",
+        "nginx drain_cycles                          40      8669       0                  7.9",
     ]
