@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applies each seeded bug to a copy of the sources and runs the ledger's tests there: they must fail.
+"""Applies each seeded bug to a copy of the sources and runs the tests of its part there: they must fail.
 
 Usage: python tests/mutants/run.py [WORD ...]   only the mutants with one of these words in their name
 
@@ -22,8 +22,8 @@ from seeded import MUTANTS, Mutant
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COPIED = ("plugins", "tests", "pyproject.toml", "galaxy.yml", "meta")
-TESTS = pathlib.Path("tests/unit/plugins/module_utils/ledger")
-LAST = "test_ledger_machine.py"
+TESTS = pathlib.Path("tests/unit")
+LAST = ("test_ledger_machine.py", "test_judge_simulated.py")
 LONGEST = 600
 CAUGHT, SURVIVED, NOT_FOUND = "caught", "SURVIVED", "TEXT NOT FOUND"
 
@@ -32,9 +32,10 @@ def main(words: list[str]) -> int:
     chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         copy = copied(pathlib.Path(place))
-        if not passes(copy):
-            print("the ledger's tests fail without any mutant; nothing can be said about the mutants")
-            return 1
+        for folder in sorted({tests_of(mutant) for mutant in chosen}):
+            if not passes(copy / folder, copy):
+                print(f"{folder}: tests fail without any mutant; nothing can be said about the mutants")
+                return 1
         outcomes = [told(mutant, outcome_of(mutant, copy)) for mutant in chosen]
     survivors = [outcome for outcome in outcomes if outcome != CAUGHT]
     print(f"{len(outcomes) - len(survivors)} of {len(outcomes)} mutants caught")
@@ -55,6 +56,11 @@ def copied(place: pathlib.Path) -> pathlib.Path:
     return copy
 
 
+def tests_of(mutant: Mutant) -> pathlib.Path:
+    """The folder of tests that mirrors the mutant's."""
+    return TESTS / pathlib.Path(mutant.file).parent
+
+
 def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
     path = copy / mutant.file
     original = path.read_text(encoding="utf-8")
@@ -62,15 +68,17 @@ def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
         return NOT_FOUND
     path.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        return SURVIVED if passes(copy) else CAUGHT
+        return SURVIVED if passes(copy / tests_of(mutant), copy) else CAUGHT
     finally:
         path.write_text(original, encoding="utf-8")
 
 
-def passes(copy: pathlib.Path) -> bool:
-    """The quick tests first: most mutants do not get as far as the state machine."""
-    quick = sorted(str(path) for path in (copy / TESTS).glob("test_*.py") if path.name != LAST)
-    return pytest_passes(copy, quick) and pytest_passes(copy, [str(copy / TESTS / LAST)])
+def passes(folder: pathlib.Path, copy: pathlib.Path) -> bool:
+    """The quick tests first: most mutants do not get as far as the state machine or the simulation."""
+    tests = sorted(folder.glob("test_*.py"))
+    quick = [str(path) for path in tests if path.name not in LAST]
+    slow = [str(path) for path in tests if path.name in LAST]
+    return pytest_passes(copy, quick) and pytest_passes(copy, slow)
 
 
 def pytest_passes(copy: pathlib.Path, paths: list[str]) -> bool:
