@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Seeded bugs in the heart of the collection; the ledger's tests must catch each of them.
+"""Seeded bugs in the heart of the collection, the ledger and the judge; their tests must catch each of them.
 
 A mutant is a file, a text in it and what stands there instead. Each breaks something that invariants name.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 
 LEDGER = "plugins/module_utils/ledger/"
+JUDGE = "plugins/module_utils/judge/"
 
 
 class Mutant(t.NamedTuple):
@@ -164,5 +165,61 @@ MUTANTS = (
         LEDGER + "opening.py",
         "return unfinished.version == wish.version",
         "return True",
+    ),
+    Mutant(
+        "11 judge: no data is a pass",
+        JUDGE + "decide.py",
+        "return Finding(NO_DATA if progress.final else WAIT",
+        'return Finding("pass" if progress.final else WAIT',
+    ),
+    Mutant(
+        "11 judge: silence is not noticed",
+        JUDGE + "decide.py",
+        "if silence <= max(progress.window / 2, LEAST_SILENCE):",
+        "if silence:",
+    ),
+    Mutant("11 judge: what is missing is outweighed", JUDGE + "score.py", "if missing:", "if missing and best < 50:"),
+    Mutant(
+        "judge: a dry run decides", JUDGE + "decide.py", "finding.verdict, not metric.dry_run", "finding.verdict, True"
+    ),
+    Mutant("judge: critical is a word", JUDGE + "score.py", "if result.critical and", "if not result.critical and"),
+    Mutant(
+        "judge: proof is not needed", JUDGE + "compare.py", "evidence >= threshold, chance", "evidence >= 1, chance"
+    ),
+    Mutant(
+        "judge: hosts are all alike",
+        JUDGE + "hosts.py",
+        "return deviation**2 * (1 / canary + 1 / baseline)",
+        "return 0.0",
+    ),
+    Mutant(
+        "judge: only one direction",
+        JUDGE + "compare.py",
+        "case.intervals, side == DECREASE)\n    noise",
+        "case.intervals, False)\n    noise",
+    ),
+    Mutant(
+        "judge: clumps count in full",
+        JUDGE + "proportions.py",
+        "return max(1.0, squares / freedom) if freedom else 1.0",
+        "return 1.0",
+    ),
+    Mutant(
+        "judge: ties are won",
+        JUDGE + "ranks.py",
+        "bisect.bisect_left(other, value / allowed) +",
+        "bisect.bisect_right(other, value / allowed) +",
+    ),
+    Mutant(
+        "judge: the orders of hosts are miscounted",
+        JUDGE + "ranks.py",
+        "_log_expm1(slope * (many + each)) - ",
+        "_log_expm1(slope * (many + each - 0.1)) - ",
+    ),
+    Mutant(
+        "judge: a baseline of another time",
+        JUDGE + "proportions.py",
+        "worse += split.worse_bad * split.other_requests / whole",
+        "worse += split.worse_bad * split.other_requests / len(data)",
     ),
 )
