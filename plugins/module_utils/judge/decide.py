@@ -48,11 +48,12 @@ def decide(metrics: t.Sequence[Metric], evidence: Evidence, progress: Progress, 
 
 
 def _tests(metric: Metric) -> int:
-    """Among how many tests the chance of a false stop is shared (Bonferroni)."""
+    """How many of the tests among which the chance of a false stop is shared (Bonferroni) are this metric's."""
     if metric.dry_run:
         return 0
     sides = 2 if metric.direction == EITHER else 1
-    return sides * int(metric.judge) + int(metric.baseline is not None) + int(metric.limit is not None)
+    is_tested = metric.limit is not None and not metric.counts_failures
+    return sides * int(metric.judge) + int(metric.baseline is not None) + int(is_tested)
 
 
 def _result(metric: Metric, evidence: Evidence, progress: Progress, policy: Policy, chance: float) -> MetricResult:

@@ -28,9 +28,7 @@ def limited(case: Case, limit: Range) -> Finding:
     Where the user says how many measurements may break it, they are counted. Else before the last look only what is
     sure to be beyond it fails, and on the last one the figure of the whole window counts.
     """
-    if case.metric.max_failures is None and case.metric.max_consecutive_failures is None:
-        return _over_the_window(case, limit)
-    return _counted(case, limit)
+    return _counted(case, limit) if case.metric.counts_failures else _over_the_window(case, limit)
 
 
 def _over_the_window(case: Case, limit: Range) -> Finding:

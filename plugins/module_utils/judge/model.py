@@ -110,6 +110,11 @@ class Metric:
         """Whether a baseline is needed."""
         return self.judge or self.baseline is not None
 
+    @property
+    def counts_failures(self) -> bool:
+        """Whether the measurements beyond the limit are counted, instead of a figure for the whole window."""
+        return self.max_failures is not None or self.max_consecutive_failures is not None
+
 
 @dataclasses.dataclass(frozen=True)
 class Policy:

@@ -139,8 +139,7 @@ def _minimum(where: str, words: t.Mapping[str, t.Any], kind: str) -> int:
 def _check(where: str, metric: Metric) -> None:
     if metric.limit is None and metric.baseline is None and not metric.judge:
         raise InputError(f"{where}: nothing says what is good; give a limit, a baseline or judge: true.")
-    counts_failures = metric.max_failures is not None or metric.max_consecutive_failures is not None
-    if counts_failures and metric.limit is None:
+    if metric.counts_failures and metric.limit is None:
         raise InputError(f"{where}: max_failures counts measurements outside limit, and no limit is given.")
     if metric.tolerance >= 1:
         raise InputError(f"{where}.tolerance: has to be below 100 %; for more use for example baseline: '< 3x'.")

@@ -29,6 +29,7 @@ def test_mann_whitney_with_ties() -> None:
     assert ranks.effect([Heat(ONE, OTHER)]) == pytest.approx(43.5 / 63)
 
 
+@settings(deadline=None)
 @given(values, values)
 def test_all_pairs_are_won_by_one_or_the_other(one: list[float], other: list[float]) -> None:
     assert ranks.u_statistic(one, other) + ranks.u_statistic(other, one) == len(one) * len(other)
@@ -85,11 +86,13 @@ def test_looking_after_every_interval_does_not_make_a_false_stop_likelier() -> N
     assert stopped <= 0.05 * 400
 
 
+@settings(deadline=None)
 @given(st.lists(heats, min_size=1, max_size=6), st.floats(1, 3), st.floats(1.01, 2))
 def test_the_more_is_allowed_the_less_evidence(data: list[Heat], allowed: float, times: float) -> None:
     assert ranks.log_evidence(data, allowed * times) <= ranks.log_evidence(data, allowed) + 1e-9
 
 
+@settings(deadline=None)
 @given(st.lists(heats, min_size=2, max_size=6), st.floats(0.1, 10))
 def test_the_unit_of_the_values_does_not_matter(data: list[Heat], factor: float) -> None:
     scaled = [Heat([each * factor for each in heat.worse], [each * factor for each in heat.other]) for heat in data]
@@ -97,6 +100,7 @@ def test_the_unit_of_the_values_does_not_matter(data: list[Heat], factor: float)
     assert ranks.ratio(scaled) == pytest.approx(ranks.ratio(data))
 
 
+@settings(deadline=None)
 @given(st.lists(heats, min_size=2, max_size=6))
 def test_the_groups_exchanged_are_the_inverse_ratio(data: list[Heat]) -> None:
     exchanged = [Heat(heat.other, heat.worse) for heat in data]
