@@ -25,8 +25,8 @@ MUTANTS = (
     Mutant(
         "1 the zone floor is dropped",
         LEDGER + "admission.py",
-        "(_status, _weakest_first, _window, _floor, _zone_floor, _stages)",
-        "(_status, _weakest_first, _window, _floor, _stages)",
+        "(_status, _weakest_first, _window, _floor, _zone_floor, _stages, _order)",
+        "(_status, _weakest_first, _window, _floor, _stages, _order)",
     ),
     Mutant(
         "1 one host below the floor",
