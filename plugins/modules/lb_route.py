@@ -112,7 +112,9 @@ EXAMPLES = r"""
     target: shop-green
   delegate_to: lb1
 
-# nginx.conf, once, where /etc/nginx/routes.conf holds
+# nginx.conf, once, where /etc/nginx/routes.conf holds the map of the header. For a cookie it is $cookie_canary; for both,
+# a second map has $shop_route as its default.
+#
 #   map $http_x_canary $shop_route { default shop; }
 #
 #   http {

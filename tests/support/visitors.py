@@ -43,6 +43,7 @@ class Visitors:
     """Sends requests until told to stop: some clients keep their connection, others open one for each request."""
 
     def __init__(self, port: int, keeping: int = 4, closing: int = 2) -> None:
+        self.keeping = keeping
         self._port = port
         self._stop = threading.Event()
         self._lock = threading.Lock()

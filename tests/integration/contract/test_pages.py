@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
 ALL = set(SHOP)
 BODY = '<p class="a">100 % of it\'s $5 & \\o/ {now} %{x} ${y}</p>\n\nBack at zwölf #1;\n'
+CYCLES = 4
 HTML = {"body": BODY, "content_type": "text/html", "retry_after": 120}
 
 
@@ -135,7 +136,7 @@ def test_page_in_front_of_routes(desk: PageDesk) -> None:
 def test_page_under_traffic(desk: PageDesk) -> None:
     slow = SlowRequests(desk.node, "app1", seconds=2)
     with Visitors(desk.node.port) as visitors:
-        for dummy in range(4):
+        for dummy in range(CYCLES):
             assert desk.page().error == ""
             visitors.see(503)
             assert desk.down().error == ""
@@ -143,8 +144,8 @@ def test_page_under_traffic(desk: PageDesk) -> None:
     assert slow.finish() == {200}
     assert visitors.failures == []
     assert set(visitors.statuses) == {200, 503}
-    if not desk.node.closes_idle_on_reload:
-        assert visitors.reconnects == 0
+    # A reload can close every idle connection once; a change without one closes none.
+    assert visitors.reconnects <= (2 * CYCLES * visitors.keeping if desk.node.closes_idle_on_reload else 0)
 
 
 def test_page_denied(desk: PageDesk) -> None:

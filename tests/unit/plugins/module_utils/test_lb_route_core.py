@@ -114,7 +114,7 @@ def call_of(module: t.Any, check_mode: bool, options: dict[str, t.Any]) -> Call:
 
 
 def route(routes: FakeRoutes, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
-    target = {} if options.get("state") == "absent" else {"target": "green"}
+    target = {} if "state" in options else {"target": "green"}
     call = call_of(lb_route, check_mode, {"header": "X-Canary", "value": "green", **target, **options})
     return tester_routes.RouteChange(call, FakePool(), routes, GREEN, ManualClock().clock).run()
 
@@ -163,6 +163,10 @@ def test_a_route_is_ended(routes: FakeRoutes) -> None:
     assert (result["changed"], result["before"], result["after"]) == (True, "green", "")
     assert result["actions"] == ["ended that requests with header x-canary=green of pool 'shop' go to 'green'"]
     assert route(routes, state="absent")["changed"] is False
+
+
+def test_a_target_that_is_not_to_be_is_none(routes: FakeRoutes) -> None:
+    assert route(routes, state="absent", target="grey")["changed"] is False
 
 
 def test_check_mode_asks_for_nothing_but_leave(routes: FakeRoutes) -> None:
