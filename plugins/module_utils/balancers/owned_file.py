@@ -75,6 +75,11 @@ class OwnedFile:
         except OSError as error:
             raise self._error(error) from error
 
+    def beside(self, kind: str) -> str:
+        """A name that no pattern for whole directories takes in, such as 'include sites-enabled/*'."""
+        directory, name = os.path.split(self.path)
+        return os.path.join(directory, f".{name}.{kind}")
+
     def write_beside(self, kind: str, text: str) -> None:
         """A file that belongs to this one, for everybody to read."""
         path = self.beside(kind)
@@ -100,11 +105,6 @@ class OwnedFile:
             return open(self.beside("lock"), "a", encoding="utf-8")
         except OSError as error:
             raise self._error(error) from error
-
-    def beside(self, kind: str) -> str:
-        """A name that no pattern for whole directories takes in, such as 'include sites-enabled/*'."""
-        directory, name = os.path.split(self.path)
-        return os.path.join(directory, f".{name}.{kind}")
 
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(
