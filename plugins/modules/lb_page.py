@@ -79,6 +79,12 @@ options:
         description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
         type: path
 notes:
+  - The page covers what goes to the pool, testers' routes to elsewhere (M(steady.rollout.lb_route)) included. With HAProxy
+    and nginx that is what passes the lines shown in the examples; with Apache all that is sent to the balancer, its
+    own pages left alone; with Envoy a whole virtual host or the routes of a name; with an ALB a rule or the default action.
+  - nginx and Apache are reloaded for it, which closes idle connections of clients and nothing else.
+  - Network Load Balancers and Route 53 see no requests and so have no pages.
+  - HAProxy shows a space for each run of line breaks.
   - Exclusion between two calls holds on the host where they run. Give O(claim) where several coordinators are possible.
 seealso:
   - module: steady.rollout.lb_route

@@ -84,6 +84,11 @@ options:
         description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
         type: path
 notes:
+  - nginx and Apache are reloaded for a change, which closes idle connections of clients and nothing else.
+  - With an ALB the rule stands after all others, where O(balancer.pool) is a listener and so its default action, and
+    otherwise right before that rule, in a free priority that it keeps. It has that rule's conditions, too.
+  - Network Load Balancers and Route 53 see no requests and so have no routes.
+  - Apache leaves requests whose path has C(%25), C(%3F) or C(%23) in it to the weights.
   - Exclusion between two calls holds on the host where they run. Give O(claim) where several coordinators are possible.
 seealso:
   - module: steady.rollout.lb_weight
