@@ -38,8 +38,8 @@ attributes:
 options:
   metrics:
     description:
-      - What is judged, as a list of dictionaries. Without any, these are the errors and the latencies of the canary against
-        the baseline, and at most 20 percent of unhealthy members.
+      - What is judged, as a list of dictionaries. Without any, these are the errors of the canary against the baseline, its
+        latencies where the balancers tell enough of them, and at most 20 percent of unhealthy members.
       - C(name) - how the metric is called.
       - C(source) - a name from O(sources), or V(balancer), the default.
       - C(query) - what to ask the source for; see the notes.

@@ -17,7 +17,7 @@ Json = t.Dict[str, t.Any]
 # A mean over many requests changes by a rounded number of milliseconds; what follows for the last few of them is only
 # told once the rounding no longer matters.
 LARGEST_ERROR = 0.2
-SMALLEST_ERROR_MS = 1.0
+SMALLEST_ERROR_MS = 2.0
 ROUNDING_MS = 0.5
 # Fewer requests have no percentiles to speak of.
 LEAST_IN_HISTOGRAM = 20

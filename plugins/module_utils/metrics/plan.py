@@ -21,7 +21,8 @@ ACTIONS = (GO_ON, LOOK_ON, ASK, STOP)
 MOST_LOOKS = 2000
 DEFAULT_METRICS: tuple[dict[str, t.Any], ...] = (
     {"name": "errors", "query": balancers.ERROR_SHARE, "judge": True, "critical": True},
-    {"name": "latency", "query": balancers.LATENCY, "judge": True, "unit": "ms", "tolerance": "20%"},
+    # Not every balancer tells latencies, and with little traffic none does: what is not known there decides nothing.
+    {"name": "latency", "query": balancers.LATENCY, "judge": True, "tolerance": "20%", "on_no_data": "ignore"},
     {
         "name": "unhealthy",
         "query": balancers.UNHEALTHY_SHARE,

@@ -32,7 +32,7 @@ def test_without_metrics_the_balancers_are_asked() -> None:
         ("unhealthy", "balancer", "unhealthy_share", "value"),
     ]
     assert [one.critical for one in made.metrics] == [True, False, False]
-    assert made.metrics[1].unit == "ms"
+    assert (made.metrics[1].unit, made.metrics[1].on_no_data) == ("ms", "ignore")
     assert made.needs_balancers
     assert made.hosts == {"canary": 1, "baseline": 1}
     assert (made.window, made.interval) == (300.0, 10.0)
