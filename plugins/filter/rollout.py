@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import failures, fleet, preflight, shifts, targets, way
+from ansible_collections.steady.rollout.plugins.plugin_utils import (
+    failures,
+    fleet,
+    preflight,
+    shifts,
+    stage_metrics,
+    targets,
+    way,
+)
 
 
 class FilterModule:
@@ -45,6 +53,7 @@ class FilterModule:
             "nodes_seen": shifts.nodes_seen,
             "rounds_needed": shifts.rounds_needed,
             "counts_needed": shifts.counts_needed,
+            "looks_needed": stage_metrics.looks_needed,
             "results_of": shifts.results_of,
             "verdict_of": shifts.verdict_of,
             "share_of": shifts.share_of,

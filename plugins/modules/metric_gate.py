@@ -80,6 +80,7 @@ options:
     description:
       - The members that are on the new version (C(canary)) and those that are not (C(baseline)), as the balancers name them.
       - With C(canary) and without C(baseline), metrics that only compare are set aside.
+      - In a rollout they are by default those of the hosts that are proven and of those that still wait to be updated.
     type: dict
   counters:
     description:

@@ -11,6 +11,8 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 
+from ansible_collections.steady.rollout.plugins.plugin_utils import stage_metrics
+
 FORBIDDEN = ("pause", "add_host")
 INCLUDES = ("include_tasks", "import_tasks", "include", "import_playbook")
 BUILTIN = ("ansible.builtin.", "ansible.legacy.")
@@ -42,6 +44,7 @@ def _settings_rules(s: t.Mapping[str, t.Any]) -> list[tuple[bool, str]]:
     own_update = bool(s["rollout_update_tasks"])
     health = s["rollout_health"]
     balancers = s["rollout_balancers"]
+    unclear_metrics = stage_metrics.metrics_error(s["rollout_metrics"], s["rollout_metric_sources"])
     return [
         (not s["rollout_service"], "rollout_service is not set: give the service a name, such as 'shop'."),
         (
@@ -64,6 +67,7 @@ def _settings_rules(s: t.Mapping[str, t.Any]) -> list[tuple[bool, str]]:
             _smoke_tests_without_base(s),
             "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
         ),
+        (bool(unclear_metrics), unclear_metrics),
         (
             not isinstance(balancers, t.Sequence) or isinstance(balancers, str),
             "rollout_balancers must be a list of balancers, each with type, pool and socket.",

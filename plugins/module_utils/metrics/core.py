@@ -29,9 +29,11 @@ OF_A_ROLLOUT = ("service", "run", "token")
 def core(call: Call) -> dict[str, t.Any]:
     """metric_gate."""
     params = call.params
-    plan = plans.from_params(params, call.run_command)
-    _refuse_contradictions(params, plan)
     with _notes(params, call.check_mode) as notes:
+        if params["groups"] is None and isinstance(notes, LedgerNotes):
+            params = {**params, "groups": notes.groups()}
+        plan = plans.from_params(params, call.run_command)
+        _refuse_contradictions(params, plan)
         gate = Gate(plan, notes, lambda: _read(call))
         outcome = _run(gate, call)
     result = report.result(outcome, plan)
@@ -66,7 +68,7 @@ def _refuse_contradictions(params: dict[str, t.Any], plan: plans.Plan) -> None:
 
 @contextlib.contextmanager
 def _notes(params: dict[str, t.Any], check_mode: bool) -> t.Iterator[Notes]:
-    if check_mode or params.get("service") is None:
+    if check_mode or any(params.get(name) is None for name in OF_A_ROLLOUT):
         yield LooseNotes(params["step"], Clock(), Controller().is_alive)
         return
     desk = Desk.opened(params.get("ledger"), check_mode=False, creates=False)

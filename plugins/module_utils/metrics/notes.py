@@ -11,7 +11,7 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Sample, Unmeasured
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY, Sample, Unmeasured
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import lease, model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Clock, Desk, Session, look_in, session
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.measurements import Measured, Watch
@@ -132,6 +132,15 @@ class LedgerNotes:
                 held.records.drop_old_measurements(held.service)
             return watch
 
+    def groups(self) -> dict[str, list[str]]:
+        """The members of the hosts that are proven, and of those that serve the version before."""
+        with self._desk.store.reading() as records:
+            held = look_in(self._desk, records, self._params)
+            hosts = held.records.hosts(held.rollout.id)
+        canary = [host for host in hosts if host.in_scope and host.phase in model.ON_TARGET]
+        baseline = [host for host in hosts if host.phase == model.WAITING and host.is_serving]
+        return {CANARY: [_member(host) for host in canary], BASELINE: [_member(host) for host in baseline]}
+
     def gathered(self) -> Gathered:
         gathered = Gathered()
         with self._desk.store.reading() as records:
@@ -172,6 +181,10 @@ class LedgerNotes:
 
     def is_wanted(self) -> bool:
         return self._desk.is_alive()
+
+
+def _member(host: model.Host) -> str:
+    return host.member or host.name
 
 
 def _steering(held: Session) -> str:

@@ -80,7 +80,7 @@ def from_params(params: dict[str, t.Any], run_command: sources.RunCommand) -> Pl
         )
     described = params.get("sources") or {}
     groups = _groups(params.get("groups"))
-    metrics = spec.parse_metrics(_worded(params.get("metrics") or DEFAULT_METRICS, described))
+    metrics = metrics_of(params.get("metrics"), described)
     opened = sources.opened(described, interval, run_command)
     for metric in metrics:
         _check(metric, opened, described)
@@ -97,6 +97,11 @@ def from_params(params: dict[str, t.Any], run_command: sources.RunCommand) -> Pl
         policies=policies,
         set_aside=set_aside,
     )
+
+
+def metrics_of(given: t.Sequence[t.Any] | None, described: t.Mapping[str, t.Any]) -> tuple[Metric, ...]:
+    """The metrics that the user's words mean, those of the balancers where there are none. Raises InputError."""
+    return spec.parse_metrics(_worded(given or DEFAULT_METRICS, described))
 
 
 def _worded(metrics: t.Sequence[t.Any], described: t.Mapping[str, t.Any]) -> list[t.Any]:

@@ -22,6 +22,8 @@ GOOD: dict[str, t.Any] = {
     "rollout_smoke_tests": [],
     "rollout_smoke_url": "",
     "rollout_drain_on_timeout": "fail",
+    "rollout_metrics": [],
+    "rollout_metric_sources": {},
 }
 
 
@@ -43,6 +45,9 @@ def test_settings_that_fit_together_pass() -> None:
             "rollout_smoke_url is not set, and rollout_health has no url",
         ),
         ({"rollout_balancers": "lb1"}, "rollout_balancers must be a list"),
+        ({"rollout_metrics": [{"name": "m"}]}, "rollout_metrics: metrics.m: nothing says what is good"),
+        ({"rollout_metrics": [{"name": "m", "source": "p"}]}, "rollout_metrics: metrics: there is no source 'p'"),
+        ({"rollout_metric_sources": []}, "rollout_metric_sources must be a dictionary"),
     ],
 )
 def test_each_setting_that_does_not_fit_gets_one_sentence(change: dict[str, t.Any], begins: str) -> None:

@@ -11,10 +11,11 @@ import typing as t
 import pytest
 from support.ledger_desk import Ledger, fleet
 
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.lease import LeaseLost
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import core, report
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
-from ansible_collections.steady.rollout.plugins.module_utils.metrics import report
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Reading, reading_of
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate import Gate
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.notes import LedgerNotes, LooseNotes, Notes
@@ -398,3 +399,35 @@ def test_a_glimpse_keeps_nothing() -> None:
     outcome = Gate(plan, LooseNotes("gate", clock.clock()), World(clock).read).glimpse()
     assert outcome.decision.verdict == "wait"
     assert [one.outcome for one in outcome.measurements] == ["no_data", "no_data", "measured"]
+
+
+def test_in_a_rollout_the_ledger_knows_who_is_who(bench: Bench) -> None:
+    assert bench.notes().groups() == {"canary": [], "baseline": ["app1", "app2", "app3"]}
+    bench.ledger.go("app1")
+    assert bench.notes().groups() == {"canary": ["app1"], "baseline": ["app2", "app3"]}
+
+
+def test_the_core_asks_the_ledger_who_is_who(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.ledger.go("app1")
+    monkeypatch.setattr(core.Desk, "opened", lambda *dummy, **dummy_options: bench.ledger.desk)
+    monkeypatch.setattr(bench.ledger.store, "close", lambda: None)
+    members = {name: bench.world._facts("a", 0.0, 0.0) for name in ("app1", "app2", "app3")}
+    params = {
+        **dict.fromkeys(("groups", "balancers", "wait_limit", "fail", "ledger")),
+        **dict.fromkeys(("on_inconclusive", "on_no_data", "on_error"), "stop"),
+        "counters": [{"host": "lb1", "series": "1", "members": members}],
+        "metrics": [ERRORS],
+        "window": "100",
+        "interval": "10",
+        "once": True,
+        "step": "stage 1",
+        "service": "shop",
+        "run": bench.ledger.run,
+        "token": bench.ledger.token,
+    }
+    call = Call(params, False, False, lambda dummy: None, lambda *dummy, **more: (0, "", ""))
+    result = core.core(call)
+    assert (result["verdict"], result["metrics"][0]["why"]) == (
+        "wait",
+        "the first look at the counters has nothing to compare with",
+    )

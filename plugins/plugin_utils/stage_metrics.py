@@ -1,0 +1,46 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a stage of a rolling deployment is judged by metrics."""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.judge.conditions import parse_duration
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
+
+# The first and the last look, and those that an operator's pauses cut short.
+LOOKS_BESIDE = 20
+UNCLEAR = ("on_inconclusive", "on_no_data", "on_error")
+
+
+def metrics_error(metrics: t.Sequence[t.Any], sources: t.Any) -> str:
+    """A sentence where metrics cannot be right, which reading alone can tell; else an empty text."""
+    if not isinstance(sources, t.Mapping):
+        return "rollout_metric_sources must be a dictionary of sources by name."
+    try:
+        plan.metrics_of(metrics, sources)
+    except InputError as error:
+        return f"rollout_metrics: {error.message}"
+    return ""
+
+
+def looks_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any) -> int:
+    """How many looks a gate may take at most; *window* and *interval* in seconds, *policy* as rollout_metric_policy."""
+    try:
+        seconds, every = (
+            parse_duration("rollout_metric_window", window),
+            parse_duration("rollout_look_interval", interval),
+        )
+        if "wait" in [policy.get(name) for name in UNCLEAR]:
+            seconds += parse_duration("rollout_metric_policy.wait_limit", policy.get("wait_limit", seconds))
+    except InputError as error:
+        raise AnsibleFilterError(error.message) from error
+    if every <= 0:
+        raise AnsibleFilterError(f"rollout_look_interval: must be more than 0 s, is {every:g}.")
+    return math.ceil(seconds / every) + LOOKS_BESIDE

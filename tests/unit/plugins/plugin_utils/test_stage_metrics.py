@@ -1,0 +1,52 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How many looks a stage needs that is judged by metrics."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import stage_metrics
+
+
+@pytest.mark.parametrize(
+    ("policy", "window", "interval", "looks"),
+    [
+        ({}, 300, 10, 50),
+        ({}, "5m", "30s", 30),
+        ({"on_no_data": "wait"}, 300, 10, 80),
+        ({"on_error": "wait", "wait_limit": "1m"}, 300, 10, 56),
+        ({"on_error": "ask"}, 5, 10, 21),
+    ],
+)
+def test_looks_for_window_and_waiting(policy: dict[str, t.Any], window: t.Any, interval: t.Any, looks: int) -> None:
+    assert stage_metrics.looks_needed(policy, window, interval) == looks
+
+
+@pytest.mark.parametrize(
+    ("policy", "window", "interval", "message"),
+    [
+        ({}, 300, 0, "rollout_look_interval: must be more than 0 s, is 0."),
+        ({}, "long", 10, "rollout_metric_window: 'long' is no time; give seconds, or for example 30s or 5m."),
+        (
+            {"on_error": "wait", "wait_limit": "x"},
+            300,
+            10,
+            "rollout_metric_policy.wait_limit: 'x' is no time; give seconds, or for example 30s or 5m.",
+        ),
+    ],
+)
+def test_times_that_cannot_be_right(policy: dict[str, t.Any], window: t.Any, interval: t.Any, message: str) -> None:
+    with pytest.raises(AnsibleFilterError) as caught:
+        stage_metrics.looks_needed(policy, window, interval)
+    assert str(caught.value) == message
+
+
+def test_metrics_that_fit() -> None:
+    sources = {"prom": {"type": "prometheus", "url": "http://p"}}
+    assert stage_metrics.metrics_error([{"name": "m", "source": "prom", "query": "q", "limit": "< 1"}], sources) == ""
+    assert stage_metrics.metrics_error([], {}) == ""
