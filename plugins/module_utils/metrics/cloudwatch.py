@@ -84,6 +84,8 @@ class CloudWatch:
         for dummy in range(MOST_PAGES):
             answer = self._page(wanted, start, end, token)
             for result in answer.get("MetricDataResults", ()):
+                if result.get("Id") != RESULT:
+                    continue
                 status = result.get("StatusCode", COMPLETE)
                 _refuse_failure(result, self._place)
                 points += [(_epoch(at), float(value)) for at, value in zip(result["Timestamps"], result["Values"])]

@@ -86,11 +86,16 @@ def asks_by_group(raw: t.Any) -> bool:
 def _parts(query: t.Any, by_group: bool = False) -> list[tuple[str | None, str, t.Any]]:
     """(group or None, part, what to ask)."""
     if _is_by_group(query):
-        return [(group, part, raw) for group, one in query.items() for dummy, part, raw in _parts(one)]
-    parts = [(BAD, query[BAD]), (TOTAL, query[TOTAL])] if _is_by_part(query) else [(FIGURE, query)]
+        return [(group, part, raw) for group, one in query.items() for part, raw in _by_part(one)]
     return [
-        (group, part, raw) for part, raw in parts for group in (GROUPS if by_group or asks_by_group(raw) else (None,))
+        (group, part, raw)
+        for part, raw in _by_part(query)
+        for group in (GROUPS if by_group or asks_by_group(raw) else (None,))
     ]
+
+
+def _by_part(query: t.Any) -> list[tuple[str, t.Any]]:
+    return [(BAD, query[BAD]), (TOTAL, query[TOTAL])] if _is_by_part(query) else [(FIGURE, query)]
 
 
 def _is_by_group(query: t.Any) -> bool:

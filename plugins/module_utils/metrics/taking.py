@@ -26,24 +26,24 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.model impor
 )
 
 LONGEST_ANSWER = 500
+NOTHING_NEW = "nothing new since the look before"
 NO_GROUP = "none of the groups has a member to ask about"
 
 
 def measure(metric: Metric, source: Source, moment: Moment, after: float) -> Measurement:
     """What the source says now; never raises for what a source does. Points up to *after* are known already."""
-    replies: list[tuple[Question, Reply]] = []
     outcome, why = MEASURED, ""
     samples: tuple[Sample, ...] = ()
-    questions = queries.questions(metric, moment, source.asks_by_group)
+    replies: list[tuple[Question, Reply]] = []
     try:
-        replies.extend((question, source.ask(question, moment)) for question in questions)
+        why = _ask(queries.questions(metric, moment, source.asks_by_group), source, moment, replies)
         samples = _new(numbers.samples(metric, _points(replies), moment, queries.absent_is_zero(metric.query)), after)
-        if not samples:
-            outcome, why = NOTHING, "nothing new since the look before" if replies else NO_GROUP
     except Trouble as error:
         outcome, why = FAILED, str(error)
     except Nothing as nothing:
-        outcome, why = NOTHING, str(nothing)
+        why = str(nothing)
+    if outcome == MEASURED and not samples:
+        outcome, why = NOTHING, why or (NOTHING_NEW if replies else NO_GROUP)
     return Measurement(
         metric=metric.name,
         at=moment.now,
@@ -55,6 +55,19 @@ def measure(metric: Metric, source: Source, moment: Moment, after: float) -> Mea
         samples=samples,
         details=tuple(detail for dummy, reply in replies for detail in reply.details),
     )
+
+
+def _ask(questions: t.Sequence[Question], source: Source, moment: Moment, replies: list[tuple[Question, Reply]]) -> str:
+    """Puts the replies on the list, and says what there was no data for: one group may have some where the other has none."""
+    return next(filter(None, [_asked(question, source, moment, replies) for question in questions]), "")
+
+
+def _asked(question: Question, source: Source, moment: Moment, replies: list[tuple[Question, Reply]]) -> str:
+    try:
+        replies.append((question, source.ask(question, moment)))
+    except Nothing as nothing:
+        return str(nothing)
+    return ""
 
 
 def _points(replies: t.Iterable[tuple[Question, Reply]]) -> list[Point]:

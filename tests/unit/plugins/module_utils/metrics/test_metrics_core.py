@@ -84,6 +84,22 @@ def test_what_is_not_measured_says_why(answer: Exception, outcome: str) -> None:
     assert (found.outcome, found.why, found.asked, found.samples) == (outcome, "it does not answer", "q", ())
 
 
+def test_one_group_may_have_data_where_the_other_has_none() -> None:
+    (metric,) = spec.parse_metrics([{"name": "m", "query": {"canary": "c", "baseline": "b"}, "limit": "< 1"}])
+    moment = Moment(100.0, 0.0, 90.0, {})
+    found = measure(metric, Scripted(reply(Point(1.0)), Nothing("no baseline")), moment, -1.0)
+    assert (found.outcome, found.why, [one.group for one in found.samples]) == ("measured", "no baseline", ["canary"])
+
+
+@pytest.mark.parametrize(("absent", "outcome"), [("zero", "measured"), (None, "no_data")])
+def test_no_data_on_bad_ones_is_none_only_where_the_user_says_so(absent: str | None, outcome: str) -> None:
+    query = {"bad": "b", "total": "t", **({"absent": absent} if absent else {})}
+    (metric,) = spec.parse_metrics([{"name": "m", "query": query, "kind": "share", "limit": "< 1%"}])
+    found = measure(metric, Scripted(Nothing("no bad ones"), reply(Point(50.0))), MOMENT, -1.0)
+    assert found.outcome == outcome
+    assert found.samples == ((Sample(100.0, "canary", "", 50.0, 0.0),) if absent else ())
+
+
 def test_long_answers_are_cut() -> None:
     source = Scripted(Reply("q" * 900, "a" * 900, (Point(1.0),)))
     found = measure(METRIC, source, MOMENT, -1.0)

@@ -35,6 +35,10 @@ def test_by_group() -> None:
     assert asked({"canary": "a", "baseline": "b"}) == [Question("a", "canary"), Question("b", "baseline")]
 
 
+def test_a_group_that_is_named_is_asked_about_once_whatever_its_query_names() -> None:
+    assert asked({"canary": "f($group)"}) == [Question("f(canary)", "canary")]
+
+
 def test_by_part() -> None:
     query = {"bad": "b", "total": "t", "absent": "zero"}
     assert asked(query, "share") == [Question("b", part="bad"), Question("t", part="total")]
