@@ -81,6 +81,13 @@ gates:
   type: list
   elements: dict
   returned: success
+measurements:
+  description:
+    - What M(steady.rollout.metric_gate) measured for its gates, the newest, in the order they were made.
+    - C(step), C(metric), C(source), the C(query) and the C(answer), the C(outcome) and C(why) nothing was measured.
+  type: list
+  elements: dict
+  returned: success
 events:
   description: The newest events, in the order they happened.
   type: list

@@ -79,6 +79,13 @@ class Measurements(Tables):
             step,
         )
 
+    def newest_measured(self, rollout: int, limit: int) -> list[Measured]:
+        """Of all gates of a rollout, oldest first."""
+        rows = self._all(
+            Measured, "SELECT * FROM measured WHERE rollout = ? ORDER BY at DESC, rowid DESC LIMIT ?", rollout, limit
+        )
+        return rows[::-1]
+
     def drop_old_measurements(self, service: str) -> None:
         self._connection.execute(
             "DELETE FROM measured WHERE service = ? AND (rollout, run, step) NOT IN ("

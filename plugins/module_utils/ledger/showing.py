@@ -34,6 +34,7 @@ def show(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "rollouts": [_rollout(rollout) for rollout in rollouts],
             "hosts": [_host(host) for host in hosts],
             "gates": _gates(records, newest),
+            "measurements": _measurements(records, newest, limit),
             "events": [_event(event) for event in records.events(service, limit)],
             "chain": {"intact": broken_at is None, "broken_at": broken_at, "events": records.event_count()},
             "left_out": [entry for found in held for entry in _left_out(records, found.service)],
@@ -101,6 +102,22 @@ def _gates(records: Records, rollout: Rollout | None) -> list[dict[str, t.Any]]:
             "evidence": json.loads(gate.evidence) if gate.evidence else {},
         }
         for gate in (records.gates(rollout.id).values() if rollout else [])
+    ]
+
+
+def _measurements(records: Records, rollout: Rollout | None, limit: int) -> list[dict[str, t.Any]]:
+    return [
+        {
+            "at": lease.moment(one.at),
+            "step": one.step,
+            "metric": one.metric,
+            "source": one.source,
+            "query": one.query,
+            "answer": one.answer,
+            "outcome": one.outcome,
+            "why": one.why,
+        }
+        for one in (records.newest_measured(rollout.id, limit) if rollout else [])
     ]
 
 

@@ -197,6 +197,14 @@ def test_every_measurement_is_kept_with_query_and_answer(bench: Bench) -> None:
     ]
 
 
+def test_measurements_can_be_read_back(bench: Bench) -> None:
+    bench.once()
+    bench.once()
+    first, second = bench.ledger.info()["measurements"]
+    assert (first["step"], first["metric"], first["outcome"]) == ("5%", "errors", "no_data")
+    assert (second["query"], second["outcome"], second["why"]) == ("error_share", "measured", "")
+
+
 def test_the_verdict_is_part_of_the_history_and_is_not_measured_again(bench: Bench) -> None:
     result = bench.looks()
     assert bench.events("measured") == [{"step": "5%", "verdict": "pass", "reason": result["reason"], "looks": 11}]
