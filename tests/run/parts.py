@@ -97,6 +97,7 @@ UNIT = Part("unit", "pytest tests/unit", (Step("pytest", (*PYTEST, "tests/unit")
 
 MAKES = ("haproxy", "nginx", "apache2")
 """Servers of the contract that a machine may have; Envoy and the fake of AWS are in the venv."""
+MONITORS = ("prometheus", "prometheus-alertmanager")
 CONTRACT = Part(
     "contract",
     "pytest tests/integration: the contract on every load balancer, and what is HAProxy's own",
@@ -112,7 +113,7 @@ BALANCERS = Part(
     "pytest tests/integration: all of it, on every load balancer; results in build/contract.json",
     (Step("integration", script("integration", "{reports}")),),
     limit=2400,
-    useful=MAKES,
+    useful=(*MAKES, *MONITORS),
     lane=WAITING,
 )
 

@@ -42,6 +42,8 @@ PROGRAMS = {
     "ip": "iproute2",
     "ssh": "openssh-client",
     "pgrep": "procps",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
     "mkfs.ext4": "e2fsprogs",
 }
 """Program -> Debian package."""

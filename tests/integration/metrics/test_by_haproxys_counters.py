@@ -21,7 +21,7 @@ def verdicts(outcome: t.Any) -> dict[str, str]:
 
 
 def test_a_good_release_passes(start: t.Any, gate: t.Any) -> None:
-    outcome = gate(balancers=[start().balancer], **WINDOW)
+    outcome = gate(patient=True, balancers=[start().balancer], **WINDOW)
     assert outcome["verdict"] == "pass", outcome.error
     found = verdicts(outcome)
     assert (found["errors"], found["unhealthy"]) == ("pass", "pass")
@@ -42,7 +42,7 @@ def test_a_release_that_errs_is_stopped_early(start: t.Any, gate: t.Any) -> None
 def test_a_release_three_times_as_slow_is_stopped(start: t.Any, gate: t.Any) -> None:
     world = start(delay=0.03)
     slow = {"name": "latency", "query": "latency", "judge": True}
-    outcome = gate(balancers=[world.balancer], metrics=[slow], window="20", interval="0.5")
+    outcome = gate(balancers=[world.balancer], metrics=[slow], window="20", interval="0.5", patient=True)
     assert outcome["verdict"] == "fail", outcome.result
     figures = outcome["metrics"][0]["figures"]
     assert figures["canary"] > 2 * figures["baseline"]
@@ -58,7 +58,7 @@ def test_a_reload_midway_is_no_harm(start: t.Any, gate: t.Any) -> None:
     world = start()
     reloads = threading.Timer(3.0, world.node.reload)
     reloads.start()
-    outcome = gate(balancers=[world.balancer], **WINDOW)
+    outcome = gate(patient=True, balancers=[world.balancer], **WINDOW)
     reloads.join()
     assert outcome["verdict"] == "pass", outcome.error
     # Counted anew, it would have fewer requests than before; nothing negative may come of that.

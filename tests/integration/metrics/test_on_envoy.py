@@ -59,7 +59,9 @@ def test_a_good_release_passes_by_the_clusters_of_a_route(running: t.Any, gate: 
         {"name": "errors", "judge": True, "critical": True},
         {"name": "p95", "query": "p95", "limit": "< 1s", "minimum": 2},
     ]
-    outcome = gate(balancers=[running().by_route], groups=CLUSTERS, metrics=metrics, window="17", interval="1")
+    outcome = gate(
+        balancers=[running().by_route], groups=CLUSTERS, metrics=metrics, window="17", interval="1", patient=True
+    )
     assert outcome["verdict"] == "pass", outcome.result
 
 
