@@ -52,7 +52,7 @@ class Selector:
     @property
     def cookie_pattern(self) -> str:
         """A regular expression that finds the cookie in a header 'Cookie' with others."""
-        return rf"^(.*; *)?{re.escape(self.name)}={_escaped(self.value)}(;.*)?$"
+        return rf"^(.*; *)?{self.name}={_escaped(self.value)}(;.*)?$"
 
 
 def _escaped(text: str) -> str:
