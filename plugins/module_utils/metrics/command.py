@@ -11,6 +11,7 @@ import shlex
 import shutil
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import targets
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.json_http import expression
@@ -35,6 +36,7 @@ class Command:
         self._timeout = timeout
         self._environment = environment
         self._run_command = run_command
+        self._secrets = sorted(filter(None, environment.values()), key=len, reverse=True)
         self.asks_by_group = queries.asks_by_group(argv)
 
     def check(self, metric: t.Any, where: str) -> None:
@@ -44,7 +46,7 @@ class Command:
     def ask(self, question: Question, moment: Moment) -> Reply:
         argv = queries.filled(self._argv, question.group, moment)
         output = self._run(argv)
-        found = expression(question.raw or WHOLE)(_document(output, argv[0]))
+        found = expression(question.raw or WHOLE)(_document(output, argv[0], self._secrets))
         return Reply(f"{argv[0]} {question.raw or ''}".strip(), json.dumps(found), points(found, question.group))
 
     def _run(self, argv: list[str]) -> str:
@@ -59,9 +61,8 @@ class Command:
             raise Trouble(f"command '{argv[0]}' did not end within {self._timeout:g} s")
         if status:
             said = (errors.strip() or output.strip()).splitlines()
-            raise Trouble(
-                f"command '{argv[0]}' exited with {status}{f': {said[-1][:LONGEST_EXCERPT]}' if said else ''}"
-            )
+            last = targets.redacted(said[-1], self._secrets)[:LONGEST_EXCERPT] if said else ""
+            raise Trouble(f"command '{argv[0]}' exited with {status}{f': {last}' if last else ''}")
         return output
 
 
@@ -81,7 +82,7 @@ def open_command(where: str, settings: dict[str, t.Any], run_command: RunCommand
     return Command(argv, timeout, environment, run_command)
 
 
-def _document(output: str, program: str) -> t.Any:
+def _document(output: str, program: str, secrets: t.Sequence[str]) -> t.Any:
     try:
         return json.loads(output)
     except ValueError:
@@ -90,5 +91,5 @@ def _document(output: str, program: str) -> t.Any:
         # A plain number as programs print them, which JSON does not know: .5, 1e3, NaN.
         return float(text)
     except ValueError:
-        shown = f"'{text[:60]}'" if text else "nothing"
+        shown = f"'{targets.redacted(text, secrets)[:60]}'" if text else "nothing"
         raise Trouble(f"command '{program}' printed {shown}, neither a number nor JSON") from None

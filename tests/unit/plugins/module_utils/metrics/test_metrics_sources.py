@@ -199,6 +199,20 @@ def test_a_command_in_trouble(runner: Runner, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(
+    ("runner", "message"),
+    [
+        (Runner(1, "", "key s3cret is wrong"), "command 'figure' exited with 1: key ******** is wrong"),
+        (Runner(0, "s3cret"), "command 'figure' printed '********', neither a number nor JSON"),
+    ],
+)
+def test_a_command_gives_no_secret_away(runner: Runner, message: str) -> None:
+    source = command.open_command("sources.c", {"command": "figure", "environment": {"KEY": "s3cret"}}, runner)
+    with pytest.raises(Trouble) as caught:
+        source.ask(Question(None), MOMENT)
+    assert str(caught.value) == message
+
+
 def test_a_command_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command.shutil, "which", lambda dummy: "/usr/bin/timeout")
     with pytest.raises(Trouble) as caught:
