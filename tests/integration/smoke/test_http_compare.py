@@ -101,9 +101,9 @@ def test_verdicts_that_are_not_to_fail_the_task() -> None:
 
 
 def test_a_failure_has_the_keys_of_a_success() -> None:
-    with answering(delay=0.02) as blue, answering() as green:
-        good, bad = compare(blue, green), compare(green, blue)
-    alone = call_core(http_compare, check_mode=True, candidate={"urls": [green.url]})
+    with answering(delay=0.02) as slow, answering() as quick:
+        good, bad = compare(slow, quick), compare(quick, slow)
+    alone = call_core(http_compare, check_mode=True, candidate={"urls": [quick.url]})
     assert bad.error
     assert set(good.result) == {"msg", *bad.result} == set(alone.result)
 
