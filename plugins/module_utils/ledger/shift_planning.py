@@ -151,7 +151,7 @@ def _sides(held: Session, wish: Wish, nodes: t.Sequence[Node]) -> tuple[str, str
     """(live group, candidate, usual split)."""
     before = _last_shift(held, wish)
     if wish.way == BLUE_GREEN:
-        live = wish.live or _live_colour(held, wish, nodes, before)
+        live = _live_colour(held, wish, nodes, before)
         candidate = next(name for name in wish.groups if name != live)
         return live, candidate, {live: 100.0, candidate: 0.0}
     live = next(name for name in wish.groups if name != wish.candidate)
@@ -188,6 +188,8 @@ def _live_colour(held: Session, wish: Wish, nodes: t.Sequence[Node], before: Shi
     known = _known_split(before)
     if known and any(node.shows(known) for node in nodes):
         return max(known, key=lambda name: known[name])
+    if wish.live:
+        return wish.live
     raise InputError(
         f"{held.service}: the balancers do not agree on one live colour ({_told(nodes)}), and no switch of this ledger "
         "explains it. Say who is live with -e rollout_live_colour=..., then the others are relieved first."

@@ -19,11 +19,9 @@ def plan(shift: Shift) -> str:
         return f"traffic: {in_words(shift.shown_split)}; there is nothing to shift"
     steps = ", ".join(_step(step) for step in shift.all_steps)
     after = f"then {shift.live} is brought there and the split is {in_words(shift.usual_split)} again"
-    kept = f"then {shift.live} is kept for {shift.ready_for:g} s"
-    return (
-        f"traffic goes from {shift.live} to {shift.candidate}: {steps}; "
-        f"{after if shift.way == shift_model.CANARY else kept}"
-    )
+    kept = f"then {shift.live} is kept for {shift.ready_for:g} s" if shift.ready_for else ""
+    last = after if shift.way == shift_model.CANARY else kept
+    return f"traffic goes from {shift.live} to {shift.candidate}: {steps}" + (f"; {last}" if last else "")
 
 
 def _step(step: Step) -> str:
