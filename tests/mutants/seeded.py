@@ -201,8 +201,8 @@ MUTANTS = (
     Mutant(
         "judge: clumps count in full",
         JUDGE + "proportions.py",
-        "return max(1.0, squares / freedom) if freedom else 1.0",
-        "return 1.0",
+        "return max(1.0, (BELIEVED_FREEDOM",
+        "return min(1.0, (BELIEVED_FREEDOM",
     ),
     Mutant(
         "judge: ties are won",

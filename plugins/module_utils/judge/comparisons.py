@@ -59,7 +59,7 @@ class OfShares(Comparison):
         super().__init__(intervals)
         self._splits = proportions.splits(intervals, reverse)
         self._tables = proportions.tables(intervals)
-        self._dispersion = proportions.dispersion(self._tables)
+        self._dispersion = proportions.dispersion(intervals, self._tables)
 
     def ratio(self) -> float | None:
         return proportions.ratio(self._splits)

@@ -14,10 +14,13 @@ import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval, total
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import binomial_tail, log_mean_exp
 
 # How many times worse than the null hypothesis allows the alternatives are, each believed equally (Robbins 1970).
 STEPS = (1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+# A client that tries again makes two bad requests of one; what is believed counts like so many degrees of freedom.
+BELIEVED_DISPERSION, BELIEVED_FREEDOM = 1.5, 10
 
 
 class Split(t.NamedTuple):
@@ -137,11 +140,24 @@ def _table(intervals: list[dict[str, Cell]]) -> Table:
     return Table(intervals, rates, hosts)
 
 
-def dispersion(groups: t.Sequence[Table]) -> float:
+def dispersion(intervals: t.Sequence[Interval], groups: t.Sequence[Table]) -> float:
     """How much more the bad ones vary than chance lets them: Pearson's chi-square over its degrees of freedom, at least 1.
 
-    Of each group's table of hosts by intervals, given both margins (McCullagh and Nelder 1989, 6.2.4).
+    Of each group's table of hosts by intervals, given both margins (McCullagh and Nelder 1989, 6.2.4); of the two groups
+    by intervals where no group shows its hosts. Until there is something to go by, clumps of a usual size are believed.
     """
+    squares, freedom = _chi_square(groups)
+    if not freedom:
+        squares, freedom = _chi_square([_table([_as_hosts(interval) for interval in intervals])])
+    return max(1.0, (BELIEVED_FREEDOM * BELIEVED_DISPERSION + squares) / (BELIEVED_FREEDOM + freedom))
+
+
+def _as_hosts(interval: Interval) -> dict[str, Cell]:
+    cells = {CANARY: interval.canary, BASELINE: interval.baseline}
+    return {name: total(group.values()) for name, group in cells.items() if group}
+
+
+def _chi_square(groups: t.Sequence[Table]) -> tuple[float, float]:
     squares = freedom = 0.0
     for table in groups:
         factors = {host: seen / meant for host, (meant, seen) in table.hosts.items() if seen}
@@ -156,4 +172,4 @@ def dispersion(groups: t.Sequence[Table]) -> float:
                     squares += (bad - meant) ** 2 / meant
                     counted += 1
         freedom += max(0, counted - len(factors) - lines + 1)
-    return max(1.0, squares / freedom) if freedom else 1.0
+    return squares, freedom

@@ -140,4 +140,17 @@ def test_clumps_of_bad_ones_are_noticed(clump: float, least: float, most: float)
         Interval(at, {}, {f"b{host}": (1000, canaries.clumped(rng, 10.0, clump)) for host in range(4)})
         for at in range(100)
     ]
-    assert least <= proportions.dispersion(proportions.tables(intervals)) <= most
+    assert least <= proportions.dispersion(intervals, proportions.tables(intervals)) <= most
+
+
+@pytest.mark.parametrize(("clump", "least", "most"), [(1.0, 1.0, 1.3), (3.0, 3.5, 6.5)])
+def test_clumps_are_noticed_where_no_group_shows_its_hosts(clump: float, least: float, most: float) -> None:
+    rng = random.Random("groups")
+    drawn = [(canaries.clumped(rng, 20.0, clump), canaries.clumped(rng, 40.0, clump)) for dummy in range(100)]
+    intervals = [Interval(at, {"": (1000, one)}, {"": (4000, other)}) for at, (one, other) in enumerate(drawn)]
+    assert least <= proportions.dispersion(intervals, proportions.tables(intervals)) <= most
+
+
+def test_some_clumps_are_believed_in_at_the_first_look() -> None:
+    first = [Interval(0, {"c": (1000, 9)}, {"b": (1000, 3)})]
+    assert proportions.dispersion(first, proportions.tables(first)) == 1.5
