@@ -12,7 +12,7 @@ short_description: Puts a maintenance page in front of a pool, and takes it away
 version_added: 0.1.0
 description:
   - While the page is up, the load balancer itself answers all requests for the pool with status 503 and
-    C(Retry-After). Requests in flight come to their end.
+    C(Retry-After). Requests in flight come to their end, uploads too; one that begins later is answered before it is sent.
   - Members, weights and everything else stay as they are, so that taking the page away brings all of it back.
   - A page that the load balancer accepts but does not show afterwards is an error. Which requests get it is decided
     by the part of its configuration that looks it up, which the examples show for every make.

@@ -51,7 +51,8 @@ ROUTE_CASES = (
 PAGE_CASES = (
     "page_up_and_down", "page_idempotence_and_check_mode", "page_with_another_text", "page_that_is_too_long",
     "page_that_is_as_long_as_it_may_be", "page_after_reload_and_restart", "page_leaves_everything_else_alone",
-    "page_in_front_of_routes", "page_under_traffic", "page_denied", "page_unreachable",
+    "page_in_front_of_routes", "page_lets_requests_in_flight_end", "page_lets_an_upload_in_flight_end",
+    "page_under_traffic", "page_denied", "page_unreachable",
 )  # fmt: skip
 
 
@@ -182,6 +183,7 @@ class AwsListener(Aws):
         ),
         "bare_reloads_under_traffic": NO_PROCESS,
         "drain_sees_old_workers": NO_PROCESS,
+        "page_lets_an_upload_in_flight_end": "the fake chooses a rule when it has the whole request, and not by its head",
         "snapshot": "a member is a target group, which has an ARN and no port",
         "unknown_member": OTHER_NAMES,
         "unknown_pool": "a listener is found by its port, whose absence has words of its own",

@@ -13,7 +13,7 @@ from support.caller import Caller
 from support.cores import Outcome
 from support.haproxy import fetch
 from support.real_balancer import OTHER, SHOP
-from support.visitors import request
+from support.web import request
 
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 

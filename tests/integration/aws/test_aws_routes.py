@@ -12,7 +12,7 @@ from support.aws_world import World
 from support.caller import call_core
 from support.cores import Outcome
 from support.haproxy import fetch, wait_until
-from support.visitors import request
+from support.web import request
 
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route, lb_weight
 

@@ -12,7 +12,7 @@ import pytest
 from support.cores import Outcome, call_core
 from support.envoy import Node
 from support.haproxy import fetch
-from support.visitors import request
+from support.web import request
 
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route, lb_weight
 

@@ -14,7 +14,7 @@ from support.caller import Caller, call_core
 from support.cores import Outcome
 from support.haproxy import Node, fetch
 from support.playbooks import run_tasks
-from support.visitors import request
+from support.web import request
 
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 

@@ -10,7 +10,7 @@ import pathlib
 from support.caller import Caller
 from support.nginx import Nginx
 from support.real_balancer import SHOP
-from support.visitors import request
+from support.web import request
 
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
