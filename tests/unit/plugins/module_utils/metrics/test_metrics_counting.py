@@ -59,18 +59,19 @@ def test_what_grew_is_summed_over_the_nodes() -> None:
 @pytest.mark.parametrize(
     "reloaded",
     [
-        node("2", a=counters(500, 0), b=counters(0)),
-        node("1", a=counters(5, 0), b=counters(0)),
-        node("1", a=counters(150, 0), b=counters(0)),
+        node("2", a=counters(500, 2), b=counters(400)),
+        node("1", a=counters(99, 2), b=counters(40)),
+        node("1", a=counters(150, 1), b=counters(40)),
+        node("1", a=counters(150, 2, timed=9), b=counters(40)),
         node("1", a=counters(150, 9), b=counters(39)),
     ],
-    ids=["another process", "fewer requests", "fewer errors", "fewer of another member"],
+    ids=["another process", "fewer requests", "fewer errors", "fewer timed", "fewer of another member"],
 )
 def test_counters_that_began_anew_say_nothing_about_that_interval(reloaded: Node) -> None:
     books, dummy = counting.advanced({}, {"lb1": node(a=counters(100, 2), b=counters(40))})
     books, interval = counting.advanced(books, {"lb1": reloaded})
     assert (interval.members, interval.anew) == ({}, ("lb1",))
-    grown = {name: counters(one["requests"] + 7, one["errors"]) for name, one in reloaded.members.items()}
+    grown = {name: {**one, "requests": one["requests"] + 7} for name, one in reloaded.members.items()}
     books, interval = counting.advanced(books, {"lb1": Node(reloaded.series, grown)})
     assert interval.members == {"a": Growth(7, 0), "b": Growth(7, 0)}
 

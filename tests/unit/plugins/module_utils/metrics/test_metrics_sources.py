@@ -267,7 +267,7 @@ def watched(*answers: t.Any, period: int = 60, lag: float = 120.0) -> tuple[clou
 
 
 def test_whole_periods_of_the_step_without_the_newest_ones() -> None:
-    source, api = watched(data((1140.0, 3.0), (1080.0, 2.0)))
+    source, api = watched(data((1140.0, 3.0), (1080.0, 2.0), (1200.0, 9.0)))
     reply = source.ask(Question({**ERRORS, "dimensions": {"TargetGroup": "tg/blue"}}, "canary"), MOMENT)
     assert reply.points == (Point(2.0, "canary", at=1140.0), Point(3.0, "canary", at=1200.0))
     assert reply.asked == "AWS/ApplicationELB HTTPCode_Target_5XX_Count (TargetGroup=tg/blue) Sum"
