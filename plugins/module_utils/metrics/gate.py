@@ -13,6 +13,8 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.judge.decide import decide
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
+    FAIL,
+    NO_DATA,
     PASS,
     WAIT,
     Evidence,
@@ -153,10 +155,10 @@ class Gate:
 
 
 def _named(decision: Decision, judged: Verdict, measurements: t.Sequence[Measurement]) -> Decision:
-    """The decision with what its metrics found named, such as the alerts that fire."""
-    unclear = {result.name for result in judged.metrics if result.decides and result.verdict not in (PASS, WAIT)}
-    concerned = [one for one in measurements if one.metric in unclear]
-    details = [detail for one in concerned for detail in one.details]
+    """The decision with what its metrics found named, such as the alerts that fire, and why others have no data."""
+    verdicts = {result.name: result.verdict for result in judged.metrics if result.decides}
+    details = [detail for one in measurements if verdicts.get(one.metric) == FAIL for detail in one.details]
+    missing = [one for one in measurements if verdicts.get(one.metric) == NO_DATA and one.why]
     more = [f"It names {', '.join(details)}."] if details else []
-    more += [f"{one.metric}: {one.why}." for one in concerned if one.why and one.why not in decision.reason]
+    more += [f"{one.metric}: {one.why}." for one in missing if one.why not in decision.reason]
     return dataclasses.replace(decision, reason=" ".join([decision.reason, *more]))
