@@ -50,6 +50,7 @@ SETTINGS = {
 COLOURS = {
     "rollout_colours": {"blue": ["app1", "app2", "app3"], "green": ["app4", "app5", "app6"]},
     "rollout_live_colour": "blue",
+    "rollout_compare": {"seconds": 3, "warm_up": 1, "max_seconds": 9, "negligible": 0.02},
 }
 
 

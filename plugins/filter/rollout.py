@@ -55,6 +55,7 @@ class FilterModule:
             "counts_needed": shifts.counts_needed,
             "looks_needed": stage_metrics.looks_needed,
             "results_of": shifts.results_of,
+            "urls_of": shifts.urls_of,
             "verdict_of": shifts.verdict_of,
             "share_of": shifts.share_of,
             "shift_wish": shifts.shift_wish,

@@ -93,13 +93,20 @@ def counts_needed(metrics: t.Sequence[Facts]) -> bool:
 
 
 def verdict_of(measured: Facts) -> dict[str, t.Any]:
-    """What a look of metric_gate tells the ledger; nothing while there is no verdict. No measure is no good news."""
+    """What a look of metric_gate, or a comparison, tells the ledger; nothing while there is no verdict.
+
+    No measure is no good news.
+    """
     if is_bad(measured):
         return {"verdict": "no_data", "reason": failure_text(measured)}
-    if measured["verdict"] == "wait":
+    if measured.get("verdict", "wait") == "wait":
         return {}
     metrics = [{key: one.get(key) for key in ("name", "verdict", "reason")} for one in measured.get("metrics") or []]
-    return {"verdict": measured["verdict"], "reason": measured["reason"], "evidence": {"metrics": metrics}}
+    return {
+        "verdict": measured["verdict"],
+        "reason": measured.get("reason") or measured.get("msg") or "",
+        "evidence": {"metrics": metrics},
+    }
 
 
 def rounds_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
@@ -114,6 +121,12 @@ def rounds_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
 def longest_bake(steps: t.Sequence[Facts]) -> float:
     """Seconds that the longest step bakes."""
     return max((shift_policy.seconds("rollout_canary_steps", step.get("bake") or 0) for step in steps), default=0.0)
+
+
+def urls_of(group: str, shift: Facts, hostvars: t.Mapping[str, Facts]) -> dict[str, t.Any]:
+    """Where the hosts of a group are reached past the balancers, as http_compare takes it."""
+    targets = [target for host in shift["groups"][group] for target in hostvars[host].get("__rollout_base_urls") or []]
+    return {"name": group, "urls": [target["url"] for target in targets]}
 
 
 def members_of(shift: Facts) -> dict[str, list[str]]:

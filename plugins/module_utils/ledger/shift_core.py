@@ -29,6 +29,7 @@ BAKE = "bake"
 WAIT = "wait"
 OVER = "over"
 
+NOT_GOOD = ("fail", "inconclusive", "no_data")
 MOST_TRIES = 2
 """How often a split is set before it is given up."""
 
@@ -126,6 +127,10 @@ def _clear(view: View) -> Decision:
 
 
 def _prepare(view: View) -> Decision:
+    if view.verdict in NOT_GOOD:
+        shift, why = view.shift, view.reason.rstrip(".")
+        said = why if why.startswith(f"{view.verdict}: ") else f"{view.verdict}: {why}"
+        return Stop(f"{shift.candidate} is no match for {shift.live} ({said})", view.verdict)
     return _bring(view, view.shift.candidate, PREPARE) or _to(shift_model.SHIFTING, step=0)
 
 
@@ -140,7 +145,7 @@ def _shift(view: View) -> Decision:
 
 def _bake(view: View) -> Decision:
     shift = view.shift
-    if view.verdict in ("fail", "inconclusive", "no_data"):
+    if view.verdict in NOT_GOOD:
         why = f": {view.reason.rstrip('.')}" if view.reason else ""
         return Stop(f"the gate at {shift.at_step.share:g} % said {view.verdict}{why}", view.verdict)
     if view.verdict == "pass" or shift.promoted or not view.judges:

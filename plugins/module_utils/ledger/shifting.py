@@ -193,6 +193,9 @@ class _Course:
         self._told.append(f"stopped: {decision.reason}")
 
     def _move(self, decision: Move) -> None:
+        if "phase" in decision.changes:
+            # What was judged was the phase that ends here.
+            self._verdict = ""
         if "shown" in decision.changes:
             self._note_shown(decision.changes["shown"])
         self._save(**decision.changes)

@@ -18,6 +18,7 @@ BLUE_GREEN_SETTINGS: dict[str, t.Any] = {
     "rollout_colours": COLOURS,
     "rollout_live_colour": "blue",
     "rollout_bake_time": 6,
+    "rollout_compare": {"seconds": 3, "warm_up": 1, "max_seconds": 9, "negligible": 0.05},
     "rollout_look_interval": 2,
 }
 CANARY_SETTINGS: dict[str, t.Any] = {

@@ -131,6 +131,21 @@ def test_a_gate_that_does_not_pass_sends_the_share_to_nothing_first(canary: Site
     assert canary.bad() == bad
 
 
+@pytest.mark.parametrize(("verdict", "bad"), [("fail", ["2"]), ("inconclusive", [])])
+def test_a_colour_that_is_no_match_gets_no_traffic(colours: Site, verdict: str, bad: list[str]) -> None:
+    run = colours.start()
+    colours.until(run, "preparing", "prepare")
+    while run.todo:
+        run.act(True)
+    run.verdict = verdict
+    conclusion = ended(run)
+    assert conclusion["outcome"] == "reverted"
+    assert f"because green is no match for blue ({verdict}: as told)" in conclusion["message"]
+    assert colours.versions() == {"blue": {"1"}, "green": {"1"}}
+    assert colours.world.splits() == {(100, 0)}
+    assert colours.bad() == bad
+
+
 def test_a_candidate_that_fails_gets_no_traffic(canary: Site) -> None:
     canary.world.rotten.add("2")
     run = canary.start()
