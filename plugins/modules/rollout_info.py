@@ -76,6 +76,12 @@ hosts:
   type: list
   elements: dict
   returned: success
+shift:
+  description:
+    - The shift of traffic that the newest rollout is, if it is one, with C(way), C(live), C(candidate), C(phase), C(step), the
+      C(split) that every node was last seen to have, the C(moves) with their verdicts, and C(text).
+  type: dict
+  returned: success
 gates:
   description: Its gates.
   type: list

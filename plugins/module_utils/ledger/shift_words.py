@@ -24,6 +24,12 @@ def plan(shift: Shift) -> str:
     return f"traffic goes from {shift.live} to {shift.candidate}: {steps}" + (f"; {last}" if last else "")
 
 
+def status(shift: Shift) -> str:
+    at = f" at {shift.at_step.share:g} %" if shift.phase in (shift_model.SHIFTING, shift_model.BAKING) else ""
+    kept = f"; {shift.live} is kept ready until {lease.moment(shift.ready_until)}" if shift.ready_until else ""
+    return f"traffic: {in_words(shift.shown_split)}; the shift to {shift.candidate} is {shift.phase}{at}{kept}"
+
+
 def _step(step: Step) -> str:
     return f"{step.share:g} %" + (f" for {step.bake:g} s" if step.bake else "")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import failure, lease, texts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import failure, lease, shift_words, texts
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Desk
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.records import Records
@@ -34,6 +34,7 @@ def show(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "rollouts": [_rollout(rollout) for rollout in rollouts],
             "hosts": [_host(host) for host in hosts],
             "gates": _gates(records, newest),
+            "shift": _shift(records, newest),
             "measurements": _measurements(records, newest, limit),
             "events": [_event(event) for event in records.events(service, limit)],
             "chain": {"intact": broken_at is None, "broken_at": broken_at, "events": records.event_count()},
@@ -89,6 +90,22 @@ def _host(host: Host) -> dict[str, t.Any]:
         "error": host.error,
         "drained_for": host.drained_for,
         "out_for": host.out_for,
+    }
+
+
+def _shift(records: Records, rollout: Rollout | None) -> dict[str, t.Any] | None:
+    shift = records.shift(rollout.id) if rollout else None
+    if shift is None:
+        return None
+    return {
+        "way": shift.way,
+        "live": shift.live,
+        "candidate": shift.candidate,
+        "phase": shift.phase,
+        "step": shift.step,
+        "split": shift.shown_split,
+        "moves": shift.judged,
+        "text": shift_words.status(shift),
     }
 
 
@@ -151,6 +168,7 @@ def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
             head,
             [(h.name, h.zone, h.phase, h.step, h.from_version, h.target_version, h.error) for h in hosts if h.in_scope],
         )
+    lines += [answer["shift"]["text"]] if answer["shift"] else []
     lines += [f"left out of service by us: {left['host']} since {left['since']}" for left in answer["left_out"]]
     chain = answer["chain"]
     if not chain["intact"]:
