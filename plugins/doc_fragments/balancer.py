@@ -200,8 +200,8 @@ options:
         default: true
 """
 
-    # The same for modules that read several nodes.
-    NODES = (
+    # The same for modules that read several nodes. With its type, for sanity's yamllint takes any plain assignment for text.
+    NODES: str = (
         DOCUMENTATION.replace("  balancer:\n", "  balancers:\n")
         .replace(
             "      - One pool on one node of a load balancer.\n",

@@ -19,6 +19,8 @@ description:
     are three things, and no data is never good news.
   - In a rollout (O(service), O(run), O(token)) every measurement is stored in the ledger with its query and its answer, the
     lease is kept, and a pause is waited out.
+author:
+  - The steady.rollout maintainers (@steady-rollout)
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.balancer.nodes
