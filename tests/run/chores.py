@@ -19,7 +19,7 @@ from .parts import EVERY, FLEET_DOWN
 def parts() -> int:
     """Prints the parts of the tests."""
     for part in EVERY:
-        print(f"make {part.name:<10} {part.does}{' (root, Linux)' if part.root else ''}")
+        print(f"make {part.name:<11} {part.does}{' (root, Linux)' if part.root else ''}")
     return 0
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 
 from support.caller import Caller
 from support.nginx import Nginx
@@ -68,6 +69,7 @@ def test_a_header_that_nobody_looks_at(node: Nginx) -> None:
 
 def test_a_file_that_was_not_brought_into_force(node: Nginx) -> None:
     """As a call leaves it that died before the reload."""
+    time.sleep(0.1)  # more than the kernel's clock steps, within which the workers would seem to have started after it
     text = node.route_file.read_text()
     node.route_file.write_text(text.replace("default shop;", "default shop; green green;", 1))
     caller = Caller(node.routing_settings())

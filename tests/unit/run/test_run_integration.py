@@ -8,7 +8,7 @@ import pathlib
 import typing as t
 
 import pytest
-from run import integration
+from run import integration, parts
 
 
 @pytest.fixture
@@ -22,6 +22,12 @@ def test_the_contract_is_one_job_for_each_make_and_one_for_all_together() -> Non
     found = integration.jobs(["aws", "contract"])
     assert [job.make for job in found] == [*integration.MAKES, "", ""]
     assert [job.name for job in found][-2:] == ["contract-rolling", "aws"]
+
+
+@pytest.mark.parametrize("part", [parts.CONTRACT, parts.BALANCERS, parts.INTEGRATION], ids=lambda part: part.name)
+def test_every_suite_that_a_part_names_is_there(part: parts.Part) -> None:
+    (step,) = part.steps
+    assert set(step.words[step.words.index("{reports}") + 1 :]) <= set(integration.all_suites())
 
 
 def test_all_suites_are_found() -> None:
