@@ -23,6 +23,42 @@ class Mutant(t.NamedTuple):
 
 MUTANTS = (
     Mutant(
+        "10 a failed promotion sends the traffic to the half-updated group",
+        LEDGER + "shift_core.py",
+        "shift_model.MENDING if view.shift.promotes else shift_model.LEAVING",
+        "shift_model.LEAVING",
+    ),
+    Mutant(
+        "10 the group that goes home is not verified",
+        LEDGER + "shift_core.py",
+        "return _bring(view, view.shift.live, MEND) or _to(shift_model.LEAVING, promotes=0)",
+        "return _to(shift_model.LEAVING, promotes=0)",
+    ),
+    Mutant(
+        "10 the candidate is not verified before its first share",
+        LEDGER + "shift_core.py",
+        "return _bring(view, view.shift.candidate, PREPARE) or _to(",
+        "return _to(",
+    ),
+    Mutant(
+        "10 a host is changed while its group has traffic",
+        LEDGER + "shift_core.py",
+        "    if group == shift.in_work:",
+        "    if group:",
+    ),
+    Mutant(
+        "13 a split is believed where one node shows it",
+        LEDGER + "shift_core.py",
+        "if view.nodes is not None and all(node.shows(wanted) for node in view.nodes):",
+        "if view.nodes is not None and any(node.shows(wanted) for node in view.nodes):",
+    ),
+    Mutant(
+        "11 no data on a share is good news",
+        LEDGER + "shift_core.py",
+        'NOT_GOOD = ("fail", "inconclusive", "no_data")',
+        'NOT_GOOD = ("fail", "inconclusive")',
+    ),
+    Mutant(
         "1 the zone floor is dropped",
         LEDGER + "admission.py",
         "(_status, _weakest_first, _window, _floor, _zone_floor, _stages, _order)",
