@@ -114,7 +114,7 @@ BALANCERS = Part(
     (
         Step(
             "integration",
-            script("integration", "{reports}", "contract", "apache", "aws", "envoy", "haproxy", "nginx", "weights"),
+            script("integration", "{reports}", "aws", "contract", "weights", "haproxy", "envoy", "apache", "nginx"),
         ),
     ),
     limit=1800,
