@@ -30,8 +30,11 @@ def metrics_error(metrics: t.Sequence[t.Any], sources: t.Any) -> str:
     return ""
 
 
-def looks_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any) -> int:
-    """How many looks a gate may take at most; *window* and *interval* in seconds, *policy* as rollout_metric_policy."""
+def looks_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any, at_a_time: int = 1) -> int:
+    """How many looks, or rounds of so many looks *at_a_time*, a gate may take at most.
+
+    *window* and *interval* in seconds, *policy* as rollout_metric_policy.
+    """
     try:
         seconds, every = (
             parse_duration("rollout_metric_window", window),
@@ -43,4 +46,4 @@ def looks_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any) 
         raise AnsibleFilterError(error.message) from error
     if every <= 0:
         raise AnsibleFilterError(f"rollout_look_interval: must be more than 0 s, is {every:g}.")
-    return math.ceil(seconds / every) + LOOKS_BESIDE
+    return math.ceil((math.ceil(seconds / every) + LOOKS_BESIDE) / at_a_time)

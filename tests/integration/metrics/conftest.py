@@ -59,7 +59,7 @@ class HAProxyUnderTraffic:
             pools=EXPORTER.format(port=self.exporter),
             make_member=lambda name: FlawedMember(name, **flawed.get(name, {})),
         )
-        self.balancer = {"type": "haproxy", "host": "lb1", "socket": self.node.socket("admin"), "pool": "shop"}
+        self.balancer = {"type": "haproxy", "host": "localhost", "socket": self.node.socket("admin"), "pool": "shop"}
 
 
 Start = t.Callable[..., HAProxyUnderTraffic]

@@ -46,6 +46,11 @@ def test_times_that_cannot_be_right(policy: dict[str, t.Any], window: t.Any, int
     assert str(caught.value) == message
 
 
+def test_rounds_of_looks() -> None:
+    assert stage_metrics.looks_needed({}, 300, 10, 5) == 10
+    assert stage_metrics.looks_needed({}, 310, 10, 5) == 11
+
+
 def test_metrics_that_fit() -> None:
     sources = {"prom": {"type": "prometheus", "url": "http://p"}}
     assert stage_metrics.metrics_error([{"name": "m", "source": "prom", "query": "q", "limit": "< 1"}], sources) == ""
