@@ -62,7 +62,8 @@ def judge(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         held.records.save_gate(judged)
         held.event("gate", stage=gate.stage, verdict=judged.verdict, reason=judged.reason, meaning=meaning)
         held.change_rollout(progress_at=held.now)
-        said = f"the gate of stage {gate.stage} said {judged.verdict}" + (f": {judged.reason}" if judged.reason else "")
+        why = (judged.reason or "").rstrip(".")
+        said = f"the gate of stage {gate.stage} said {judged.verdict}" + (f": {why}" if why else "")
         if meaning != "pass":
             upkeep.stop(held, said, "gate" if meaning == "fail" else upkeep.UNCLEAR)
         return {

@@ -84,6 +84,7 @@ def judged(directory: pathlib.Path, **settings: t.Any) -> dict[str, t.Any]:
         argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "already in use" not in done.stdout + done.stderr
     found: dict[str, t.Any] = json.loads((directory / "info.json").read_text())
     return found
 
