@@ -17,6 +17,8 @@ import typing as t
 import pytest
 import yaml
 
+from ansible_collections.steady.rollout.plugins.modules import metric_gate
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 SECRETS = ("bearer-secret", "password-secret", "header-secret", "query-secret", "environment-secret")
 
@@ -121,3 +123,15 @@ def test_no_secret_is_printed(url: str, way: dict[str, t.Any], verbosity: str, t
     # What the play itself says is the user's own to hide, with variables from a vault.
     said = "\n".join(line for line in printed.splitlines() if "play.yml" not in line)
     assert [secret for secret in SECRETS if secret in said] == []
+
+
+def test_examples_are_taken_as_written(way: dict[str, t.Any], tmp_path: pathlib.Path) -> None:
+    examples = metric_gate.EXAMPLES
+    for place in ("https://prometheus.example.com", "https://shop.example.com", "http://alertmanager.example.com:9093"):
+        examples = examples.replace(place, "http://127.0.0.1:1")
+    play = {"tasks": yaml.safe_load(examples), "vars": {"prometheus_token": "bearer-secret"}, **way}
+    exit_code, printed = played(tmp_path, play, "--check", "-v")
+    assert exit_code == 0, printed
+    # Nobody is there: check mode says of every source whether it answers.
+    for reason in ("no such socket", "http://127.0.0.1:1 refused the connection", "'/usr/local/bin/queue-length'"):
+        assert reason in printed
