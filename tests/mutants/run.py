@@ -78,7 +78,7 @@ def passes(folder: pathlib.Path, copy: pathlib.Path) -> bool:
     tests = sorted(folder.glob("test_*.py"))
     quick = [str(path) for path in tests if path.name not in LAST]
     slow = [str(path) for path in tests if path.name in LAST]
-    return pytest_passes(copy, quick) and pytest_passes(copy, slow)
+    return all(pytest_passes(copy, paths) for paths in (quick, slow) if paths)
 
 
 def pytest_passes(copy: pathlib.Path, paths: list[str]) -> bool:
