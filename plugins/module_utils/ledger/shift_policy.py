@@ -102,9 +102,9 @@ def _step(number: int, given: t.Any) -> Step:
 
 def _share(number: int, given: t.Any) -> float:
     text = str(given).strip().rstrip("%").strip()
-    if isinstance(given, bool) or not re.match(r"^\d+(\.\d+)?$", text) or not 0 < float(text) <= 100:
+    if isinstance(given, bool) or not re.match(r"^\d+(\.\d+)?$", text) or not 0 <= float(text) <= 100:
         raise InputError(
-            f"steps: the share of step {number} cannot be {given!r}; more than 0 and at most 100 is wanted."
+            f"steps: the share of step {number} cannot be {given!r}; a percentage from 0 to 100 is wanted."
         )
     return float(text)
 
