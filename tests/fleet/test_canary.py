@@ -149,7 +149,7 @@ def test_a_promotion_that_fails_sends_nobody_to_the_half_updated_group(
     step = tmp_path / "step.yml"
     step.write_text(FAILS_ON_APP3, encoding="utf-8")
     shop.lab.add_release("2.0.0")
-    steps = [{"share": 100, "bake": 6}]
+    steps = [{"share": 100, "bake": 15}]
     ended = shifting.run("2.0.0", playbook="canary", rollout_canary_steps=steps, rollout_after_update_tasks=str(step))
     assert_went_home(shop, ended)
     seen = crowd.stop()

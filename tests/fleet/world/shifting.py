@@ -17,17 +17,17 @@ QUICK_USERS = {"rate": 160, "keepalive": 8, "close": 4, "slow": 0, "uploads": 4,
 BLUE_GREEN_SETTINGS: dict[str, t.Any] = {
     "rollout_colours": COLOURS,
     "rollout_live_colour": "blue",
-    "rollout_bake_time": 6,
+    "rollout_bake_time": 15,
     "rollout_compare": {"seconds": 3, "warm_up": 1, "max_seconds": 9, "negligible": 0.05},
     "rollout_look_interval": 2,
 }
 CANARY_SETTINGS: dict[str, t.Any] = {
     "rollout_canary_group": CANARY,
     "rollout_canary_steps": [
-        {"share": 5, "bake": 20},
-        {"share": 25, "bake": 10},
-        {"share": 50, "bake": 8},
-        {"share": 100, "bake": 6},
+        {"share": 5, "bake": 40},
+        {"share": 25, "bake": 15},
+        {"share": 50, "bake": 12},
+        {"share": 100, "bake": 12},
     ],
     "rollout_look_interval": 2,
 }
