@@ -113,7 +113,7 @@ def seconds(name: str, given: t.Any) -> float:
     """Seconds of 300, '300', '5m' or '1.5h'."""
     match = None if isinstance(given, bool) else DURATION.fullmatch(str(given).strip())
     value = float(match.group(1)) * UNITS[match.group(2)] if match else math.inf
-    if not match or not value < math.inf:
+    if not match or value >= math.inf:
         raise InputError(f"{name}: '{given}' is not a time such as 300, 5m or 1.5h.")
     return value
 

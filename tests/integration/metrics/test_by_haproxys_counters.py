@@ -76,7 +76,7 @@ def test_a_release_that_errs_is_stopped_although_haproxy_is_reloaded(start: t.An
 
 def test_a_balancer_that_goes_away_is_no_good_news(start: t.Any, gate: t.Any) -> None:
     world = start()
-    stops = threading.Timer(1.5, lambda: world.node.__exit__())
+    stops = threading.Timer(1.5, world.node.__exit__)
     stops.start()
     outcome = gate(balancers=[world.balancer], window="60", interval="0.3")
     stops.join()

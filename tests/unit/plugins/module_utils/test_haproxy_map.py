@@ -55,7 +55,7 @@ class FakeCli:
             )
         self.asked.append(command)
         if self.error:
-            raise self.error
+            raise t.cast(RolloutError, self.error)
         if not self.answer:
             self.entries.pop(words[3], None)
             if words[0] != "del":

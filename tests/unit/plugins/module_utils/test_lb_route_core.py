@@ -68,7 +68,7 @@ class FakeRoutes(Routes):
             self.targets[testers] = target
             self.kept = True
         if self.error:
-            raise self.error
+            raise t.cast(RolloutError, self.error)
 
 
 class FakePages(Pages):

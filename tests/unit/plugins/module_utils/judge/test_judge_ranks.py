@@ -36,7 +36,7 @@ def test_all_pairs_are_won_by_one_or_the_other(one: list[float], other: list[flo
 
 
 @pytest.mark.parametrize(
-    ("slope", "worse", "other", "mean"),
+    ("slope", "some", "others", "mean"),
     [
         (0.1, 3, 5, 0.8059851337506282),
         (0.7, 2, 4, 3.8156738920910978),
@@ -44,9 +44,9 @@ def test_all_pairs_are_won_by_one_or_the_other(one: list[float], other: list[flo
         (0.05, 4, 7, 0.7349244717619194),
     ],
 )
-def test_the_mean_over_all_orders(slope: float, worse: int, other: int, mean: float) -> None:
-    assert ranks.log_mean_tilted(slope, worse, other) == pytest.approx(mean)
-    assert ranks.log_mean_tilted(slope, other, worse) == pytest.approx(mean)
+def test_the_mean_over_all_orders(slope: float, some: int, others: int, mean: float) -> None:
+    assert ranks.log_mean_tilted(slope, some, others) == pytest.approx(mean)
+    assert ranks.log_mean_tilted(slope, others, some) == pytest.approx(mean)
 
 
 def test_the_mean_over_all_orders_of_large_groups_is_a_number() -> None:

@@ -26,7 +26,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> t.Any:
     def exchange(request: wire.Request, deadline: wire.Deadline) -> wire.Answer:
         asked.append(request)
         if isinstance(answer[0], Exception):
-            raise answer[0]
+            raise t.cast(Exception, answer[0])
         return t.cast(wire.Answer, answer[0])
 
     monkeypatch.setattr(wire, "exchange", exchange)
