@@ -71,6 +71,7 @@ def test_an_operators_socket_is_refused_at_the_start(shop: Shop, rolling: Rollin
     assert_untouched(shop, before)
 
 
+@pytest.mark.long
 def test_members_that_are_down_or_have_no_check_are_updated_too(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background
 ) -> None:
@@ -85,6 +86,7 @@ def test_members_that_are_down_or_have_no_check_are_updated_too(
     assert users.stop()["failed"] == 0
 
 
+@pytest.mark.long
 def test_a_member_that_an_operator_drained_is_left_alone(shop: Shop, rolling: Rolling, users: Background) -> None:
     before = shop.starts()
     for balancer in shop.balancers:
@@ -121,7 +123,7 @@ def test_a_member_that_an_operator_drains_meanwhile_is_left_alone(
 @pytest.mark.parametrize(
     ("lost", "because", "words"),
     [
-        pytest.param("host", NO_SSH, EVERYBODY, id="host cut off"),
+        pytest.param("host", NO_SSH, EVERYBODY, id="host cut off", marks=pytest.mark.long),
         pytest.param("host", NO_SSH, HALF, id="host cut off, limit", marks=pytest.mark.long),
         pytest.param("service", NO_HAPROXY, EVERYBODY, id="haproxy stopped", marks=pytest.mark.long),
         pytest.param("service", NO_HAPROXY, HALF, id="haproxy stopped, limit"),
@@ -161,6 +163,7 @@ def test_a_node_lost_midway_lets_no_further_host_start_and_those_in_flight_finis
     assert_all_new(shop, rolling.run(NEW))
 
 
+@pytest.mark.long
 def test_a_host_that_only_one_node_takes_back_is_drained_again_before_it_is_changed_back(
     shop: Shop, rolling: Rolling, users_of_lb1: Background, eyes: Background
 ) -> None:

@@ -67,6 +67,7 @@ def test_a_version_that_does_not_start_gets_no_traffic(shop: Shop, shifting: Rol
     assert set(seen["versions"]) == {"1.0.0"}
 
 
+@pytest.mark.long
 def test_a_node_that_is_lost_at_the_switch_leaves_all_others_as_they_were(shop: Shop, shifting: Rolling) -> None:
     shop.lab.add_release("2.0.0")
     unmeasured = {"rollout_metric_gate": False}
@@ -83,18 +84,13 @@ def test_a_node_that_is_lost_at_the_switch_leaves_all_others_as_they_were(shop: 
 
 
 def kills() -> list[t.Any]:
-    """Moments spread over a switch; one of them is no part of the long series."""
+    """Moments spread over a switch."""
     chance = random.Random(SEED)
     moments = [(round(n * EVENTS / (MOMENTS - 1)), round(chance.uniform(0, 2), 1)) for n in range(MOMENTS)]
-    sample = chance.randrange(MOMENTS // 2, MOMENTS)
-    return [
-        pytest.param(
-            events, seconds, id=f"{seconds} s after event {events}", marks=() if n == sample else pytest.mark.long
-        )
-        for n, (events, seconds) in enumerate(moments)
-    ]
+    return [pytest.param(*moment, id=f"{moment[1]} s after event {moment[0]}") for moment in moments]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("events", "seconds"), kills())
 def test_one_more_run_finishes_a_switch_that_was_killed(
     shop: Shop, shifting: Rolling, users: Background, events: int, seconds: float

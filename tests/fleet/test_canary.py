@@ -19,6 +19,7 @@ from fleet.world.shop import Shop
 from support.background import Background, traffic
 
 BAD = "6.6.6"
+pytestmark = pytest.mark.long
 SEED = 7
 MOMENTS = 15
 EVENTS = 55
@@ -55,8 +56,8 @@ def test_a_good_version_gets_all_traffic_and_then_the_whole_fleet(
     ("behaviour", "because"),
     [
         pytest.param({"errors": 0.03}, "errors", id="3 percent of errors"),
-        pytest.param({"delay": 0.05}, "latency", id="several times slower", marks=pytest.mark.long),
-        pytest.param({"errors": 1.0, "errors_on": "/upload"}, "errors", id="bad for one path", marks=pytest.mark.long),
+        pytest.param({"delay": 0.05}, "latency", id="several times slower"),
+        pytest.param({"errors": 1.0, "errors_on": "/upload"}, "errors", id="bad for one path"),
     ],
 )
 def test_a_bad_version_goes_home(
@@ -90,7 +91,6 @@ def test_no_traffic_is_no_good_news(shop: Shop, shifting: Rolling) -> None:
     assert "is marked bad" not in ended.last_line
 
 
-@pytest.mark.long
 def test_a_source_that_is_down_is_no_good_news(shop: Shop, shifting: Rolling, crowd: Background) -> None:
     shop.lab.add_release("2.0.0")
     metrics = [{"name": "errors", "source": "prometheus", "query": "errors", "limit": "< 1%"}]
@@ -101,7 +101,6 @@ def test_a_source_that_is_down_is_no_good_news(shop: Shop, shifting: Rolling, cr
     assert crowd.stop()["failed"] == 0
 
 
-@pytest.mark.long
 def test_a_balancer_that_is_reloaded_midway_changes_nothing(shop: Shop, shifting: Rolling, crowd: Background) -> None:
     shop.lab.add_release("2.0.0")
     run = shifting.start("2.0.0", playbook="canary")
@@ -125,7 +124,6 @@ def test_the_operator_aborts_from_another_terminal(shop: Shop, shifting: Rolling
     assert crowd.stop()["failed"] == 0
 
 
-@pytest.mark.long
 def test_the_operator_pauses_resumes_and_promotes(shop: Shop, shifting: Rolling, crowd: Background) -> None:
     shop.lab.add_release("2.0.0")
     run = shifting.start("2.0.0", playbook="canary")
@@ -165,16 +163,10 @@ FAILS_ON_APP3 = """\
 
 
 def kills() -> list[t.Any]:
-    """Moments spread over a canary; one of them is no part of the long series."""
+    """Moments spread over a canary."""
     chance = random.Random(SEED)
     moments = [(round(n * EVENTS / (MOMENTS - 1)), round(chance.uniform(0, 2), 1)) for n in range(MOMENTS)]
-    sample = chance.randrange(MOMENTS // 2, MOMENTS)
-    return [
-        pytest.param(
-            events, seconds, id=f"{seconds} s after event {events}", marks=() if n == sample else pytest.mark.long
-        )
-        for n, (events, seconds) in enumerate(moments)
-    ]
+    return [pytest.param(*moment, id=f"{moment[1]} s after event {moment[0]}") for moment in moments]
 
 
 QUICK_STEPS = [{"share": 5, "bake": 3}, {"share": 50, "bake": 3}, {"share": 100, "bake": 3}]

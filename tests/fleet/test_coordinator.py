@@ -62,6 +62,7 @@ def test_fifty_hosts_wait_at_a_coordinator_whose_sshd_takes_ten_sessions(
     assert "no more sessions" not in coordinator.run("journalctl", "--unit=ssh", "--no-pager")
 
 
+@pytest.mark.long
 def test_the_coordinator_lost_before_anything_was_changed(
     shop: Shop, rolling: Rolling, coordinator: Coordinator, users: Background, step: HeldStep
 ) -> None:
@@ -85,6 +86,7 @@ def test_the_coordinator_lost_while_hosts_are_changed(
     assert_one_more_run_finishes(shop, rolling, coordinator, users)
 
 
+@pytest.mark.long
 def test_the_coordinator_lost_while_hosts_are_changed_to_a_bad_release(
     shop: Shop, rolling: Rolling, coordinator: Coordinator, users: Background, step: HeldStep
 ) -> None:

@@ -53,7 +53,8 @@ def test_beyond_the_budget_it_stops_and_goes_back(
     assert_unnoticed(users, eyes)
 
 
-@pytest.mark.parametrize("loss", ["cut", pytest.param("kill", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("loss", ["cut", "kill"])
 def test_a_host_lost_in_a_step_of_the_users_is_counted_too(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background, loss: str, tmp_path: pathlib.Path
 ) -> None:

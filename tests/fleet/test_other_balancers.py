@@ -34,7 +34,7 @@ KEPT = 16 + 2
 API = {"AWS_ACCESS_KEY_ID": "TESTER", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}
 MIXES = [
     pytest.param({"lb1": "nginx", "lb2": "envoy"}, id="nginx and envoy"),
-    pytest.param({"lb1": "apache", "lb2": "apache"}, id="apache"),
+    pytest.param({"lb1": "apache", "lb2": "apache"}, id="apache", marks=pytest.mark.long),
     pytest.param({"lb1": "haproxy", "lb2": "apache"}, id="haproxy and apache", marks=pytest.mark.long),
     pytest.param({"lb1": "nginx", "lb2": "nginx"}, id="nginx", marks=pytest.mark.long),
     pytest.param({"lb1": "envoy", "lb2": "envoy"}, id="envoy", marks=pytest.mark.long),

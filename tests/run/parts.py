@@ -105,7 +105,6 @@ CONTRACT = Part(
     limit=1200,
     programs=("haproxy",),
     useful=MAKES,
-    lane=WAITING,
 )
 
 BALANCERS = Part(
@@ -135,7 +134,7 @@ FLEET = Part(
     "fleet",
     "pytest tests/fleet: real hosts, traffic, faults",
     (Step("pytest", (*PYTEST, "tests/fleet")),),
-    limit=2400,
+    limit=3000,
     programs=FLEET_PROGRAMS,
     root=True,
     after=FLEET_DOWN,
