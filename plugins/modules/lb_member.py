@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.balancer
+  - steady.rollout.claim
 attributes:
   check_mode:
     support: full
@@ -137,27 +138,6 @@ options:
     description:
       - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
         by another coordinator or by a later run, and a wait ends without a further change as soon as that happens.
-    type: dict
-    suboptions:
-      service:
-        description: The service's name.
-        type: str
-        required: true
-      ledger:
-        description: The identity of the ledger.
-        type: str
-        required: true
-      token:
-        description: The fencing token of the run.
-        type: int
-        required: true
-      coordinator:
-        description: The coordinator's name, for messages.
-        type: str
-        default: ""
-      directory:
-        description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
-        type: path
 notes:
   - Exclusion between two calls holds on the host where they run. Give O(claim) where several coordinators are possible.
   - HAProxy 2.4 with C(nbproc) above 1 has processes that one socket does not show. It is not supported.

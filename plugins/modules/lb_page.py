@@ -21,6 +21,7 @@ author:
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.balancer
+  - steady.rollout.claim
 attributes:
   check_mode:
     support: full
@@ -53,31 +54,6 @@ options:
     description: Seconds after which clients are told to try again. AWS cannot tell them; the result says so.
     type: int
     default: 300
-  claim:
-    description:
-      - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
-        by another coordinator or by a later run.
-    type: dict
-    suboptions:
-      service:
-        description: The service's name.
-        type: str
-        required: true
-      ledger:
-        description: The identity of the ledger.
-        type: str
-        required: true
-      token:
-        description: The fencing token of the run.
-        type: int
-        required: true
-      coordinator:
-        description: The coordinator's name, for messages.
-        type: str
-        default: ""
-      directory:
-        description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
-        type: path
 notes:
   - The page covers what goes to the pool, testers' routes to elsewhere (M(steady.rollout.lb_route)) included. With HAProxy
     and nginx that is what passes the lines shown in the examples; with Apache all that is sent to the balancer, its

@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.balancer
+  - steady.rollout.claim
 attributes:
   check_mode:
     support: full
@@ -58,31 +59,6 @@ options:
         a cluster and for AWS a target group.
       - Required if O(state=present).
     type: str
-  claim:
-    description:
-      - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
-        by another coordinator or by a later run.
-    type: dict
-    suboptions:
-      service:
-        description: The service's name.
-        type: str
-        required: true
-      ledger:
-        description: The identity of the ledger.
-        type: str
-        required: true
-      token:
-        description: The fencing token of the run.
-        type: int
-        required: true
-      coordinator:
-        description: The coordinator's name, for messages.
-        type: str
-        default: ""
-      directory:
-        description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
-        type: path
 notes:
   - nginx and Apache are reloaded for a change, which closes idle connections of clients and nothing else.
   - With an ALB the rule stands after all others, where O(balancer.pool) is a listener and so its default action, and

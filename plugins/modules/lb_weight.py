@@ -20,6 +20,7 @@ author:
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.balancer
+  - steady.rollout.claim
 attributes:
   check_mode:
     support: full
@@ -55,31 +56,6 @@ options:
     description: Seconds to wait at most.
     type: float
     default: 600.0
-  claim:
-    description:
-      - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
-        by another coordinator or by a later run.
-    type: dict
-    suboptions:
-      service:
-        description: The service's name.
-        type: str
-        required: true
-      ledger:
-        description: The identity of the ledger.
-        type: str
-        required: true
-      token:
-        description: The fencing token of the run.
-        type: int
-        required: true
-      coordinator:
-        description: The coordinator's name, for messages.
-        type: str
-        default: ""
-      directory:
-        description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
-        type: path
 notes:
   - The split holds where the load balancer gives out requests by weight, as C(roundrobin) does. C(leastconn) only
     leans towards it, sessions kept by a cookie or stick table stay where they are, and a hash splits clients, not
