@@ -9,6 +9,7 @@ import pathlib
 import typing as t
 
 import pytest
+from support.throwing import throw
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_map import (
@@ -55,7 +56,7 @@ class FakeCli:
             )
         self.asked.append(command)
         if self.error:
-            raise t.cast(RolloutError, self.error)
+            throw(self.error)
         if not self.answer:
             self.entries.pop(words[3], None)
             if words[0] != "del":

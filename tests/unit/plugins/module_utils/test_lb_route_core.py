@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from support.cores import params_of
 from support.pools import FakePool, ManualClock
+from support.throwing import throw
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims, maintenance_pages, tester_routes
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
@@ -68,7 +69,7 @@ class FakeRoutes(Routes):
             self.targets[testers] = target
             self.kept = True
         if self.error:
-            raise t.cast(RolloutError, self.error)
+            throw(self.error)
 
 
 class FakePages(Pages):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from support.throwing import throw
 
 from ansible_collections.steady.rollout.plugins.module_utils import wire
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
@@ -26,7 +27,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> t.Any:
     def exchange(request: wire.Request, deadline: wire.Deadline) -> wire.Answer:
         asked.append(request)
         if isinstance(answer[0], Exception):
-            raise t.cast(Exception, answer[0])
+            throw(answer[0])
         return t.cast(wire.Answer, answer[0])
 
     monkeypatch.setattr(wire, "exchange", exchange)
