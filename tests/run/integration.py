@@ -5,8 +5,8 @@
 
 Usage: python -m run.integration REPORTS [SUITE ...]
 
-Without a SUITE, a folder of tests/integration, all of them. The contract suite is one pytest for each load balancer,
-and what came of it is in build/contract.json: {balancer: {case: "passed" or why not}}. What clients saw under traffic
+Without a SUITE, a folder of tests/integration, all of them. The contract suite is one pytest for each load balancer
+(contract:MAKE is that of one only), and what came of it is in build/contract.json: {balancer: {case: "passed" or why not}}. What clients saw under traffic
 is in build/contract-traffic.json.
 """
 
@@ -53,13 +53,20 @@ class Done:
 
 def jobs(suites: t.Iterable[str]) -> list[Job]:
     """In the order of the suites: name long ones first, so that short ones fill the end."""
-    return [job for suite in suites for job in (contract_jobs() if suite == CONTRACT else [plain_job(suite)])]
+    return [job for suite in suites for job in jobs_of(suite)]
 
 
-def contract_jobs() -> list[Job]:
-    leave_out = (str(INTEGRATION / CONTRACT), f"--ignore={INTEGRATION / ROLLING}")
-    found = [Job(f"{CONTRACT}-{make}", leave_out, make) for make in MAKES]
-    return [*found, Job(f"{CONTRACT}-rolling", (str(INTEGRATION / ROLLING),))]
+def jobs_of(suite: str) -> list[Job]:
+    name, _colon, make = suite.partition(":")
+    if name != CONTRACT:
+        return [plain_job(suite)]
+    if make:
+        return [contract_job(make)]
+    return [*map(contract_job, MAKES), Job(f"{CONTRACT}-rolling", (str(INTEGRATION / ROLLING),))]
+
+
+def contract_job(make: str) -> Job:
+    return Job(f"{CONTRACT}-{make}", (str(INTEGRATION / CONTRACT), f"--ignore={INTEGRATION / ROLLING}"), make)
 
 
 def plain_job(suite: str) -> Job:
@@ -112,7 +119,7 @@ def traffic_table(figures: t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]]
 
 def main(words: t.Sequence[str]) -> int:
     reports, suites = pathlib.Path(words[0]), list(words[1:]) or all_suites()
-    if CONTRACT in suites:
+    if any(suite.partition(":")[0] == CONTRACT for suite in suites):
         for path in (RESULTS, TRAFFIC):
             path.unlink(missing_ok=True)
     codes = []

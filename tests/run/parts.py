@@ -21,6 +21,7 @@ FLEET_DOWN = ("{root}/tests/fleet/lab/fleet", "down")
 COMPUTING, WAITING = "computing", "waiting"
 TEST_LAB = {"STEADY_LAB": "steady-test"}
 """A lab of the tests' own, beside the one that somebody may be exploring with."""
+MOLECULE_LAB = {"STEADY_LAB": "steady-molecule"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,11 +101,15 @@ MAKES = ("haproxy", "nginx", "apache2")
 MONITORS = ("prometheus", "prometheus-alertmanager")
 CONTRACT = Part(
     "contract",
-    "pytest tests/integration: the contract on every load balancer, and what is HAProxy's own",
-    (Step("integration", script("integration", "{reports}", "contract", "haproxy", "release", "traffic")),),
+    "pytest tests/integration: the contract on HAProxy and Envoy, and what is HAProxy's own",
+    (
+        Step(
+            "integration",
+            script("integration", "{reports}", "contract:haproxy", "contract:envoy", "haproxy", "release", "traffic"),
+        ),
+    ),
     limit=1200,
     programs=("haproxy",),
-    useful=MAKES,
 )
 
 BALANCERS = Part(
@@ -150,8 +155,7 @@ MOLECULE = Part(
     programs=FLEET_PROGRAMS,
     root=True,
     after=FLEET_DOWN,
-    env=TEST_LAB,
-    lane=WAITING,
+    env=MOLECULE_LAB,
 )
 
 COMPAT = Part(

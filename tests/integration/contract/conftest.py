@@ -97,7 +97,7 @@ def _outcome(report: pytest.TestReport) -> str:
 
 def _record(make: str, case: str, outcome: str) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.with_name(".contract.lock").open("w") as lock:
+    with RESULTS.with_name("contract.json.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         known.setdefault(make, {})[case] = outcome

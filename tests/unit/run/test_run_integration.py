@@ -27,7 +27,16 @@ def test_the_contract_is_one_job_for_each_make_and_one_for_all_together() -> Non
 @pytest.mark.parametrize("part", [parts.CONTRACT, parts.BALANCERS, parts.INTEGRATION], ids=lambda part: part.name)
 def test_every_suite_that_a_part_names_is_there(part: parts.Part) -> None:
     (step,) = part.steps
-    assert set(step.words[step.words.index("{reports}") + 1 :]) <= set(integration.all_suites())
+    suites, makes = zip(
+        *(word.partition(":")[::2] for word in [*step.words[step.words.index("{reports}") + 1 :], "aws"])
+    )
+    assert set(suites) <= set(integration.all_suites())
+    assert set(filter(None, makes)) <= set(integration.MAKES)
+
+
+def test_the_contract_may_be_that_of_one_make() -> None:
+    (job,) = integration.jobs(["contract:envoy"])
+    assert (job.name, job.make) == ("contract-envoy", "envoy")
 
 
 def test_all_suites_are_found() -> None:
