@@ -55,6 +55,7 @@ def test_traffic_is_switched_and_switched_back_under_traffic(
         print(f"switched back: {after['last_begun']['2.0.0'] - home[0]:.2f} s after the decision")
 
 
+@pytest.mark.long
 def test_a_version_that_does_not_start_gets_no_traffic(shop: Shop, shifting: Rolling, users: Background) -> None:
     shop.lab.add_release("6.6.6", {"start": "refuse"})
     ended = shifting.run("6.6.6", playbook="blue_green")

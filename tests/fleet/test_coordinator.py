@@ -38,6 +38,7 @@ def step(shop: Shop, tmp_path: pathlib.Path) -> HeldStep:
     return HeldStep(shop, tmp_path)
 
 
+@pytest.mark.long
 def test_a_rollout_whose_coordinator_is_reached_by_ssh(
     shop: Shop, rolling: Rolling, coordinator: Coordinator, users: Background
 ) -> None:

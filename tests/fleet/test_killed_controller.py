@@ -122,7 +122,9 @@ def test_recover_returns_what_a_killed_run_left_out_and_nothing_else(
     assert_nobody_noticed(shop, rolling, users, eyes, zone_floor=0)
 
 
-@ALONE_AND_GROUP
+@pytest.mark.parametrize(
+    "group", [pytest.param(False, id="alone", marks=pytest.mark.long), pytest.param(True, id="group")]
+)
 def test_the_next_run_waits_for_a_step_that_outlived_the_killed_one(
     shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, group: bool
 ) -> None:
