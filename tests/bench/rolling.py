@@ -124,10 +124,10 @@ class Bench:
 
     def measure(self, argv: list[str]) -> Measured:
         """One run with the sessions held; its modules are those that any host or this machine started."""
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{REPOSITORY / '.collections'}:{peer_collections()}"}
         self._forget_counts()
         sessions = self._hold_sessions()
         before, begun = _children(), time.monotonic()
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{REPOSITORY / '.collections'}:{peer_collections()}"}
         with (BUILD / "output.log").open("ab") as log:
             done = subprocess.run(argv, cwd=REPOSITORY, env=environment, stdout=log, stderr=log, check=False)
         seconds, processor = time.monotonic() - begun, _children() - before
