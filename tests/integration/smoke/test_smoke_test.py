@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-import shutil
 import ssl
-import subprocess
 import typing as t
 
 import pytest
@@ -157,23 +155,6 @@ def test_nobody_listens() -> None:
     assert outcome.error == f"'home' failed: GET {url}/ refused the connection. Look at the service's log."
     assert outcome["requests"][0]["target"] is None
     assert port
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A key and a certificate for localhost that nobody else trusts."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not on this machine, and a certificate is made with it")
-    place = tmp_path_factory.mktemp("tls") / "server.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        + ["-keyout", str(place), "-out", f"{place}.crt"],
-        check=True,
-        capture_output=True,
-    )
-    place.write_text(place.read_text() + pathlib.Path(f"{place}.crt").read_text())
-    return place
 
 
 def test_certificates_are_checked_unless_told_otherwise(certificate: pathlib.Path) -> None:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
-import shutil
 import socket
 import socketserver
 import ssl
-import subprocess
 import threading
 import typing as t
 
@@ -261,23 +259,6 @@ def test_commands(command: t.Any, given: dict[str, t.Any], ok: bool, reason: str
 
 def test_the_last_line_of_a_failed_command_is_its_body() -> None:
     assert look(command=["sh", "-c", "echo one >&2; echo two >&2; exit 1"]).body == "two"
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A key and a certificate for localhost that nobody else trusts."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not on this machine, and a certificate is made with it")
-    place = tmp_path_factory.mktemp("tls") / "server.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        + ["-keyout", str(place), "-out", f"{place}.crt"],
-        check=True,
-        capture_output=True,
-    )
-    place.write_text(place.read_text() + pathlib.Path(f"{place}.crt").read_text())
-    return place
 
 
 def test_certificates_are_checked_unless_told_otherwise(certificate: pathlib.Path) -> None:
