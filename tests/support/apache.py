@@ -18,7 +18,7 @@ import typing as t
 import urllib.request
 
 from support import snippets
-from support.haproxy import free_port, wait_until
+from support.haproxy import free_port, shut_port, wait_until
 from support.real_balancer import OTHER, SHOP, WIDE, Denial, RealBalancer, read_only
 
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
@@ -122,7 +122,7 @@ class Apache(RealBalancer):
         return {**self.routing_settings(), "pid_file": str(self.directory / "none.pid")}
 
     def silent_settings(self) -> dict[str, t.Any]:
-        return {**self.settings(), "manager_url": f"http://127.0.0.1:{free_port()}/balancer-manager"}
+        return {**self.settings(), "manager_url": f"http://127.0.0.1:{shut_port()}/balancer-manager"}
 
     @contextlib.contextmanager
     def denied(self) -> t.Iterator[Denial]:

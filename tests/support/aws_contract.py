@@ -16,7 +16,7 @@ import pathlib
 import time
 import typing as t
 
-from support.haproxy import free_port
+from support.haproxy import shut_port
 from support.real_balancer import SHOP, WIDE, Denial, RealBalancer
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, route53
@@ -113,7 +113,7 @@ class Aws(RealBalancer):
         return {"host": "lb1", "pool": pool, "profile": "tester", "endpoint_url": self.aws.endpoint}
 
     def silent_settings(self) -> dict[str, t.Any]:
-        return {**self.settings(), "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+        return {**self.settings(), "endpoint_url": f"http://127.0.0.1:{shut_port()}"}
 
     @contextlib.contextmanager
     def denied(self) -> t.Iterator[Denial]:

@@ -10,7 +10,7 @@ import pathlib
 import typing as t
 
 from support import envoy
-from support.haproxy import free_port
+from support.haproxy import shut_port
 from support.real_balancer import OTHER, SHOP, WIDE, Denial, RealBalancer, read_only
 
 ROUTES = (
@@ -81,7 +81,7 @@ class Envoy(RealBalancer):
         return {**settings, "rds_file": str(self.node.rds_file)}
 
     def silent_settings(self) -> dict[str, t.Any]:
-        return {**self.settings(), "admin": f"127.0.0.1:{free_port()}"}
+        return {**self.settings(), "admin": f"127.0.0.1:{shut_port()}"}
 
     @contextlib.contextmanager
     def denied(self) -> t.Iterator[Denial]:

@@ -33,6 +33,7 @@ START_SECONDS = 10.0
 # processes may look at the same time.
 FIRST_PORT, PORTS = 10_000, 8_000
 _CANDIDATES = itertools.cycle(FIRST_PORT + (os.getpid() * 2657 + number) % PORTS for number in range(PORTS))
+_HELD: list[socket.socket] = []
 
 
 class App(http.server.BaseHTTPRequestHandler):
@@ -306,3 +307,11 @@ def free_port() -> int:
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def shut_port() -> int:
+    """A port of the loopback that refuses, until this process ends: nobody else can begin to listen there."""
+    holder = socket.socket()
+    holder.bind(("127.0.0.1", 0))
+    _HELD.append(holder)
+    return int(holder.getsockname()[1])

@@ -10,7 +10,7 @@ import pathlib
 import typing as t
 
 from support import haproxy, snippets
-from support.haproxy import free_port
+from support.haproxy import free_port, shut_port
 from support.real_balancer import SHOP, WIDE, Denial, RealBalancer
 
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
@@ -74,7 +74,7 @@ class HAProxy(RealBalancer):
         return " ".join(body.split("\n")).strip().replace("  ", " ")
 
     def silent_settings(self) -> dict[str, t.Any]:
-        return {**self.settings(), "socket": f"127.0.0.1:{free_port()}"}
+        return {**self.settings(), "socket": f"127.0.0.1:{shut_port()}"}
 
     @contextlib.contextmanager
     def denied(self) -> t.Iterator[Denial]:

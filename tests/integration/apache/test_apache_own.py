@@ -11,7 +11,7 @@ import urllib.request
 
 from support.apache import Apache
 from support.caller import Caller
-from support.haproxy import free_port
+from support.haproxy import shut_port
 from support.real_balancer import SHOP, SlowRequests
 
 ALL = set(SHOP)
@@ -162,7 +162,7 @@ def test_addresses_that_cannot_be_right(node: Apache) -> None:
         assert Caller({**node.settings(), "manager_url": url}).info().error == (
             f"balancer.manager_url: '{url}' is no address of a page; for example http://127.0.0.1/balancer-manager."
         )
-    url = f"http://127.0.0.1:{free_port()}/balancer-manager"
+    url = f"http://127.0.0.1:{shut_port()}/balancer-manager"
     assert Caller({**node.settings(), "manager_url": url}).info().error == (
         f"lb1 {url}: connection refused: nothing listens there. Is Apache running?"
     )

@@ -15,7 +15,7 @@ import typing as t
 
 import pytest
 from support.envoy import Node
-from support.haproxy import Client, fetch, free_port, wait_until
+from support.haproxy import Client, fetch, shut_port, wait_until
 
 NOBODY = 65534
 NO_PANIC = {"common_lb_config": {"healthy_panic_threshold": {"value": 0}}}
@@ -170,7 +170,7 @@ def test_an_unknown_member(node: Node, balancer: t.Any) -> None:
 
 
 def test_nobody_answers(node: Node, make_balancer: t.Any) -> None:
-    port = free_port()
+    port = shut_port()
     outcome = make_balancer(node, admin=f"127.0.0.1:{port}").put("app1", state="drained")
     assert outcome.error == (
         f"lb1 127.0.0.1:{port}: connection refused: nothing listens there. Is Envoy running, with an 'admin' section?"

@@ -6,7 +6,7 @@ import pathlib
 import typing as t
 
 import pytest
-from support.haproxy import Node, free_port
+from support.haproxy import Node, shut_port
 
 FORCED_DRAIN, FORCED_MAINT = 0x08, 0x01
 ALL_IN_SERVICE = {"app1": 0, "app2": 0, "app3": 0}
@@ -52,7 +52,7 @@ def test_a_socket_that_is_not_there(node: Node, make_balancer: t.Any, tmp_path: 
 
 
 def test_a_port_where_nothing_listens(node: Node, make_balancer: t.Any) -> None:
-    port = free_port()
+    port = shut_port()
     outcome = make_balancer(node, socket=f"127.0.0.1:{port}").put("app1", state="drained")
     assert outcome.error == f"lb1 127.0.0.1:{port}: connection refused: nothing listens there. Is HAProxy running?"
 
