@@ -145,11 +145,12 @@ class Traffic(RuleBasedStateMachine):
         if self.is_running and not finish(self.run):
             raise AssertionError(f"the run does not end: {self.told()}")
         self.ledger.fake.move(300)
-        run = self.start(self.asked, allow_bad=True)
-        if not finish(run):
-            raise AssertionError(f"the run does not end: {self.told()}")
-        if len(self.world.splits()) > 1:
-            raise AssertionError(f"invariant 14: the nodes disagree: {self.world.splits()} {self.told()}")
+        self.one_more_run(self.asked)
+        if self.asked in self.world.rotten or self.ledger.info()["left_out"]:
+            # What an earlier crash has left of a third version, idle and torn, stays where the asked one is taken
+            # back, or serves already: it is named, and the next release brings it home.
+            self.ledger.fake.move(300)
+            self.one_more_run("4")
         for group in (self.world.live, self.world.candidate):
             hosts = self.world.of(group)
             if any(not host.is_whole for host in hosts) or len({host.version for host in hosts}) > 1:
@@ -157,6 +158,12 @@ class Traffic(RuleBasedStateMachine):
         if self.ledger.info()["left_out"]:
             raise AssertionError(f"invariant 14: hosts are left out: {self.told()}")
         self.world.check()
+
+    def one_more_run(self, version):
+        if not finish(self.start(version, allow_bad=True)):
+            raise AssertionError(f"the run does not end: {self.told()}")
+        if len(self.world.splits()) > 1:
+            raise AssertionError(f"invariant 14: the nodes disagree: {self.world.splits()} {self.told()}")
 
     def told(self):
         return [*self.ledger.info()["text"], (self.run.conclusion or {}).get("message") if self.run else ""]
