@@ -45,6 +45,8 @@ class Traffic(RuleBasedStateMachine):
         self.ledger = Ledger()
         self.run: Run | None = None
         self.asked = ""
+        self.was_given_up = False
+        """Whether another version was begun while a group was torn."""
 
     @property
     def is_running(self):
@@ -56,6 +58,7 @@ class Traffic(RuleBasedStateMachine):
         self.run = run
         # What is refused while a promotion is cut off leaves that to be finished, as the refusal says.
         if not run.is_over or run.conclusion["outcome"] != "refused":
+            self.was_given_up |= bool(self.asked) and version != self.asked and bool(self.torn())
             self.asked = version or self.asked
         return run
 
@@ -146,18 +149,25 @@ class Traffic(RuleBasedStateMachine):
             raise AssertionError(f"the run does not end: {self.told()}")
         self.ledger.fake.move(300)
         self.one_more_run(self.asked)
-        if self.asked in self.world.rotten or self.ledger.info()["left_out"]:
-            # What an earlier crash has left of a third version, idle and torn, stays where the asked one is taken
-            # back, or serves already: it is named, and the next release brings it home.
+        if self.was_given_up and self.torn():
+            # What a crash has left of a version that was then given up, idle and torn, stays where the next one is
+            # taken back, aborted or serves already. The release after that brings it home.
             self.ledger.fake.move(300)
             self.one_more_run("4")
-        for group in (self.world.live, self.world.candidate):
-            hosts = self.world.of(group)
-            if any(not host.is_whole for host in hosts) or len({host.version for host in hosts}) > 1:
-                raise AssertionError(f"invariant 14: {group} is torn: {hosts} {self.told()}")
+        if self.torn():
+            raise AssertionError(f"invariant 14: torn: {self.torn()} {self.told()}")
         if self.ledger.info()["left_out"]:
             raise AssertionError(f"invariant 14: hosts are left out: {self.told()}")
         self.world.check()
+
+    def torn(self):
+        """The groups that are not whole, or not on one version."""
+        groups = [self.world.of(group) for group in (self.world.live, self.world.candidate)]
+        return [
+            hosts
+            for hosts in groups
+            if any(not host.is_whole for host in hosts) or len({host.version for host in hosts}) > 1
+        ]
 
     def one_more_run(self, version):
         if not finish(self.start(version, allow_bad=True)):
