@@ -42,7 +42,6 @@ class ActionModule(InWorkerAction):
     """At most one module process a call: the host is asked with a line of shell what it has already."""
 
     module = "release"
-    TRANSFERS_FILES = True
     _requires_connection = True
 
     def in_worker(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -145,7 +144,7 @@ class ActionModule(InWorkerAction):
             raise
         except AnsibleError as error:
             raise RolloutError(self._why_not_sent(source, archive, directory, error)) from None
-        self._fixup_perms2((directory, place))
+        self._fixup_perms2((directory, place), execute=False)
         return str(place)
 
     def _why_not_sent(self, source: str, archive: str, directory: str, error: AnsibleError) -> str:

@@ -25,7 +25,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
 
-MODULES = "ansible_collections.steady.rollout.plugins.modules"
+COLLECTION = "ansible_collections.steady.rollout.plugins"
 SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 LOCAL = ("local", "ansible.builtin.local")
 
@@ -44,13 +44,14 @@ class InWorkerAction(ActionBase):
     _requires_connection = False
 
     def __init_subclass__(cls, **options: t.Any) -> None:
-        """Imports the core with the action plugin, in the process that all workers are forked from.
+        """Imports core and filters with the action plugin, in the process that all workers are forked from.
 
         Ansible compiles what it imports from a collection anew in each process, which costs more than most cores do.
         """
         super().__init_subclass__(**options)
+        importlib.import_module(f"{COLLECTION}.filter.rollout")
         if hasattr(cls, "module"):
-            cls.source = importlib.import_module(f"{MODULES}.{cls.module}")
+            cls.source = importlib.import_module(f"{COLLECTION}.modules.{cls.module}")
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         controller.leave_if_ended()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, routing
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_flight import FlightLog
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache_manager import (
     Manager,
@@ -43,16 +43,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
 )
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
-
-ARGUMENTS = {
-    "manager_url": {"type": "str"},
-    "manager_user": {"type": "str", "default": ""},
-    "manager_password": {"type": "str", "no_log": True},
-    "status_url": {"type": "str"},
-    "validate_certs": {"type": "bool", "default": True},
-    "pid_file": {"type": "path"},
-    **routing.ARGUMENTS,
-}
 
 DRAINING, DISABLED, STOPPED, IN_ERROR, FAILED_CHECK = "Drn", "Dis", "Stop", "Err", "HcFl"
 STANDBY, SPARE, USABLE = "Stby", "Spar", "Ok"

@@ -20,12 +20,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy_rou
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-ARGUMENTS = {
-    "admin": {"type": "str"},
-    "eds_file": {"type": "path"},
-    "rds_file": {"type": "path"},
-}
-
 
 def open_envoy(settings: dict[str, t.Any]) -> Balancer:
     """Raises InputError where the settings cannot be right; talks to nobody yet."""

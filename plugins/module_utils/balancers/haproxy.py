@@ -17,7 +17,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers import (
     contract,
     haproxy_counters,
     haproxy_state,
-    routing,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Count, Snapshot, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy_map import HAProxyMap
@@ -39,13 +38,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.state_file import StateFile
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-
-ARGUMENTS = {
-    "socket": {"type": "str"},
-    "master_socket": {"type": "str"},
-    "state_file": {"type": "path"},
-    **routing.ARGUMENTS,
-}
 
 COMMANDS = {contract.IN_SERVICE: "ready", contract.DRAINED: "drain", contract.MAINTENANCE: "maint"}
 NOTE_NO_MASTER = (

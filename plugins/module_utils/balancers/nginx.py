@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, nginx_upstream, routing
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, nginx_upstream
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
@@ -37,12 +37,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
 )
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
-
-ARGUMENTS = {
-    "upstream_file": {"type": "path"},
-    "pid_file": {"type": "path"},
-    **routing.ARGUMENTS,
-}
 
 PID_FILE = "/run/nginx.pid"
 NOTE_CONNECTIONS = (

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import apache, aws, envoy, haproxy, nginx
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import makes
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
-
-RunCommand = t.Callable[..., t.Tuple[int, str, str]]
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.makes import RunCommand
 
 
 class Row(t.NamedTuple):
@@ -25,13 +24,13 @@ class Row(t.NamedTuple):
 
 
 TYPES = {
-    "apache": Row(apache.ARGUMENTS, ("manager_url",), apache.open_apache, runs_commands=True),
-    "aws_listener": Row(aws.LISTENER, (), aws.open_listener),
-    "aws_target_group": Row(aws.TARGET_GROUP, (), aws.open_target_group, runs_commands=True),
-    "envoy": Row(envoy.ARGUMENTS, ("admin",), envoy.open_envoy),
-    "haproxy": Row(haproxy.ARGUMENTS, ("socket",), haproxy.open_haproxy),
-    "nginx": Row(nginx.ARGUMENTS, ("upstream_file",), nginx.open_nginx, runs_commands=True),
-    "route53": Row(aws.ROUTE53, ("zone",), aws.open_route53),
+    "apache": Row(makes.APACHE, ("manager_url",), makes.open_apache, runs_commands=True),
+    "aws_listener": Row(makes.LISTENER, (), makes.open_listener),
+    "aws_target_group": Row(makes.TARGET_GROUP, (), makes.open_target_group, runs_commands=True),
+    "envoy": Row(makes.ENVOY, ("admin",), makes.open_envoy),
+    "haproxy": Row(makes.HAPROXY, ("socket",), makes.open_haproxy),
+    "nginx": Row(makes.NGINX, ("upstream_file",), makes.open_nginx, runs_commands=True),
+    "route53": Row(makes.ROUTE53, ("zone",), makes.open_route53),
 }
 
 

@@ -30,14 +30,14 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import 
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.model import Host
 
-LOOK_EVERY = 0.1
-"""Seconds between two looks at whether anything was written; one costs some microseconds."""
+LOOK_EVERY = 0.25
+"""Seconds between two looks at whether anything was written. Each of all hosts that wait wakes up so often."""
 ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""
 DECIDE_EVERY = 3.0
 """Seconds after which time alone may have changed the answer. A decision costs milliseconds, and many may wait."""
 LET_PASS_FOR = 1.0
-"""Seconds that a free place is left to hosts earlier in the plan: whoever waits looks ten times a second."""
+"""Seconds that a free place is left to hosts earlier in the plan: whoever waits looks some times a second."""
 DEFAULT_LIMIT = 3600.0
 
 
