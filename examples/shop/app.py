@@ -22,6 +22,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import signal
 import socket
 import sys
@@ -51,6 +52,10 @@ class Behaviour:
     """The only path that *errors* applies to; empty: all of them."""
     delay: float = 0.0
     """Seconds that every answer, other than that to /health and /stats, takes longer."""
+    latency: float = 0.0
+    """Median seconds of the same answers, which vary as those of real services do: log-normally."""
+    spread: float = 0.4
+    """The standard deviation of the logarithm of *latency*; the 95th percentile is exp(1.645 spread) times the median."""
     start_delay: float = 0.0
     """Seconds before it listens."""
 
@@ -88,6 +93,7 @@ class Shop:
         self._clock = clock
         self._started = clock()
         self._debt = 0.0
+        self._chance = random.Random(host)
 
     async def answer(self, request: Request, reader: asyncio.StreamReader) -> Answer:
         received = await _read_body(reader, request.length)
@@ -97,7 +103,7 @@ class Shop:
             return self._broken("unhealthy")
         if request.path == "/health":
             return self._health()
-        await asyncio.sleep(self.behaviour.delay)
+        await asyncio.sleep(self.behaviour.delay + self._latency())
         if self.behaviour.errors_on in ("", request.path) and self._stumbles():
             return self._broken("failed")
         if request.path == "/":
@@ -124,6 +130,9 @@ class Shop:
 
     def _spoilt(self) -> bool:
         return 0 < self.behaviour.healthy_for <= self._clock() - self._started
+
+    def _latency(self) -> float:
+        return self.behaviour.latency * self._chance.lognormvariate(0.0, self.behaviour.spread)
 
     def _stumbles(self) -> bool:
         """True for exactly the configured share of calls, evenly spread."""

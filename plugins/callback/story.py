@@ -34,6 +34,7 @@ OURS = "steady.rollout."
 REPORTS = (OURS + "rollout", OURS + "rollout_info")
 TELLS = (OURS + "rollout_host", OURS + "rollout_gate")
 SHIFTS = OURS + "rollout_shift"
+ROUTES = OURS + "lb_route"
 BAD_NEWS = ("stopped", "gate at ")
 PHASES_TOLD = {
     "proven": C.COLOR_CHANGED,
@@ -70,6 +71,8 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         text = failure_text(_outcome(result))
         self._succeeded = self._succeeded and ignore_errors
+        if ignore_errors and _task(result).action == ROUTES and not self._is_chatty():
+            self._tell(f"testers' requests are not routed as wanted: {text}", C.COLOR_WARN)
         if not ignore_errors and (not self._ending or _concludes(_task(result))):
             self._ending = text
         if self._is_chatty():

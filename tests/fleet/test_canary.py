@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 import random
 import typing as t
@@ -14,11 +15,23 @@ from fleet.lab.hosts import Lab
 from fleet.world.adhoc import call
 from fleet.world.faults import await_in, happened
 from fleet.world.rolling import Ended, Rolling
-from fleet.world.shifting import CANARY_SETTINGS, QUICK_USERS, carries, seconds_with_share, verdicts
+from fleet.world.shifting import (
+    CANARY_SETTINGS,
+    QUICK_USERS,
+    STEADY_USERS,
+    carries,
+    requests_by_share,
+    time_to_verdict,
+    verdicts,
+)
 from fleet.world.shop import Shop
 from support.background import Background, traffic
 
 BAD = "6.6.6"
+USUAL_LATENCY = {"latency": 0.010, "spread": 0.4}
+THRICE = {"latency": 0.030, "spread": 0.4}
+THRICE_IN_THE_TAIL = {"latency": 0.010, "spread": 0.4 + math.log(3) / 1.645}
+"""The median is as before."""
 pytestmark = pytest.mark.long
 SEED = 7
 MOMENTS = 15
@@ -56,7 +69,6 @@ def test_a_good_version_gets_all_traffic_and_then_the_whole_fleet(
     ("behaviour", "because"),
     [
         pytest.param({"errors": 0.03}, "errors", id="3 percent of errors"),
-        pytest.param({"delay": 0.05}, "latency", id="several times slower"),
         pytest.param({"errors": 1.0, "errors_on": "/upload"}, "errors", id="bad for one path"),
     ],
 )
@@ -75,11 +87,38 @@ def test_a_bad_version_goes_home(
     assert f"{BAD} is marked bad" in ended.last_line
     assert verdicts(shop)[-1][1] == "fail"
     seen = crowd.stop()
-    allowed = sum(seen["rate"] * share / 100 * seconds for share, seconds in seconds_with_share(shop, "canary")[1:])
+    allowed = requests_by_share(shop, seen["rate"])
     assert seen["failed"] <= allowed
     with capsys.disabled():
         print(
-            f"\n{seen['failed']} of {seen['requests']} requests failed; {allowed:.0f} went to the bad version by its share"
+            f"\n{seen['failed']} of {seen['requests']} requests failed; {time_to_verdict(shop)}, {allowed:.0f} by its share"
+        )
+
+
+@pytest.mark.parametrize(
+    "latency", [pytest.param(THRICE, id="all"), pytest.param(THRICE_IN_THE_TAIL, id="in the tail")]
+)
+def test_a_version_that_is_three_times_slower_at_the_95th_percentile_goes_home(
+    shop: Shop, shifting: Rolling, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], latency: dict[str, float]
+) -> None:
+    """HAProxy itself tells means only, so a longer tail has to show in them."""
+    shop.behave(USUAL_LATENCY)
+    shop.lab.add_release(BAD, latency)
+    crowd = traffic(shop.lab.urls(), tmp_path / "crowd.json", inside=shop.lab.inside(), **STEADY_USERS)
+    with crowd:
+        ended = shifting.run(BAD, playbook="canary")
+        seen = crowd.stop()
+    assert_went_home(shop, ended)
+    assert "said fail: latency" in ended.last_line, ended.output
+    assert f"{BAD} is marked bad" in ended.last_line
+    assert seen["failed"] == 0, seen["failures"]
+    p95 = seen["p95"]["keepalive"]
+    assert 2.5 < p95[BAD] / p95["1.0.0"] < 3.5, p95
+    allowed = requests_by_share(shop, seen["rate"])
+    with capsys.disabled():
+        print(
+            f"\np95 {1000 * p95['1.0.0']:.1f} ms, of the slow version {1000 * p95[BAD]:.1f} ms; {time_to_verdict(shop)}; "
+            f"{seen['versions'][BAD]} of {seen['requests']} requests met it, {allowed:.0f} by its share"
         )
 
 

@@ -65,7 +65,9 @@ class Background:
         return self.report()
 
 
-def traffic(urls: t.Iterable[str], report: pathlib.Path, inside: t.Sequence[str] = (), **options: float) -> Background:
+def traffic(
+    urls: t.Iterable[str], report: pathlib.Path, inside: t.Sequence[str] = (), **options: float | str
+) -> Background:
     """Users of the service; *options* are those of traffic.py, *inside* the words that lead into a network."""
     argv = [*inside, sys.executable, str(HERE / "traffic.py"), *(f"--url={url}" for url in urls)]
     return Background([*argv, *_words({"seconds": LONGEST, **options})], report)
@@ -80,5 +82,6 @@ def observer(
     return Background([*argv, *_words({"seconds": LONGEST})], report)
 
 
-def _words(options: t.Mapping[str, float]) -> list[str]:
-    return [f"--{name.replace('_', '-')}={value:g}" for name, value in options.items()]
+def _words(options: t.Mapping[str, float | str]) -> list[str]:
+    told = {name: value if isinstance(value, str) else f"{value:g}" for name, value in options.items()}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in told.items()]

@@ -44,6 +44,8 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
         self._served = 0
         self._sent_at = 0.0
+        self.cookie = ""
+        """The last one that was given, as it is sent back."""
 
     async def exchange(self, head: bytes, chunks: t.Iterable[bytes] = (), pause: float = 0.0) -> dict[str, t.Any]:
         """Sends one request, its body in chunks with *pause* seconds before each, and returns the JSON answer.
@@ -85,6 +87,7 @@ class Connection:
         status, headers = await self._receive_head()
         body = await self._receive_body(int(headers.get("content-length", 0)))
         self._served += 1
+        self.cookie = headers.get("set-cookie", self.cookie).partition(";")[0]
         if headers.get("connection", "").lower() == "close":
             self.close()
         if not 200 <= status < 300:
@@ -121,9 +124,11 @@ class Connection:
             raise Failed("short", f"closed after {len(error.partial)} of {length} bytes of the body") from error
 
 
-def request_head(target: Target, path: str, close: bool, method: str = "GET", length: int = 0) -> bytes:
+def request_head(
+    target: Target, path: str, close: bool, method: str = "GET", length: int = 0, headers: t.Iterable[str] = ()
+) -> bytes:
     """A request's head; *close* asks the server to close the connection after its answer."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {target}"]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {target}", *headers]
     if length:
         lines.append(f"Content-Length: {length}")
     if close:

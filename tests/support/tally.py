@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import typing as t
 
 SAMPLES = 100
+STICKY = "sticky"
+BIN = math.log(1.02)
+"""Latencies are told to two percent."""
 
 
 class Failed(Exception):
@@ -40,6 +44,10 @@ class Tally:
     slowest: dict[str, float] = dataclasses.field(default_factory=dict)
     last_begun: dict[str, float] = dataclasses.field(default_factory=dict)
     """When the last request was begun that a version answered."""
+    journeys: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    """By sticky client: the versions that it met, in this order."""
+    latencies: dict[str, dict[str, collections.Counter[int]]] = dataclasses.field(default_factory=dict)
+    """By client and version: how many answers took as long as each bin stands for."""
 
     @property
     def requests(self) -> int:
@@ -53,6 +61,11 @@ class Tally:
         self.last_begun[version] = max(now - seconds, self.last_begun.get(version, 0.0))
         self.timeline.setdefault(int(now - self.started_at), collections.Counter())[version] += 1
         self.slowest[client] = max(seconds, self.slowest.get(client, 0.0))
+        if client.startswith(STICKY):
+            journey = self.journeys.setdefault(client, [])
+            journey += [version] if journey[-1:] != [version] else []
+        took = self.latencies.setdefault(client, {}).setdefault(version, collections.Counter())
+        took[round(math.log(max(seconds, 1e-6)) / BIN)] += 1
 
     def count_failed(self, client: str, target: str, now: float, seconds: float, failure: Failed) -> None:
         self.failed += 1
@@ -88,6 +101,8 @@ class Tally:
             "rate": round(self.requests / seconds, 1),
             "clients": self.clients,
             "slowest": {client: round(value, 3) for client, value in self.slowest.items()},
+            "journeys": self.journeys,
+            "p95": {client: {of: _p95(took) for of, took in its.items()} for client, its in self.latencies.items()},
             "versions": dict(self.versions),
             "last_begun": {version: round(at, 3) for version, at in self.last_begun.items()},
             "timeline": [{"second": second, "versions": dict(seen)} for second, seen in sorted(self.timeline.items())],
@@ -97,3 +112,13 @@ class Tally:
 
     def _client(self, name: str) -> dict[str, int]:
         return self.clients.setdefault(name, {"ok": 0, "failed": 0, "reconnects": 0})
+
+
+def _p95(took: collections.Counter[int]) -> float:
+    """Seconds that 95 percent of the answers took at most."""
+    wanted, reached = 0.95 * sum(took.values()), 0
+    for number, count in sorted(took.items()):
+        reached += count
+        if reached >= wanted:
+            return round(math.exp(number * BIN), 6)
+    return 0.0

@@ -5,9 +5,10 @@
 
     traffic.py --url http://10.77.9.1:8080 --url http://10.77.9.2:8080 --rate 800 --seconds 60 --json seen.json
 
-Four kinds of clients work side by side: quick ones that keep their connection, quick ones that open one for
-each request (``Connection: close``), slow ones (``GET /slow?seconds=5``, half of them keeping the connection)
-and uploads whose body arrives in pieces. The rate is that of the quick ones, half of it each; who falls behind
+Five kinds of clients work side by side: quick ones that keep their connection, quick ones that open one for
+each request (``Connection: close``), slow ones (``GET /slow?seconds=5``, half of them keeping the connection),
+uploads whose body arrives in pieces, and sticky ones that send back the cookie that they are given and remember
+which versions they met, one after the other. The rate is that of the quick ones, half of it each; who falls behind
 does not catch up. It ends by itself after the given seconds or requests, or when told to by SIGTERM or
 SIGINT; then nothing new is begun and what was begun is brought to its end, so every request is counted once.
 
@@ -39,7 +40,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support.http_connection import ClosedWhileIdle, Connection, Target, request_head
-from support.tally import Failed, Tally
+from support.tally import STICKY, Failed, Tally
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Mix:
     upload_seconds: float = 3.0
     upload_chunks: int = 6
     upload_bytes: int = 65536
+    sticky: int = 0
+    sticky_pause: float = 0.5
+    tester: str = ""
+    """A header that the sticky ones send, 'name: value'."""
     timeout: float = 30.0
 
 
@@ -97,6 +102,8 @@ class Traffic:
             yield self._slow(next(targets), close=number % 2 == 1)
         for target in itertools.islice(targets, mix.uploads):
             yield self._upload(target)
+        for number, target in enumerate(itertools.islice(targets, mix.sticky)):
+            yield self._sticky(f"{STICKY}{number}", target)
 
     async def _quick(self, name: str, target: Target, head: bytes, interval: float, delay: float) -> None:
         connection = Connection(target)
@@ -106,6 +113,15 @@ class Traffic:
             await self._count(name, target, connection, head)
             due = max(due + interval, loop.time())
         connection.close()
+
+    async def _sticky(self, name: str, target: Target) -> None:
+        """A user who comes back every now and then, on a new connection, with the cookie that the first answer gave."""
+        connection = Connection(target)
+        while not await self._stopped_until(asyncio.get_running_loop().time() + self.mix.sticky_pause):
+            headers = [f"Cookie: {connection.cookie}"] if connection.cookie else []
+            headers += [self.mix.tester] if self.mix.tester else []
+            head = request_head(target, "/", close=True, headers=headers)
+            await self._count(name, target, connection, head)
 
     async def _slow(self, target: Target, close: bool) -> None:
         connection = Connection(target)

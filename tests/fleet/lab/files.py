@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing as t
 
@@ -33,9 +34,21 @@ WantedBy=multi-user.target
 """
 
 
-def haproxy(apps: t.Sequence[Host]) -> str:
+@dataclasses.dataclass(frozen=True)
+class More:
+    """Lines of haproxy.cfg beside the usual ones; *server* may name the host as {name}."""
+
+    frontend: str = ""
+    backend: str = ""
+    server: str = ""
+    sections: str = ""
+
+
+def haproxy(apps: t.Sequence[Host], more: More = More()) -> str:
     """haproxy.cfg of a balancer before those app hosts."""
-    servers = "\n".join(f"    server {app.name} {app.address}:{SERVICE_PORT} check" for app in apps)
+    servers = "\n".join(
+        f"    server {app.name} {app.address}:{SERVICE_PORT} check {more.server.format(name=app.name)}" for app in apps
+    )
     return f"""\
 global
     user haproxy
@@ -59,13 +72,16 @@ defaults
 
 frontend web
     bind 0.0.0.0:{SERVICE_PORT}
+{more.frontend}
     default_backend shop
 
 backend shop
     balance roundrobin
     option httpchk GET /health
     default-server inter 500ms rise 2 fall 2
+{more.backend}
 {servers}
+{more.sections}
 """
 
 

@@ -13,6 +13,8 @@ from fleet.world.shop import Shop
 COLOURS = {"blue": ["app1", "app2", "app3"], "green": ["app4", "app5", "app6"]}
 CANARY = ["app5", "app6"]
 QUICK_USERS = {"rate": 160, "keepalive": 8, "close": 4, "slow": 0, "uploads": 4, "upload_seconds": 0.3}
+STEADY_USERS = {"rate": 240, "keepalive": 12, "close": 6, "slow": 0, "uploads": 0}
+"""None of them slow by themselves, so that the latency is that of the version."""
 
 BLUE_GREEN_SETTINGS: dict[str, t.Any] = {
     "rollout_colours": COLOURS,
@@ -64,3 +66,18 @@ def seconds_with_share(shop: Shop, group: str) -> list[tuple[float, float]]:
     """(share in percent, seconds) for every split that was in force, until the next one was shown."""
     shown = [(e["at"], json.loads(e["data"])["split"]) for e in shop.events() if e["kind"] == "shares_shown"]
     return [(split[group], after[0] - at) for (at, split), after in zip(shown, shown[1:])]
+
+
+def requests_by_share(shop: Shop, rate: float) -> float:
+    """How many of *rate* requests a second the canary got, by its shares and how long it had them."""
+    return sum(rate * share / 100 * seconds for share, seconds in seconds_with_share(shop, "canary")[1:])
+
+
+def time_to_verdict(shop: Shop) -> str:
+    """From the canary's first share to the last verdict, and on to its share of 0 on every node, in words."""
+    shown = [(e["at"], json.loads(e["data"])["split"]["canary"]) for e in shop.events() if e["kind"] == "shares_shown"]
+    first = next(at for at, share in shown if share)
+    said = next(e for e in reversed(shop.events()) if e["kind"] == "shift_gate")
+    home = next(at for at, share in shown if at > said["at"] and not share)
+    share = json.loads(said["data"])["share"]
+    return f"verdict at {share:g} % after {said['at'] - first:.1f} s, home {home - said['at']:.1f} s later"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import json
 import pathlib
 import shutil
 import sqlite3
@@ -49,6 +50,13 @@ class Shop:
         shutil.rmtree(self.ledger, ignore_errors=True)
         # The balancers may not have noticed the restart yet.
         self.await_that(lambda: self.all_on(FIRST_VERSION))
+        self.await_all_in_rotation()
+
+    def behave(self, behaviour: dict[str, t.Any]) -> None:
+        """Every instance is restarted and behaves so from now on; see examples/shop."""
+        script = f"echo '{json.dumps(behaviour)}' > /opt/shop/current/behaviour.json; systemctl restart shop"
+        self._on_each(self.apps, script)
+        self.await_that(lambda: all(self.versions().values()))
         self.await_all_in_rotation()
 
     def versions(self) -> dict[str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import pathlib
 import typing as t
 
@@ -65,6 +66,14 @@ def test_a_release_that_fails_a_share_of_its_requests() -> None:
     shop = a_shop(errors=0.25)
     assert [ask(shop, "/")[0] for dummy in range(8)] == [200, 200, 200, 500] * 2
     assert ask(shop, "/health")[0] == 200
+
+
+def test_latencies_vary_as_those_of_real_services() -> None:
+    shop = a_shop(latency=0.010)
+    drawn = sorted(shop._latency() for dummy in range(4000))
+    assert drawn[2000] == pytest.approx(0.010, rel=0.1)
+    assert drawn[3800] == pytest.approx(0.010 * math.exp(1.645 * 0.4), rel=0.1)
+    assert a_shop()._latency() == 0
 
 
 def test_a_behaviour_nobody_knows_is_refused(tmp_path: pathlib.Path) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import pytest
 from support.tally import SAMPLES, Failed, Tally
 
 
@@ -29,6 +30,25 @@ def test_every_request_is_counted_once_and_by_its_version() -> None:
         "slow": {"ok": 0, "failed": 1, "reconnects": 0},
     }
     assert report["slowest"] == {"close": 0.3}
+
+
+def test_the_95th_percentile_is_told_by_client_and_version() -> None:
+    tally = Tally(0.0)
+    for number in range(1, 101):
+        tally.count_ok("close", "1.0.0", 1.0, number / 1000)
+        tally.count_ok("close", "2.0.0", 1.0, number * 3 / 1000)
+    tally.count_ok("upload", "1.0.0", 1.0, 3.0)
+    p95 = tally.report(2.0)["p95"]
+    assert p95["close"] == {"1.0.0": pytest.approx(0.095, rel=0.02), "2.0.0": pytest.approx(0.285, rel=0.02)}
+    assert p95["upload"] == {"1.0.0": pytest.approx(3.0, rel=0.02)}
+
+
+def test_a_sticky_client_remembers_which_versions_it_met() -> None:
+    tally = Tally(0.0)
+    for version in ("1.0.0", "1.0.0", "2.0.0", "1.0.0"):
+        tally.count_ok("sticky3", version, 1.0, 0.1)
+        tally.count_ok("close", version, 1.0, 0.1)
+    assert tally.report(2.0)["journeys"] == {"sticky3": ["1.0.0", "2.0.0", "1.0.0"]}
 
 
 def test_a_failure_says_when_where_and_what() -> None:

@@ -1,0 +1,51 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab's HAProxy nodes with more in their configuration, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from fleet.lab import files
+from fleet.lab.files import SERVICE_PORT, More
+from fleet.lab.places import Host
+from fleet.world.shifting import CANARY
+from fleet.world.shop import Shop
+
+ROUTES = "/etc/haproxy/routes.map"
+EXPORTER_PORT = 8405
+TESTERS = More(
+    frontend=f"""\
+    http-request set-var(txn.tester) req.fhdr(x-canary)
+    http-request set-var(txn.route) str(x-canary=),concat(,txn.tester),map({ROUTES})
+    use_backend %[var(txn.route)] if {{ var(txn.route) -m found }}""",
+    sections="backend shop-canary\n"
+    + "\n".join(f"    server {name} {Host.named(name).address}:{SERVICE_PORT} check" for name in CANARY),
+)
+STICKY = More(backend="    cookie SRV insert indirect nocache", server="cookie {name}")
+EXPORTER = More(
+    sections=f"""\
+frontend figures
+    bind 0.0.0.0:{EXPORTER_PORT}
+    http-request use-service prometheus-exporter if {{ path /metrics }}"""
+)
+
+
+@contextlib.contextmanager
+def configured(shop: Shop, more: More) -> t.Iterator[None]:
+    """Every node reloaded with these lines, and at the end without them."""
+    _configure(shop, more)
+    try:
+        yield
+    finally:
+        _configure(shop, More())
+
+
+def _configure(shop: Shop, more: More) -> None:
+    apps = [host for host in shop.lab.hosts if host.role == "app"]
+    script = f'printf %s "$1" >/etc/haproxy/haproxy.cfg; : >{ROUTES}; systemctl reload haproxy'
+    for balancer in shop.balancers:
+        shop.lab.run(balancer, ["sh", "-ec", script, "sh", files.haproxy(apps, more)])
+    shop.await_all_in_rotation()
