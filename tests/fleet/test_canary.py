@@ -29,6 +29,7 @@ from support.background import Background, traffic
 
 BAD = "6.6.6"
 USUAL_LATENCY = {"latency": 0.010, "spread": 0.4}
+PATIENT_STEPS = [{"share": 5, "bake": 60}, {"share": 25, "bake": 60}, {"share": 50, "bake": 30}, {"share": 100}]
 THRICE = {"latency": 0.030, "spread": 0.4}
 THRICE_IN_THE_TAIL = {"latency": 0.010, "spread": 0.4 + math.log(3) / 1.645}
 """The median is as before."""
@@ -101,12 +102,12 @@ def test_a_bad_version_goes_home(
 def test_a_version_that_is_three_times_slower_at_the_95th_percentile_goes_home(
     shop: Shop, shifting: Rolling, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], latency: dict[str, float]
 ) -> None:
-    """HAProxy itself tells means only, so a longer tail has to show in them."""
+    """HAProxy itself tells means only, in whole milliseconds: it takes a hundred requests to a host to tell one of them."""
     shop.behave(USUAL_LATENCY)
     shop.lab.add_release(BAD, latency)
     crowd = traffic(shop.lab.urls(), tmp_path / "crowd.json", inside=shop.lab.inside(), **STEADY_USERS)
     with crowd:
-        ended = shifting.run(BAD, playbook="canary")
+        ended = shifting.run(BAD, playbook="canary", rollout_canary_steps=PATIENT_STEPS)
         seen = crowd.stop()
     assert_went_home(shop, ended)
     assert "said fail: latency" in ended.last_line, ended.output

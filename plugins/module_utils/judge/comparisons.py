@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.findings impo
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import SHARE
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import mean_over_normal, normal_tail
+from ansible_collections.steady.rollout.plugins.module_utils.judge.rounds import in_rounds
 
 # With fewer bad requests than this nobody is sentenced, whatever the ratio.
 LEAST_BAD = 5
@@ -86,8 +87,8 @@ class OfShares(Comparison):
 
 class OfValues(Comparison):
     def __init__(self, intervals: t.Sequence[Interval], reverse: bool) -> None:
-        super().__init__(intervals)
-        self._heats = ranks.heats(intervals, reverse)
+        super().__init__(in_rounds(intervals))
+        self._heats = ranks.heats(self.intervals, reverse)
         self._temper = ranks.temper(self._heats)
 
     def ratio(self) -> float | None:

@@ -27,7 +27,7 @@ class Interval:
 def arranged(metric: Metric, samples: t.Sequence[Sample], progress: Progress) -> tuple[Interval, ...]:
     """The usable samples by interval, oldest first; those of the metric's delay are left out."""
     since = progress.began + metric.delay if metric.delay else -math.inf
-    join, least = (_added, 0.0) if metric.kind == SHARE else (_averaged, -math.inf)
+    join, least = (_added, 0.0) if metric.kind == SHARE else (averaged, -math.inf)
     intervals: dict[float, Interval] = {}
     for sample in samples:
         at, host, cell = sample.at, sample.host, (sample.count, sample.value)
@@ -63,6 +63,6 @@ def _added(one: Cell, other: Cell) -> Cell:
     return one[0] + other[0], one[1] + other[1]
 
 
-def _averaged(one: Cell, other: Cell) -> Cell:
+def averaged(one: Cell, other: Cell) -> Cell:
     """Several balancers see the same host: each one's figure counts by the requests behind it."""
     return one[0] + other[0], mean((one, other))
