@@ -34,7 +34,7 @@ class FilterModule:
             "health_target": targets.health_target,
             "located": preflight.located,
             "no_look": failures.no_look,
-            "longest_bake": shifts.longest_bake,
+            "bakes": shifts.bakes,
             "longest_wait": failures.longest_wait,
             "members_out": failures.members_out,
             "longest_way": way.longest_way,

@@ -140,8 +140,8 @@ options:
         type: float
         default: 600.0
       bake_time:
-        description: Seconds between the end of a stage and the next one.
-        type: float
+        description: Seconds between the end of a stage and the next one; one time for all stages, or a list with one for each.
+        type: raw
         default: 0.0
       on_failure:
         description: V(revert) takes the whole rollout back when it stops on failures, V(hold) leaves it where it stands.
@@ -516,7 +516,7 @@ POLICY: dict[str, t.Any] = {
     "min_healthy_time": {"type": "float", "default": 10.0},
     "healthy_deadline": {"type": "float", "default": 300.0},
     "progress_deadline": {"type": "float", "default": 600.0},
-    "bake_time": {"type": "float", "default": 0.0},
+    "bake_time": {"type": "raw", "default": 0.0},
     "on_failure": {"type": "str", "choices": ["revert", "hold"], "default": "revert"},
     "gate": {"type": "bool", "default": False},
     "gate_limit": {"type": "float", "default": 300.0},

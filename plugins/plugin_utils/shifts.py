@@ -118,9 +118,9 @@ def rounds_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
     return math.ceil((2 * looks + TURNS_BESIDE_LOOKS) / TURNS_IN_A_ROUND)
 
 
-def longest_bake(steps: t.Sequence[Facts]) -> float:
-    """Seconds that the longest step bakes."""
-    return max((shift_policy.seconds("rollout_canary_steps", step.get("bake") or 0) for step in steps), default=0.0)
+def bakes(steps: t.Sequence[Facts]) -> list[float]:
+    """Seconds that each step bakes."""
+    return [shift_policy.seconds("rollout_canary_steps", step.get("bake") or 0) for step in steps]
 
 
 def urls_of(group: str, shift: Facts, hostvars: t.Mapping[str, Facts]) -> dict[str, t.Any]:

@@ -157,7 +157,7 @@ def _stage_is_over(view: View, stage: int) -> Decision | None:
     if gate is None:
         places = view.limits.stages[stage - 1]
         return Decision(WAIT, f"stage {stage}: {view.tally.on_target} of {places} hosts are proven", "stage")
-    baked_at = gate.complete_at + view.limits.bake_time
+    baked_at = gate.complete_at + view.limits.bake_of(stage)
     if view.now < baked_at:
         return Decision(WAIT, f"stage {stage} bakes for {baked_at - view.now:.0f} s more", "bake")
     if gate.has_passed:
@@ -189,7 +189,7 @@ def _unless_hopeless(view: View, decision: Decision) -> Decision:
 
 def _unless_never_judged(view: View, decision: Decision) -> Decision:
     """Whoever takes a gate and never comes back is replaced, but not for ever."""
-    baked_at = view.gates[decision.stage].complete_at + view.limits.bake_time
+    baked_at = view.gates[decision.stage].complete_at + view.limits.bake_of(decision.stage)
     if view.now <= baked_at + view.limits.gate_limit + view.limits.progress_deadline:
         return decision
     return _given_up(view, decision)
@@ -214,10 +214,11 @@ def _is_overdue(view: View) -> bool:
 
 def _judged_until(view: View) -> float:
     """While a complete stage bakes or somebody runs its gate, nobody is expected to make progress."""
-    gate = view.gates.get(view.limits.stage_of(view.next_place) - 1)
+    stage = view.limits.stage_of(view.next_place) - 1
+    gate = view.gates.get(stage)
     if gate is None or view.goes_back or view.rollout.direction != model.FORWARD:
         return 0.0
-    return max(gate.complete_at + view.limits.bake_time, gate.until or 0.0)
+    return max(gate.complete_at + view.limits.bake_of(stage), gate.until or 0.0)
 
 
 def _serve(count: int) -> str:

@@ -141,7 +141,7 @@ def predicted_seconds(
     if seconds_per_host is None or not pending:
         return None
     rounds = math.ceil(pending / max(width(limits, hosts, forks), 1))
-    return round(rounds * seconds_per_host + limits.bake_time * (len(limits.stages) - 1))
+    return round(rounds * seconds_per_host + sum(limits.bake_times[:-1]))
 
 
 def warnings(limits: Limits, hosts: t.Sequence[Host], forks: int) -> list[str]:

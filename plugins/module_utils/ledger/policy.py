@@ -49,7 +49,8 @@ class Policy:
     min_healthy_time: float
     healthy_deadline: float
     progress_deadline: float
-    bake_time: float
+    bake_times: tuple[float, ...]
+    """One for each stage."""
     on_failure: str
     gate: bool
     gate_limit: float
@@ -77,7 +78,7 @@ DEFAULTS: dict[str, t.Any] = {
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """A policy in hosts, for one fleet. *stages* are the places up to and including each stage."""
+    """A policy in hosts, for one fleet. *stages* are the places up to and including each stage, which bakes as long."""
 
     fleet: int
     max_unavailable: int
@@ -86,12 +87,16 @@ class Limits:
     max_failures: int
     stages: tuple[int, ...]
     progress_deadline: float
-    bake_time: float
+    bake_times: tuple[float, ...]
     on_failure: str
     gate: bool
     gate_limit: float
     gate_inconclusive: str
     gate_no_data: str
+
+    def bake_of(self, stage: int) -> float:
+        """Seconds that the stage, counted from 1, bakes."""
+        return self.bake_times[stage - 1]
 
     def stage_of(self, place: int) -> int:
         """The stage, counted from 1, that the place with this number belongs to."""
@@ -105,7 +110,7 @@ class Limits:
 
     @classmethod
     def from_dict(cls, stored: dict[str, t.Any]) -> Limits:
-        return cls(**{**stored, "stages": tuple(stored["stages"])})
+        return cls(**{**stored, "stages": tuple(stored["stages"]), "bake_times": tuple(stored["bake_times"])})
 
 
 def validated(given: dict[str, t.Any] | None) -> Policy:
@@ -114,16 +119,17 @@ def validated(given: dict[str, t.Any] | None) -> Policy:
     unknown = sorted(set(options) - set(DEFAULTS))
     if unknown:
         raise InputError(f"policy: '{unknown[0]}' is not a setting; the settings are {', '.join(DEFAULTS)}.")
+    stages = _stages(options["stages"])
     policy = Policy(
         max_unavailable=_positive("max_unavailable", options["max_unavailable"]),
         min_available=amount("min_available", options["min_available"]),
         zone_min_available=amount("zone_min_available", options["zone_min_available"]),
         max_failures=amount("max_failures", options["max_failures"]),
-        stages=_stages(options["stages"]),
+        stages=stages,
         min_healthy_time=_seconds("min_healthy_time", options["min_healthy_time"]),
         healthy_deadline=_seconds("healthy_deadline", options["healthy_deadline"]),
         progress_deadline=_seconds("progress_deadline", options["progress_deadline"]),
-        bake_time=_seconds("bake_time", options["bake_time"]),
+        bake_times=_bakes(options["bake_time"], len(stages)),
         on_failure=_choice("on_failure", options["on_failure"], FAILURE_ACTIONS),
         gate=bool(options["gate"]),
         gate_limit=_seconds("gate_limit", options["gate_limit"]),
@@ -151,15 +157,16 @@ def amount(name: str, raw: t.Any) -> Amount:
 def resolved(policy: Policy, fleet: int, in_scope: int, zones: dict[str, int]) -> Limits:
     """The policy in hosts: *fleet* members in all, *in_scope* to be on the version, *zones* their sizes."""
     window = policy.max_unavailable.rounded_down(fleet)
+    stages = stages_in_hosts(policy.stages, policy.bake_times, in_scope)
     return Limits(
         fleet=fleet,
         max_unavailable=min(max(window, 1), max(fleet, 1)),
         min_available=policy.min_available.rounded_up(fleet),
         zone_floors=zone_floors(policy.zone_min_available, zones),
         max_failures=policy.max_failures.rounded_down(in_scope),
-        stages=cumulative_places(policy.stages, in_scope),
+        stages=tuple(place for place, dummy in stages),
         progress_deadline=policy.progress_deadline,
-        bake_time=policy.bake_time,
+        bake_times=tuple(bake for dummy, bake in stages),
         on_failure=policy.on_failure,
         gate=policy.gate,
         gate_limit=policy.gate_limit,
@@ -173,16 +180,23 @@ def zone_floors(floor: Amount, zones: dict[str, int]) -> dict[str, int]:
     return {zone: 0 if size == 1 else floor.rounded_up(size) for zone, size in zones.items() if zone}
 
 
-def cumulative_places(stages: t.Sequence[Amount], in_scope: int) -> tuple[int, ...]:
-    """Places up to each stage. Stages that rounding makes equal fall together; the last one takes all hosts."""
-    places: list[int] = []
-    for stage in stages:
+def stages_in_hosts(
+    stages: t.Sequence[Amount], bakes: t.Sequence[float], in_scope: int
+) -> tuple[tuple[int, float], ...]:
+    """The places up to each stage, and its bake. Stages that rounding makes equal fall together and bake for the longest.
+
+    The last stage takes all hosts.
+    """
+    found: list[tuple[int, float]] = []
+    for stage, bake in zip(stages, bakes):
         place = min(max(stage.rounded_up(in_scope), 1), in_scope)
-        if place > (places[-1] if places else 0):
-            places.append(place)
-    if not places or places[-1] < in_scope:
-        places.append(in_scope)
-    return tuple(places)
+        if place > (found[-1][0] if found else 0):
+            found.append((place, bake))
+        elif found:
+            found[-1] = (found[-1][0], max(found[-1][1], bake))
+    if not found or found[-1][0] < in_scope:
+        found.append((in_scope, bakes[-1]))
+    return tuple(found)
 
 
 def _stages(raw: t.Any) -> tuple[Amount, ...]:
@@ -196,6 +210,15 @@ def _stages(raw: t.Any) -> tuple[Amount, ...]:
                 "when it ends, so the numbers must grow."
             )
     return stages
+
+
+def _bakes(raw: t.Any, stages: int) -> tuple[float, ...]:
+    """One time for all stages, or one for each."""
+    if not isinstance(raw, (list, tuple)):
+        return (_seconds("bake_time", raw),) * stages
+    if len(raw) != stages:
+        raise InputError(f"bake_time: {len(raw)} times for {stages} stages; give one for each stage, or one for all.")
+    return tuple(_seconds("bake_time", one) for one in raw)
 
 
 def _positive(name: str, raw: t.Any) -> Amount:

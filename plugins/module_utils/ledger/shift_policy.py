@@ -71,7 +71,7 @@ def loosened(policy: Policy) -> Policy:
         zone_min_available=nothing,
         stages=stages,
         gate=False,
-        bake_time=0.0,
+        bake_times=(0.0,),
     )
 
 

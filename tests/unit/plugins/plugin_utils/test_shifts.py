@@ -115,10 +115,10 @@ def test_a_look_tells_the_ledger_its_verdict(measured: dict[str, t.Any], told: d
     assert shifts.verdict_of(measured) == told
 
 
-def test_groups_by_members_by_urls_and_by_the_longest_bake() -> None:
+def test_groups_by_members_by_urls_and_by_bakes() -> None:
     shift = {"groups": {"blue": {"app1": "web1", "app2": "web2"}}}
     hostvars = {"app1": {"__rollout_base_urls": [{"name": "app1", "url": "http://a:1"}]}, "app2": {}}
     assert shifts.members_of(shift) == {"blue": ["web1", "web2"]}
     assert shifts.members_of({}) == {}
     assert shifts.urls_of("blue", shift, hostvars) == {"name": "blue", "urls": ["http://a:1"]}
-    assert shifts.longest_bake([{"hosts": 1, "bake": "2m"}, {"hosts": 2}]) == 120.0
+    assert shifts.bakes([{"hosts": 1, "bake": "2m"}, {"hosts": 2}]) == [120.0, 0.0]

@@ -186,6 +186,15 @@ def test_a_stage_bakes():
     assert decide(host(), group(3), group(1, model.PROVEN), gates=passed, bake_time=10, **STAGES).verdict == "go"
 
 
+def test_each_stage_bakes_for_its_own_time():
+    """Every stage of a canary by hosts baked for the longest time of all."""
+    passed = complete(status="passed")
+    asked = {"gates": passed, "stages": ["1", "50%", "100%"]}
+    decision = decide(host(), group(3), group(1, model.PROVEN), bake_time=[15, 600, 0], **asked)
+    assert said(decision) == ("wait", "stage 1 bakes for 5 s more")
+    assert decide(host(), group(3), group(1, model.PROVEN), bake_time=[5, 600, 0], **asked).verdict == "go"
+
+
 def test_a_gate_is_given_to_whoever_asks():
     """Invariant 5."""
     decision = decide(host(), group(3), group(1, model.PROVEN), gates=complete(), gate=True, **STAGES)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,7 @@ def test_the_other_defaults():
         "stop",
         "stop",
     )
-    assert (found.progress_deadline, found.bake_time) == (600.0, 0.0)
+    assert (found.progress_deadline, found.bake_times) == (600.0, (0.0,))
 
 
 def test_a_count_is_taken_as_it_is_and_the_window_is_not_wider_than_the_fleet():
@@ -112,6 +114,11 @@ def test_limits_survive_the_ledger():
         ),
         ({"bake_time": "soon"}, "bake_time: 'soon' is not a number of seconds."),
         ({"bake_time": -1}, "bake_time: -1 is not a number of seconds from 0 on."),
+        ({"bake_time": [60, -1], "stages": [1, "100%"]}, "bake_time: -1 is not a number of seconds from 0 on."),
+        (
+            {"bake_time": [60, 60, 60], "stages": [1, "100%"]},
+            "bake_time: 3 times for 2 stages; give one for each stage, or one for all.",
+        ),
         ({"bake_time": "inf"}, "bake_time: inf is not a number of seconds from 0 on."),
         ({"on_failure": "panic"}, "on_failure: 'panic' is not one of revert, hold."),
         ({"gate_no_data": "ignore"}, "gate_no_data: 'ignore' is not one of stop, pass, fail."),
@@ -150,10 +157,28 @@ def test_a_share_never_rounds_beyond_itself(share, fleet):
 @given(st.lists(st.one_of(st.integers(1, 50), st.integers(1, 100).map("{}%".format)), min_size=1), st.integers(1, 200))
 def test_stages_grow_and_end_with_all(stages, in_scope):
     """Invariant 5."""
-    places = policy.cumulative_places([policy.amount("stages", stage) for stage in stages], in_scope)
+    amounts = [policy.amount("stages", stage) for stage in stages]
+    places = [place for place, dummy in policy.stages_in_hosts(amounts, [0.0] * len(stages), in_scope)]
     assert list(places) == sorted(set(places))
     assert places[-1] == in_scope
     assert places[0] >= 1
+
+
+@pytest.mark.parametrize(
+    ("stages", "bakes", "in_scope", "found"),
+    [
+        (["1", "50%", "100%"], 60, 10, ((1, 60.0), (5, 60.0), (10, 60.0))),
+        (["1", "50%", "100%"], [300, 600, 0], 10, ((1, 300.0), (5, 600.0), (10, 0.0))),
+        (["1", "10%", "100%"], [60, 300, 0], 10, ((1, 300.0), (10, 0.0))),
+        (["2"], [60], 10, ((2, 60.0), (10, 60.0))),
+    ],
+)
+def test_each_stage_bakes_for_its_own_time(stages, bakes, in_scope, found):
+    """Two that rounding makes one bake for the longer of their times."""
+    made = policy.validated({"stages": stages, "bake_time": bakes})
+    limits = policy.resolved(made, 10, in_scope, {})
+    assert tuple(zip(limits.stages, limits.bake_times)) == found
+    assert policy.Limits.from_dict(json.loads(json.dumps(limits.to_dict()))) == limits
 
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 100))
