@@ -51,7 +51,7 @@ class FilterModule:
             "any_failed": shifts.any_failed,
             "members_of": shifts.members_of,
             "nodes_seen": shifts.nodes_seen,
-            "rounds_needed": shifts.rounds_needed,
+            "stretches_needed": shifts.stretches_needed,
             "counts_needed": shifts.counts_needed,
             "looks_needed": stage_metrics.looks_needed,
             "results_of": shifts.results_of,

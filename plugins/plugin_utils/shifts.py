@@ -20,8 +20,9 @@ MAIN = "main"
 TURNS_BESIDE_LOOKS = 12
 """Splits are set, and set again; the ways forward and home have a dozen of them at most."""
 LOOKS_AT_LEAST = 3
-TURNS_IN_A_ROUND = 8
-"""Once all is decided the rest of a round is passed over task by task, further rounds as a whole."""
+TURNS_IN_A_STRETCH = 8 * 8
+"""Rounds of turns: once all is decided the rest of a round, and of a stretch, is passed over one by one, further stretches as
+a whole."""
 
 
 def shift_wish(settings: Facts, groups: t.Mapping[str, t.Sequence[str]], fleet: t.Sequence[str]) -> dict[str, t.Any]:
@@ -109,13 +110,13 @@ def verdict_of(measured: Facts) -> dict[str, t.Any]:
     }
 
 
-def rounds_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
-    """How many rounds of turns a shift may take: a turn sets a split, or looks once while a step bakes."""
+def stretches_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
+    """How many stretches of turns a shift may take: a turn sets a split, or looks once while a step bakes."""
     every = float(interval)
     if every <= 0:
         raise AnsibleFilterError(f"rollout_look_interval: must be more than 0 s, is {every:g}.")
     looks = sum(math.ceil(float(step.get("bake") or 0) / every) + LOOKS_AT_LEAST for step in steps)
-    return math.ceil((2 * looks + TURNS_BESIDE_LOOKS) / TURNS_IN_A_ROUND)
+    return math.ceil((2 * looks + TURNS_BESIDE_LOOKS) / TURNS_IN_A_STRETCH)
 
 
 def bakes(steps: t.Sequence[Facts]) -> list[float]:

@@ -74,12 +74,12 @@ def test_the_nodes_show_what_was_read_and_what_they_said_against_it() -> None:
     assert len(shifts.results_of(["app1", "app2"], hostvars, "__rollout_read")) == 2
 
 
-def test_there_are_rounds_for_every_look_and_every_move() -> None:
+def test_there_are_stretches_for_every_look_and_every_move() -> None:
     looks = 600 / 10 + shifts.LOOKS_AT_LEAST
-    rounds = shifts.rounds_needed([{"bake": 600}], 10)
-    assert rounds * shifts.TURNS_IN_A_ROUND >= looks + shifts.TURNS_BESIDE_LOOKS
+    stretches = shifts.stretches_needed([{"bake": 600}], 10)
+    assert stretches * shifts.TURNS_IN_A_STRETCH >= looks + shifts.TURNS_BESIDE_LOOKS
     with pytest.raises(Exception, match=r"rollout_look_interval: must be more than 0 s, is 0\."):
-        shifts.rounds_needed([], 0)
+        shifts.stretches_needed([], 0)
 
 
 @pytest.mark.parametrize(
