@@ -73,18 +73,20 @@ class Server:
 
 
 class Prometheus(Server):
-    """Scrapes, by job, the ports of this host every half second; *path* is where their figures are."""
+    """Scrapes, by job, every half second: ports of this host, or HOST:PORT; *path* is where their figures are."""
 
-    def __init__(self, directory: pathlib.Path, jobs: t.Mapping[str, t.Sequence[int]], path: str = "/metrics") -> None:
+    def __init__(
+        self, directory: pathlib.Path, jobs: t.Mapping[str, t.Sequence[int | str]], path: str = "/metrics"
+    ) -> None:
         super().__init__(directory, "prometheus")
         self._config = directory / "prometheus.json"
         scrapes = [
             {
                 "job_name": job,
                 "metrics_path": path,
-                "static_configs": [{"targets": [f"127.0.0.1:{port}" for port in ports]}],
+                "static_configs": [{"targets": [at if isinstance(at, str) else f"127.0.0.1:{at}" for at in places]}],
             }
-            for job, ports in jobs.items()
+            for job, places in jobs.items()
         ]
         settings = {"global": {"scrape_interval": "500ms", "scrape_timeout": "400ms"}, "scrape_configs": scrapes}
         self._config.write_text(json.dumps(settings))
