@@ -12,13 +12,11 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-import sys
 import typing as t
 
 import pytest
-from fleet.lab.files import SERVICE_PORT
 from fleet.lab.hosts import Lab
-from fleet.world import alb
+from fleet.world.alb_front import API, alb_of, target_group
 from fleet.world.fronts import Front, behind, envoy_node
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
@@ -31,7 +29,6 @@ LONG = os.environ.get("STEADY_LONG") == "1"
 MIX = {"rate": 150, "keepalive": 16, "close": 8, "slow": 4, "slow_seconds": 3, "uploads": 2, "upload_seconds": 2}
 KEPT = 16 + 2
 """Clients that keep their connection: the quick ones and half of the slow ones."""
-API = {"AWS_ACCESS_KEY_ID": "TESTER", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "eu-central-1"}
 MIXES = [
     pytest.param({"lb1": "nginx", "lb2": "envoy"}, id="nginx and envoy"),
     pytest.param({"lb1": "apache", "lb2": "apache"}, id="apache", marks=pytest.mark.long),
@@ -102,16 +99,8 @@ def test_rolling_behind_an_alb(
     pytest.importorskip("moto")
     for name, value in API.items():
         monkeypatch.setenv(name, value)
-    addresses = {host.name: host.address for host in shop.lab.hosts if host.role == "app"}
-    with alb_of(shop.lab, addresses, tmp_path) as front, users_of(shop.lab, [front.report()["url"]], tmp_path) as users:
-        group = {
-            "type": "aws_target_group",
-            "pool": "shop",
-            "endpoint_url": front.report()["endpoint"],
-            "targets": {name: f"{address}:{SERVICE_PORT}" for name, address in addresses.items()},
-            "connections_command": count_connections(shop.lab),
-            "connections_quiet": 0.5,
-        }
+    with alb_of(shop.lab, tmp_path) as front, users_of(shop.lab, [front.report()["url"]], tmp_path) as users:
+        group = target_group(shop.lab, front.report()["endpoint"])
         roll(shop, rolling, [group])
         assert_served(users.stop(), [], ["1.0.0", NEW])
 
@@ -142,15 +131,3 @@ def assert_served(seen: dict[str, t.Any], fronts: t.Sequence[Front], versions: t
 
 def users_of(lab: Lab, urls: list[str], tmp_path: pathlib.Path) -> Background:
     return traffic(urls, tmp_path / "traffic.json", inside=lab.inside(), **MIX)
-
-
-def alb_of(lab: Lab, addresses: dict[str, str], tmp_path: pathlib.Path) -> Background:
-    argv = [*lab.inside(), sys.executable, alb.__file__, *(f"--target={name}={at}" for name, at in addresses.items())]
-    return Background(argv, tmp_path / "alb.json")
-
-
-def count_connections(lab: Lab) -> list[str]:
-    """Asks the host by ssh, as an operator would have it."""
-    known = f"UserKnownHostsFile={lab.places.directory / 'known_hosts'}"
-    count = "ss -Htn state established state close-wait '( sport = :{port} )' | wc -l"
-    return ["ssh", "-o", "BatchMode=yes", "-o", known, "-i", str(lab.places.key), "root@{id}", count]
