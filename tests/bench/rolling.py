@@ -4,7 +4,8 @@
 """A rolling deployment of real hosts against the ideal schedule and against a hand-written playbook.
 
 Both do the same work on the same hosts with the same drains: the sessions of each host end a given time after its
-drain began. One host in four has a client with a download of a minute, the others have requests of some seconds.
+drain began. Each has the settings of its own ansible.cfg: ours those that the README asks for, the other Ansible's
+defaults with pipelining and kept connections. One host in four has a client with a download of a minute, the others have requests of some seconds.
 The ideal is a sliding window of the same width and in the order of our run, in which a host needs its drain and the
 time that health must last, and nothing else. Prints ratios and writes build/bench/rolling.json.
 """
@@ -36,6 +37,7 @@ MIN_HEALTHY = 2.0
 DRAINS = [4.0, 60.0, 7.0, 3.0, 5.0, 6.0, 60.0, 8.0, 60.0, 4.0, 9.0, 5.0, 6.0, 3.0, 7.0, 60.0]
 """Seconds that the sessions of app1, app2 ... go on after their drain began."""
 PEER = "ansible==12.3.0"
+PEER_FOLDER = "tests/bench/peer"
 COUNTER = """#!/bin/sh
 echo x >> /var/tmp/modules.count
 exec /usr/bin/python3 "$@"
@@ -64,9 +66,9 @@ def main() -> int:
     lab.down()
     with lab:
         bench = Bench(lab)
-        ours = bench.measure(bench.ours())
+        ours = bench.measure(bench.ours(), "ansible.cfg")
         order = bench.order()
-        peer = bench.measure(bench.peer())
+        peer = bench.measure(bench.peer(), f"{PEER_FOLDER}/ansible.cfg")
     ideal = ideal_seconds([DRAINS[number] for number in order], WINDOW)
     hosts = len(DRAINS)
     figures = {
@@ -120,11 +122,15 @@ class Bench:
 
     def peer(self) -> list[str]:
         artifact = str(self.lab.releases / "shop-3.0.0.tar.gz")
-        return self._playbook("tests/bench/peer/serial.yml", {"version": "3.0.0", "artifact": artifact})
+        return self._playbook(f"{PEER_FOLDER}/serial.yml", {"version": "3.0.0", "artifact": artifact})
 
-    def measure(self, argv: list[str]) -> Measured:
+    def measure(self, argv: list[str], config: str) -> Measured:
         """One run with the sessions held; its modules are those that any host or this machine started."""
-        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": f"{REPOSITORY / '.collections'}:{peer_collections()}"}
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": f"{REPOSITORY / '.collections'}:{peer_collections()}",
+            "ANSIBLE_CONFIG": str(REPOSITORY / config),
+        }
         self._forget_counts()
         sessions = self._hold_sessions()
         before, begun = _children(), time.monotonic()
