@@ -48,7 +48,6 @@ class FilterModule:
             "way_forward": way.way_forward,
             "way_of_recovery": way.way_of_recovery,
             "way_out": way.way_out,
-            "any_failed": shifts.any_failed,
             "members_of": shifts.members_of,
             "nodes_seen": shifts.nodes_seen,
             "stretches_needed": shifts.stretches_needed,

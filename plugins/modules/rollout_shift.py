@@ -117,6 +117,11 @@ options:
     description: The act that was carried out on hosts since the last call, so that what it did not achieve is not asked for again.
     type: str
     choices: [prepare, promote, mend, return]
+  checked:
+    description:
+      - The split, in percent by group, that every node was asked about since the last call, as the answer V(check) wants it.
+        Nodes that refuse it say so in O(nodes[].why).
+    type: dict
   verdict:
     description: The verdict on the step that has baked.
     type: str
@@ -180,6 +185,7 @@ msg:
   returned: always
 act:
   description:
+    - V(check) on every node whether it can have RV(split), then ask again with O(checked). Only then it is decided.
     - V(set) RV(split) on every node, then look at the nodes and ask again.
     - V(prepare), V(promote), V(mend), V(return) bring RV(hosts), which have no traffic, to what admission says.
     - V(bake) for RV(seconds) and judge the step.
@@ -273,6 +279,7 @@ SPEC: dict[str, t.Any] = {
         },
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
         "played": {"type": "str", "choices": ["prepare", "promote", "mend", "return"]},
+        "checked": {"type": "dict"},
         "verdict": {"type": "str", "choices": ["pass", "fail", "inconclusive", "no_data"]},
         "reason": {"type": "str"},
         "evidence": {"type": "dict"},

@@ -18,7 +18,7 @@ Facts = t.Mapping[str, t.Any]
 CANARY = "canary"
 MAIN = "main"
 TURNS_BESIDE_LOOKS = 12
-"""Splits are set, and set again; the ways forward and home have a dozen of them at most."""
+"""Splits are checked, set, and set again; the ways forward and home have a dozen of them at most."""
 LOOKS_AT_LEAST = 3
 TURNS_IN_A_STRETCH = 8 * 8
 """Rounds of turns: once all is decided the rest of a round, and of a stretch, is passed over one by one, further stretches as
@@ -54,14 +54,17 @@ def share_of(things: t.Sequence[t.Any], number: int, workers: int) -> list[t.Any
     return list(things[number :: max(workers, 1)])
 
 
-def nodes_seen(drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], groups: Facts) -> list[dict[str, t.Any]]:
+def nodes_seen(
+    drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], groups: Facts, answers: t.Sequence[str] = ()
+) -> list[dict[str, t.Any]]:
     """What each node that splits the traffic showed, or why it could not be read or set.
 
-    *groups* are the members of both groups, for nodes that do not name their own.
+    *groups* are the members of both groups, for nodes that do not name their own; *answers* the names of the results
+    where a node may have said what it has against the split.
     """
     read = [result for host in drivers for result in _results(hostvars[host].get("__rollout_read"))]
     failed = {}
-    for name in ("__rollout_checked", "__rollout_set"):
+    for name in answers:
         for host in drivers:
             for result in _results(hostvars[host].get(name)):
                 if is_bad(result):
@@ -76,11 +79,6 @@ def _node(result: Facts, failed: t.Mapping[str, str], groups: Facts) -> dict[str
     if is_bad(result):
         return {**seen, "members": {}, "silent": failure_text(result)}
     return {**seen, "members": result["members"]}
-
-
-def any_failed(drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], name: str) -> bool:
-    """Whether one of the drivers' results of that name is a failure."""
-    return any(is_bad(result) for host in drivers for result in _results(hostvars[host].get(name)))
 
 
 def results_of(drivers: t.Sequence[str], hostvars: t.Mapping[str, Facts], name: str) -> list[Facts]:

@@ -67,14 +67,17 @@ class World:
             for host in self.hosts.values()
         ]
 
-    def nodes(self) -> list[dict[str, t.Any]]:
+    def nodes(self, asked: dict[str, float] | None = None) -> list[dict[str, t.Any]]:
+        """*asked* is the split that they were asked about; those that refuse it say so."""
         return [
-            {"host": node, "members": {}, "silent": "no answer"} if node in self.silent else self._node(node)
+            {"host": node, "members": {}, "silent": "no answer"} if node in self.silent else self._node(node, asked)
             for node in NODES
         ]
 
-    def _node(self, node: str) -> dict[str, t.Any]:
-        return {"host": node, "members": {name: self._member(node, host) for name, host in self.hosts.items()}}
+    def _node(self, node: str, asked: dict[str, float] | None) -> dict[str, t.Any]:
+        why = "it takes no other split" if asked and self._refuses(node, asked) else ""
+        members = {name: self._member(node, host) for name, host in self.hosts.items()}
+        return {"host": node, "members": members, "why": why}
 
     def _member(self, node: str, host: Host) -> dict[str, t.Any]:
         healthy, weight = self.is_healthy(host), self.weights[node][host.name]
@@ -87,13 +90,15 @@ class World:
 
     def set(self, node: str, split: dict[str, float]) -> None:
         """As lb_weight does: it refuses a group that has nobody to serve."""
-        if node in self.refusing or node in self.silent:
-            return
-        if any(share > 0 and not any(map(self.is_healthy, self.of(group))) for group, share in split.items()):
+        if node in self.silent or self._refuses(node, split):
             return
         sizes = {group: len(self.of(group)) for group in split}
         for name, host in self.hosts.items():
             self.weights[node][name] = round(split[host.group] * 100 / sizes[host.group])
+
+    def _refuses(self, node: str, split: dict[str, float]) -> bool:
+        has_nobody = any(share > 0 and not any(map(self.is_healthy, self.of(group))) for group, share in split.items())
+        return has_nobody or node in self.refusing
 
     def share(self, node: str, group: str) -> float:
         total = sum(self.weights[node].values())
@@ -129,6 +134,7 @@ class Run:
         self.ledger, self.world = ledger, world
         self.todo: list[Atom] = []
         self.played: str | None = None
+        self.checked: dict[str, float] | None = None
         self.verdict: str | None = None
         self.asked: dict[str, t.Any] = {}
         self.conclusion: dict[str, t.Any] | None = None
@@ -174,12 +180,14 @@ class Run:
             self._fail(atom[1], atom[0] == "reverted" or self.words.get(atom[1]) == "reverted", "coordinator")
 
     def _ask(self, goes_well: bool, variant: int) -> None:
+        checked, self.checked = self.checked, None
         self.asked = shifting.next_act(
             self.ledger.desk,
             {
                 **self._me(),
                 "hosts": self.world.looks(),
-                "balancers": self.world.nodes(),
+                "balancers": self.world.nodes(checked),
+                "checked": checked,
                 "played": self.played,
                 "verdict": self.verdict,
                 "reason": "as told",
@@ -190,6 +198,9 @@ class Run:
 
     def _me(self) -> dict[str, t.Any]:
         return {"service": self.ledger.service, "run": self.run, "token": self.token}
+
+    def _to_check(self, goes_well: bool, variant: int) -> None:
+        self.todo = [("check", node) for node in NODES]
 
     def _to_set(self, goes_well: bool, variant: int) -> None:
         self.todo = [("set", node) for node in NODES]
@@ -215,6 +226,11 @@ class Run:
 
     def _plan_back(self, goes_well: bool) -> None:
         self.todo = [("admit", host) for host in self.ledger.rollout("reverting")["order"]]
+
+    def _check(self, goes_well: bool, node: str) -> None:
+        if not goes_well:
+            self.world.refusing.add(node)
+        self.checked = self.asked["split"]
 
     def _set(self, goes_well: bool, node: str) -> None:
         """Where it does not go well the node takes no other split for a while."""

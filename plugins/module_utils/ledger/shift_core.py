@@ -18,6 +18,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger import model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.shift_model import Shares, Shift, in_words
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.shift_nodes import Node
 
+CHECK = "check"
+"""See whether every node can have a split; then ask again. What takes time comes before the decision, not after it."""
 SET = "set"
 """Set a split on every node; then read it back and ask again."""
 PREPARE = "prepare"
@@ -68,6 +70,8 @@ class View:
     verdict: str
     reason: str
     now: float
+    checked: Shares | None = None
+    """The split that every node was asked about just now; those that refuse it say why."""
     judges: bool = True
     """Whether steps bake and are judged; a way back waits for nobody."""
 
@@ -242,10 +246,22 @@ def _reach(view: View, wanted: Shares, is_urgent: bool = False) -> Decision | No
         return None if shift.shown_split == wanted else Move({"shown": wanted, "tries": 0})
     tries = shift.tries if shift.goal_split == wanted else 0
     if tries < MOST_TRIES:
-        return Act(SET, f"{shift.phase}: {in_words(wanted)}", split=wanted, is_urgent=is_urgent)
+        return _set(view, wanted, tries, is_urgent)
     others = "; ".join(_without(node, wanted) for node in view.nodes or () if not node.shows(wanted))
     reason = f"{in_words(wanted)} could not be set on every balancer ({others})"
     return _end(reason) if shift.phase in shift_model.HOMEWARD else Stop(reason, "balancer")
+
+
+def _set(view: View, wanted: Shares, tries: int, is_urgent: bool) -> Decision:
+    """All or none: what one node would refuse is not begun on the others. When every second counts nobody is asked."""
+    reason = f"{view.shift.phase}: {in_words(wanted)}"
+    if is_urgent:
+        return Act(SET, reason, split=wanted, is_urgent=True)
+    if view.checked != wanted:
+        return Act(CHECK, reason, split=wanted)
+    if any(node.why for node in view.nodes or ()):
+        return Move({"goal": wanted, "tries": tries + 1})
+    return Act(SET, reason, split=wanted)
 
 
 def _without(node: Node, wanted: Shares) -> str:

@@ -69,11 +69,11 @@ class Shift:
     phase: str = CLEARING
     step: int = 0
     goal: str | None = None
-    """The split that was last intended; on record before any balancer is told."""
+    """The split that was last intended, or refused; on record before any balancer is told."""
     shown: str | None = None
     """The split that every node was last seen to have."""
     tries: int = 0
-    """How often the goal was handed out to be set."""
+    """How often the goal was handed out to be set, or refused beforehand."""
     baked_from: float | None = None
     promoted: str | None = None
     """The operator's word: STEP ends this step's bake, END goes to the last step."""

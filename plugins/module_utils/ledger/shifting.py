@@ -51,7 +51,9 @@ def next_act(desk: Desk, params: dict[str, t.Any]) -> Answer:
         _leave_if_alone(desk, params)
         seen = desk.store.changes()
         # What the last act achieved is on record; asking again must not count it twice.
-        answer = _decide_and_record(desk, {**params, "verdict": None, "balancers": None, "nodes": None})
+        answer = _decide_and_record(
+            desk, {**params, "verdict": None, "balancers": None, "nodes": None, "checked": None}
+        )
     return answer if answer is waited else {**answer, "told": [*waited["told"], *answer["told"]]}
 
 
@@ -127,6 +129,7 @@ class _Course:
         self._shift = shift_of(held)
         self._verdict = params.get("verdict") or ""
         self._nodes = _nodes(self._shift, params)
+        self._checked: shift_model.Shares | None = params.get("checked")
         self._told: list[str] = []
 
     def step(self) -> Act | None:
@@ -136,6 +139,8 @@ class _Course:
         if isinstance(decision, Act):
             self._intend(decision)
             return decision
+        # What the nodes were asked was for the decision that ends here.
+        self._checked = None
         self._note_verdict()
         if isinstance(decision, Stop):
             self._stop(decision)
@@ -160,6 +165,7 @@ class _Course:
             verdict=self._verdict,
             reason=self._params.get("reason") or "",
             now=self._held.now,
+            checked=self._checked,
             judges=rollout.direction != model.BACK,
         )
 

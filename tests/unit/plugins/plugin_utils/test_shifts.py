@@ -65,12 +65,12 @@ def test_the_nodes_show_what_was_read_and_what_they_said_against_it() -> None:
         },
         "app2": {"__rollout_read": looped({"item": other, "failed": True, "msg": "no answer"})},
     }
-    assert shifts.nodes_seen(["app1", "app2"], hostvars, {"blue": ["a"]}) == [
+    assert shifts.nodes_seen(["app1", "app2"], hostvars, {"blue": ["a"]}, ["__rollout_set"]) == [
         {"host": "lb1", "groups": {"blue": ["a"]}, "why": "no change is allowed here", "members": {"a": {}}},
         {"host": "lb2", "groups": {"blue": ["b"]}, "why": "", "members": {}, "silent": "no answer"},
     ]
-    assert shifts.any_failed(["app1", "app2"], hostvars, "__rollout_set")
-    assert not shifts.any_failed(["app2"], hostvars, "__rollout_set")
+    unasked = shifts.nodes_seen(["app1"], hostvars, {"blue": ["a"]})
+    assert [node["why"] for node in unasked] == [""]
     assert len(shifts.results_of(["app1", "app2"], hostvars, "__rollout_read")) == 2
 
 

@@ -206,6 +206,33 @@ def test_a_node_that_refuses_has_the_switch_taken_back_on_the_others(colours: Si
     assert colours.world.splits() == {(0, 100)}
 
 
+def test_a_node_that_would_refuse_is_found_before_the_others_are_told(colours: Site) -> None:
+    run = colours.start()
+    colours.until(run, "shifting", "check")
+    colours.world.refusing.add("lb2")
+    told = []
+    while not run.is_over:
+        run.act(True)
+        told += [run.asked["split"]] if run.asked["act"] == "set" else []
+    assert told == []
+    assert run.conclusion is not None
+    assert "lb2 shows blue 100 %, green 0 %: it takes no other split" in run.conclusion["message"]
+    assert colours.world.splits() == {(100, 0)}
+
+
+def test_nothing_is_decided_before_every_node_was_asked(colours: Site) -> None:
+    run = colours.start()
+    colours.until(run, "shifting", "check")
+    assert intended(colours) == []
+    colours.until(run, "shifting", "set")
+    assert intended(colours) == [{"blue": 0.0, "green": 100.0}]
+
+
+def intended(site: Site) -> list[dict[str, float]]:
+    events = site.ledger.info(limit=200)["events"]
+    return [event["data"]["split"] for event in events if event["kind"] == "shares_intended"]
+
+
 def test_a_node_that_forgot_its_weights_is_put_right(canary: Site) -> None:
     run = canary.start()
     canary.until(run, "baking", "bake")
@@ -213,7 +240,7 @@ def test_a_node_that_forgot_its_weights_is_put_right(canary: Site) -> None:
     for name in canary.world.hosts:
         canary.world.weights["lb1"][name] = 100
     run.act(True)
-    assert (run.asked["act"], run.asked["split"]) == ("set", {"main": 95.0, "canary": 5.0})
+    assert (run.asked["act"], run.asked["split"]) == ("check", {"main": 95.0, "canary": 5.0})
     assert ended(run)["outcome"] == "done"
 
 
