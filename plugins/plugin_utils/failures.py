@@ -11,6 +11,8 @@ import typing as t
 Result = t.Mapping[str, t.Any]
 
 LOST = re.compile(r"(?:Task failed: )?Data could not be sent to remote host \"(?P<host>[^\"]*)\"\. .* over ssh:.*")
+OF_A_COMMAND = "non-zero return code"
+"""All that Ansible itself says of a command that failed."""
 KINDS = (
     "balancer",
     "coordinator",
@@ -50,9 +52,18 @@ def failure_text(result: Result) -> str:
     for name in ("msg", "stderr", "stdout", "reason"):
         text = " ".join(str(worst.get(name) or "").split())
         lost = LOST.fullmatch(text)
+        if text == OF_A_COMMAND:
+            return text + _last_words(worst)
         if text:
             return unreachable(lost["host"], text) if lost else text
     return "The task failed without saying why."
+
+
+def _last_words(command: Result) -> str:
+    """What a command that failed said last."""
+    lines = [line.strip() for name in ("stdout", "stderr") for line in str(command.get(name) or "").splitlines()]
+    said = [line for line in lines if line]
+    return f": {said[-1][:300]}" if said else ""
 
 
 def unreachable(host: str, text: str) -> str:

@@ -112,6 +112,11 @@ def _check_task(task: dict[str, t.Any], path: str, errors: list[str], seen: set[
                 f"{path}: '{task.get('name', key)}' uses {_short(key)}, which aborts the whole run in a sliding window. "
                 "Wait with ansible.builtin.wait_for instead of pause; add hosts in a play before the rollout."
             )
+        elif key == "run_once" and value is not False:
+            errors.append(
+                f"{path}: '{task.get('name', 'a task')}' says run_once, which does not hold in a sliding window: every host "
+                "would run it, and where it fails on one, it fails on all. Do it in a play before the rollout."
+            )
         elif _short(key) in INCLUDES:
             included = value.get("file") if isinstance(value, dict) else value
             if isinstance(included, str) and "{{" not in included:

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from fleet.lab.hosts import PROGRAMS, Lab
 from fleet.lab.places import LabError, require
+from fleet.world.fronts import Front, behind, require_make
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background, observer, traffic
@@ -48,6 +49,16 @@ def shop(fleet: Lab) -> Shop:
     shop = Shop(fleet)
     shop.reset()
     return shop
+
+
+@pytest.fixture
+def fronts(request: pytest.FixtureRequest, shop: Shop) -> t.Iterator[list[Front]]:
+    """Both balancers, of the make that the test is given for this fixture; HAProxy otherwise."""
+    make = getattr(request, "param", "haproxy")
+    require_make(make)
+    with behind(shop.lab, dict.fromkeys(shop.balancers, make)) as fronts:
+        shop.await_that(lambda: all(front.is_ready() for front in fronts))
+        yield fronts
 
 
 @pytest.fixture

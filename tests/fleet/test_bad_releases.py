@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
+from fleet.world.faults import failing_step
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background
@@ -49,6 +51,18 @@ def test_a_bad_release_is_taken_back(
     assert "taken back" in ended.last_line
     assert "Roll out a corrected version" in ended.last_line
     assert 1 <= len(shop.touched(BAD, before)) <= WINDOW
+    assert_as_before(shop, users)
+
+
+@pytest.mark.long
+def test_a_gate_that_fails_after_the_last_host_takes_all_back(
+    shop: Shop, rolling: Rolling, users: Background, tmp_path: pathlib.Path
+) -> None:
+    shop.lab.add_release(BAD)
+    ended = rolling.run(BAD, rollout_gate_tasks=failing_step(tmp_path))
+    assert ended.exit_code != 0
+    assert "the gate of stage 1 said fail" in ended.last_line, ended.output
+    assert "The 6 hosts it touched serve 1.0.0 again" in ended.last_line, ended.output
     assert_as_before(shop, users)
 
 

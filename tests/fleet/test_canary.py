@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import pathlib
-import random
 import typing as t
 
 import pytest
 from fleet.lab.hosts import Lab
 from fleet.world.adhoc import call
 from fleet.world.faults import await_in, happened
+from fleet.world.moments import Moment, spread
 from fleet.world.rolling import Ended, Rolling
 from fleet.world.shifting import (
     CANARY_SETTINGS,
@@ -36,6 +36,7 @@ THRICE_IN_THE_TAIL = {"latency": 0.010, "spread": 0.4 + math.log(3) / 1.645}
 pytestmark = pytest.mark.long
 SEED = 7
 MOMENTS = 15
+LATER = 2.0
 EVENTS = 55
 """What an undisturbed canary writes."""
 
@@ -202,25 +203,17 @@ FAILS_ON_APP3 = """\
 """
 
 
-def kills() -> list[t.Any]:
-    """Moments spread over a canary."""
-    chance = random.Random(SEED)
-    moments = [(round(n * EVENTS / (MOMENTS - 1)), round(chance.uniform(0, 2), 1)) for n in range(MOMENTS)]
-    return [pytest.param(*moment, id=f"{moment[1]} s after event {moment[0]}") for moment in moments]
-
-
 QUICK_STEPS = [{"share": 5, "bake": 3}, {"share": 50, "bake": 3}, {"share": 100, "bake": 3}]
 
 
-@pytest.mark.parametrize(("events", "seconds"), kills())
+@pytest.mark.parametrize("moment", spread(EVENTS, MOMENTS, LATER, SEED), ids=str)
 def test_one_more_run_finishes_a_canary_that_was_killed(
-    shop: Shop, shifting: Rolling, crowd: Background, events: int, seconds: float
+    shop: Shop, shifting: Rolling, crowd: Background, moment: Moment
 ) -> None:
     shop.lab.add_release("2.0.0")
     settings: dict[str, t.Any] = {"rollout_canary_steps": QUICK_STEPS, "rollout_metric_gate": False}
     run = shifting.start("2.0.0", playbook="canary", **settings)
-    shop.await_that(lambda: run.is_over or len(shop.events()) >= events, 180.0)
-    run.wait_at_most(seconds)
+    moment.await_in(run, shop)
     run.kill(group=True)
     ended = shifting.run("2.0.0", playbook="canary", **settings)
     assert ended.exit_code == 0, f"{run.output}\n{ended.output}\n{shop.story()}"

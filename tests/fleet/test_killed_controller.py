@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 import random
 import typing as t
 
 import pytest
 from fleet.world.held_step import HeldStep
+from fleet.world.moments import AWAITED, Moment, spread
 from fleet.world.rolling import Ended, Rolling, Run
 from fleet.world.shop import Shop
 from support.background import Background
@@ -22,32 +22,9 @@ MOMENTS = 25
 EVENTS = 22
 """What an undisturbed rollout of six hosts writes: opened, planned, three a host, stage complete, concluded."""
 LATER = 3.0
-"""Seconds; about as long as lies between two events."""
-AWAITED = 120.0
 FLOOR = 4
 WINDOW = 2
 ALONE_AND_GROUP = pytest.mark.parametrize("group", [pytest.param(False, id="alone"), pytest.param(True, id="group")])
-
-
-@dataclasses.dataclass(frozen=True)
-class Moment:
-    """When a run is killed: so many events are in its ledger, and some time after the last."""
-
-    events: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"{self.seconds:.1f} s after event {self.events}"
-
-    def await_in(self, run: Run, shop: Shop) -> None:
-        shop.await_that(lambda: run.is_over or len(shop.events()) >= self.events, AWAITED)
-        run.wait_at_most(self.seconds)
-
-
-def moments() -> list[Moment]:
-    """Spread evenly over a rollout's events, from before the first until after the last."""
-    chance = random.Random(SEED)
-    return [Moment(round(n * EVENTS / (MOMENTS - 1)), round(chance.uniform(0, LATER), 1)) for n in range(MOMENTS)]
 
 
 def kills() -> list[t.Any]:
@@ -56,7 +33,7 @@ def kills() -> list[t.Any]:
     params = []
     early, late = chance.randrange(2, MOMENTS // 2), chance.randrange(MOMENTS // 2, MOMENTS - 2)
     for group in (False, True):
-        for number, moment in enumerate(moments()):
+        for number, moment in enumerate(spread(EVENTS, MOMENTS, LATER, SEED)):
             name = f"{'group' if group else 'alone'}, {moment}"
             marks = () if number == (late if group else early) else (pytest.mark.long,)
             params.append(pytest.param(moment, group, id=name, marks=marks))

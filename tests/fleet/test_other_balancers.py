@@ -17,7 +17,7 @@ import typing as t
 import pytest
 from fleet.lab.hosts import Lab
 from fleet.world.alb_front import API, alb_of, target_group
-from fleet.world.fronts import Front, behind, envoy_node
+from fleet.world.fronts import Front, behind, require_make
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background, observer, traffic
@@ -57,8 +57,8 @@ class Site:
 
 @contextlib.contextmanager
 def site_behind(shop: Shop, makes: dict[str, str], tmp_path: pathlib.Path) -> t.Iterator[Site]:
-    if "envoy" in makes.values() and envoy_node.binary() is None:
-        pytest.skip(f"no Envoy on this machine; {envoy_node.MISSING}")
+    for make in makes.values():
+        require_make(make)
     lab = shop.lab
     with behind(lab, makes) as fronts, contextlib.ExitStack() as watched:
         shop.await_that(lambda: all(front.is_ready() for front in fronts))

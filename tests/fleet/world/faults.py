@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 import time
 import typing as t
 
@@ -52,6 +53,13 @@ class Held:
     def _in_restart(self) -> set[str]:
         show = ["systemctl", "show", "--property=ActiveState", "--value", "shop"]
         return {name for name in self._names if self._lab.run(name, show).stdout.strip() == "activating"}
+
+
+def failing_step(directory: pathlib.Path) -> str:
+    """A task file that fails wherever it runs."""
+    step = directory / "fails.yml"
+    step.write_text('- name: Fail\n  ansible.builtin.command: "false"\n  changed_when: false\n', encoding="utf-8")
+    return str(step)
 
 
 def await_in(run: Run, is_so: t.Callable[[], bool], what: str, within: float = WITHIN) -> None:

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import typing as t
 
+import pytest
 from fleet.lab import files
 from fleet.lab.hosts import Lab
 from fleet.lab.machine import Machine
@@ -68,6 +69,10 @@ class Front:
     def is_ready(self) -> bool:
         """It serves, and sends traffic to all of its members."""
         return self._fetch(PORT, "/") is not None
+
+    def carrying(self) -> set[str]:
+        """The members that it sends new requests to."""
+        raise NotImplementedError
 
     def _fetch(self, port: int, path: str) -> str | None:
         url = f"http://127.0.0.1:{port}{path}"
@@ -184,8 +189,17 @@ class Envoy(Front):
         return f"http://{self.address}:{ADMIN_PORT}"
 
     def is_ready(self) -> bool:
+        return self.carrying() == {app.name for app in self._apps}
+
+    def carrying(self) -> set[str]:
         clusters = self._fetch(ADMIN_PORT, "/clusters?format=json")
-        return clusters is not None and all(parse_clusters(clusters, "shop").values())
+        return {name for name, is_in in parse_clusters(clusters, "shop").items() if is_in} if clusters else set()
+
+
+def require_make(make: str) -> None:
+    """Skips the test where this machine has no such balancer."""
+    if make == "envoy" and envoy_node.binary() is None:
+        pytest.skip(f"no Envoy on this machine; {envoy_node.MISSING}")
 
 
 MAKES: dict[str, type[Front]] = {make.make: make for make in (StillHAProxy, Nginx, Apache, Envoy)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from fleet.world.fronts import Front
 from fleet.world.shop import Shop
 
 COLOURS = {"blue": ["app1", "app2", "app3"], "green": ["app4", "app5", "app6"]}
@@ -19,7 +20,7 @@ STEADY_USERS = {"rate": 240, "keepalive": 12, "close": 6, "slow": 0, "uploads": 
 BLUE_GREEN_SETTINGS: dict[str, t.Any] = {
     "rollout_colours": COLOURS,
     "rollout_live_colour": "blue",
-    "rollout_bake_time": 15,
+    "rollout_bake_time": 6,
     "rollout_compare": {"seconds": 3, "warm_up": 1, "max_seconds": 9, "negligible": 0.05},
     "rollout_look_interval": 2,
 }
@@ -35,10 +36,10 @@ CANARY_SETTINGS: dict[str, t.Any] = {
 }
 
 
-def weights(shop: Shop) -> dict[str, dict[str, int]]:
-    """The weight of every member on every node."""
+def weights(shop: Shop, balancers: t.Iterable[str]) -> dict[str, dict[str, int]]:
+    """The weight of every member on nodes of HAProxy."""
     found = {}
-    for balancer in shop.balancers:
+    for balancer in balancers:
         rows = [line.split() for line in shop.servers(balancer).splitlines() if line.strip()]
         names = next(row[1:] for row in rows if row[0] == "#")
         servers = [dict(zip(names, row)) for row in rows if row[0].isdigit() and len(row) > 5]
@@ -46,9 +47,12 @@ def weights(shop: Shop) -> dict[str, dict[str, int]]:
     return found
 
 
-def carries(shop: Shop) -> set[tuple[str, ...]]:
+def carries(shop: Shop, fronts: t.Sequence[Front] = ()) -> set[tuple[str, ...]]:
     """Who has a weight, as each node has it: one set of members where all nodes agree."""
-    return {tuple(sorted(name for name, weight in of.items() if weight)) for of in weights(shop).values()}
+    shown = {front.name: front.carrying() for front in fronts if front.make != "haproxy"}
+    of_haproxy = weights(shop, [name for name in shop.balancers if name not in shown])
+    shown.update({name: {member for member, weight in of.items() if weight} for name, of in of_haproxy.items()})
+    return {tuple(sorted(members)) for members in shown.values()}
 
 
 def moves(shop: Shop) -> list[tuple[float, dict[str, float]]]:

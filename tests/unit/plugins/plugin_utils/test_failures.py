@@ -55,6 +55,13 @@ def test_a_command_that_only_wrote_to_stderr_is_quoted_on_one_line() -> None:
     assert failures.failure_text({"msg": "", "stderr": "a\n  b"}) == "a b"
 
 
+def test_a_command_that_failed_is_quoted_with_its_last_words() -> None:
+    failed = {"msg": "non-zero return code", "stdout": "sends 100 requests\n", "stderr": "oha: 3 of them failed\n\n"}
+    assert failures.failure_text(failed) == "non-zero return code: oha: 3 of them failed"
+    assert failures.failure_text({**failed, "stderr": ""}) == "non-zero return code: sends 100 requests"
+    assert failures.failure_text({"msg": "non-zero return code"}) == "non-zero return code"
+
+
 @pytest.mark.parametrize(
     ("after_ssh", "why"),
     [

@@ -86,6 +86,16 @@ def test_a_step_that_aborts_a_sliding_window_is_refused(tmp_path: pathlib.Path, 
     assert sentence.startswith(f"{path}: 'Wait' uses {module.rpartition('.')[2]}, which aborts the whole run")
 
 
+def test_a_step_that_is_to_run_once_is_refused(tmp_path: pathlib.Path) -> None:
+    path = write(tmp_path, "update.yml", "- name: Migrate\n  ansible.builtin.command: migrate\n  run_once: true\n")
+    assert preflight.forbidden_steps([path], []) == [
+        f"{path}: 'Migrate' says run_once, which does not hold in a sliding window: every host would run it, and where it "
+        "fails on one, it fails on all. Do it in a play before the rollout."
+    ]
+    path = write(tmp_path, "update.yml", "- name: Migrate\n  ansible.builtin.command: migrate\n  run_once: false\n")
+    assert preflight.forbidden_steps([path], []) == []
+
+
 def test_it_is_found_behind_an_include_too(tmp_path: pathlib.Path) -> None:
     write(tmp_path, "inner.yml", "- ansible.builtin.pause:\n    seconds: 1\n")
     path = write(
