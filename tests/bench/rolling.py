@@ -34,7 +34,8 @@ from fleet.world.shop import Shop
 BUILD = REPOSITORY / "build" / "bench"
 WINDOW = 4
 MIN_HEALTHY = 2.0
-DRAINS = [4.0, 60.0, 7.0, 3.0, 5.0, 6.0, 60.0, 8.0, 60.0, 4.0, 9.0, 5.0, 6.0, 3.0, 7.0, 60.0]
+DRAINS = [4.0, 60.0, 7.0, 3.0, 5.0, 6.0, 60.0, 8.0, 60.0, 4.0, 9.0, 5.0, 6.0, 3.0, 7.0, 60.0,
+          8.0, 60.0, 4.0, 6.0, 5.0, 9.0, 60.0, 3.0]  # fmt: skip
 """Seconds that the sessions of app1, app2 ... go on after their drain began."""
 PEER = "ansible==12.3.0"
 PEER_FOLDER = "tests/bench/peer"
