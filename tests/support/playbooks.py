@@ -28,15 +28,33 @@ def run_tasks(directory: pathlib.Path, balancer: dict[str, t.Any], tasks: list[d
         "module_defaults": {"group/steady.rollout.balancer": {"balancer": balancer}},
         "tasks": [*registered, {"ansible.builtin.copy": content}],
     }
-    (directory / "play.yml").write_text(yaml.safe_dump([play]))
+    exit_code, printed = played(directory, play)
+    assert exit_code == 0, printed
+    return t.cast("list[t.Any]", json.loads((directory / "results.json").read_text()))
+
+
+def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tuple[int, str]:
+    """Exit code of a play on this host, and all that was printed and logged."""
+    playbook = directory / "play.yml"
+    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, **play}]))
+    return run_playbook(directory, playbook, "-i", "localhost,", "-c", "local", *options)
+
+
+def run_playbook(directory: pathlib.Path, playbook: pathlib.Path, *options: str) -> tuple[int, str]:
+    """The same for a playbook of the user's; nothing is kept outside of *directory*."""
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
+        "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_HOME": str(directory / "ansible"),
+        "ANSIBLE_LOG_PATH": str(directory / "log"),
         "HOME": str(directory),
     }
-    argv = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", f"{directory}/play.yml"]
+    argv = [sys.executable, "-m", "ansible.cli.playbook", str(playbook), *options]
     argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return t.cast("list[t.Any]", json.loads((directory / "results.json").read_text()))
+    done = subprocess.run(
+        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done.returncode, done.stdout + done.stderr + (directory / "log").read_text()

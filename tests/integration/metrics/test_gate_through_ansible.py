@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import threading
 import typing as t
 
 import pytest
 import yaml
+from support.playbooks import played
 
 from ansible_collections.steady.rollout.plugins.modules import metric_gate
 
@@ -47,38 +46,6 @@ def url() -> t.Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(params=["in the worker", "as a module"])
-def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
-    """Keywords of a play that decide where the core runs: who becomes another user is sent a module."""
-    if request.param == "in the worker":
-        return {}
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become a user without a password")
-    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
-
-
-def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tuple[int, str]:
-    """Exit code, and all that was printed and logged."""
-    playbook = directory / "play.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, **play}]))
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_HOME": str(directory / "ansible"),
-        "ANSIBLE_LOG_PATH": str(directory / "log"),
-        "HOME": str(directory),
-    }
-    argv = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", str(playbook), *options]
-    argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(
-        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.returncode, done.stdout + done.stderr + (directory / "log").read_text()
 
 
 def task(**options: t.Any) -> dict[str, t.Any]:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import typing as t
 
-import pytest
 import yaml
 from support.answering import Answering, answering
 from support.caller import call_core
 from support.cores import Outcome
+from support.playbooks import played
 
 from ansible_collections.steady.rollout.plugins.modules import http_compare
 
@@ -151,36 +148,6 @@ def test_what_is_sent() -> None:
         ("green", "x/y", "Basic YW5hOnN3b3JkZmlzaA==", green.url[7:])
     }
     assert set(green.bodies) == {b'{"x": 1}'}
-
-
-@pytest.fixture(params=["in the worker", "as a module"])
-def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
-    """Keywords of a play that decide where the core runs: who becomes another user is sent a module."""
-    if request.param == "in the worker":
-        return {}
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become a user without a password")
-    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
-
-
-def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tuple[int, str]:
-    playbook = directory / "play.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, **play}]))
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_HOME": str(directory / "ansible"),
-        "HOME": str(directory),
-    }
-    argv = [sys.executable, "-m", "ansible.cli.playbook", "-i", "localhost,", "-c", "local", str(playbook), *options]
-    argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(
-        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def test_examples_run_as_written(way: dict[str, t.Any], tmp_path: pathlib.Path) -> None:

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import typing as t
 
 import pytest
 import yaml
 from support import customers
 from support.customers import PASSWORD, Customers
+from support.playbooks import played, run_playbook
 
 from ansible_collections.steady.rollout.plugins.modules import smoke_test
 
@@ -26,42 +24,6 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 def server() -> t.Iterator[Customers]:
     with customers.serving() as running:
         yield running
-
-
-@pytest.fixture(params=["in the worker", "as a module"])
-def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
-    """Keywords of a play that decide where the core runs: who becomes another user is sent a module."""
-    if request.param == "in the worker":
-        return {}
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become a user without a password")
-    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
-
-
-def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tuple[int, str]:
-    """Exit code, and all that was printed and logged."""
-    playbook = directory / "play.yml"
-    playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, **play}]))
-    return run_playbook(directory, playbook, "-i", "localhost,", "-c", "local", *options)
-
-
-def run_playbook(directory: pathlib.Path, playbook: pathlib.Path, *options: str) -> tuple[int, str]:
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
-        "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-        "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
-        "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_HOME": str(directory / "ansible"),
-        "ANSIBLE_LOG_PATH": str(directory / "log"),
-        "HOME": str(directory),
-    }
-    argv = [sys.executable, "-m", "ansible.cli.playbook", str(playbook), *options]
-    argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(
-        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=120, check=False
-    )
-    return done.returncode, done.stdout + done.stderr + (directory / "log").read_text()
 
 
 def test_examples_run_as_written(server: Customers, way: dict[str, t.Any], tmp_path: pathlib.Path) -> None:
