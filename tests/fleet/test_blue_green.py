@@ -14,7 +14,7 @@ from fleet.world.faults import all_on_again, failing_step
 from fleet.world.fronts import Front
 from fleet.world.moments import Moment, spread
 from fleet.world.rolling import Rolling
-from fleet.world.shifting import BLUE_GREEN_SETTINGS, COLOURS, carries, moves
+from fleet.world.shifting import BLUE_GREEN_SETTINGS, COLOURS, carried_by, carries, moves
 from fleet.world.shop import Shop
 from support.background import Background
 
@@ -142,17 +142,29 @@ def test_a_healthy_colour_that_does_not_prove_itself_gets_no_traffic(
     assert set(seen["versions"]) == {"1.0.0"}
 
 
+def before_the_switch(shop: Shop) -> bool:
+    return len(shop.subjects("proven")) == len(GREEN)
+
+
+def amid_the_switch(shop: Shop) -> bool:
+    return {"blue": 0.0, "green": 100.0} in [split for dummy, split in moves(shop)]
+
+
 @pytest.mark.long
-def test_a_node_that_is_lost_at_the_switch_leaves_all_others_as_they_were(shop: Shop, shifting: Rolling) -> None:
+@pytest.mark.parametrize("is_time", [before_the_switch, amid_the_switch])
+def test_a_node_that_is_lost_at_the_switch_leaves_the_others_as_they_were(
+    shop: Shop, shifting: Rolling, is_time: t.Callable[[Shop], bool]
+) -> None:
     shop.lab.add_release("2.0.0")
     unmeasured = {"rollout_metric_gate": False}
     run = shifting.start("2.0.0", playbook="blue_green", rollout_step_timeout=30, **unmeasured)
-    shop.await_that(lambda: run.is_over or len(shop.subjects("proven")) == 3, 120.0)
     with all_on_again(shop.lab, "lb2"):
+        shop.await_that(lambda: run.is_over or is_time(shop), 120.0)
         shop.lab.cut("lb2")
         ended = run.wait()
         assert ended.exit_code != 0
         assert "lb2" in ended.last_line, ended.output
+        assert carried_by(shop, ["lb1"]) == {BLUE}, shop.story()
     again = shifting.run("2.0.0", playbook="blue_green", **unmeasured)
     assert again.exit_code == 0, again.output
     assert carries(shop) == {GREEN}

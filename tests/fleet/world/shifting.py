@@ -50,9 +50,14 @@ def weights(shop: Shop, balancers: t.Iterable[str]) -> dict[str, dict[str, int]]
 def carries(shop: Shop, fronts: t.Sequence[Front] = ()) -> set[tuple[str, ...]]:
     """Who has a weight, as each node has it: one set of members where all nodes agree."""
     shown = {front.name: front.carrying() for front in fronts if front.make != "haproxy"}
-    of_haproxy = weights(shop, [name for name in shop.balancers if name not in shown])
-    shown.update({name: {member for member, weight in of.items() if weight} for name, of in of_haproxy.items()})
-    return {tuple(sorted(members)) for members in shown.values()}
+    others = {tuple(sorted(members)) for members in shown.values()}
+    return others | carried_by(shop, [name for name in shop.balancers if name not in shown])
+
+
+def carried_by(shop: Shop, balancers: t.Iterable[str]) -> set[tuple[str, ...]]:
+    """The same of these nodes of HAProxy."""
+    found = weights(shop, balancers).values()
+    return {tuple(sorted(name for name, weight in of.items() if weight)) for of in found}
 
 
 def moves(shop: Shop) -> list[tuple[float, dict[str, float]]]:
