@@ -42,6 +42,7 @@ def planned(
         )
     members = _members(wish, hosts)
     nodes = read_nodes(balancers, {name: list(group.values()) for name, group in members.items()})
+    _refuse_silent(nodes)
     _refuse_outsiders(nodes)
     live, candidate, usual = _sides(held, wish, nodes)
     shift = Shift(
@@ -132,6 +133,13 @@ def _members(wish: Wish, hosts: t.Sequence[Row]) -> dict[str, dict[str, str]]:
             "put it in one of them."
         )
     return {name: {host: known[host] for host in group} for name, group in wish.groups.items()}
+
+
+def _refuse_silent(nodes: t.Sequence[Node]) -> None:
+    for node in nodes:
+        if not node.answers:
+            why = node.why.rstrip(".") or "no answer"
+            raise InputError(f"{node.name} cannot be read ({why}), so how the traffic is split is not known.")
 
 
 def _refuse_outsiders(nodes: t.Sequence[Node]) -> None:

@@ -9,6 +9,7 @@ import json
 import typing as t
 
 from fleet.world.fronts import Front
+from fleet.world.rolling import Ended
 from fleet.world.shop import Shop
 
 COLOURS = {"blue": ["app1", "app2", "app3"], "green": ["app4", "app5", "app6"]}
@@ -90,3 +91,11 @@ def time_to_verdict(shop: Shop) -> str:
     home = next(at for at, share in shown if at > said["at"] and not share)
     share = json.loads(said["data"])["share"]
     return f"verdict at {share:g} % after {said['at'] - first:.1f} s, home {home - said['at']:.1f} s later"
+
+
+def assert_went_home(shop: Shop, ended: Ended, version: str) -> None:
+    """The version was taken back from wherever it was, and the usual split is in force."""
+    assert ended.exit_code != 0, ended.output
+    assert f"{version} was taken back" in ended.last_line, ended.output
+    assert shop.all_on("1.0.0"), shop.versions()
+    assert carries(shop) == {tuple(shop.apps)}

@@ -324,6 +324,19 @@ def test_nodes_that_disagree_are_refused_where_no_switch_explains_it(colours: Si
     )
 
 
+def test_a_node_that_cannot_be_read_is_refused_with_its_reason(canary: Site) -> None:
+    """It was taken for one that sends traffic to nobody."""
+    groups = {"main": ["shop-main"], "canary": ["shop-canary"]}
+    silent = {"host": "front:80", "members": {}, "silent": "no region is set.", "groups": groups}
+    wish = {"way": "canary", "groups": canary.world.groups, "candidate": "canary", "steps": STEPS}
+    canary.ledger.open("2")
+    with pytest.raises(InputError) as refusal:
+        canary.ledger.plan(canary.world.looks(), nodes=[silent], shift=wish)
+    assert refusal.value.message == (
+        "front:80 cannot be read (no region is set), so how the traffic is split is not known."
+    )
+
+
 def test_nodes_that_disagree_after_a_switch_are_put_right(colours: Site) -> None:
     ended(colours.start("2"))
     colours.world.weights["lb2"] = dict.fromkeys(colours.world.hosts, 100)
