@@ -16,6 +16,7 @@ description:
     phase of every host and an append-only history.
   - These are the verbs that concern a rollout as a whole. What concerns one host is M(steady.rollout.rollout_host).
 extends_documentation_fragment:
+  - steady.rollout.ledger
   - steady.rollout.attributes
 attributes:
   check_mode:
@@ -45,21 +46,14 @@ options:
     type: str
     required: true
     choices: [opened, planned, reverting, claimed, unclaimed, concluded, paused, resumed, promoted, aborted]
-  service:
-    description: The service whose fleet is rolled. One rollout per service at a time.
-    type: str
-    required: true
-  ledger:
-    description:
-      - Directory of the ledger on the coordinator.
-      - Without it C(/var/lib/steady-rollout) for root, C($XDG_STATE_HOME/steady-rollout) for others.
-    type: path
   run:
     description: The run that holds the lease, as returned by O(state=opened).
     type: str
+    required: false
   token:
     description: Its fencing token, as returned by O(state=opened).
     type: int
+    required: false
   version:
     description: The version asked for. Not needed with O(direction=recover), nor with O(direction=back) to leave the last one.
     type: str

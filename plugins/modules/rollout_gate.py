@@ -17,6 +17,7 @@ description:
     measures the stage, and reports here.
   - No host waits after the last stage; its gate is claimed with O(verdict=ask) before the rollout is concluded.
 extends_documentation_fragment:
+  - steady.rollout.ledger
   - steady.rollout.attributes
 attributes:
   check_mode:
@@ -28,21 +29,6 @@ attributes:
     details:
       - A stage has one verdict; a second one is refused.
 options:
-  service:
-    description: The service whose fleet is rolled.
-    type: str
-    required: true
-  ledger:
-    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
-    type: path
-  run:
-    description: The run that holds the lease.
-    type: str
-    required: true
-  token:
-    description: Its fencing token.
-    type: int
-    required: true
   stage:
     description: The stage, counted from 1. Required except for V(ask).
     type: int

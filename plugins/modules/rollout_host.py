@@ -14,6 +14,7 @@ author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - Runs on the coordinator, for one host of a planned rollout. Only O(state=quiet) runs on the host itself.
 extends_documentation_fragment:
+  - steady.rollout.ledger
   - steady.rollout.attributes
 attributes:
   check_mode:
@@ -40,19 +41,14 @@ options:
     type: str
     required: true
     choices: [admitted, changing, proven, failed, reverted, stuck, quiet]
-  service:
-    description: The service whose fleet is rolled.
-    type: str
-    required: true
-  ledger:
-    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
-    type: path
   run:
     description: The run that holds the lease. Not for V(quiet).
     type: str
+    required: false
   token:
     description: Its fencing token. Not for V(quiet).
     type: int
+    required: false
   host:
     description: The host, by its name in the plan. Not needed for V(quiet).
     type: str

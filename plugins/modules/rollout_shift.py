@@ -19,6 +19,7 @@ description:
   - A split that cannot be had on every node is taken back on all. After a crash one more run goes on from what is on record
     and what the nodes show.
 extends_documentation_fragment:
+  - steady.rollout.ledger
   - steady.rollout.attributes
 attributes:
   check_mode:
@@ -37,21 +38,6 @@ options:
     type: str
     choices: [next, baked]
     default: next
-  service:
-    description: The service whose traffic is shifted.
-    type: str
-    required: true
-  ledger:
-    description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
-    type: path
-  run:
-    description: The run that holds the lease.
-    type: str
-    required: true
-  token:
-    description: Its fencing token.
-    type: int
-    required: true
   balancers:
     description: What M(steady.rollout.lb_member_info) returned for each balancer node just now.
     type: list

@@ -15,6 +15,7 @@ import typing as t
 import pytest
 import yaml
 from support.cores import call_core, params_of
+from support.documented import accepted, documented
 from support.ledger_desk import OWNER, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls, desk
@@ -73,20 +74,9 @@ def service(tmp_path: t.Any) -> Service:
     return Service(str(tmp_path / "state"))
 
 
-def comparable(options: Options, nested: str) -> Options:
-    flat = {}
-    for name, option in options.items():
-        facts = {key: option.get(key) for key in ("type", "elements", "choices", "default")}
-        flat[name] = {**facts, "required": bool(option.get("required"))}
-        for inner, more in comparable(option.get(nested) or {}, nested).items():
-            flat[f"{name}.{inner}"] = more
-    return flat
-
-
 @pytest.mark.parametrize("module", MODULES)
 def test_options_are_documented(module: t.Any) -> None:
-    documented = yaml.safe_load(module.DOCUMENTATION)["options"]
-    assert comparable(module.SPEC["argument_spec"], "options") == comparable(documented, "suboptions")
+    assert accepted(module) == documented(module)
 
 
 def test_the_policys_defaults_are_those_of_the_core() -> None:
