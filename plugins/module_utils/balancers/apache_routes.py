@@ -20,19 +20,14 @@ import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import routing
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import quoted
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_file import ReloadedFile
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import (
-    Page,
-    Pages,
-    Routes,
-    Seen,
-    Selector,
-    Shown,
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_routing import (
+    OURS,
+    ReloadedPages,
+    ReloadedRoutes,
+    refuse_foreign,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page, Seen, Selector
 
-OURS = "# Written by steady.rollout: "
 ROUTES, PAGE, NO_PAGE = f"{OURS}routes of testers.", f"{OURS}maintenance page ", f"{OURS}no maintenance page.\n"
 ROUTE = "# route "
 RULE = """\
@@ -61,31 +56,15 @@ NOTE_PATHS = "Requests whose path has %25, %3F or %23 in it go by the weights al
 Facts = t.Dict[str, str]
 
 
-class ApacheRoutes(Routes):
-    """Testers' routes of a pool. *balancers* gives the names of all of Apache's."""
+class ApacheRoutes(ReloadedRoutes):
+    """Testers' routes of a pool."""
 
+    what = "Apache balancer"
     notes = (NOTE_PATHS,)
-
-    def __init__(self, pool: str, where: str, file: ReloadedFile, balancers: t.Callable[[], list[str]]) -> None:
-        self._pool = pool
-        self._where = where
-        self._file = file
-        self._balancers = balancers
 
     def look(self, testers: Selector) -> Seen:
         target = self._targets(self._file.file.read()).get(self._key(testers), "")
         return Seen(target, self._file.is_read())
-
-    def resolve(self, target: str) -> str:
-        known = self._balancers()
-        if target not in known:
-            raise InputError(
-                f"{self._where}: Apache has no balancer '{target}'; its balancers are {quoted(known) or 'none'}."
-            )
-        return target
-
-    def require_admin(self) -> None:
-        self._file.require_admin()
 
     def send(self, testers: Selector, target: str) -> None:
         self._file.edit(lambda text: self._edited(text, testers, target))
@@ -99,26 +78,13 @@ class ApacheRoutes(Routes):
         return self._pool, testers
 
     def _targets(self, text: str) -> dict[tuple[str, Selector], str]:
-        _refuse_foreign(self._where, self._file, text)
+        refuse_foreign(self._where, self._file, text)
         found = [json.loads(line[len(ROUTE) :]) for line in text.splitlines() if line.startswith(ROUTE)]
         return {(one["pool"], Selector(one["kind"], one["name"], one["value"])): one["target"] for one in found}
 
 
-class ApachePages(Pages):
+class ApachePages(ReloadedPages):
     """The maintenance page of a pool."""
-
-    longest = 65536
-
-    def __init__(self, pool: str, where: str, file: ReloadedFile) -> None:
-        self._pool = pool
-        self._where = where
-        self._file = file
-
-    def look(self) -> Shown:
-        return Shown(self._page(self._file.file.read()), self._file.is_read())
-
-    def require_admin(self) -> None:
-        self._file.require_admin()
 
     def show(self, page: Page | None) -> None:
         self._file.edit(lambda text: self._text(text, page))
@@ -133,7 +99,7 @@ class ApachePages(Pages):
         return SHOWN.format(header=header, define=_define(self._pool), pool=self._pool, text=text, page=page)
 
     def _page(self, text: str) -> Page | None:
-        _refuse_foreign(self._where, self._file, text)
+        refuse_foreign(self._where, self._file, text)
         if not text.startswith(PAGE):
             return None
         page = Page(**json.loads(text.partition("\n")[0][len(PAGE) :]))
@@ -142,14 +108,6 @@ class ApachePages(Pages):
 
 def _parts(body: str) -> list[str]:
     return [body[start : start + LONGEST_STRING] for start in range(0, len(body), LONGEST_STRING)]
-
-
-def _refuse_foreign(where: str, file: ReloadedFile, text: str) -> None:
-    if text.strip() and not text.startswith(OURS):
-        raise RolloutError(
-            f"{where}: {file.file.path} is not a file of steady.rollout's: it begins with '{text.strip()[:40]}'. Give "
-            f"{file.file.option} an empty file."
-        )
 
 
 def _rule(pool: str, testers: Selector, target: str) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.linux_processes import Proc
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_page import NginxPages
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_routes import NginxRoutes
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_routes import NginxRoutes, upstreams
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_service import Nginx, RunCommand
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_traffic import Left, Traffic
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_upstream import NotUnderstood, Server
@@ -126,7 +126,8 @@ class NginxUpstream(Balancer):
     def routes(self) -> Routes:
         path = self._needed("route_file", self._files.route, "route testers' requests")
         file = OwnedFile(path, self.where, "balancer.route_file")
-        return NginxRoutes(self.pool, self.where, ReloadedFile(file, self._nginx), self._nginx.configuration)
+        reloaded = ReloadedFile(file, self._nginx)
+        return NginxRoutes(self.pool, self.where, reloaded, lambda: upstreams(self._nginx.configuration()))
 
     def pages(self) -> Pages:
         path = self._needed("page_file", self._files.page, "show a maintenance page")

@@ -13,11 +13,13 @@ import dataclasses
 import hashlib
 import json
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_file import ReloadedFile
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page, Pages, Shown
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_routing import (
+    OURS,
+    ReloadedPages,
+    refuse_foreign,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page
 
-OURS = "# Written by steady.rollout: "
 NONE = f"{OURS}no maintenance page.\n"
 LOCATION = "/.steady-rollout-page"
 TEXT = """\
@@ -35,21 +37,8 @@ if ($uri != {location}) {{
 """
 
 
-class NginxPages(Pages):
+class NginxPages(ReloadedPages):
     """The maintenance page in the server block that includes the file."""
-
-    longest = 65536
-
-    def __init__(self, pool: str, where: str, file: ReloadedFile) -> None:
-        self._pool = pool
-        self._where = where
-        self._file = file
-
-    def look(self) -> Shown:
-        return Shown(self._page(self._file.file.read()), self._file.is_read())
-
-    def require_admin(self) -> None:
-        self._file.require_admin()
 
     def show(self, page: Page | None) -> None:
         kind = _kind(page) if page else ""
@@ -68,12 +57,8 @@ class NginxPages(Pages):
         return f"{header}\n{TEXT.format(location=LOCATION, page=page, path=path)}"
 
     def _page(self, text: str) -> Page | None:
-        first = text.strip().partition("\n")[0]
-        if text.strip() and not first.startswith(OURS):
-            raise RolloutError(
-                f"{self._where}: {self._file.file.path} is not a file of steady.rollout's: it begins with '{first[:40]}'. "
-                f"Give {self._file.file.option} an empty file."
-            )
+        refuse_foreign(self._where, self._file, text)
+        first = text.partition("\n")[0]
         told = first[len(OURS) :]
         if not told.startswith("{"):
             return None

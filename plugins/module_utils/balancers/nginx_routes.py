@@ -18,8 +18,8 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import routing
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import quoted
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_upstream import NotUnderstood, statements
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_file import ReloadedFile
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Routes, Seen, Selector
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_routing import ReloadedRoutes
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Seen, Selector
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 UPSTREAM = re.compile(r"^\s*upstream\s+[\"']?([^\s\"'{]+)[\"']?\s*\{", re.MULTILINE)
@@ -46,29 +46,14 @@ class Map(t.NamedTuple):
     end: int
 
 
-class NginxRoutes(Routes):
-    """Testers' routes. *configuration* gives all files of nginx's configuration in one text."""
+class NginxRoutes(ReloadedRoutes):
+    """Testers' routes."""
 
-    def __init__(self, pool: str, where: str, file: ReloadedFile, configuration: t.Callable[[], str]) -> None:
-        self._pool = pool
-        self._where = where
-        self._file = file
-        self._configuration = configuration
+    what = "nginx upstream"
 
     def look(self, testers: Selector) -> Seen:
         line = self._map(self._file.file.read(), testers).lines.get(testers.value.lower())
         return Seen(line.target if line else "", self._file.is_read())
-
-    def resolve(self, target: str) -> str:
-        known = list(dict.fromkeys(UPSTREAM.findall(self._configuration())))
-        if target not in known:
-            raise InputError(
-                f"{self._where}: nginx has no upstream '{target}'; its upstreams are {quoted(known) or 'none'}."
-            )
-        return target
-
-    def require_admin(self) -> None:
-        self._file.require_admin()
 
     def send(self, testers: Selector, target: str) -> None:
         self._file.edit(lambda text: edited(text, self._map(text, testers), testers.value, target))
@@ -92,6 +77,11 @@ class NginxRoutes(Routes):
                 f"$variable {{ default {self._pool}; }}' and use the variable in proxy_pass."
             )
         return fitting[0] if len(fitting) == 1 else ours[0]
+
+
+def upstreams(configuration: str) -> list[str]:
+    """Their names in all files of a configuration, given as one text."""
+    return list(dict.fromkeys(UPSTREAM.findall(configuration)))
 
 
 def source_of(testers: Selector) -> str:

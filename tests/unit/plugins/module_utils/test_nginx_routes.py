@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import nginx_routes
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_page import NginxPages
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_routes import NginxRoutes, maps
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_routes import NginxRoutes, maps, upstreams
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx_upstream import NotUnderstood
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.owned_file import OwnedFile
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.reloaded_file import ReloadedFile
@@ -74,7 +74,7 @@ def path(tmp_path: pathlib.Path) -> pathlib.Path:
 @pytest.fixture
 def routes(server: FakeServer, path: pathlib.Path) -> NginxRoutes:
     file = ReloadedFile(OwnedFile(str(path), "lb1", "balancer.route_file"), server)
-    return NginxRoutes("shop", "lb1", file, lambda: CONFIGURATION)
+    return NginxRoutes("shop", "lb1", file, lambda: upstreams(CONFIGURATION))
 
 
 @pytest.fixture
