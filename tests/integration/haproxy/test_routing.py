@@ -64,6 +64,13 @@ def test_a_server_of_the_pool_as_the_target(site: Site) -> None:
     )
 
 
+def test_testers_reach_a_server_that_has_no_share_yet(site: Site) -> None:
+    """As in the first step of a canary."""
+    site.node.ask("set server shop/app2 weight 0")
+    assert site.route(target="app2").error == ""
+    assert (site.answered(), site.answered("")) == ({"app2"}, {"app1", "app3"})
+
+
 def test_a_reload_that_would_bring_an_old_route_back(site: Site) -> None:
     """The file was put back by hand, or from a backup."""
     assert site.route(target="app2").error == ""
