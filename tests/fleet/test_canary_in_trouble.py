@@ -29,7 +29,7 @@ pytestmark = pytest.mark.long
 SEED = 7
 MOMENTS = 15
 LATER = 2.0
-EVENTS = 55
+EVENTS = 38
 """What an undisturbed canary writes."""
 
 
