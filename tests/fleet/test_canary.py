@@ -13,6 +13,7 @@ import pytest
 from fleet.lab.hosts import Lab
 from fleet.world.adhoc import call
 from fleet.world.faults import await_in, happened
+from fleet.world.fronts import Front
 from fleet.world.rolling import Rolling
 from fleet.world.shifting import (
     CANARY_SETTINGS,
@@ -39,8 +40,8 @@ long = pytest.mark.long
 
 
 @pytest.fixture
-def shifting(fleet: Lab) -> Rolling:
-    return Rolling(fleet, CANARY_SETTINGS)
+def shifting(fleet: Lab, fronts: list[Front]) -> Rolling:
+    return Rolling(fleet, {**CANARY_SETTINGS, "rollout_balancers": [front.entry() for front in fronts]})
 
 
 @pytest.fixture
@@ -51,8 +52,9 @@ def crowd(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
 
 
 @long
+@pytest.mark.parametrize("fronts", ["haproxy", "envoy"], indirect=True)
 def test_a_good_version_gets_all_traffic_and_then_the_whole_fleet(
-    shop: Shop, shifting: Rolling, crowd: Background
+    shop: Shop, fronts: list[Front], shifting: Rolling, crowd: Background
 ) -> None:
     shop.lab.add_release("2.0.0")
     ended = shifting.run("2.0.0", playbook="canary")
@@ -60,20 +62,23 @@ def test_a_good_version_gets_all_traffic_and_then_the_whole_fleet(
     assert verdicts(shop) == [(5.0, "pass"), (25.0, "pass"), (50.0, "pass"), (100.0, "pass")]
     assert ended.last_line == "shop: all 6 hosts are in service on 2.0.0. Traffic: main 66.67 %, canary 33.33 %."
     assert shop.all_on("2.0.0"), shop.versions()
-    assert carries(shop) == {tuple(shop.apps)}
+    assert carries(shop, fronts) == {tuple(shop.apps)}
     seen = crowd.stop()
     assert seen["failed"] == 0, seen["failures"]
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "because"),
+    ("fronts", "behaviour", "because"),
     [
-        pytest.param({"errors": 0.03}, "errors", id="3 percent of errors"),
-        pytest.param({"errors": 1.0, "errors_on": "/upload"}, "errors", id="bad for one path", marks=long),
+        pytest.param("haproxy", {"errors": 0.03}, "errors", id="3 percent of errors"),
+        pytest.param("envoy", {"errors": 0.03}, "errors", id="3 percent of errors, Envoy", marks=long),
+        pytest.param("haproxy", {"errors": 1.0, "errors_on": "/upload"}, "errors", id="bad for one path", marks=long),
     ],
+    indirect=["fronts"],
 )
 def test_a_bad_version_goes_home(
     shop: Shop,
+    fronts: list[Front],
     shifting: Rolling,
     crowd: Background,
     capsys: pytest.CaptureFixture[str],
@@ -82,7 +87,7 @@ def test_a_bad_version_goes_home(
 ) -> None:
     shop.lab.add_release(BAD, behaviour)
     ended = shifting.run(BAD, playbook="canary")
-    assert_went_home(shop, ended, BAD)
+    assert_went_home(shop, ended, BAD, fronts)
     assert f"said fail: {because}" in ended.last_line, ended.output
     assert f"{BAD} is marked bad" in ended.last_line
     assert verdicts(shop)[-1][1] == "fail"

@@ -93,7 +93,7 @@ def time_to_verdict(shop: Shop) -> str:
     return f"verdict at {share:g} % after {said['at'] - first:.1f} s, home {home - said['at']:.1f} s later"
 
 
-def assert_went_home(shop: Shop, ended: Ended, version: str) -> None:
+def assert_went_home(shop: Shop, ended: Ended, version: str, fronts: t.Sequence[Front] = ()) -> None:
     """The version was taken back from wherever it was, and the usual split is in force."""
     assert ended.exit_code != 0, ended.output
     assert f"{version} was taken back" in ended.last_line, ended.output
@@ -102,4 +102,4 @@ def assert_went_home(shop: Shop, ended: Ended, version: str) -> None:
 
 def assert_is_home(shop: Shop) -> None:
     assert shop.all_on("1.0.0"), shop.versions()
-    assert carries(shop) == {tuple(shop.apps)}
+    assert carries(shop, fronts) == {tuple(shop.apps)}
