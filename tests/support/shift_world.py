@@ -136,6 +136,7 @@ class Run:
         self.played: str | None = None
         self.checked: dict[str, float] | None = None
         self.verdict: str | None = None
+        self.planned: dict[str, t.Any] = {}
         self.asked: dict[str, t.Any] = {}
         self.conclusion: dict[str, t.Any] | None = None
         self.targets: dict[str, str] = {}
@@ -158,7 +159,7 @@ class Run:
         if self.world.way == "canary":
             wish["candidate"] = self.world.candidate
         try:
-            self.ledger.plan(self.world.looks(), balancers=self.world.nodes(), shift=wish)
+            self.planned = self.ledger.plan(self.world.looks(), balancers=self.world.nodes(), shift=wish)
         except RolloutError as refusal:
             self.conclusion = self.ledger.rollout("concluded", refused=refusal.message)
 

@@ -124,11 +124,13 @@ def _sentence(case: Case, side: str, verdict: str, figures: t.Mapping[str, t.Any
         return f"{said}; no proof of harm so far."
     if verdict == INCONCLUSIVE:
         return f"{said}; suspect, but too little to be sure{chance}."
-    reasons = f"the tolerance and hosts that differ by {100 * figures['host_noise']:.2g} %"
+    reasons = f"tolerance and differences between hosts ({100 * figures['host_noise']:.2g} %)"
     if verdict == PASS:
         return f"{said}; no worse than {reasons} explain{chance}."
     if "sure_ratio" in figures:
-        said += f", for sure {'at most' if side == DECREASE else 'at least'} {figures['sure_ratio']:.3g}"
+        said += (
+            f", for sure {'at most' if side == DECREASE else 'at least'} {figures['sure_ratio']:.3g} times the baseline"
+        )
     return f"{said}; worse than {reasons} explain{chance}."
 
 

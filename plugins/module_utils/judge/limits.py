@@ -61,12 +61,17 @@ def _counted(case: Case, limit: Range) -> Finding:
     good = [limit.holds(each) for each in _measured(case)]
     bad, row = good.count(False), _longest_row(good)
     figures = {**overall(metric, case.intervals), "failures": bad, "consecutive_failures": row}
-    said = f"{metric.name}: {bad} of {many(len(good), 'measurement')} not {limit.text}, {row} in a row"
+    measured = many(len(good), "measurement")
+    if not bad:
+        return Finding(
+            PASS if case.final else WAIT, f"{metric.name}: {limit.text} in {measured} of {len(good)}.", figures
+        )
+    said = f"{metric.name}: {bad} of {measured} not {limit.text}, {row} in a row"
     if metric.max_failures is not None and bad > metric.max_failures:
-        return Finding(FAIL, f"{said}; at most {metric.max_failures} may be.", figures)
+        return Finding(FAIL, f"{said}; at most {metric.max_failures} allowed.", figures)
     if metric.max_consecutive_failures is not None and row > metric.max_consecutive_failures:
-        return Finding(FAIL, f"{said}; at most {metric.max_consecutive_failures} in a row may be.", figures)
-    return Finding(PASS if case.final else WAIT, f"{said}; that many may be.", figures)
+        return Finding(FAIL, f"{said}; at most {metric.max_consecutive_failures} in a row allowed.", figures)
+    return Finding(PASS if case.final else WAIT, f"{said}; that is allowed.", figures)
 
 
 def _measured(case: Case) -> list[float]:

@@ -76,7 +76,7 @@ def plan(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         upkeep.note_complete_stages(held)
         answer = _answer(held, hosts, limits, guard, int(params.get("forks") or 0), seen)
         if shift is not None:
-            answer.update(_shift_answer(shift, answer))
+            answer.update(_shift_answer(held, shift, answer))
         held.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
         return answer
 
@@ -97,9 +97,7 @@ def _refuse_to_leave_a_shift(held: Session) -> None:
         )
 
 
-def _shift_answer(shift: Shift, answer: dict[str, t.Any]) -> dict[str, t.Any]:
-    text = list(answer["text"])
-    text[0:0] = [shift_words.plan(shift)]
+def _shift_answer(held: Session, shift: Shift, answer: dict[str, t.Any]) -> dict[str, t.Any]:
     return {
         "shift": {
             "way": shift.way,
@@ -110,7 +108,7 @@ def _shift_answer(shift: Shift, answer: dict[str, t.Any]) -> dict[str, t.Any]:
             "usual": shift.usual_split,
             "phase": shift.phase,
         },
-        "text": text,
+        "text": [shift_words.plan(shift), *texts.plan(held.service, held.rollout, answer, at_rest=True)],
     }
 
 

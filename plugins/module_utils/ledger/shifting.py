@@ -196,7 +196,8 @@ class _Course:
 
     def _stop(self, decision: Stop) -> None:
         upkeep.stop(self._held, decision.reason, KINDS.get(decision.kind, decision.kind))
-        self._told.append(f"stopped: {decision.reason}")
+        is_told = decision.kind in shift_core.NOT_GOOD and any(line.startswith("gate at ") for line in self._told)
+        self._told.append("stopped" if is_told else f"stopped: {decision.reason}")
 
     def _move(self, decision: Move) -> None:
         if "phase" in decision.changes:

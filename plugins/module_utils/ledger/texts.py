@@ -23,21 +23,24 @@ def seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f} s"
 
 
-def plan(service: str, rollout: Rollout, answer: dict[str, t.Any]) -> list[str]:
-    lines = [_headline(service, rollout, answer)]
+def plan(service: str, rollout: Rollout, answer: dict[str, t.Any], at_rest: bool = False) -> list[str]:
+    """*at_rest*: hosts are changed while they have no traffic, so that no capacity is taken."""
+    lines = [_headline(service, rollout, answer, "install" if at_rest else "do")]
     if answer["plan"]:
         columns = ("stage", "host", "zone", "from", "to", "condition", "why")
         lines += table(columns, [[row[column] for column in columns] for row in answer["plan"]])
-        lines.append(_capacity(answer))
+        lines += [] if at_rest else [_capacity(answer)]
     lines += [f"left alone: {host['host']} ({host['why']})" for host in answer["excluded"]]
     return lines + [f"note: {warning}" for warning in answer["warnings"]]
 
 
-def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any]) -> str:
+def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any], verb: str) -> str:
     if rollout.status == "reverting":
         return f"{service}: the rollout of {rollout.what} is going back ({rollout.reason})"
     if answer["nothing_to_do"]:
-        return f"{service}: nothing to do for {rollout.what}, {len(answer['there_already'])} hosts are there already"
+        return (
+            f"{service}: nothing to {verb} for {rollout.what}, {len(answer['there_already'])} hosts are there already"
+        )
     return f"{service}: {len(answer['order'])} of {answer['fleet']} hosts to {rollout.what}, stages {_stages(answer)}"
 
 

@@ -97,9 +97,9 @@ def assert_went_home(shop: Shop, ended: Ended, version: str, fronts: t.Sequence[
     """The version was taken back from wherever it was, and the usual split is in force."""
     assert ended.exit_code != 0, ended.output
     assert f"{version} was taken back" in ended.last_line, ended.output
-    assert_is_home(shop)
+    assert_is_home(shop, fronts)
 
 
-def assert_is_home(shop: Shop) -> None:
+def assert_is_home(shop: Shop, fronts: t.Sequence[Front] = ()) -> None:
     assert shop.all_on("1.0.0"), shop.versions()
     assert carries(shop, fronts) == {tuple(shop.apps)}

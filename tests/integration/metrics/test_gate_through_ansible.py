@@ -64,7 +64,7 @@ def test_a_gate_passes_and_fails_the_play(url: str, way: dict[str, t.Any], tmp_p
     assert exit_code == 0, printed
     exit_code, printed = played(tmp_path, {"tasks": [fails], **way})
     assert exit_code == 2, printed
-    assert "queue: 1 of 1 measurement not < 5, 1 in a row; at most 0 may be." in printed
+    assert "queue: 1 of 1 measurement not < 5, 1 in a row; at most 0 allowed." in printed
 
 
 @pytest.mark.parametrize("verbosity", ["-v", "-vvvvv"])

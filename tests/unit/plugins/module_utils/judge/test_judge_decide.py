@@ -67,7 +67,7 @@ def test_no_worse() -> None:
     assert said(SHARE, errors(10, 10)) == (
         "pass",
         "m: 1 % of 6,000 requests against 1 % of 6,000 requests, ratio 1; "
-        "no worse than the tolerance and hosts that differ by 10 % explain (p 0.73).",
+        "no worse than tolerance and differences between hosts (10 %) explain (p 0.73).",
     )
     assert said(SHARE, errors(10, 10), final=False, elapsed=30.0) == (
         "wait",
@@ -78,8 +78,8 @@ def test_no_worse() -> None:
 def test_three_times_as_many_errors_fail_before_the_end() -> None:
     assert said(SHARE, errors(30, 10), final=False) == (
         "fail",
-        "m: 3 % of 6,000 requests against 1 % of 6,000 requests, ratio 3, for sure at least 1.76; "
-        "worse than the tolerance and hosts that differ by 10 % explain (p 8.7e-06).",
+        "m: 3 % of 6,000 requests against 1 % of 6,000 requests, ratio 3, for sure at least 1.76 times the baseline; "
+        "worse than tolerance and differences between hosts (10 %) explain (p 8.7e-06).",
     )
 
 
@@ -89,7 +89,7 @@ def test_the_last_look_needs_less() -> None:
     assert said(SHARE, seen) == (
         "fail",
         "m: 1.9 % of 6,000 requests against 1 % of 108,000 requests, ratio 1.9; "
-        "worse than the tolerance and hosts that differ by 9.1 % explain (p 1.2e-05).",
+        "worse than tolerance and differences between hosts (9.1 %) explain (p 1.2e-05).",
     )
 
 
@@ -110,7 +110,7 @@ def test_nothing_bad_anywhere_is_good() -> None:
     assert said(SHARE, errors(0, 0)) == (
         "pass",
         "m: 0 % of 6,000 requests against 0 % of 6,000 requests; "
-        "no worse than the tolerance and hosts that differ by 10 % explain (p 1).",
+        "no worse than tolerance and differences between hosts (10 %) explain (p 1).",
     )
 
 
@@ -119,8 +119,8 @@ def test_a_share_that_should_be_high() -> None:
     fewer, more = errors(150, 300), errors(300, 150)
     assert said(words, fewer) == (
         "fail",
-        "m: 15 % of 6,000 requests against 30 % of 6,000 requests, ratio 0.5, for sure at most 0.585; "
-        "worse than the tolerance and hosts that differ by 10 % explain (p 4.1e-07).",
+        "m: 15 % of 6,000 requests against 30 % of 6,000 requests, ratio 0.5, for sure at most 0.585 times the baseline; "
+        "worse than tolerance and differences between hosts (10 %) explain (p 4.1e-07).",
     )
     assert verdict(words, more).verdict == "pass"
     assert verdict({**words, "direction": "either"}, fewer).verdict == "fail"
@@ -244,15 +244,15 @@ def test_measurements_beyond_the_limit_are_counted() -> None:
     words = {"limit": "< 500ms"}
     assert said({**words, "max_failures": 2}, seen, final=False) == (
         "fail",
-        "m: 3 of 6 measurements not < 500ms, 2 in a row; at most 2 may be.",
+        "m: 3 of 6 measurements not < 500ms, 2 in a row; at most 2 allowed.",
     )
     assert said({**words, "max_consecutive_failures": 1}, seen, final=False) == (
         "fail",
-        "m: 3 of 6 measurements not < 500ms, 2 in a row; at most 1 in a row may be.",
+        "m: 3 of 6 measurements not < 500ms, 2 in a row; at most 1 in a row allowed.",
     )
     assert said({**words, "max_failures": 3, "max_consecutive_failures": 2}, seen) == (
         "pass",
-        "m: 3 of 6 measurements not < 500ms, 2 in a row; that many may be.",
+        "m: 3 of 6 measurements not < 500ms, 2 in a row; that is allowed.",
     )
     assert verdict({**words, "max_failures": 3}, seen, final=False).verdict == "wait"
 

@@ -65,7 +65,10 @@ def test_a_critical_metric_outweighs_all() -> None:
     metrics = {"a": (GOOD, {"weight": 99}), "b": (BAD, {"critical": True, **SURE})}
     for final in (False, True):
         found = verdict(metrics, final=final, pass_score=50, marginal_score=0)
-        assert (found.verdict, found.reason) == ("fail", "b: 1 of 1 measurement not < 5, 1 in a row; at most 0 may be.")
+        assert (found.verdict, found.reason) == (
+            "fail",
+            "b: 1 of 1 measurement not < 5, 1 in a row; at most 0 allowed.",
+        )
 
 
 def test_a_step_fails_early_only_when_the_score_is_lost() -> None:

@@ -103,6 +103,21 @@ def test_the_next_version_goes_to_the_other_colour(colours: Site) -> None:
     assert colours.world.splits() == {(100, 0)}
 
 
+def test_the_plan_says_where_the_traffic_goes_and_nothing_of_capacity_that_is_not_taken(colours: Site) -> None:
+    there = colours.start()
+    assert there.planned["text"][:2] == [
+        "traffic goes from blue to green: 100 % for 60 s; then blue is kept for 3600 s",
+        "shop: 2 of 4 hosts to 2, stages 2",
+    ]
+    assert [line for line in there.planned["text"] if line.startswith("window")] == []
+    ended(there)
+    back = colours.start(None, direction="back")
+    assert back.planned["text"] == [
+        "traffic goes from green to blue: 100 %",
+        "shop: nothing to install for the way back from 2, 2 hosts are there already",
+    ]
+
+
 def test_a_rollback_is_one_switch(colours: Site) -> None:
     ended(colours.start("2"))
     run = colours.start(None, direction="back")
@@ -121,9 +136,10 @@ def test_a_rollback_is_one_switch(colours: Site) -> None:
 def test_a_gate_that_does_not_pass_sends_the_share_to_nothing_first(canary: Site, verdict: int, bad: list[str]) -> None:
     run = canary.start()
     canary.until(run, "baking", "bake")
-    run.verdict = ("fail", "no_data", "inconclusive")[verdict]
+    said = run.verdict = ("fail", "no_data", "inconclusive")[verdict]
     run.act(True)
     assert (run.asked["act"], run.asked["split"], run.asked["urgent"]) == ("set", {"main": 100.0, "canary": 0.0}, True)
+    assert run.asked["told"] == [f"gate at 5 %: {said}, as told", "stopped"]
     conclusion = ended(run)
     assert (conclusion["succeeded"], conclusion["outcome"]) == (False, "reverted")
     assert canary.versions() == {"main": {"1"}, "canary": {"1"}}

@@ -127,7 +127,7 @@ def test_a_verdict_other_than_pass_fails_the_task() -> None:
     with pytest.raises(RolloutError) as caught:
         core(call("700", metrics=[{**LENGTH, "max_failures": 0}]))
     assert caught.value.message == (
-        "gate: fail after 0 of 0 s. length: 1 of 1 measurement not < 100, 1 in a row; at most 0 may be."
+        "gate: fail after 0 of 0 s. length: 1 of 1 measurement not < 100, 1 in a row; at most 0 allowed."
     )
     assert (caught.value.result["verdict"], caught.value.result["changed"]) == ("fail", False)
     assert core(call("700", metrics=[{**LENGTH, "max_failures": 0}], fail=False))["verdict"] == "fail"

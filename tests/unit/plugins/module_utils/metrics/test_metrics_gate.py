@@ -135,7 +135,7 @@ def test_a_good_release_passes_at_the_end_of_the_window(bench: Bench) -> None:
     assert (result["verdict"], result["judged"], result["looks"], result["elapsed"]) == ("pass", "pass", 11, 100.0)
     assert result["reason"] == (
         "errors: 0 % of 1,000 requests against 0 % of 10,000 requests; "
-        "no worse than the tolerance and hosts that differ by 10 % explain (p 1)."
+        "no worse than tolerance and differences between hosts (10 %) explain (p 1)."
     )
     assert result["score"] == 100
     (metric,) = result["metrics"]
@@ -361,7 +361,7 @@ def test_unhealthy_members_stop_it(bench: Bench) -> None:
     result = bench.looks(metrics=[])
     assert result["verdict"] == "fail"
     assert result["reason"].startswith(
-        "unhealthy: 3 of 3 measurements not <= 20%, 3 in a row; at most 2 in a row may be."
+        "unhealthy: 3 of 3 measurements not <= 20%, 3 in a row; at most 2 in a row allowed."
     )
 
 
