@@ -42,7 +42,13 @@ def settings(lab: Lab, endpoint: str, tmp_path: pathlib.Path) -> dict[str, t.Any
     )
     steps = {}
     for name, state in {"rollout_before_update_tasks": "drained", "rollout_before_restore_tasks": "in_service"}.items():
-        task = {"balancer": group, "members": ["{{ inventory_hostname }}"], "state": state, "timeout": 30}
+        task = {
+            "guard": {"allow_outage": True},
+            "balancer": group,
+            "members": ["{{ inventory_hostname }}"],
+            "state": state,
+            "timeout": 30,
+        }
         path = tmp_path / f"{state}.yml"
         path.write_text(
             json.dumps([{"name": "See to the target", "steady.rollout.lb_member": task, "delegate_to": "localhost"}])
