@@ -4,7 +4,7 @@
 """A rolling deployment of real hosts against the ideal schedule and against a hand-written playbook.
 
 Both do the same work on the same hosts with the same drains: the sessions of each host end a given time after its
-drain began. Each has the settings of its own ansible.cfg: ours those that the README asks for, the other Ansible's
+drain began. Each has settings of its own: ours those that the README asks for, the other Ansible's
 defaults with pipelining and kept connections. One host in four has a client with a download of a minute, the others have requests of some seconds.
 The ideal is a sliding window of the same width and in the order of our run, in which a host needs its drain and the
 time that health must last, and nothing else. Prints ratios and writes build/bench/rolling.json.
@@ -69,7 +69,7 @@ def main() -> int:
         bench = Bench(lab)
         ours = bench.measure(bench.ours(), "ansible.cfg")
         order = bench.order()
-        peer = bench.measure(bench.peer(), f"{PEER_FOLDER}/ansible.cfg")
+        peer = bench.measure(bench.peer(), f"{PEER_FOLDER}/settings.cfg")
     ideal = ideal_seconds([DRAINS[number] for number in order], WINDOW)
     hosts = len(DRAINS)
     figures = {
