@@ -262,6 +262,10 @@ def test_a_balancer_without_routes_says_why() -> None:
     with pytest.raises(RolloutError) as caught:
         FakePool().routes()
     assert caught.value.message == "lb1: this type of load balancer cannot route testers' requests."
+
+
+def test_dns_cannot_route_testers() -> None:
+    pytest.importorskip("boto3")
     outcome = tester_routes.core
     options = {"type": "route53", "zone": "example.com", "pool": "shop.example.com", "region": "eu-central-1"}
     call = call_of(lb_route, False, {"balancer": options, "header": "X-Canary", "value": "a", "target": "b"})

@@ -422,6 +422,7 @@ def test_templates_make_texts_of_numbers_and_of_true_and_false() -> None:
 
 
 def test_cloudwatch_opens_a_session_only_when_it_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("boto3")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     opened = sources.opened({"w": {"type": "cloudwatch", "region": "eu-west-1"}}, 10.0, run_nothing)
     assert opened["w"].kind == "cloudwatch"
