@@ -54,6 +54,12 @@ MUTANTS = (
         "if view.nodes is not None and any(node.shows(wanted) for node in view.nodes):",
     ),
     Mutant(
+        "12 a split is decided although a node has refused it",
+        LEDGER + "shift_core.py",
+        "if any(node.why for node in view.nodes or ()):",
+        "if False:",
+    ),
+    Mutant(
         "11 no data on a share is good news",
         LEDGER + "shift_core.py",
         'NOT_GOOD = ("fail", "inconclusive", "no_data")',
