@@ -24,6 +24,20 @@ from support.haproxy import free_port, wait_until
 PROMETHEUS = shutil.which("prometheus")
 ALERTMANAGER = shutil.which("prometheus-alertmanager")
 
+HAPROXY_RESPONSES = "haproxy_server_http_responses_total"
+HAPROXY_ERRORS = {
+    "name": "errors",
+    "source": "prometheus",
+    "kind": "share",
+    "judge": True,
+    "critical": True,
+    "query": {
+        "bad": f'sum by (server) (increase({HAPROXY_RESPONSES}{{proxy="shop", code="5xx", server=~"$members"}}[2s]))',
+        "total": f'sum by (server) (increase({HAPROXY_RESPONSES}{{proxy="shop", server=~"$members"}}[2s]))',
+    },
+}
+"""The share of failed requests of each group, as a metric of metric_gate, from HAProxy's own exporter."""
+
 
 class Server:
     """A program that answers over HTTP once it is ready."""

@@ -15,20 +15,8 @@ from fleet.lab.hosts import Lab
 from fleet.world.configured import EXPORTER, EXPORTER_PORT, configured
 from fleet.world.shop import Shop
 from support.haproxy import wait_until
-from support.monitoring import Prometheus
+from support.monitoring import HAPROXY_ERRORS, HAPROXY_RESPONSES, Prometheus
 
-RESPONSES = "haproxy_server_http_responses_total"
-ERRORS = {
-    "name": "errors",
-    "source": "prometheus",
-    "kind": "share",
-    "judge": True,
-    "critical": True,
-    "query": {
-        "bad": f'sum by (server) (increase({RESPONSES}{{proxy="shop", code="5xx", server=~"$members"}}[2s]))',
-        "total": f'sum by (server) (increase({RESPONSES}{{proxy="shop", server=~"$members"}}[2s]))',
-    },
-}
 """Both nodes together, by host."""
 
 
@@ -59,7 +47,7 @@ class FleetPrometheus(Prometheus):
 def scraped(shop: Shop, directory: pathlib.Path) -> t.Iterator[dict[str, t.Any]]:
     """The settings of a rollout that is judged by a Prometheus which has scraped every node."""
     with configured(shop, EXPORTER), FleetPrometheus(directory, shop.lab) as prometheus:
-        count = f"count(count by (instance) ({RESPONSES}))"
+        count = f"count(count by (instance) ({HAPROXY_RESPONSES}))"
         wait_until(lambda: prometheus.number(count) == len(shop.balancers), "every node is scraped", 30)
         source = {"type": "prometheus", "url": prometheus.url, "timeout": 2}
-        yield {"rollout_metrics": [ERRORS], "rollout_metric_sources": {"prometheus": source}}
+        yield {"rollout_metrics": [HAPROXY_ERRORS], "rollout_metric_sources": {"prometheus": source}}

@@ -12,21 +12,10 @@ import subprocess
 import sys
 import typing as t
 
-import pytest
 import yaml
 from support.aws_world import CONNECTIONS, World
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
-
-
-@pytest.fixture(params=["in the worker", "as a module"])
-def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
-    """Keywords of a task that decide where its core runs: one that becomes another user is sent as a module."""
-    if request.param == "in the worker":
-        return {}
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become a user without a password")
-    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
 
 
 def run_playbook(directory: pathlib.Path, tasks: list[dict[str, t.Any]], **variables: str) -> tuple[int, str]:

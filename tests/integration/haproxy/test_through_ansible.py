@@ -9,7 +9,6 @@ import subprocess
 import sys
 import typing as t
 
-import pytest
 import yaml
 from support.haproxy import Node
 
@@ -32,16 +31,6 @@ def run_playbook(directory: pathlib.Path, tasks: list[dict[str, t.Any]], *option
     argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
     done = subprocess.run(argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
-
-
-@pytest.fixture(params=["in the worker", "as a module"])
-def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
-    """Keywords of a task that decide where its core runs: one that becomes another user is sent as a module."""
-    if request.param == "in the worker":
-        return {}
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become a user without a password")
-    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
 
 
 def test_drain_look_and_put_back(node: Node, way: dict[str, t.Any], tmp_path: pathlib.Path) -> None:

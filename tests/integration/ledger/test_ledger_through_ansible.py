@@ -20,16 +20,6 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 EXAMPLES_LEDGER = "/tmp/steady-example"
 
 
-@pytest.fixture(params=["in the worker", "as a module"])
-def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
-    """Keywords of a play that decide where the cores run: who becomes another user is sent modules."""
-    if request.param == "in the worker":
-        return {}
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become a user without a password")
-    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
-
-
 def played(directory: pathlib.Path, play: dict[str, t.Any]) -> str:
     """What ansible-playbook prints; fails the test where a task does."""
     text = yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, **play}])

@@ -11,22 +11,10 @@ import typing as t
 
 import pytest
 from support.haproxy import wait_until
-from support.monitoring import Alertmanager, Prometheus
+from support.monitoring import HAPROXY_ERRORS, HAPROXY_RESPONSES, Alertmanager, Prometheus
 
 pytestmark = pytest.mark.needs("haproxy", "prometheus")
 
-RESPONSES = "haproxy_server_http_responses_total"
-ERRORS = {
-    "name": "errors",
-    "source": "prometheus",
-    "kind": "share",
-    "judge": True,
-    "critical": True,
-    "query": {
-        "bad": f'sum by (server) (increase({RESPONSES}{{proxy="shop", code="5xx", server=~"$members"}}[2s]))',
-        "total": f'sum by (server) (increase({RESPONSES}{{proxy="shop", server=~"$members"}}[2s]))',
-    },
-}
 SLOW = {"window": "12", "interval": "2"}
 
 
@@ -40,7 +28,7 @@ def watched(start: t.Any, tmp_path: pathlib.Path) -> t.Iterator[t.Any]:
         prometheus = Prometheus(tmp_path, {"haproxy": [world.exporter]})
         prometheus.start()
         running.append(prometheus)
-        wait_until(lambda: prometheus.number(f"sum(rate({RESPONSES}[3s]))") is not None, "it has scraped", 30)
+        wait_until(lambda: prometheus.number(f"sum(rate({HAPROXY_RESPONSES}[3s]))") is not None, "it has scraped", 30)
         return prometheus
 
     yield begun
@@ -53,7 +41,7 @@ def source(prometheus: Prometheus, **settings: t.Any) -> dict[str, t.Any]:
 
 
 def test_a_good_release_passes_by_its_members(watched: t.Any, gate: t.Any) -> None:
-    outcome = gate(patient=True, sources=source(watched()), metrics=[ERRORS], **SLOW)
+    outcome = gate(patient=True, sources=source(watched()), metrics=[HAPROXY_ERRORS], **SLOW)
     assert outcome["verdict"] == "pass", outcome.result
     figures = outcome["metrics"][0]["figures"]
     assert (figures["canary"], figures["baseline"]) == (0, 0)
@@ -61,7 +49,7 @@ def test_a_good_release_passes_by_its_members(watched: t.Any, gate: t.Any) -> No
 
 
 def test_a_bad_release_fails(watched: t.Any, gate: t.Any) -> None:
-    outcome = gate(sources=source(watched(errors=0.2)), metrics=[ERRORS], window="60", interval="2")
+    outcome = gate(sources=source(watched(errors=0.2)), metrics=[HAPROXY_ERRORS], window="60", interval="2")
     assert outcome["verdict"] == "fail", outcome.result
     assert outcome["metrics"][0]["figures"]["canary"] == pytest.approx(0.2, abs=0.05)
 
@@ -72,7 +60,7 @@ def test_a_range_query_has_points_of_its_own(watched: t.Any, gate: t.Any) -> Non
         "source": "prometheus",
         "limit": "> 0",
         "minimum": 3,
-        "query": f'sum by (server) (rate({RESPONSES}{{proxy="shop", server=~"$members"}}[2s]))',
+        "query": f'sum by (server) (rate({HAPROXY_RESPONSES}{{proxy="shop", server=~"$members"}}[2s]))',
     }
     made = source(watched(), range=True, step=1)
     outcome = gate(sources=made, metrics=[metric], window="6", interval="3")
@@ -103,7 +91,7 @@ def test_prometheus_that_goes_down_is_no_good_news(watched: t.Any, gate: t.Any) 
     prometheus = watched()
     stops = threading.Timer(3.0, prometheus.stop)
     stops.start()
-    outcome = gate(sources=source(prometheus), metrics=[ERRORS], window="60", interval="1")
+    outcome = gate(sources=source(prometheus), metrics=[HAPROXY_ERRORS], window="60", interval="1")
     stops.join()
     assert outcome["verdict"] == "no_data"
     assert outcome["elapsed"] < 30
@@ -114,7 +102,7 @@ def test_prometheus_that_goes_down_is_no_good_news(watched: t.Any, gate: t.Any) 
 def test_prometheus_that_goes_down_may_be_let_pass(watched: t.Any, gate: t.Any) -> None:
     prometheus = watched()
     prometheus.stop()
-    outcome = gate(sources=source(prometheus), metrics=[ERRORS], window="4", interval="1", on_error="go_on")
+    outcome = gate(sources=source(prometheus), metrics=[HAPROXY_ERRORS], window="4", interval="1", on_error="go_on")
     assert (outcome["verdict"], outcome["judged"]) == ("pass", "no_data")
 
 

@@ -5,22 +5,10 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import typing as t
 
-import pytest
 from support.playbooks import run_tasks
-
-
-@pytest.fixture(params=["in the worker", "as a module"])
-def way(request: pytest.FixtureRequest) -> dict[str, t.Any]:
-    """Keywords of a task that decide where its core runs: one that becomes another user is sent as a module."""
-    if request.param == "in the worker":
-        return {}
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to become a user without a password")
-    return {"become": True, "become_user": "root", "become_method": "ansible.builtin.su"}
 
 
 def test_split_look_refuse_and_go_back(haproxy_site: t.Any, way: dict[str, t.Any], directory: pathlib.Path) -> None:
