@@ -20,6 +20,7 @@ description:
   - Where a version came from, whether it is bad, and what was active before is kept in C(.rollout) below the directory.
   - The module does not restart anything.
 extends_documentation_fragment:
+  - steady.rollout.claim
   - steady.rollout.attributes
 attributes:
   check_mode:
@@ -116,31 +117,6 @@ options:
     description: Whether the certificate of a server with the source has to be valid.
     type: bool
     default: true
-  claim:
-    description:
-      - The claim of the rollout that this change belongs to. If another rollout has taken the service over, nothing is
-        changed.
-    type: dict
-    suboptions:
-      service:
-        description: The service that is rolled out.
-        type: str
-        required: true
-      ledger:
-        description: The identity of the rollout's ledger.
-        type: str
-        required: true
-      token:
-        description: The fencing token of the run.
-        type: int
-        required: true
-      coordinator:
-        description: The host that the ledger is on, for messages.
-        type: str
-        default: ""
-      directory:
-        description: Where claims are kept on this host, if not where the collection keeps its files.
-        type: path
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """
