@@ -17,16 +17,16 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release_archive import inspect
-from ansible_collections.steady.rollout.plugins.module_utils.release_fetch import (
+from ansible_collections.steady.rollout.plugins.module_utils.release.archive import inspect
+from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import (
     Source,
     check_source,
     checksum_of,
     refuse_other_checksum,
     scheme_of,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.release_pack import pack
-from ansible_collections.steady.rollout.plugins.module_utils.release_plan import Artifact, check_version, same_artifact
+from ansible_collections.steady.rollout.plugins.module_utils.release.pack import pack
+from ansible_collections.steady.rollout.plugins.module_utils.release.plan import Artifact, check_version, same_artifact
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
 
 

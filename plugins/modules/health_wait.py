@@ -298,8 +298,8 @@ msg:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.health_wait import core
-from ansible_collections.steady.rollout.plugins.module_utils.targets import secrets_of
+from ansible_collections.steady.rollout.plugins.module_utils.health.core import core
+from ansible_collections.steady.rollout.plugins.module_utils.http.targets import secrets_of
 
 TARGET = {
     "name": {"type": "str", "required": True},

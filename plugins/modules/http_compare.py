@@ -276,7 +276,7 @@ import dataclasses
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.http_compare import core, secrets_of
+from ansible_collections.steady.rollout.plugins.module_utils.load.core import core, secrets_of
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import SHORTEST, shown_options
 
 GROUP = {

@@ -320,9 +320,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, registry
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.member_plan import GUARD_ARGUMENTS
-from ansible_collections.steady.rollout.plugins.module_utils.member_request import ON_TIMEOUT
-from ansible_collections.steady.rollout.plugins.module_utils.members import core
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.change import core
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.plan import GUARD_ARGUMENTS
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.request import ON_TIMEOUT
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {

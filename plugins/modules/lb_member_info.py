@@ -174,7 +174,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.members import info_core as core
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.change import info_core as core
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {

@@ -206,7 +206,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.tester_routes import core
+from ansible_collections.steady.rollout.plugins.module_utils.pools.header_route import core
 
 SPEC = {
     "argument_spec": {

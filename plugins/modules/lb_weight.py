@@ -228,7 +228,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.weights import core
+from ansible_collections.steady.rollout.plugins.module_utils.pools.weights.change import core
 
 SPEC = {
     "argument_spec": {

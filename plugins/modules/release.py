@@ -214,8 +214,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.release import core
-from ansible_collections.steady.rollout.plugins.module_utils.targets import secrets_of
+from ansible_collections.steady.rollout.plugins.module_utils.http.targets import secrets_of
+from ansible_collections.steady.rollout.plugins.module_utils.release.core import core
 
 SPEC = {
     "argument_spec": {

@@ -499,7 +499,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
 
 POLICY: dict[str, t.Any] = {
     "max_unavailable": {"type": "str", "default": "25%"},

@@ -270,8 +270,8 @@ import dataclasses
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.smoke.core import core
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import SHORTEST, of_params, shown_options
-from ansible_collections.steady.rollout.plugins.module_utils.smoke_test import core
 
 REQUEST = {
     "name": {"type": "str"},

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import shift_policy
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_policy as shift_policy
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text, is_bad, name_of
 
 Facts = t.Mapping[str, t.Any]

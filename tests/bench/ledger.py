@@ -22,7 +22,7 @@ sys.path[:0] = [os.path.join(REPOSITORY, ".collections"), os.path.join(REPOSITOR
 
 from support.ledger_desk import Ledger, fleet, pool
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.store import Store
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.store import Store
 
 STEPS = ("drain", "update", "health", "restore")
 POLICY = {"max_unavailable": "100", "stages": ["1", "10%", "50%", "100%"], "gate": False}

@@ -23,7 +23,7 @@ from seeded import MUTANTS, Mutant
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COPIED = ("plugins", "tests", "pyproject.toml", "galaxy.yml", "meta")
 TESTS = pathlib.Path("tests/unit")
-LAST = ("test_ledger_machine.py", "test_judge_simulated.py")
+LAST = ("test_state_machine.py", "test_judge_simulated.py")
 LONGEST = 600
 CAUGHT, SURVIVED, NOT_FOUND = "caught", "SURVIVED", "TEXT NOT FOUND"
 
@@ -57,8 +57,8 @@ def copied(place: pathlib.Path) -> pathlib.Path:
 
 
 def tests_of(mutant: Mutant) -> pathlib.Path:
-    """The folder of tests that mirrors the mutant's."""
-    return TESTS / pathlib.Path(mutant.file).parent
+    """The tests of the mutant's subject: those that mirror the folder right below plugins/module_utils."""
+    return TESTS.joinpath(*pathlib.Path(mutant.file).parts[:3])
 
 
 def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
@@ -75,7 +75,7 @@ def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
 
 def passes(folder: pathlib.Path, copy: pathlib.Path) -> bool:
     """The quick tests first: most mutants do not get as far as the state machine or the simulation."""
-    tests = sorted(folder.glob("test_*.py"))
+    tests = sorted(folder.rglob("test_*.py"))
     quick = [str(path) for path in tests if path.name not in LAST]
     slow = [str(path) for path in tests if path.name in LAST]
     return all(pytest_passes(copy, paths) for paths in (quick, slow) if paths)

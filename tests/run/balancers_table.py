@@ -15,17 +15,15 @@ BEGIN, END = "<!-- balancers: begin -->\n", "<!-- balancers: end -->\n"
 
 sys.path.insert(0, str(REPOSITORY / ".collections"))
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import (
-    apache,
-    aws_listener,
-    aws_target_group,
-    contract,
-    envoy_cluster,
-    envoy_routes,
-    haproxy,
-    nginx,
-    route53,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import backend as apache
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import listener as aws_listener
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import route53
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import target_group as aws_target_group
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy import cluster as envoy_cluster
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy import routes as envoy_routes
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import backend as haproxy
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx import backend as nginx
 
 MAKES: dict[str, type[contract.Balancer]] = {
     "HAProxy": haproxy.HAProxy,

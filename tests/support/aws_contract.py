@@ -19,8 +19,9 @@ import typing as t
 from support.haproxy import shut_port
 from support.real_balancer import SHOP, WIDE, Denial, RealBalancer
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, route53
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_target_group import TargetGroup
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import route53
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.target_group import TargetGroup
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
 
 if t.TYPE_CHECKING:

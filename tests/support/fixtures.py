@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pool_lock.state_directory"
+LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock.state_directory"
 
 
 @pytest.fixture

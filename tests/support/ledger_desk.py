@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls, showing
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Clock, Desk
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.store import Store
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import show as showing
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.store import Store
 
 OWNER = {"user": "ops", "controller": "laptop", "pid": 4711}
 START = 1_790_000_000.0

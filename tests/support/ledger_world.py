@@ -16,8 +16,8 @@ import typing as t
 from support.ledger_desk import OWNER, Ledger
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import gates
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.lease import LeaseLost
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import gate as gates
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
 
 NODES = (0, 1)
 FORWARD = ("drain0", "drain1", "change", "update", "health", "restore0", "restore1", "prove")

@@ -15,7 +15,7 @@ import typing as t
 from support.ledger_desk import Ledger
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import shifting
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import shift as shifting
 
 NODES = ("lb1", "lb2")
 LIMIT = 120.0

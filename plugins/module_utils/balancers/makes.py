@@ -60,42 +60,42 @@ ROUTE53 = {**SESSION, "zone": {"type": "str"}, "record_type": {"type": "str"}}
 
 
 def open_apache(settings: Settings, run_command: RunCommand | None = None) -> Balancer:
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import apache
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import backend as apache
 
     return apache.open_apache(settings, run_command)
 
 
 def open_envoy(settings: Settings) -> Balancer:
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import envoy
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy import backend as envoy
 
     return envoy.open_envoy(settings)
 
 
 def open_haproxy(settings: Settings) -> Balancer:
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import haproxy
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import backend as haproxy
 
     return haproxy.open_haproxy(settings)
 
 
 def open_nginx(settings: Settings, run_command: RunCommand) -> Balancer:
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import nginx
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx import backend as nginx
 
     return nginx.open_nginx(settings, run_command)
 
 
 def open_target_group(settings: Settings, run_command: RunCommand | None = None) -> Balancer:
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import aws_target_group
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import target_group as aws_target_group
 
     return aws_target_group.open_target_group(settings, run_command)
 
 
 def open_listener(settings: Settings) -> Balancer:
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import aws_listener
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import listener as aws_listener
 
     return aws_listener.open_listener(settings)
 
 
 def open_route53(settings: Settings) -> Balancer:
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import route53
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import route53
 
     return route53.open_route53(settings)

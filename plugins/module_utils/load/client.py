@@ -14,7 +14,7 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils import targets, wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets, wire
 from ansible_collections.steady.rollout.plugins.module_utils.load.model import Group, Load, Outcome, Recipe
 from ansible_collections.steady.rollout.plugins.module_utils.load.schedule import Slot, slots
 

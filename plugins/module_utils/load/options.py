@@ -12,8 +12,8 @@ import math
 import re
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import targets, tls
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets, tls
 from ansible_collections.steady.rollout.plugins.module_utils.load.model import (
     BASELINE,
     CANDIDATE,

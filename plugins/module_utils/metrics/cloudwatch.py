@@ -113,7 +113,7 @@ class CloudWatch:
 
 def open_cloudwatch(where: str, settings: Json) -> CloudWatch:
     """Raises InputError where the settings cannot be right and RolloutError where boto3 or credentials lack."""
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import aws_api
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import api as aws_api
 
     period, lag = settings.get("period", 60), float(settings.get("lag", 120.0))
     if period not in (1, 5, 10, 20, 30) and (period <= 0 or period % 60):

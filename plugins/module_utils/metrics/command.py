@@ -11,8 +11,8 @@ import shlex
 import shutil
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import targets
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.json_http import expression
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Moment, Question, Reply, Trouble

@@ -13,14 +13,14 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers import re
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import PASS
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Clock, Controller, Desk
-from ansible_collections.steady.rollout.plugins.module_utils.members import read_members
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Controller, Desk
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import balancers, report
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Reading
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate import Gate
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.notes import LedgerNotes, LooseNotes, Notes
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.report import Outcome
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.change import read_members
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock as MonotonicClock
 
 OF_A_ROLLOUT = ("service", "run", "token")

@@ -21,7 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     Progress,
     Verdict,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.measurements import Watch
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import deciding, report, sources
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Balancers, Reading
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import PAUSED, Decision, Standing

@@ -15,8 +15,8 @@ import ssl
 import typing as t
 from urllib.parse import urlencode
 
-from ansible_collections.steady.rollout.plugins.module_utils import targets, tls, wire
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets, tls, wire
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
 
 LONGEST_EXCERPT = 200

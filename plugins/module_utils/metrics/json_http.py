@@ -11,11 +11,11 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http.queries import Query, compiled
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import http, queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.http import Endpoint
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Moment, Question, Reply
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.numbers import points
-from ansible_collections.steady.rollout.plugins.module_utils.queries import Query, compiled
 
 SETTINGS: dict[str, tuple[type, ...]] = {**http.SETTINGS, "method": (str,), "body": (str, dict, list)}
 

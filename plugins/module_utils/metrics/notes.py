@@ -12,9 +12,15 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY, Sample, Unmeasured
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import lease, model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Clock, Desk, Session, look_in, session
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.measurements import Measured, Watch
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
+    Clock,
+    Desk,
+    Session,
+    look_in,
+    session,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Measured, Watch
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import ABORTED, PAUSED, PROMOTED
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED, Measurement
 

@@ -11,8 +11,8 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import WAIT, MetricResult, Verdict
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import texts
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.measurements import Watch
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables as texts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import Decision
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Measurement
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import Plan

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import queries
-from ansible_collections.steady.rollout.plugins.module_utils import targets as targets_
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http import queries
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import (
     BODY,

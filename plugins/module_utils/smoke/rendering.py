@@ -11,8 +11,8 @@ import ssl
 import typing as t
 from urllib.parse import quote, urlencode, urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils import targets as targets_
-from ansible_collections.steady.rollout.plugins.module_utils import wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
+from ansible_collections.steady.rollout.plugins.module_utils.http import wire
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.options import UNFIT_FOR_A_HEADER
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import Step, Target

@@ -15,7 +15,7 @@ import threading
 import typing as t
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
-from ansible_collections.steady.rollout.plugins.module_utils import targets as targets_
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 
 HIDDEN = "********"

@@ -14,7 +14,7 @@ import typing as t
 import urllib.request
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils import wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import wire
 
 Exchange = t.Callable[[wire.Request, wire.Deadline], wire.Answer]
 

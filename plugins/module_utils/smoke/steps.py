@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils import queries
+from ansible_collections.steady.rollout.plugins.module_utils.http import queries
 
 BODY, HEADER, COOKIE, REGEX = "body", "headers", "cookies", "regex"
 

@@ -224,7 +224,7 @@ def test_a_record_changed_in_between_is_read_again(
     records: Records, shop: Balancer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody moves blue to another address between the look and the change: that must not be undone."""
-    from ansible_collections.steady.rollout.plugins.module_utils.balancers import route53_records
+    from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import route53_records
 
     moved = records.record("blue", 100, ResourceRecords=[{"Value": "192.0.2.77"}])
     changes = route53_records.changes

@@ -108,7 +108,7 @@ def test_another_target_keeps_the_priority(site: Site) -> None:
 
 
 def test_a_priority_that_was_taken_meanwhile(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = "ansible_collections.steady.rollout.plugins.module_utils.balancers.aws_rules.priority_for_testers"
+    path = "ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.rules.priority_for_testers"
     choices = iter([10, 10, 77])
     monkeypatch.setattr(path, lambda *rules: next(choices))
     assert site.route().error == ""

@@ -62,7 +62,7 @@ def drain(settings: dict[str, t.Any], state_home: str, member: str) -> str:
     """One change from a process of its own; returns its error."""
     from support.cores import call_core
 
-    from ansible_collections.steady.rollout.plugins.module_utils import pool_lock
+    from ansible_collections.steady.rollout.plugins.module_utils.pools import pool_lock
     from ansible_collections.steady.rollout.plugins.modules import lb_member
 
     # Without the pool's lock, so that the file's own is what keeps the changes apart.

@@ -13,7 +13,7 @@ from support.haproxy import Node, Slow
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 
 FORCED_DRAIN = 0x08
-LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pool_lock.state_directory"
+LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock.state_directory"
 
 # Fresh interpreters would take longer than what is tested; a fork sees the test's lock directory, too.
 processes = multiprocessing.get_context("fork")

@@ -13,7 +13,6 @@ import sys
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 COLLECTION = "ansible_collections.steady.rollout.plugins"
 LATE = {"boto3", "botocore", "jmespath", "requests", "dateutil"}
-AWS = {"aws_api", "aws_listener", "aws_target_group", "aws_targets", "route53"}
 CHILD = """
 import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
@@ -39,7 +38,7 @@ def below(folder: str) -> list[str]:
 def test_no_module_imports_what_only_aws_needs() -> None:
     loaded = loaded_by(*below("modules"), f"{COLLECTION}.module_utils.balancers.registry")
     assert loaded & LATE == set()
-    assert loaded & {f"{COLLECTION}.module_utils.balancers.{name}" for name in AWS} == set()
+    assert [name for name in loaded if name.startswith(f"{COLLECTION}.module_utils.balancers.aws")] == []
 
 
 def test_not_even_the_code_for_aws_imports_boto3_before_it_is_used() -> None:

@@ -9,8 +9,8 @@ import yaml
 from support.documented import accepted, documented
 from support.pools import member
 
-from ansible_collections.steady.rollout.plugins.module_utils import member_report
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Counters
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members import report as member_report
 from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info
 
 

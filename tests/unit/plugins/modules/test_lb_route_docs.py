@@ -11,7 +11,8 @@ import pytest
 import yaml
 from support.documented import accepted, documented
 
-from ansible_collections.steady.rollout.plugins.module_utils import maintenance_pages, tester_routes
+from ansible_collections.steady.rollout.plugins.module_utils.pools import header_route as tester_routes
+from ansible_collections.steady.rollout.plugins.module_utils.pools import maintenance_page as maintenance_pages
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
 RESULTS = {lb_page: maintenance_pages.nothing_done, lb_route: tester_routes.nothing_done}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import yaml
 from support.documented import accepted, documented
 
-from ansible_collections.steady.rollout.plugins.module_utils.weight_report import nothing_done
+from ansible_collections.steady.rollout.plugins.module_utils.pools.weights.report import nothing_done
 from ansible_collections.steady.rollout.plugins.modules import lb_weight
 
 

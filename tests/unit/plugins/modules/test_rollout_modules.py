@@ -18,8 +18,9 @@ from support.cores import call_core, params_of
 from support.documented import accepted, documented
 from support.ledger_desk import OWNER, fleet, pool
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import calls, desk
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.policy import DEFAULTS
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import session as desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import DEFAULTS
 from ansible_collections.steady.rollout.plugins.modules import (
     rollout,
     rollout_gate,
@@ -227,7 +228,7 @@ def test_claims_need_no_ledger(service: Service, tmp_path: t.Any) -> None:
 
 WATCH = """
 import sys, time
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.desk import Controller
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Controller
 controller = Controller()
 sys.stderr.write("ready\\n")
 sys.stderr.flush()

@@ -13,7 +13,7 @@ from support.ledger_desk import Ledger, fleet
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.lease import LeaseLost
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import core, report
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Reading, reading_of

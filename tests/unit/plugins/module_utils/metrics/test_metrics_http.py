@@ -10,8 +10,8 @@ import typing as t
 import pytest
 from support.throwing import throw
 
-from ansible_collections.steady.rollout.plugins.module_utils import wire
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http import wire
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import http
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
 

@@ -10,8 +10,8 @@ import typing as t
 import pytest
 from support.cores import params_of
 
-from ansible_collections.steady.rollout.plugins.module_utils import smoke_test as smoke_test_core
-from ansible_collections.steady.rollout.plugins.module_utils import wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import wire
+from ansible_collections.steady.rollout.plugins.module_utils.smoke import core as smoke_test_core
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import options, secrets
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.running import Done, World
 from ansible_collections.steady.rollout.plugins.modules import smoke_test

@@ -1,0 +1,196 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""HAProxy 2.4 and later, through its runtime command line.
+
+One node is one admin socket. A reload leaves an old process that goes on serving what it has in flight; the
+admin socket shows only the new one, so that counting the old one's sessions takes the master's socket too.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Count, Snapshot, quoted
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import counters as haproxy_counters
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import state as haproxy_state
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.map import HAProxyMap
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.protocol import (
+    LEVEL_HINT,
+    Cli,
+    SocketCli,
+    expect_silence,
+    first_line,
+    parse_address,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.routes import HAProxyPages, HAProxyRoutes
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.state_file import StateFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.workers import Workers
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import (
+    NO_ROUTING_FILES,
+    Pages,
+    Routes,
+    RoutingFiles,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+
+COMMANDS = {contract.IN_SERVICE: "ready", contract.DRAINED: "drain", contract.MAINTENANCE: "maint"}
+NOTE_NO_MASTER = (
+    "Requests in a process that a reload left behind are not counted: give balancer.master_socket to see them."
+)
+
+
+def open_haproxy(settings: dict[str, t.Any]) -> HAProxy:
+    """Raises InputError where the settings cannot be right; talks to nobody yet."""
+    pool, timeout = settings["pool"], settings["timeout"]
+    if not re.match(r"^[A-Za-z0-9_.:-]+$", pool):
+        raise InputError(f"balancer.pool: '{pool}' cannot be the name of a backend; letters, digits and - _ . : can.")
+    if timeout <= 0:
+        raise InputError(f"balancer.timeout: must be more than 0 s, is {timeout:g}.")
+    where = f"{settings.get('host') or ''} {settings['socket']}".strip()
+    cli = SocketCli(parse_address(settings["socket"], "balancer.socket"), where, timeout)
+    workers = None
+    if settings.get("master_socket"):
+        address = parse_address(settings["master_socket"], "balancer.master_socket")
+        where = f"{settings.get('host') or ''} {settings['master_socket']}".strip()
+        workers = Workers(SocketCli(address, where, timeout, half_close=True))
+    file = StateFile(settings["state_file"]) if settings.get("state_file") else None
+    return HAProxy(pool, cli, workers, file, RoutingFiles.given(settings))
+
+
+class HAProxy(Balancer):
+    """One backend of one HAProxy node."""
+
+    capabilities = frozenset(
+        {
+            contract.CAN_DRAIN,
+            contract.CAN_MAINTAIN,
+            contract.CAN_END_SESSIONS,
+            contract.CAN_SAVE,
+            contract.CAN_WEIGH,
+            contract.CAN_ROUTE,
+            contract.CAN_PAGE,
+            contract.CAN_COUNT,
+        }
+    )
+    lacks = {
+        contract.CAN_WEIGH_AT_ONCE: "its command line sets one server after another, within milliseconds; those that "
+        "rise go first",
+    }
+
+    def __init__(
+        self,
+        pool: str,
+        cli: Cli,
+        workers: Workers | None = None,
+        file: StateFile | None = None,
+        files: RoutingFiles = NO_ROUTING_FILES,
+    ) -> None:
+        super().__init__(pool, cli.where)
+        self._cli = cli
+        self._workers = workers
+        self._file = file
+        self._files = files
+        self._pool_id = ""
+
+    def version(self) -> str:
+        (info,) = self._cli.ask(["show info"])
+        match = re.search(r"^Version: *(\S+)", info, re.MULTILINE)
+        return match.group(1) if match else ""
+
+    def require_admin(self) -> None:
+        (level,) = self._cli.ask(["show cli level"])
+        if level.strip() != "admin":
+            raise RolloutError(f"{self.where}: no change is allowed here ('{first_line(level)}'): {LEVEL_HINT}.")
+
+    def snapshot(self) -> Snapshot:
+        # The old processes first: what moves from there to here in between is then seen twice, not missed.
+        old = self._workers.old_sessions(self.pool) if self._workers else None
+        state, stat = self._look()
+        return Snapshot(
+            pool=self.pool,
+            members=haproxy_state.members(state, stat, old),
+            queue=haproxy_state.pool_queue(stat),
+            notes=() if self._workers else (NOTE_NO_MASTER,),
+        )
+
+    def counters(self) -> Count:
+        """Only what the process behind the admin socket has counted: a reload begins anew."""
+        (info,) = self._cli.ask(["show info"])
+        dummy, stat = self._look()
+        return Count(series=haproxy_counters.series(info), members=haproxy_counters.counters(stat))
+
+    def set_admin(self, states: t.Mapping[str, str]) -> None:
+        self._change([f"set server {self.pool}/{name} state {COMMANDS[state]}" for name, state in states.items()])
+
+    def set_weights(self, weights: t.Mapping[str, int]) -> None:
+        self._change([f"set server {self.pool}/{name} weight {weight}" for name, weight in weights.items()])
+
+    def end_sessions(self, members: t.Sequence[str]) -> None:
+        self._change([f"shutdown sessions server {self.pool}/{name}" for name in members])
+
+    def unsaved(self, snapshot: Snapshot) -> list[str]:
+        if self._file is None:
+            return []
+        saved = self._file.own_states(self.pool)
+        return [name for name, member in snapshot.members.items() if saved.get(name, contract.IN_SERVICE) != member.own]
+
+    def save(self) -> None:
+        if self._file is not None:
+            self._file.rewrite(lambda: self._cli.ask(["show servers state"])[0])
+
+    def routes(self) -> Routes:
+        path = self._needed("route_file", self._files.route, "route testers' requests")
+        table = HAProxyMap(self._cli, path, "balancer.route_file")
+        return HAProxyRoutes(self.where, table, self._places, self.require_admin)
+
+    def pages(self) -> Pages:
+        path = self._needed("page_file", self._files.page, "show a maintenance page")
+        return HAProxyPages(self.pool, HAProxyMap(self._cli, path, "balancer.page_file"), self.require_admin)
+
+    def _places(self) -> list[str]:
+        """Where a route may lead: every backend, and the servers of this pool."""
+        state, dummy = self._look()
+        return [*self._pools(), *(row["srv_name"] for row in state)]
+
+    def _change(self, commands: list[str]) -> None:
+        replies = self._cli.ask(commands)
+        for command, reply in zip(commands, replies):
+            expect_silence(self.where, command, reply)
+
+    def _look(self) -> tuple[list[haproxy_state.Row], list[haproxy_state.Row]]:
+        """One look at the pool by its number, since a frontend may bear the same name; a reload may renumber it."""
+        for _dummy in range(3):
+            commands = [f"show servers state {self.pool}"]
+            if self._pool_id:
+                commands.append(f"show stat {self._pool_id} 6 -1")
+            replies = self._cli.ask(commands)
+            state = self._pool_state(replies[0])
+            pool_id = state[0]["be_id"] if state else ""
+            if self._pool_id and pool_id == self._pool_id:
+                return state, self._table(commands[1], replies[1], haproxy_state.stat_rows)
+            if not state:
+                return [], []
+            self._pool_id = pool_id
+        raise RolloutError(f"{self.where}: pool '{self.pool}' changes its number at every look. Is it being reloaded?")
+
+    def _pool_state(self, reply: str) -> list[haproxy_state.Row]:
+        if reply.lower().startswith("can't find backend"):
+            raise InputError(f"{self.where}: no pool '{self.pool}'; its pools are {quoted(self._pools()) or 'none'}.")
+        return self._table(f"show servers state {self.pool}", reply, haproxy_state.state_rows)
+
+    def _table(
+        self, command: str, reply: str, parse: t.Callable[[str], list[haproxy_state.Row]]
+    ) -> list[haproxy_state.Row]:
+        try:
+            return parse(reply)
+        except haproxy_state.BadReply:
+            hint = f": {LEVEL_HINT}." if "permission denied" in reply.lower() else "."
+            raise RolloutError(f"{self.where}: HAProxy answered '{first_line(reply)}' to '{command}'{hint}") from None
+
+    def _pools(self) -> list[str]:
+        (reply,) = self._cli.ask(["show backend"])
+        return [line for line in reply.splitlines() if line and not line.startswith("#")]

@@ -1,0 +1,180 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""One look at one target: asks it over HTTP or TCP or by a command, and judges the answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import shutil
+import ssl
+import time
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Sample
+from ansible_collections.steady.rollout.plugins.module_utils.http import queries, tls, wire
+from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target, redacted
+
+LONGEST_EXCERPT = 200
+RunCommand = t.Callable[..., t.Tuple[int, str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """What came back, before it is judged: either a *trouble* or a *status* (of HTTP, or an exit code) and a body."""
+
+    text: str = ""
+    status: int | None = None
+    trouble: str | None = None
+
+
+class Prober:
+    """Looks at targets; holds what can be prepared once, such as certificates."""
+
+    def __init__(
+        self, targets: list[Target], run_command: RunCommand, clock: t.Callable[[], float] = time.monotonic
+    ) -> None:
+        self._run_command = run_command
+        self._clock = clock
+        self._tls = {target.name: _tls(target) for target in targets if _may_need_tls(target)}
+
+    def look(self, target: Target, seconds: float) -> Sample:
+        """One look that takes at most *seconds*; never raises. The sample's *at* is for the caller to set."""
+        began = self._clock()
+        seen = self._ask(target, seconds)
+        return judged(target, seen, self._clock() - began)
+
+    def _ask(self, target: Target, seconds: float) -> Seen:
+        try:
+            if target.command:
+                return _run(target.command, seconds, self._run_command)
+            if target.tcp:
+                wire.connect(*target.tcp, wire.Deadline(seconds)).close()
+                return Seen()
+            return self._ask_http(target, seconds)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            return Seen(trouble=wire.in_words(error, seconds))
+
+    def _ask_http(self, target: Target, seconds: float) -> Seen:
+        request = wire.Request(
+            method=target.method,
+            url=target.url or "",
+            headers=target.headers,
+            body=target.body,
+            tls=self._tls.get(target.name),
+            follow_redirects=target.follow_redirects,
+        )
+        answer = wire.exchange(request, wire.Deadline(seconds))
+        return Seen(text=answer.body.decode("utf-8", "replace"), status=answer.status)
+
+
+def judged(target: Target, seen: Seen, latency: float) -> Sample:
+    """The sample that an answer amounts to. Pure."""
+    document = _parsed(seen.text)
+    version = _version(target, document)
+    problem = seen.trouble or _problem(target, seen, document, version, latency)
+    reason = f"{target.place} {problem or _answered(target, seen)}"
+    return Sample(
+        at=0.0,
+        ok=problem is None,
+        reason=redacted(reason, target.secrets),
+        latency=latency,
+        status=seen.status,
+        version=None if version is None else redacted(version, target.secrets),
+        body=excerpt(seen.text, target.secrets) if seen.text else None,
+    )
+
+
+def excerpt(text: str, secrets: t.Iterable[str]) -> str:
+    """The beginning of an answer on one line, its secrets hidden."""
+    flat = redacted(" ".join(text.split()), secrets)
+    return flat if len(flat) <= LONGEST_EXCERPT else f"{flat[: LONGEST_EXCERPT - 3]}..."
+
+
+def _problem(target: Target, seen: Seen, document: t.Any, version: str | None, latency: float) -> str | None:
+    answered = _answered(target, seen)
+    if target.command and seen.status != 0:
+        return answered
+    if target.url and seen.status not in target.status:
+        return f"{answered}, expected {' or '.join(str(status) for status in target.status)}"
+    if target.latency is not None and latency > target.latency:
+        return f"{answered} but took longer than {target.latency:g} s"
+    if target.version is not None and version != target.version:
+        found = f"found {version}" if version is not None else _nothing_found(target, document)
+        return f"{answered} with the wrong version: expected {target.version}, {found}"
+    expect = _expectation(target, version)
+    if expect and expect(document) is not True:
+        return f'{answered} but expect "{expect.expression}" was {_shown(expect(document), document)}'
+    return None
+
+
+def _expectation(target: Target, version: str | None) -> queries.Query | None:
+    """What is expected of an answer that names this version."""
+    if not target.expect or not target.version_placeholder:
+        return target.expect
+    if version is None:
+        return None
+    quoted = version.replace("\\", "\\\\").replace("'", "\\'")
+    return queries.compiled(target.name, "expect", target.expect.expression.replace(target.version_placeholder, quoted))
+
+
+def _answered(target: Target, seen: Seen) -> str:
+    if target.command:
+        return f"exited with {seen.status}"
+    return f"answered {seen.status}" if target.url else "accepted the connection"
+
+
+def _nothing_found(target: Target, document: t.Any) -> str:
+    path = target.version_path.expression if target.version_path else "version"
+    return f'found none at "{path}"' if document is not None else "found none as the body is not JSON"
+
+
+def _shown(value: t.Any, document: t.Any) -> str:
+    if document is None:
+        return "not true: the body is not JSON"
+    if value is False:
+        return "false"
+    text = json.dumps(value)
+    return f"not true but {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _parsed(text: str) -> t.Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _version(target: Target, document: t.Any) -> str | None:
+    found = target.version_path(document) if target.version_path else None
+    return str(found) if isinstance(found, (str, int, float)) and not isinstance(found, bool) else None
+
+
+def _run(argv: tuple[str, ...], seconds: float, run_command: RunCommand) -> Seen:
+    guarded = list(argv)
+    if shutil.which("timeout"):
+        guarded = ["timeout", "-k", "1", f"{seconds:.3f}", *argv]
+    status, stdout, stderr = run_command(guarded, handle_exceptions=False, expand_user_and_vars=False)
+    if len(guarded) > len(argv) and status in (124, 137):
+        return Seen(trouble=f"did not end within {seconds:.3g} s")
+    if status:
+        said = (stderr.strip() or stdout.strip()).splitlines()
+        return Seen(text=said[-1] if said else "", status=status)
+    return Seen(text=stdout, status=status)
+
+
+def _may_need_tls(target: Target) -> bool:
+    return target.url is not None and (target.url.startswith("https:") or target.follow_redirects)
+
+
+def _tls(target: Target) -> ssl.SSLContext:
+    try:
+        return tls.context(target.validate_certs, target.ca_path)
+    except OSError as error:
+        raise InputError(
+            f"targets: ca_path of '{target.name}' cannot be used: {target.ca_path} ({error.strerror or error})."
+        ) from None

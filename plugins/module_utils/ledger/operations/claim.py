@@ -1,0 +1,51 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Claims taken and released where a rollout changes things; they need no ledger on that host."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import required
+
+
+def take(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Leaves this run's claim; refuses where another coordinator's or a later run's claim is in force."""
+    claim = _claim(params)
+    before = None if check_mode else claims.take(claim, force=bool(params.get("take_over")))
+    changed = before is None or (before["ledger"], before["token"], before["active"]) != (
+        claim.ledger,
+        claim.token,
+        True,
+    )
+    return {
+        "changed": changed,
+        "claim_before": before,
+        "msg": f"{claim.path}: claimed for {claim.service} with token {claim.token}",
+        "diff": {"before": before or {}, "after": {"ledger": claim.ledger, "token": claim.token, "active": True}},
+    }
+
+
+def give_back(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    claim = _claim(params)
+    changed = True if check_mode else claims.release(claim)
+    return {
+        "changed": changed,
+        "msg": f"{claim.path}: {'released' if changed else 'not ours, left as it is'}",
+        "diff": {"before": {"active": True}, "after": {"active": not changed}},
+    }
+
+
+def _claim(params: dict[str, t.Any]) -> claims.Claim:
+    required(params, "service", "ledger_id", "token")
+    options = {
+        "service": params["service"],
+        "ledger": params["ledger_id"],
+        "token": params["token"],
+        "coordinator": params.get("coordinator") or "",
+        "directory": params.get("directory"),
+    }
+    return t.cast(claims.Claim, claims.Claim.from_params(options))

@@ -1,0 +1,252 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Taking the lease and finding out which rollout the run works on: a new one, or one left unfinished."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+import typing as t
+import uuid
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease as leases
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease, Rollout
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Desk, Session, required
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
+
+CONTINUE = "continue"
+REVERT = "revert"
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """What the caller wants to happen with the service."""
+
+    service: str
+    version: str | None
+    direction: str
+    resume: str
+    allow_bad: bool
+
+    @classmethod
+    def from_params(cls, params: dict[str, t.Any]) -> Wish:
+        return cls(
+            service=params["service"],
+            version=params.get("version") or None,
+            direction=params.get("direction") or model.FORWARD,
+            resume=params.get("resume") or CONTINUE,
+            allow_bad=bool(params.get("allow_bad")),
+        )
+
+
+def open_rollout(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Takes the lease or says who holds it; continues what is unfinished or starts anew."""
+    required(params, "service")
+    with desk.writing() as records:
+        before = records.lease(params["service"]) or Lease(params["service"])
+        session, resumed = open_in(records, params, desk.clock.now(), rehearsal=desk.check_mode)
+        session.beat()
+        rollout = session.rollout
+        return {
+            "changed": True,
+            "run": session.run if not desk.check_mode else "",
+            "token": session.lease.token if not desk.check_mode else 0,
+            "ledger_id": records.ledger_id(),
+            "coordinator": socket.gethostname(),
+            "rollout": rollout.id,
+            "version": rollout.version,
+            "direction": rollout.direction,
+            "status": rollout.shown_status,
+            "resumed": resumed,
+            "previous_owner": leases.holder(before),
+            "in_flight": left_behind(session),
+            "bad": sorted(records.bad_versions(session.service)),
+            "msg": f"{session.service}: {'goes on with' if resumed else 'opened'} the rollout of {rollout.what} "
+            f"({rollout.shown_status})",
+            "diff": {
+                "before": {"holder": leases.holder(before)},
+                "after": {"version": rollout.version, "status": rollout.shown_status},
+            },
+        }
+
+
+def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: bool) -> tuple[Session, bool]:
+    """The lease and the rollout inside a transaction; a *rehearsal* is thrown away, so the lease may be held."""
+    wish = Wish.from_params(params)
+    lease = records.lease(wish.service) or Lease(wish.service)
+    if not rehearsal:
+        _refuse_held(records, lease, params, now)
+    taken = leases.taken(lease, str(uuid.uuid4()), params.get("owner") or {}, params.get("lease_ttl") or 60.0, now)
+    session = Session(records, taken, _unfinished(records, wish) or _none_yet(wish), now)
+    resumed = _choose(session, wish)
+    session.change_rollout(run=taken.run)
+    session.event("opened", owner=params.get("owner") or {}, token=taken.token, resumed=resumed,
+                  version=session.rollout.version, direction=session.rollout.direction,
+                  status=session.rollout.status, taken_from=lease.run)  # fmt: skip
+    return session, resumed
+
+
+def left_behind(session: Session) -> list[dict[str, t.Any]]:
+    """Hosts that earlier runs took out of service and nobody has seen back since."""
+    found = []
+    for name, left in session.records.left_out(session.service).items():
+        host = session.records.host(left["rollout"], name)
+        of = session.records.rollout(left["rollout"])
+        found.append(
+            {
+                "host": name,
+                "member": left["member"],
+                "phase": host.phase if host else None,
+                "step": host.step if host else None,
+                "run": left["run"],
+                "version": of.what if of else None,
+                "since": leases.moment(left["at"]),
+            }
+        )
+    return found
+
+
+def _refuse_held(records: Records, lease: Lease, params: dict[str, t.Any], now: float) -> None:
+    gone = params.get("previous_run") if params.get("owner_gone") else None
+    if not leases.may_take(lease, now, bool(params.get("take_over")), gone):
+        rollout = records.rollout_of_run(lease.service, lease.run)
+        raise leases.refusal(lease, f"a rollout of {rollout.what}" if rollout else "a rollout", now)
+
+
+def _none_yet(wish: Wish) -> Rollout:
+    return Rollout(id=0, service=wish.service, version=wish.version, direction=wish.direction)
+
+
+def _unfinished(records: Records, wish: Wish) -> Rollout | None:
+    """The rollout to go on with or to replace; one that was opened and never planned has replaced nothing yet."""
+    opened = records.latest(wish.service, model.FORWARD, model.BACK, planned=False)
+    if opened is not None and opened.planned_at is None and opened.concluded_at is None and _is_the_same(opened, wish):
+        return opened
+    latest = records.latest(wish.service, model.FORWARD, model.BACK)
+    if latest is None or latest.concluded_at is None:
+        return latest
+    return latest if latest.outcome in model.LEFT_HALF_WAY and _is_the_same(latest, wish) else None
+
+
+def _choose(session: Session, wish: Wish) -> bool:
+    """Makes the session's rollout the one to work on; True when it was begun by an earlier run."""
+    unfinished = session.rollout if session.rollout.id else None
+    if wish.resume == REVERT:
+        return _revert(session, wish)
+    if wish.direction == model.RECOVER:
+        return _recover(session, wish)
+    _clear_or_refuse_bad(session, wish, unfinished)
+    if unfinished is not None and _is_the_same(unfinished, wish):
+        _go_on(session, wish)
+        return True
+    _begin(session, wish)
+    return False
+
+
+def _is_the_same(unfinished: Rollout, wish: Wish) -> bool:
+    if unfinished.direction != wish.direction:
+        return False
+    return unfinished.version == wish.version
+
+
+def _revert(session: Session, wish: Wish) -> bool:
+    latest = session.records.latest(session.service, model.FORWARD)
+    if latest is None or latest.status == model.DONE:
+        said = f"the last one, of {latest.version}, is done" if latest else "there was none yet"
+        raise RolloutError(
+            f"{session.service}: no unfinished rollout to revert: {said}. To leave a finished version, run rollback.yml."
+        )
+    session.rollout = latest
+    session.change_rollout(
+        status=model.REVERTING,
+        asked_back=1,
+        concluded_at=None,
+        outcome=None,
+        message=None,
+        reason=latest.reason or "the operator asked to go back",
+    )
+    return True
+
+
+def _recover(session: Session, wish: Wish) -> bool:
+    session.rollout = session.records.add_rollout(
+        Rollout(id=0, service=wish.service, version=None, direction=model.RECOVER, created_at=session.now)
+    )
+    return False
+
+
+def _clear_or_refuse_bad(session: Session, wish: Wish, unfinished: Rollout | None) -> None:
+    bad = session.records.bad_versions(session.service).get(wish.version or "")
+    if bad is None:
+        return
+    if wish.allow_bad:
+        session.records.unmark_bad(session.service, bad["version"])
+        session.event("unmarked_bad", version=bad["version"], why="allow_bad was given")
+        return
+    if unfinished is not None and _is_the_same(unfinished, wish) and _takes_itself_back(session, unfinished):
+        return
+    raise InputError(
+        f"{session.service}: {bad['version']} is marked bad since {leases.moment(bad['at'])} ({bad['why']}). "
+        "Roll out another version, or try this one again with -e rollout_allow_bad=true."
+    )
+
+
+def _takes_itself_back(session: Session, unfinished: Rollout) -> bool:
+    if unfinished.status == model.REVERTING:
+        return True
+    return unfinished.status == model.FAILING and session.limits.on_failure == "revert"
+
+
+def _go_on(session: Session, wish: Wish) -> None:
+    """An unfinished rollout of the same intent: it still goes back if it was going back, else it goes forward."""
+    rollout = session.rollout
+    if rollout.status == model.REVERTING:
+        return
+    if rollout.version in session.records.bad_versions(session.service):
+        session.change_rollout(status=model.REVERTING, concluded_at=None, outcome=None)
+    else:
+        session.change_rollout(
+            status=model.OPEN,
+            asked_back=0,
+            concluded_at=None,
+            outcome=None,
+            reason=None,
+            reason_kind=None,
+            message=None,
+        )
+
+
+def _begin(session: Session, wish: Wish) -> None:
+    leaving = None
+    if wish.direction == model.BACK:
+        leaving = _version_to_leave(session, wish)
+    elif not wish.version:
+        raise InputError("version: needed to open a rollout.")
+    session.rollout = session.records.add_rollout(
+        Rollout(
+            id=0,
+            service=wish.service,
+            version=wish.version,
+            direction=wish.direction,
+            leaving=leaving,
+            created_at=session.now,
+        )
+    )
+
+
+def _version_to_leave(session: Session, wish: Wish) -> str | None:
+    rolled = [
+        r for r in session.records.rollouts(session.service, 1000) if r.direction == model.FORWARD and r.planned_at
+    ]
+    if rolled:
+        return rolled[0].version
+    if wish.version:
+        return None
+    raise InputError(
+        f"{session.service}: this ledger has rolled out nothing yet, so there is no version to leave; "
+        "name the version to go to with -e rollout_version=..."
+    )

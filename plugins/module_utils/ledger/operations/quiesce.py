@@ -1,0 +1,81 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Waits until nothing that an interrupted run started on this host is still at work."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, required
+
+VARIABLE = "STEADY_ROLLOUT_RUN"
+OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper")
+INTERPRETER = re.compile(rb"(.*/)?[a-z-]*python[0-9.]*")
+FIRST_LOOK = 0.1
+SLOWEST_LOOK = 1.0
+
+
+def wait_until_quiet(params: dict[str, t.Any], clock: Clock, check_mode: bool, proc: str = "/proc") -> dict[str, t.Any]:
+    """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look."""
+    required(params, "was_run")
+    timeout = 0.0 if check_mode else (60.0 if params.get("timeout") is None else float(params["timeout"]))
+    started, pause = clock.monotonic(), FIRST_LOOK
+    while True:
+        found = processes_of(params["was_run"], proc)
+        waited = clock.monotonic() - started
+        if not found or check_mode:
+            return _answer(params, found, waited)
+        if waited >= timeout:
+            named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
+            raise RolloutError(
+                f"Modules of the interrupted run {params['was_run']} are still at work on this host after {waited:.0f} s "
+                f"({named}). Wait for them or end them, then run again.",
+                **_answer(params, found, waited),
+            )
+        clock.sleep(min(pause, timeout - waited))
+        pause = min(pause * 2, SLOWEST_LOOK)
+
+
+def processes_of(run: str, proc: str = "/proc") -> list[tuple[int, str]]:
+    """(pid, command line) of the run's processes; those of other users can only be seen by root."""
+    wanted = f"{VARIABLE}={run}".encode()
+    found = []
+    for name in os.listdir(proc):
+        if name.isdigit() and int(name) != os.getpid() and wanted in _content(f"{proc}/{name}/environ").split(b"\0"):
+            words = _content(f"{proc}/{name}/cmdline").split(b"\0")[:-1]
+            if _is_module(words):
+                found.append((int(name), b" ".join(words).decode("utf-8", "replace")[:120]))
+    return sorted(found)
+
+
+def _is_module(words: t.Sequence[bytes]) -> bool:
+    """A service that a step has started inherits the mark and is there to stay; what Ansible runs there is not.
+
+    With pipelining a module is an interpreter that got its program on standard input.
+    """
+    is_fed = len(words) == 1 and INTERPRETER.fullmatch(words[0]) is not None
+    return is_fed or any(mark in word for word in words for mark in OF_ANSIBLE)
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError:
+        return b""
+
+
+def _answer(params: dict[str, t.Any], found: list[tuple[int, str]], waited: float) -> dict[str, t.Any]:
+    return {
+        "changed": False,
+        "host": params.get("host"),
+        "is_quiet": not found,
+        "processes": [{"pid": pid, "command": command} for pid, command in found],
+        "waited": round(waited, 3),
+        "msg": "quiet" if not found else f"{len(found)} processes are still at work",
+    }

@@ -1,0 +1,196 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the ledger knows, without changing anything."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables as texts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import traffic as shift_words
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
+
+
+def show(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    service, limit = params.get("service"), params.get("limit") or 50
+    with desk.store.reading() as records:
+        now = desk.clock.now()
+        held = [found for found in records.leases() if service in (None, found.service)]
+        services = [_service(records, found, now) for found in held]
+        rollouts = records.rollouts(service, limit)
+        newest = records.current(service) if service else None
+        hosts = records.hosts(newest.id) if newest else []
+        broken_at = records.broken_at()
+        answer: dict[str, t.Any] = {
+            "changed": False,
+            "ledger": desk.store.path,
+            "ledger_id": records.ledger_id(),
+            "services": services,
+            "holder": services[0]["holder"] if service and services else None,
+            "rollouts": [_rollout(rollout) for rollout in rollouts],
+            "hosts": [_host(host) for host in hosts],
+            "gates": _gates(records, newest),
+            "shift": _shift(records, newest),
+            "measurements": _measurements(records, newest, limit),
+            "events": [_event(event) for event in records.events(service, limit)],
+            "chain": {"intact": broken_at is None, "broken_at": broken_at, "events": records.event_count()},
+            "left_out": [entry for found in held for entry in _left_out(records, found.service)],
+            "bad": [_bad(entry) for found in held for entry in records.bad_versions(found.service).values()],
+        }
+    answer["text"] = _text(answer, hosts)
+    answer["msg"] = answer["text"][0]
+    return answer
+
+
+def _service(records: Records, found: Lease, now: float) -> dict[str, t.Any]:
+    rollout = records.current(found.service)
+    return {
+        "service": found.service,
+        "token": found.token,
+        "holder": lease.holder(found),
+        "is_held": lease.is_held(found, now),
+        "rollout": _rollout(rollout) if rollout else None,
+    }
+
+
+def _rollout(rollout: Rollout) -> dict[str, t.Any]:
+    return {
+        "id": rollout.id,
+        "service": rollout.service,
+        "version": rollout.version,
+        "what": rollout.what,
+        "direction": rollout.direction,
+        "status": rollout.shown_status,
+        "outcome": rollout.outcome,
+        "reason": rollout.reason,
+        "message": rollout.message,
+        "run": rollout.run,
+        "created": lease.moment(rollout.created_at),
+        "concluded": None if rollout.concluded_at is None else lease.moment(rollout.concluded_at),
+        "limits": json.loads(rollout.limits) if rollout.limits else None,
+    }
+
+
+def _host(host: Host) -> dict[str, t.Any]:
+    return {
+        "host": host.name,
+        "zone": host.zone,
+        "member": host.member,
+        "phase": host.phase,
+        "step": host.step,
+        "condition": host.condition,
+        "live": host.live,
+        "from": host.from_version,
+        "to": host.target_version,
+        "kind": host.kind,
+        "error": host.error,
+        "drained_for": host.drained_for,
+        "out_for": host.out_for,
+    }
+
+
+def _shift(records: Records, rollout: Rollout | None) -> dict[str, t.Any] | None:
+    shift = records.shift(rollout.id) if rollout else None
+    if shift is None:
+        return None
+    return {
+        "way": shift.way,
+        "live": shift.live,
+        "candidate": shift.candidate,
+        "phase": shift.phase,
+        "step": shift.step,
+        "split": shift.shown_split,
+        "moves": shift.judged,
+        "text": shift_words.status(shift),
+    }
+
+
+def _gates(records: Records, rollout: Rollout | None) -> list[dict[str, t.Any]]:
+    return [
+        {
+            "stage": gate.stage,
+            "status": gate.status,
+            "verdict": gate.verdict,
+            "reason": gate.reason,
+            "evidence": json.loads(gate.evidence) if gate.evidence else {},
+        }
+        for gate in (records.gates(rollout.id).values() if rollout else [])
+    ]
+
+
+def _measurements(records: Records, rollout: Rollout | None, limit: int) -> list[dict[str, t.Any]]:
+    return [
+        {
+            "at": lease.moment(one.at),
+            "step": one.step,
+            "metric": one.metric,
+            "source": one.source,
+            "query": one.query,
+            "answer": one.answer,
+            "outcome": one.outcome,
+            "why": one.why,
+        }
+        for one in (records.newest_measured(rollout.id, limit) if rollout else [])
+    ]
+
+
+def _event(event: t.Any) -> dict[str, t.Any]:
+    return {**event._asdict(), "at": lease.moment(event.at), "data": json.loads(event.data)}
+
+
+def _left_out(records: Records, service: str) -> list[dict[str, t.Any]]:
+    return [
+        {
+            "service": service,
+            "host": name,
+            "member": left["member"],
+            "since": lease.moment(left["at"]),
+            "run": left["run"],
+            "proven": failure.standing(records.proofs(service, name)),
+        }
+        for name, left in records.left_out(service).items()
+    ]
+
+
+def _bad(entry: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {**entry, "at": lease.moment(entry["at"])}
+
+
+def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
+    lines = [line for found in answer["services"] for line in _service_lines(found)]
+    if hosts:
+        head = ("host", "zone", "phase", "step", "from", "to", "error")
+        lines += texts.table(
+            head,
+            [(h.name, h.zone, h.phase, h.step, h.from_version, h.target_version, h.error) for h in hosts if h.in_scope],
+        )
+    lines += [answer["shift"]["text"]] if answer["shift"] else []
+    lines += [f"left out of service by us: {left['host']} since {left['since']}" for left in answer["left_out"]]
+    chain = answer["chain"]
+    if not chain["intact"]:
+        lines.append(f"the event chain is BROKEN at event {chain['broken_at']}: the history was changed by hand")
+    return lines or ["no rollout is recorded here"]
+
+
+def _service_lines(found: dict[str, t.Any]) -> list[str]:
+    rollout, holder = found["rollout"], found["holder"]
+    head = f"{found['service']}: " + (
+        f"{rollout['what']} {rollout['direction']}, {rollout['status']}" if rollout else "no rollout"
+    )
+    if rollout and (rollout["message"] or rollout["reason"]):
+        head += f" ({rollout['message'] or rollout['reason']})"
+    if holder is None:
+        return [head, "  held by nobody"]
+    owner = holder["owner"]
+    return [
+        head,
+        f"  held by {owner.get('user') or 'somebody'} on {owner.get('controller') or 'an unnamed controller'} since "
+        f"{holder['since']}, last heartbeat {holder['heartbeat']}"
+        + ("" if found["is_held"] else "; the lease has run out, the next run may take it"),
+    ]

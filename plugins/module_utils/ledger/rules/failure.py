@@ -1,0 +1,124 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What a failure means: for the rollout, for the version, and where the host goes back to."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
+
+KINDS = (
+    "drain",
+    "balancer",
+    "release",
+    "start",
+    "health",
+    "smoke",
+    "restore",
+    "unreachable",
+    "step",
+    "guard",
+    "coordinator",
+    "foreign",
+)
+VANISHED = "vanished"
+FOREIGN = "foreign"
+"""Somebody else took the host out: it is left alone and speaks against nobody."""
+BALANCER = "balancer"
+STOPS_AT_ONCE = (BALANCER, "coordinator")
+SPEAKS_AGAINST_THE_VERSION = ("health", "smoke", "start", "gate")
+OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)
+
+
+def why_stop(limits: Limits, failures: int, kind: str, host: str, error: str) -> str | None:
+    """The reason to stop the rollout after a failure; None while the budget lasts."""
+    said = what_failed(kind, host, error)
+    if kind in STOPS_AT_ONCE:
+        return said
+    if failures <= limits.max_failures:
+        return None
+    return f"{said}; that is failure {failures}, {limits.max_failures} allowed" if limits.max_failures else said
+
+
+def what_failed(kind: str, host: str, error: str) -> str:
+    return f"{host} failed ({kind}: {error.rstrip('.')})"
+
+
+def makes_bad(kinds: t.Iterable[str | None]) -> bool:
+    """A version is bad when it failed by itself, not when a host, a network or a disk did."""
+    return any(kind in SPEAKS_AGAINST_THE_VERSION for kind in kinds)
+
+
+def standing(proofs: t.Sequence[str]) -> list[str]:
+    """The versions proven on a host as a stack, oldest first: going back to one takes off all above it.
+
+    So a rollback after a rollback goes further back and never forward again to what was left.
+    """
+    stack: list[str] = []
+    for version in proofs:
+        stack = stack[: stack.index(version)] if version in stack else stack
+        stack.append(version)
+    return stack
+
+
+def way_home(host: Host, proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]) -> str | None:
+    """Where a host of a rollout goes back to: to what stood there before it, which may even be the same version.
+
+    So a host that was only to be repaired is not sent further back than the hosts beside it.
+    """
+    if host.home_version is not None and host.home_version not in bad:
+        return host.home_version
+    return way_back(proofs, leaving, bad)
+
+
+def way_back(proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]) -> str | None:
+    """The last version proven in service on the host, not the one to leave and never a bad one."""
+    for version in reversed(standing(proofs)):
+        if version != leaving and version not in bad:
+            return version
+    return None
+
+
+def comes_late(host: Host, run: str | None) -> bool:
+    """Given up as vanished, while its worker in this very run is still at it."""
+    return host.phase == model.FAILED and host.kind == VANISHED and run is not None and host.run == run
+
+
+def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None, run: str | None = None) -> bool:
+    """A host that failed on its way forward goes back by itself, if it can be reached and there is a way back.
+
+    Not one that is healthy on the new version and could not return because a balancer node was lost: that says
+    nothing against it, and it must not be changed while it serves on the other nodes.
+    """
+    is_late = comes_late(host, run)
+    if kind == BALANCER and (host.phase == model.CHANGING or is_late):
+        return False
+    return (
+        direction == model.FORWARD
+        and (host.phase in model.GOING_FORWARD or is_late)
+        # Whoever comes late was refused its next step, which is no silence of the coordinator.
+        and (kind not in OUT_OF_REACH or (is_late and kind == "coordinator"))
+        and target not in (None, host.target_version)
+    )
+
+
+def must_go_back(host: Host, run: str | None) -> bool:
+    """Part of what a revert undoes: proven on the new version, or left out of service on the way to it.
+
+    What somebody else took out is left alone. A host that got stuck on its way back in this very run is not tried again by it.
+    """
+    if host.live == model.OUT_FOREIGN:
+        return False
+    if host.phase in (model.PROVEN, model.BACK_WAITING):
+        return True
+    if host.phase in (model.STUCK, *model.IN_FLIGHT):
+        return host.run != run
+    if host.phase == model.FAILED:
+        # In rotation or not: once admitted, it may be on the new version.
+        return host.admitted_at is not None or (bool(host.ours) and not host.is_serving)
+    return host.phase == model.WAITING and bool(host.ours)

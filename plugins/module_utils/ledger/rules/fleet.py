@@ -1,0 +1,145 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the balancers and the hosts show, read as one fleet."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+
+DRAINED = "drained"
+"""The only state we take a host out with; any other was set by somebody else."""
+TAKEN_OUT = (DRAINED, "maintenance")
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """One member of the fleet as it was seen just now."""
+
+    name: str
+    zone: str
+    member: str
+    in_scope: bool
+    healthy: bool | None
+    version: str | None
+    live: str
+    note: str = ""
+    """Where it is out of service, in words."""
+
+
+def read_fleet(
+    hosts: t.Sequence[dict[str, t.Any]],
+    balancers: t.Sequence[dict[str, t.Any]],
+    left_out: t.Container[str],
+    strict: bool = True,
+) -> list[Seen]:
+    """The union of the inventory's hosts and of all members the balancers know, each exactly once.
+
+    *strict*: a host in scope that a balancer does not know is an InputError, else it is seen as down.
+    """
+    names = [host["name"] for host in hosts]
+    _refuse_doubles(names, "host")
+    members = [host.get("member") or host["name"] for host in hosts]
+    _refuse_doubles(members, "member")
+    known = dict(zip(members, hosts))
+    if strict:
+        _refuse_unknown_members(known, balancers)
+    fleet = [_seen(host, member, balancers, left_out) for member, host in known.items()]
+    others = sorted({member for lb in balancers for member in lb["members"]} - set(known))
+    outsiders = [{"name": member, "in_scope": False} for member in others]
+    return fleet + [_seen(host, host["name"], balancers, left_out) for host in outsiders]
+
+
+def answered(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[dict[str, t.Any]]:
+    """The balancer nodes that told of their members."""
+    return [lb for lb in balancers or [] if not lb.get("silent") and lb.get("members") is not None]
+
+
+def silent(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[str]:
+    """The nodes that should have told of their members and did not."""
+    heard = answered(balancers)
+    return [lb["host"] for lb in balancers or [] if lb not in heard]
+
+
+def refuse_silent(balancers: t.Sequence[dict[str, t.Any]] | None) -> None:
+    names = silent(balancers)
+    if names:
+        raise InputError(
+            f"balancers: {', '.join(names)} did not tell of its members; floor and window can be judged only when "
+            "every node answers, so nothing is planned."
+        )
+
+
+def _seen(
+    host: dict[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], left_out: t.Container[str]
+) -> Seen:
+    live, note = _live(host, member, balancers, host["name"] in left_out)
+    return Seen(
+        name=host["name"],
+        zone=host.get("zone") or "",
+        member=member,
+        in_scope=host.get("in_scope") is not False,
+        healthy=host.get("healthy"),
+        version=host.get("version") or None,
+        live=live,
+        note=note,
+    )
+
+
+def _live(
+    host: dict[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], is_left_out: bool
+) -> tuple[str, str]:
+    """In service only where every balancer node says so; out of service by whoever set it on any of them."""
+    if not balancers:
+        return (model.DOWN, "not healthy") if host.get("healthy") is False else (model.IN_SERVICE, "")
+    states = [(lb["host"], lb["members"].get(member)) for lb in balancers]
+    taken_out = [(node, state["admin"]) for node, state in states if state and state.get("admin") in TAKEN_OUT]
+    for node, admin in sorted(taken_out, key=lambda found: found[1] == DRAINED):
+        is_ours = is_left_out and admin == DRAINED
+        return (model.OUT_OURS if is_ours else model.OUT_FOREIGN), f"{admin} on {node}"
+    for node, state in states:
+        if not state:
+            return model.DOWN, f"not in the pool of {node}"
+        if not state.get("in_rotation"):
+            return model.DOWN, f"{state.get('operational') or 'not in rotation'} on {node}"
+    return (model.DOWN, "not healthy") if host.get("healthy") is False else (model.IN_SERVICE, "")
+
+
+def condition_of(seen: Seen, target: str | None, was_left: bool, proven: str | None = None) -> str:
+    """How far a host can be trusted: down, half_updated, unknown, healthy, or current (already on the target).
+
+    *proven* is the version proven there last; it stands for one that the health check does not tell.
+    """
+    if seen.healthy is False:
+        return model.DOWN
+    if was_left or seen.live == model.OUT_OURS:
+        return model.HALF_UPDATED
+    if seen.live == model.DOWN:
+        return model.DOWN
+    if seen.healthy is None:
+        return model.UNKNOWN
+    version = seen.version or proven
+    return model.CURRENT if version is not None and version == target else model.HEALTHY
+
+
+def _refuse_doubles(names: t.Sequence[str], what: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InputError(f"hosts: the {what} {name} is named twice; each host of the fleet has one of its own.")
+        seen.add(name)
+
+
+def _refuse_unknown_members(known: dict[str, dict[str, t.Any]], balancers: t.Sequence[dict[str, t.Any]]) -> None:
+    for member, host in known.items():
+        for lb in balancers:
+            if host.get("in_scope") is not False and member not in lb["members"]:
+                raise InputError(
+                    f"{host['name']}: its member '{member}' is not in the pool of {lb['host']}, which has "
+                    f"{', '.join(sorted(lb['members'])) or 'no members'}; correct the member's name or the pool."
+                )

@@ -1,0 +1,107 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The lease of a service: who holds it, until when, and who may take it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease
+
+BEAT_EVERY = 5.0
+"""Seconds between two heartbeats of calls that wait."""
+
+
+class LeaseLost(RolloutError):
+    """The run no longer owns its service; it starts nothing any more."""
+
+
+def runs_out_at(lease: Lease) -> float:
+    return max(lease.heartbeat_at + lease.ttl, lease.held_until)
+
+
+def is_held(lease: Lease, now: float) -> bool:
+    return lease.run is not None and now <= runs_out_at(lease)
+
+
+def may_take(lease: Lease, now: float, take_over: bool, gone_run: str | None) -> bool:
+    """*gone_run* is a run whose process was proven dead; it opens only the lease of that very run."""
+    return take_over or not is_held(lease, now) or (gone_run is not None and gone_run == lease.run)
+
+
+def taken(lease: Lease, run: str, owner: dict[str, t.Any], ttl: float, now: float) -> Lease:
+    return Lease(
+        service=lease.service,
+        token=lease.token + 1,
+        run=run,
+        owner=json.dumps(owner, sort_keys=True),
+        taken_at=now,
+        heartbeat_at=now,
+        ttl=ttl,
+        held_until=0.0,
+    )
+
+
+def released(lease: Lease) -> Lease:
+    return dataclasses.replace(lease, run=None, held_until=0.0)
+
+
+def beat_is_due(lease: Lease, now: float) -> bool:
+    return now >= lease.heartbeat_at + BEAT_EVERY
+
+
+def refuse_stale(lease: Lease | None, run: str | None, token: int | None) -> None:
+    """Raises LeaseLost unless the run still owns the service under this token."""
+    if lease is not None and lease.run is not None and lease.run == run and lease.token == token:
+        return
+    if lease is None or lease.run is None:
+        raise LeaseLost(
+            f"lease lost: run {run} does not hold {lease.service if lease else 'this service'} any more and nobody "
+            "else does; start the playbook again, it goes on where this run ended."
+        )
+    raise LeaseLost(
+        f"lease lost: {lease.service} is now held by {owner_text(lease)} since {moment(lease.taken_at)}; "
+        "this run changes nothing any more.",
+        holder=holder(lease),
+    )
+
+
+def refusal(lease: Lease, what: str, now: float) -> RolloutError:
+    """The answer to a second run of a service."""
+    return RolloutError(
+        f"{lease.service}: {what} is being run by {owner_text(lease)} since {moment(lease.taken_at)}; "
+        f"last heartbeat {max(now - lease.heartbeat_at, 0):.0f} s ago, the lease runs out at "
+        f"{moment(runs_out_at(lease))} unless renewed. Wait for it, or, if that run is dead for good, "
+        "take over with -e rollout_take_over=true.",
+        holder=holder(lease),
+    )
+
+
+def holder(lease: Lease | None) -> dict[str, t.Any] | None:
+    """The lease as results show it; None when nobody holds it."""
+    if lease is None or lease.run is None:
+        return None
+    return {
+        "run": lease.run,
+        "token": lease.token,
+        "owner": json.loads(lease.owner),
+        "since": moment(lease.taken_at),
+        "heartbeat": moment(lease.heartbeat_at),
+        "runs_out": moment(runs_out_at(lease)),
+    }
+
+
+def owner_text(lease: Lease) -> str:
+    owner = json.loads(lease.owner)
+    pid = f" (pid {owner['pid']})" if owner.get("pid") else ""
+    return f"{owner.get('user') or 'somebody'} on {owner.get('controller') or 'an unnamed controller'}{pid}"
+
+
+def moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))

@@ -1,0 +1,94 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What gates measured: one row for each gate of a run, and one for each metric of each of its looks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.tables import Tables
+
+STEPS_KEPT = 50
+"""Of each service; the measurements of older ones are dropped, the events tell their verdicts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Watch:
+    """A gate that looks again and again. Times are seconds of the coordinator's clock."""
+
+    service: str
+    rollout: int
+    run: str
+    step: str
+    began_at: float
+    looked_at: float | None = None
+    looks: int = 0
+    books: str = "{}"
+    """What the next look at the balancers' counters needs of this one."""
+    asked: int = 0
+    """Whether the operator was asked and has resumed the rollout."""
+    verdict: str | None = None
+    """None while it still looks."""
+    result: str = "{}"
+    """What was returned with the verdict."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What one look found out for one metric; *samples* as a list of (at, group, host, count, value)."""
+
+    service: str
+    rollout: int
+    run: str
+    step: str
+    at: float
+    metric: str
+    source: str
+    query: str
+    answer: str
+    outcome: str
+    why: str
+    samples: str
+
+
+class Measurements(Tables):
+    """Reads and writes them inside one transaction."""
+
+    def watch(self, rollout: int, run: str, step: str) -> Watch | None:
+        return self._one(Watch, "SELECT * FROM watch WHERE rollout = ? AND run = ? AND step = ?", rollout, run, step)
+
+    def watches(self, rollout: int) -> list[Watch]:
+        return self._all(Watch, "SELECT * FROM watch WHERE rollout = ? ORDER BY began_at", rollout)
+
+    def save_watch(self, watch: Watch) -> None:
+        self._replace("watch", watch)
+
+    def add_measured(self, rows: list[Measured]) -> None:
+        for row in rows:
+            self._insert("measured", row)
+
+    def measured(self, rollout: int, run: str, step: str) -> list[Measured]:
+        """Oldest first."""
+        return self._all(
+            Measured,
+            "SELECT * FROM measured WHERE rollout = ? AND run = ? AND step = ? ORDER BY at, rowid",
+            rollout,
+            run,
+            step,
+        )
+
+    def newest_measured(self, rollout: int, limit: int) -> list[Measured]:
+        """Of all gates of a rollout, oldest first."""
+        rows = self._all(
+            Measured, "SELECT * FROM measured WHERE rollout = ? ORDER BY at DESC, rowid DESC LIMIT ?", rollout, limit
+        )
+        return rows[::-1]
+
+    def drop_old_measurements(self, service: str) -> None:
+        self._connection.execute(
+            "DELETE FROM measured WHERE service = ? AND (rollout, run, step) NOT IN ("
+            "SELECT rollout, run, step FROM watch WHERE service = ? ORDER BY began_at DESC LIMIT ?)",
+            (service, service, STEPS_KEPT),
+        )

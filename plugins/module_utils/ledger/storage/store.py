@@ -1,0 +1,216 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The ledger's file: one SQLite database, its schema and its transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import typing as t
+import uuid
+
+from ansible_collections.steady.rollout.plugins.module_utils.claims import state_directory
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
+
+FILE = "ledger.db"
+FORMAT = "4"
+BUSY_SECONDS = 30
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE lease (
+    service TEXT PRIMARY KEY, token INTEGER NOT NULL, run TEXT, owner TEXT NOT NULL, taken_at REAL NOT NULL,
+    heartbeat_at REAL NOT NULL, ttl REAL NOT NULL, held_until REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE rollout (
+    id INTEGER PRIMARY KEY, service TEXT NOT NULL, version TEXT, direction TEXT NOT NULL, status TEXT NOT NULL,
+    reason TEXT, reason_kind TEXT, asked_back INTEGER NOT NULL, leaving TEXT, run TEXT, limits TEXT, guard TEXT,
+    created_at REAL NOT NULL, planned_at REAL, progress_at REAL, paused_at REAL, concluded_at REAL, outcome TEXT,
+    message TEXT
+);
+CREATE INDEX rollout_service ON rollout (service, id);
+CREATE TABLE host (
+    rollout INTEGER NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL, member TEXT NOT NULL, position INTEGER NOT NULL,
+    place INTEGER, condition TEXT NOT NULL, live TEXT NOT NULL, phase TEXT NOT NULL, in_scope INTEGER NOT NULL,
+    counted INTEGER NOT NULL,
+    from_version TEXT, target_version TEXT, home_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, was_run TEXT,
+    ours INTEGER NOT NULL, limit_seconds REAL NOT NULL, admitted_at REAL, deadline_at REAL, in_service_at REAL,
+    drained_for REAL, PRIMARY KEY (rollout, name)
+) WITHOUT ROWID;
+CREATE INDEX host_tally ON host (rollout, in_scope, zone, live, phase, condition);
+CREATE INDEX host_order ON host (rollout, phase, position);
+CREATE INDEX host_deadline ON host (rollout, phase, deadline_at);
+CREATE INDEX host_counted ON host (rollout) WHERE counted = 1;
+CREATE TABLE left_out (
+    service TEXT NOT NULL, host TEXT NOT NULL, member TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (service, host)
+) WITHOUT ROWID;
+CREATE TABLE proof (
+    id INTEGER PRIMARY KEY, service TEXT NOT NULL, host TEXT NOT NULL, version TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX proof_host ON proof (service, host, id);
+CREATE TABLE bad (
+    service TEXT NOT NULL, version TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, version)
+) WITHOUT ROWID;
+CREATE TABLE gate (
+    rollout INTEGER NOT NULL, stage INTEGER NOT NULL, complete_at REAL NOT NULL, places INTEGER NOT NULL,
+    status TEXT NOT NULL, claim TEXT, claimed_by TEXT, until REAL, verdict TEXT, reason TEXT, evidence TEXT, at REAL,
+    PRIMARY KEY (rollout, stage)
+) WITHOUT ROWID;
+CREATE TABLE watch (
+    service TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, began_at REAL NOT NULL,
+    looked_at REAL, looks INTEGER NOT NULL, books TEXT NOT NULL, asked INTEGER NOT NULL, verdict TEXT,
+    result TEXT NOT NULL, PRIMARY KEY (rollout, run, step)
+) WITHOUT ROWID;
+CREATE TABLE measured (
+    service TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, at REAL NOT NULL,
+    metric TEXT NOT NULL, source TEXT NOT NULL, query TEXT NOT NULL, answer TEXT NOT NULL, outcome TEXT NOT NULL,
+    why TEXT NOT NULL, samples TEXT NOT NULL
+);
+CREATE INDEX measured_step ON measured (rollout, run, step, at);
+CREATE TABLE shift (
+    rollout INTEGER PRIMARY KEY, way TEXT NOT NULL, live TEXT NOT NULL, candidate TEXT NOT NULL, members TEXT NOT NULL,
+    steps TEXT NOT NULL, usual TEXT NOT NULL, ready_for REAL NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL,
+    goal TEXT, shown TEXT, tries INTEGER NOT NULL, baked_from REAL, promoted TEXT, promotes INTEGER NOT NULL,
+    verdicts TEXT NOT NULL, ready_until REAL
+);
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY, at REAL NOT NULL, service TEXT NOT NULL, rollout INTEGER, run TEXT, kind TEXT NOT NULL,
+    host TEXT, data TEXT NOT NULL, prev TEXT NOT NULL, hash TEXT NOT NULL
+);
+CREATE TRIGGER event_is_not_changed BEFORE UPDATE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER event_is_not_removed BEFORE DELETE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+"""
+
+
+class Store:
+    """One connection to one ledger. A process opens it for one call and closes it after."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self.connection = connection
+        self.path = path
+        connection.isolation_level = None
+        connection.row_factory = sqlite3.Row
+
+    @classmethod
+    def at(cls, directory: str | None) -> Store:
+        """Opens the ledger of a directory and creates both where needed; the directory is for the owner alone."""
+        directory = directory or state_directory()
+        path = os.path.join(directory, FILE)
+        try:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            with _alone_in(directory):
+                store = cls(sqlite3.connect(path, timeout=BUSY_SECONDS), path)
+                store._prepare()
+        except (OSError, sqlite3.Error) as error:
+            raise unusable(path, error) from None
+        return store
+
+    @classmethod
+    def to_look_at(cls, directory: str | None) -> Store:
+        """The same without creating anything: where there is no ledger yet, an empty one in memory."""
+        path = os.path.join(directory or state_directory(), FILE)
+        if os.path.exists(path) and os.path.getsize(path):
+            return cls.at(directory)
+        return cls.in_memory()
+
+    @classmethod
+    def in_memory(cls) -> Store:
+        store = cls(sqlite3.connect(":memory:"), ":memory:")
+        store._prepare()
+        return store
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def writing(self, keep: bool = True) -> t.ContextManager[Records]:
+        """One atomic change; with *keep* false it is computed and thrown away (check mode)."""
+        return self._transaction("BEGIN IMMEDIATE", "COMMIT" if keep else "ROLLBACK")
+
+    def reading(self) -> t.ContextManager[Records]:
+        """One consistent view."""
+        return self._transaction("BEGIN", "ROLLBACK")
+
+    def changes(self) -> int:
+        """A number that differs once another connection has written."""
+        return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str, end: str) -> t.Iterator[Records]:
+        try:
+            self.connection.execute(begin)
+            try:
+                yield Records(self.connection)
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute(end)
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from None
+
+    def _prepare(self) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        if self._is_new():
+            # WAL lets waiting calls look without blocking those that write; it stays on in the file.
+            self.connection.execute("PRAGMA journal_mode = WAL")
+            with self._transaction("BEGIN IMMEDIATE", "COMMIT"):
+                if self._is_new():
+                    self._create()
+        self._refuse_other_formats()
+
+    def _is_new(self) -> bool:
+        row = self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
+        return row is None
+
+    def _create(self) -> None:
+        # executescript would end the transaction that makes creation atomic.
+        for statement in statements(SCHEMA):
+            self.connection.execute(statement)
+        self.connection.executemany(
+            "INSERT INTO meta VALUES (?, ?)",
+            [("format", FORMAT), ("ledger_id", str(uuid.uuid4())), ("head_seq", "0"), ("head_hash", "0" * 64)],
+        )
+
+    def _refuse_other_formats(self) -> None:
+        found = self.connection.execute("SELECT content FROM meta WHERE name = 'format'").fetchone()[0]
+        if found != FORMAT:
+            raise RolloutError(
+                f"{self.path}: the ledger has format {found}, this version of steady.rollout knows format {FORMAT}; "
+                "use the version of the collection that wrote it."
+            )
+
+
+@contextlib.contextmanager
+def _alone_in(directory: str) -> t.Iterator[None]:
+    """SQLite does not wait for another process that switches the file to WAL: it fails at once."""
+    folder = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def statements(script: str) -> t.Iterator[str]:
+    """The statements of an SQL script one by one."""
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def unusable(path: str, error: Exception) -> RolloutError:
+    return RolloutError(
+        f"{path}: the ledger cannot be used ({error}). Check that the disk has space and that this user owns the file."
+    )

@@ -1,0 +1,234 @@
+"""HAProxy's part of the contract, command by command: one too many or another one fails the test."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.backend import HAProxy, open_haproxy
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.state_file import StateFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.workers import Workers
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+
+RECORDED = pathlib.Path(__file__).parent / "replies" / "2.6.12"
+STATE = (RECORDED / "servers_state.txt").read_text().rstrip("\n")
+STAT = (RECORDED / "stat.txt").read_text().rstrip("\n")
+OLD_STAT = (RECORDED / "old_stat.txt").read_text().rstrip("\n")
+PROC = (RECORDED / "proc.txt").read_text().rstrip("\n")
+NO_OLD = PROC.replace("13930           worker", "# worker")
+LOOK = {"show servers state shop": STATE, "show stat 3 6 -1": STAT}
+HINT = "the socket's level is operator or user; add 'level admin' to its 'stats socket' line."
+
+
+class Script:
+    """Expects exactly these questions, in this order; a question is a dict of commands and replies."""
+
+    where = "lb1 a.sock"
+
+    def __init__(self, *questions: dict[str, str] | Unreachable) -> None:
+        self._questions = list(questions)
+
+    def ask(self, commands: t.Sequence[str]) -> list[str]:
+        if not self._questions:
+            raise AssertionError(f"not expected: {commands}")
+        question = self._questions.pop(0)
+        if isinstance(question, Unreachable):
+            raise question
+        assert list(commands) == list(question)
+        return list(question.values())
+
+    def is_over(self) -> bool:
+        return not self._questions
+
+
+def first_look() -> list[dict[str, str]]:
+    """The pool's number is not known yet."""
+    return [{"show servers state shop": STATE}, LOOK]
+
+
+def test_a_look_costs_one_question_after_the_first() -> None:
+    script = Script(*first_look(), LOOK, LOOK)
+    balancer = HAProxy("shop", script)
+    for dummy in range(3):
+        assert balancer.snapshot().members["heavy"].sessions == 2
+    assert script.is_over()
+
+
+def test_a_reload_may_renumber_the_pool() -> None:
+    renumbered = {
+        "show servers state shop": STATE.replace("\n3 shop", "\n5 shop"),
+        "show stat 3 6 -1": "No such proxy.",
+    }
+    again = {**renumbered, "show stat 5 6 -1": STAT}
+    del again["show stat 3 6 -1"]
+    script = Script(*first_look(), renumbered, again)
+    balancer = HAProxy("shop", script)
+    balancer.snapshot()
+    assert balancer.snapshot().members["heavy"].sessions == 2
+    assert script.is_over()
+
+
+def test_a_number_that_never_stays() -> None:
+    numbers = [STATE.replace("\n3 shop", f"\n{number} shop") for number in (3, 4, 5)]
+    script = Script(
+        {"show servers state shop": numbers[0]},
+        {"show servers state shop": numbers[1], "show stat 3 6 -1": STAT},
+        {"show servers state shop": numbers[2], "show stat 4 6 -1": STAT},
+    )
+    with pytest.raises(RolloutError) as caught:
+        HAProxy("shop", script).snapshot()
+    assert caught.value.message == ("lb1 a.sock: pool 'shop' changes its number at every look. Is it being reloaded?")
+
+
+def test_a_pool_without_servers() -> None:
+    script = Script({"show servers state shop": STATE.split("\n3 shop")[0]})
+    assert HAProxy("shop", script).snapshot().members == {}
+
+
+def test_an_unknown_pool() -> None:
+    script = Script({"show servers state shup": "Can't find backend."}, {"show backend": "# name\nshop\nother"})
+    with pytest.raises(InputError) as caught:
+        HAProxy("shup", script).snapshot()
+    assert caught.value.message == "lb1 a.sock: no pool 'shup'; its pools are 'shop', 'other'."
+
+
+def test_an_answer_that_is_no_table() -> None:
+    with pytest.raises(RolloutError) as caught:
+        HAProxy("shop", Script({"show servers state shop": "Permission denied"})).snapshot()
+    assert caught.value.message == (
+        f"lb1 a.sock: HAProxy answered 'Permission denied' to 'show servers state shop': {HINT}"
+    )
+
+
+def test_all_members_are_set_in_one_question() -> None:
+    script = Script(
+        {
+            "set server shop/a state drain": "",
+            "set server shop/b state maint": "",
+            "set server shop/c state ready": "",
+        }
+    )
+    HAProxy("shop", script).set_admin({"a": "drained", "b": "maintenance", "c": "in_service"})
+    assert script.is_over()
+
+
+def test_one_refusal_among_many_is_an_error() -> None:
+    script = Script({"set server shop/a state drain": "", "set server shop/b state drain": "No such server."})
+    with pytest.raises(RolloutError) as caught:
+        HAProxy("shop", script).set_admin({"a": "drained", "b": "drained"})
+    assert caught.value.message == "lb1 a.sock: HAProxy answered 'No such server' to 'set server shop/b state drain'."
+
+
+def test_weights_and_sessions() -> None:
+    script = Script({"set server shop/a weight 10": ""}, {"shutdown sessions server shop/a": ""})
+    balancer = HAProxy("shop", script)
+    balancer.set_weights({"a": 10})
+    balancer.end_sessions(["a"])
+    assert script.is_over()
+
+
+@pytest.mark.parametrize("level", ["operator", "user", "Permission denied"])
+def test_a_level_that_allows_no_change(level: str) -> None:
+    with pytest.raises(RolloutError) as caught:
+        HAProxy("shop", Script({"show cli level": level})).require_admin()
+    assert caught.value.message == f"lb1 a.sock: no change is allowed here ('{level}'): {HINT}"
+
+
+def test_the_admin_level_is_asked_for_without_changing_anything() -> None:
+    script = Script({"show cli level": "admin"})
+    HAProxy("shop", script).require_admin()
+    assert script.is_over()
+
+
+def test_version() -> None:
+    assert HAProxy("shop", Script({"show info": "Name: HAProxy\nVersion: 3.2.21-1\nPid: 7"})).version() == "3.2.21-1"
+    assert HAProxy("shop", Script({"show info": "nothing"})).version() == ""
+
+
+def workers(*questions: dict[str, str] | Unreachable) -> Workers:
+    return Workers(Script(*questions))
+
+
+def test_old_processes_are_asked_first() -> None:
+    order: list[str] = []
+
+    class Recorder(Script):
+        def ask(self, commands: t.Sequence[str]) -> list[str]:
+            order.extend(commands)
+            return super().ask(commands)
+
+    master = Recorder({"show proc": PROC}, {"@!13930 show stat -1 6 -1": OLD_STAT})
+    snapshot = HAProxy("shop", Recorder(*first_look()), Workers(master)).snapshot()
+    assert (snapshot.members["heavy"].old_sessions, snapshot.members["heavy"].busy) == (2, 4)
+    assert snapshot.notes == ()
+    assert order[0] == "show proc"
+
+
+def test_without_old_processes_nobody_else_is_asked() -> None:
+    snapshot = HAProxy("shop", Script(*first_look()), workers({"show proc": NO_OLD})).snapshot()
+    assert snapshot.members["heavy"].old_sessions == 0
+
+
+def test_without_the_master_nothing_is_claimed_about_old_processes() -> None:
+    snapshot = HAProxy("shop", Script(*first_look())).snapshot()
+    assert snapshot.members["heavy"].old_sessions is None
+    assert snapshot.notes == (
+        "Requests in a process that a reload left behind are not counted: give balancer.master_socket to see them.",
+    )
+
+
+@pytest.mark.parametrize("answer", [{"@!13930 show stat -1 6 -1": "Can't find the target PID"}, Unreachable("cut off")])
+def test_a_process_that_is_gone_meanwhile_has_no_sessions(answer: dict[str, str] | Unreachable) -> None:
+    assert workers({"show proc": PROC}, answer, {"show proc": NO_OLD}).old_sessions("shop") == {}
+
+
+@pytest.mark.parametrize("answer", [{"@!13930 show stat -1 6 -1": "Some error"}, Unreachable("cut off")])
+def test_a_process_that_is_there_and_does_not_say_is_not_taken_for_idle(answer: dict[str, str] | Unreachable) -> None:
+    with pytest.raises(Unreachable) as caught:
+        workers({"show proc": PROC}, answer, {"show proc": PROC}).old_sessions("shop")
+    assert caught.value.message == "lb1 a.sock: old worker 13930 does not say what it has in flight."
+
+
+def test_several_old_processes_are_added_up() -> None:
+    two = PROC.replace("# programs", "13931 worker 2 0d 2.6\n# programs")
+    script = workers(
+        {"show proc": two}, {"@!13930 show stat -1 6 -1": OLD_STAT}, {"@!13931 show stat -1 6 -1": OLD_STAT}
+    )
+    assert script.old_sessions("shop")["heavy"] == 4
+
+
+def test_unsaved_are_those_that_a_reload_would_bring_back_otherwise(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "state"
+    balancer = HAProxy("shop", Script(*first_look()), None, StateFile(str(path)))
+    snapshot = balancer.snapshot()
+    out = ["drained", "drained_down", "maint", "config_disabled", "agent"]
+    assert balancer.unsaved(snapshot) == out  # Without a file everything comes back in service.
+    path.write_text(STATE)
+    assert balancer.unsaved(snapshot) == []
+    path.write_text(STATE.replace("2 8", "2 0"))
+    assert balancer.unsaved(snapshot) == ["drained", "agent"]
+
+
+def test_without_a_state_file_nothing_is_unsaved() -> None:
+    balancer = HAProxy("shop", Script(*first_look()))
+    assert balancer.unsaved(balancer.snapshot()) == []
+
+
+def test_save_writes_all_pools(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "state"
+    HAProxy("shop", Script({"show servers state": STATE}), None, StateFile(str(path))).save()
+    assert path.read_text() == STATE + "\n"
+
+
+@pytest.mark.parametrize("pool", ["a b", "a;b", "a/b", "", "a\nb"])
+def test_names_that_no_backend_has(pool: str) -> None:
+    with pytest.raises(InputError):
+        open_haproxy({"pool": pool, "timeout": 1.0, "socket": "/a.sock"})
+
+
+def test_where_names_host_and_socket() -> None:
+    assert open_haproxy({"pool": "shop", "timeout": 1.0, "socket": "/a.sock", "host": "lb1"}).where == "lb1 /a.sock"
+    assert open_haproxy({"pool": "shop", "timeout": 1.0, "socket": "/a.sock", "host": ""}).where == "/a.sock"

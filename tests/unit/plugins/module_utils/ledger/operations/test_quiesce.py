@@ -1,0 +1,95 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What of an interrupted run still works on a host: its modules, and never a service that they have started."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import quiesce as quiet
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock
+
+RUN = "2f6c"
+MODULES = [
+    ["/usr/bin/python3"],
+    ["/usr/libexec/platform-python"],
+    ["/usr/bin/python3", "/root/.ansible/tmp/ansible-tmp-1.2-3-4/AnsiballZ_command.py"],
+    ["/usr/bin/python3", "/root/.ansible/tmp/ansible-tmp-1.2-3-4/async_wrapper.py", "j1", "300"],
+    ["/root/.ansible/tmp/ansible-tmp-1.2-3-4/install.sh"],
+]
+SERVICES = [
+    ["/usr/bin/python3", "/opt/shop/current/app.py", "--port=8080"],
+    ["/usr/bin/java", "-jar", "/opt/shop/current/shop.jar"],
+    ["/opt/shop/current/shop"],
+    [],
+]
+
+
+@pytest.mark.parametrize("words", MODULES)
+def test_a_module_of_the_run_is_at_work(tmp_path: pathlib.Path, words: list[str]) -> None:
+    add_process(tmp_path, 7, words)
+    assert quiet.processes_of(RUN, str(tmp_path)) == [(7, " ".join(words))]
+
+
+@pytest.mark.parametrize("words", SERVICES)
+def test_what_a_step_has_started_to_stay_is_not_waited_for(tmp_path: pathlib.Path, words: list[str]) -> None:
+    add_process(tmp_path, 7, words)
+    assert quiet.processes_of(RUN, str(tmp_path)) == []
+
+
+def test_the_modules_of_other_runs_are_not_waited_for(tmp_path: pathlib.Path) -> None:
+    add_process(tmp_path, 7, MODULES[0], run="2f6c-another")
+    assert quiet.processes_of(RUN, str(tmp_path)) == []
+
+
+def test_a_module_that_got_its_program_on_standard_input_is_found_and_waited_for() -> None:
+    environment = {**os.environ, quiet.VARIABLE: "real-run"}
+    module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env=environment)
+    assert module.stdin is not None
+    looks = []
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        module.stdin.close()
+        module.wait()
+
+    answer = quiet.wait_until_quiet({"was_run": "real-run", "host": "app1"}, Clock(sleep=sleep), check_mode=False)
+    assert len(looks) == 1
+    assert (answer["is_quiet"], answer["msg"]) == (True, "quiet")
+
+
+def test_what_does_not_end_in_time_is_named(tmp_path: pathlib.Path) -> None:
+    add_process(tmp_path, 7, MODULES[2])
+    clock = FakeClock()
+    with pytest.raises(RolloutError) as raised:
+        quiet.wait_until_quiet({"was_run": RUN, "timeout": 30.0}, clock, check_mode=False, proc=str(tmp_path))
+    assert raised.value.message == (
+        f"Modules of the interrupted run 2f6c are still at work on this host after 30 s (pid 7: "
+        f"{' '.join(MODULES[2])}). Wait for them or end them, then run again."
+    )
+
+
+def add_process(proc: pathlib.Path, pid: int, words: t.Sequence[str], run: str = RUN) -> None:
+    folder = proc / str(pid)
+    folder.mkdir()
+    (folder / "environ").write_bytes(f"LANG=C\0{quiet.VARIABLE}={run}\0".encode())
+    (folder / "cmdline").write_bytes("".join(f"{word}\0" for word in words).encode())
+
+
+class FakeClock(Clock):
+    """Time passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        super().__init__(now=lambda: self.time, monotonic=lambda: self.time, sleep=self._pass)
+
+    def _pass(self, seconds: float) -> None:
+        self.time += seconds

@@ -1,0 +1,397 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whole rollouts, verb by verb."""
+
+from __future__ import annotations
+
+import pytest
+from support.ledger_desk import DOWN, DRAINED, OWNER, Ledger, fleet, pool
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+def concluded(ledger: Ledger, version: str = "2.0.0", count: int = 4, **changed: str) -> dict:
+    hosts = [{**host, "version": changed.get(host["name"], version)} for host in fleet(count)]
+    return ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])
+
+
+def planned(ledger: Ledger, count: int = 4, **options) -> dict:
+    hosts = fleet(count)
+    return ledger.plan(hosts, balancers=[pool(hosts)], **options)
+
+
+def test_a_good_rollout(ledger):
+    ledger.open()
+    plan = planned(ledger, policy={"stages": ["1", "100%"]})
+    assert plan["order"] == ["app1", "app2", "app3", "app4"]
+    assert plan["stages"] == [1, 4]
+    assert [row["stage"] for row in plan["plan"]] == [1, 2, 2, 2]
+    assert ledger.admit("app1")["verdict"] == "go"
+    assert ledger.admit("app2")["msg"] == "app2: wait, 1 of at most 1 hosts are out of service"
+    ledger.host("changing", "app1", step="update", limit=100)
+    ledger.fake.move(20)
+    assert ledger.host("proven", "app1", version="2.0.0", drained_for=1.5)["msg"] == (
+        "app1 in service on 2.0.0, drained 1.5 s, out for 20.0 s (1/4)"
+    )
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    end = concluded(ledger)
+    assert end["succeeded"] is True
+    assert end["message"] == "shop: all 4 hosts are in service on 2.0.0."
+    assert ledger.info()["chain"] == {"intact": True, "broken_at": None, "events": 14}
+    assert ledger.info()["holder"] is None
+
+
+def test_a_bad_release_is_taken_back(ledger):
+    ledger.open("3.0.0")
+    planned(ledger)
+    ledger.go("app1", "3.0.0")
+    ledger.admit("app2")
+    answer = ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    assert answer["go_back"] is True
+    assert answer["target"] == {"version": "1.0.0"}
+    assert answer["stop"] is True
+    assert answer["reason"] == "app2 failed (health: HTTP 500)"
+    assert ledger.admit("app3")["msg"] == (
+        "app3: stop, the rollout of 3.0.0 is stopped: app2 failed (health: HTTP 500)"
+    )
+    ledger.host("reverted", "app2", version="1.0.0")
+    back = ledger.rollout("reverting")
+    assert back["order"] == ["app1"]
+    assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
+    ledger.host("reverted", "app1", version="1.0.0")
+    end = concluded(ledger, "1.0.0")
+    assert end["succeeded"] is False
+    assert end["outcome"] == "reverted"
+    assert end["message"] == (
+        "shop: 3.0.0 was taken back, because app2 failed (health: HTTP 500). The 2 hosts it touched "
+        "serve 1.0.0 again and 3.0.0 is marked bad. Roll out a corrected version."
+    )
+    with pytest.raises(RolloutError, match=r"3.0.0 is marked bad since"):
+        ledger.open("3.0.0")
+
+
+def test_a_balancer_lost_while_a_host_returns_holds_everything_as_it_is(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.go("app1")
+    ledger.admit("app2")
+    ledger.host("changing", "app2", step="update")
+    answer = ledger.host("failed", "app2", kind="balancer", error="lb2 is silent")
+    assert answer["go_back"] is False
+    assert answer["reason"] == "app2 failed (balancer: lb2 is silent)"
+    assert ledger.rollout("reverting")["order"] == []
+    assert ledger.phases() == {"app1": "proven", "app2": "failed", "app3": "waiting", "app4": "waiting"}
+    assert concluded(ledger, "2.0.0")["outcome"] == "failed"
+
+
+def test_a_balancer_lost_before_anything_was_changed_sends_the_host_back(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1")
+    assert ledger.host("failed", "app1", kind="balancer", error="lb2 is silent")["go_back"] is True
+
+
+def test_a_crash_and_one_more_run(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.go("app1")
+    ledger.admit("app2", limit=30)
+    first_run = ledger.run
+    with pytest.raises(RolloutError, match="is being run by ops on laptop"):
+        ledger.open()
+    ledger.fake.move(61)
+    opened = ledger.open()
+    assert opened["resumed"] is True
+    assert [left["host"] for left in opened["in_flight"]] == ["app2"]
+    hosts = fleet(4)
+    hosts[0]["version"] = "2.0.0"
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app2=DRAINED)])
+    assert plan["order"] == ["app2", "app3", "app4"]
+    answer = ledger.admit("app2")
+    assert (answer["verdict"], answer["ours"], answer["was_run"]) == ("go", True, first_run)
+    ledger.host("proven", "app2", version="2.0.0")
+    ledger.go("app3")
+    ledger.go("app4")
+    assert concluded(ledger)["succeeded"] is True
+
+
+def test_what_an_operator_drained_is_left_alone(ledger):
+    ledger.open()
+    hosts = fleet(4)
+    plan = ledger.plan(hosts, policy={"max_unavailable": "2"}, balancers=[pool(hosts, app4=DRAINED)])
+    assert plan["excluded"] == [{"host": "app4", "why": "drained on lb1 by somebody else"}]
+    assert plan["order"] == ["app1", "app2", "app3"]
+    ledger.admit("app1")
+    assert ledger.admit("app2")["reason"] == "2 of at most 2 hosts are out of service"
+
+
+def test_going_back_when_asked(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.go("app1")
+    ledger.admit("app2")
+    ledger.open(take_over=True, resume="revert")
+    hosts = fleet(4)
+    hosts[0]["version"] = "2.0.0"
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app2=DRAINED)])
+    assert plan["order"] == []
+    assert ledger.rollout("reverting")["order"] == ["app2", "app1"]
+    for name in ("app2", "app1"):
+        assert ledger.admit(name)["verdict"] == "go"
+        ledger.host("reverted", name, version="1.0.0")
+    end = concluded(ledger, "1.0.0")
+    assert end["succeeded"] is True
+    assert end["outcome"] == "reverted"
+
+
+def test_rollback_leaves_the_last_version(ledger):
+    ledger.open()
+    planned(ledger)
+    for number in range(1, 5):
+        ledger.go(f"app{number}")
+    concluded(ledger)
+    ledger.open(None, direction="back")
+    hosts = fleet(4, version="2.0.0")
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert {row["to"] for row in plan["plan"]} == {"1.0.0"}
+    for number in range(1, 5):
+        ledger.go(f"app{number}", "1.0.0")
+    assert concluded(ledger, "1.0.0")["succeeded"] is True
+    ledger.open(None, direction="back")
+    hosts = fleet(4)
+    assert ledger.plan(hosts, balancers=[pool(hosts)])["nothing_to_do"] is True
+
+
+def test_recover_puts_back_what_we_left(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1")
+    ledger.open(None, direction="recover", take_over=True)
+    hosts = fleet(4)
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED, app2=DRAINED)])
+    assert plan["order"] == ["app1"]
+    assert plan["excluded"] == [{"host": "app2", "why": "drained on lb1 by somebody else"}]
+    assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
+    ledger.host("proven", "app1", version="1.0.0")
+    end = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts, app2=DRAINED)])
+    assert end["message"] == "shop: 1 hosts put back in service; none is left out of service by us."
+    assert ledger.open()["resumed"] is True
+
+
+def test_weakest_first(ledger):
+    ledger.open()
+    hosts = fleet(6)
+    hosts[4]["healthy"] = False
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app5=DOWN)], policy={"max_unavailable": "2"})
+    assert plan["order"][0] == "app5"
+    assert ledger.admit("app1")["reason"] == "1 host that is down, unknown or half-updated go first"
+    assert ledger.admit("app5")["verdict"] == "go"
+    assert ledger.admit("app1")["verdict"] == "go"
+
+
+def test_a_place_is_left_for_a_moment_to_hosts_earlier_in_the_plan(ledger):
+    """Whoever asked first went first: the canary was another one than the plan had shown."""
+    ledger.open()
+    ledger.plan(fleet(4), policy={"max_unavailable": 1, "stages": [1, "100%"]})
+    asked_at = ledger.fake.time
+    ledger.fake.at(asked_at + 0.3, lambda: ledger.admit("app1"))
+    answer = ledger.admit("app3", timeout=5)
+    assert (answer["verdict"], answer["about"]) == ("wait", "window")
+    assert ledger.phases()["app1"] == "admitted"
+    assert answer["waits"][0]["about"] == "order"
+
+
+def test_a_place_that_nobody_earlier_takes_is_not_lost(ledger):
+    """Hosts earlier in the plan may have no worker, or be gone."""
+    ledger.open()
+    ledger.plan(fleet(4), policy={"max_unavailable": 1})
+    assert ledger.admit("app3", timeout=5)["verdict"] == "go"
+
+
+def test_a_lost_host_keeps_the_last_one_of_its_zone_in_service(ledger):
+    ledger.open()
+    hosts = fleet(4, zones=("a", "b"))
+    ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2", "max_failures": "1"})
+    ledger.admit("app1")
+    ledger.host("failed", "app1", kind="unreachable", error="no answer")
+    refused = "1 host is in service in zone a and 1 must stay, and nothing that would change it is on its way"
+    assert ledger.admit("app3")["reason"] == refused
+    ledger.go("app2")
+    ledger.go("app4")
+    seen = [dict(host, version="1.0.0" if host["name"] == "app3" else "2.0.0") for host in hosts]
+    message = ledger.rollout("concluded", hosts=seen, balancers=[pool(hosts, app1=DRAINED)])["message"]
+    assert f"app3 left alone: {refused}" in message
+    assert message.endswith("Remove the cause and run again to go on, or go back with -e rollout_resume=revert.")
+
+
+def test_gates(ledger):
+    ledger.open()
+    planned(ledger, policy={"stages": ["1", "100%"], "gate": True})
+    ledger.go("app1")
+    answer = ledger.admit("app2")
+    assert answer["verdict"] == "gate"
+    assert ledger.admit("app3")["reason"] == "app2 runs the gate of stage 1"
+    ledger_gate(ledger, answer["gate"], "pass")
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    ledger_gate(ledger, {"stage": 2, "claim": None}, "no_data", reason="nothing scraped")
+    assert ledger.rollout("reverting")["order"] == []
+    assert ledger.rollout("reverting")["reason"] == "the gate of stage 2 said no_data: nothing scraped"
+
+
+def ledger_gate(ledger, gate, verdict, **options):
+    from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import gate as gates
+
+    params = {"service": "shop", "run": ledger.run, "token": ledger.token, "verdict": verdict, **options}
+    return gates.judge(ledger.desk, {**params, "stage": gate["stage"], "claim": gate["claim"]})
+
+
+def test_check_mode_plans_without_a_lease(ledger):
+    ledger.desk.check_mode = True
+    plan = planned(ledger, version="2.0.0", owner=OWNER)
+    assert plan["order"] == ["app1", "app2", "app3", "app4"]
+    assert ledger.info()["rollouts"] == []
+
+
+def lost_in_rotation(ledger: Ledger) -> list[dict]:
+    """app1 got the new version and came back into rotation, but its worker died before it could report."""
+    ledger.open()
+    planned(ledger, policy={"max_failures": "1", "max_unavailable": "2", "min_available": "1"})
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step="update")
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    assert concluded(ledger)["outcome"] == "incomplete"
+    return fleet(4, version="2.0.0")
+
+
+def test_a_failed_host_in_rotation_on_the_new_version_is_taken_back(ledger):
+    """Invariant 14."""
+    hosts = lost_in_rotation(ledger)
+    ledger.open(resume="revert")
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    assert ledger.rollout("reverting")["order"] == ["app1", "app2", "app3", "app4"]
+
+
+def test_a_revert_that_leaves_a_failed_host_on_the_new_version_is_no_success(ledger):
+    """Invariant 15."""
+    hosts = lost_in_rotation(ledger)
+    ledger.open(resume="revert")
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    ledger.rollout("reverting", at_hand=["app2", "app3", "app4"])
+    for name in ("app2", "app3", "app4"):
+        ledger.admit(name)
+        ledger.host("reverted", name, version="1.0.0")
+    end = concluded(ledger, "1.0.0", app1="2.0.0")
+    assert (end["succeeded"], end["outcome"]) == (False, "failed")
+    assert "app1 stuck (vanished: lost; not reachable in this run)" in end["message"]
+
+
+def test_nobody_waits_for_a_host_that_is_lost_to_the_run(ledger):
+    """Invariant 14: the others go back at once, the lost one is named."""
+    ledger.open()
+    hosts = fleet(6)
+    ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2", "min_available": "1"})
+    ledger.go("app1")
+    ledger.go("app2")
+    ledger.admit("app3", limit=60)
+    ledger.fake.move(61)
+    back = ledger.rollout("reverting", at_hand=["app1", "app2", "app4", "app5", "app6"])
+    assert back["order"] == ["app1", "app2"]
+    assert ledger.phases()["app3"] == "stuck"
+    assert ledger.admit("app1")["verdict"] == "go"
+
+
+def test_a_host_that_vanished_during_a_revert_and_serves_the_version_left_is_a_failure(ledger):
+    """Invariant 15."""
+    ledger.open()
+    planned(ledger, policy={"max_unavailable": "2", "min_available": "1"})
+    ledger.admit("app1")
+    ledger.admit("app2")
+    ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    ledger.host("reverted", "app2", version="1.0.0")
+    assert ledger.rollout("reverting")["order"] == []
+    end = concluded(ledger, "1.0.0", app1="2.0.0")
+    assert (end["succeeded"], end["outcome"]) == (False, "failed")
+
+
+def test_a_host_back_in_service_owes_nothing_to_the_run_that_left_it(ledger):
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1")
+    ledger.open(take_over=True)
+    hosts = fleet(4)
+    ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED)])
+    ledger.go("app1")
+    ledger.admit("app2")
+    ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    ledger.host("reverted", "app2", version="1.0.0")
+    assert ledger.rollout("reverting")["order"] == ["app1"]
+    answer = ledger.admit("app1")
+    assert (answer["verdict"], answer["ours"], answer["was_run"]) == ("go", False, None)
+
+
+def test_a_fleet_whose_health_tells_no_version_is_rolled_once_and_is_done(ledger):
+    """Such as one that is checked by TCP alone."""
+    hosts = [{**host, "version": None} for host in fleet(4)]
+    ledger.open()
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert {row["condition"] for row in plan["plan"]} == {"healthy"}
+    ledger.go("app1")
+    ledger.open(take_over=True)
+    assert ledger.plan(hosts, balancers=[pool(hosts)])["order"] == ["app2", "app3", "app4"]
+    for name in ("app2", "app3", "app4"):
+        ledger.go(name)
+    end = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])
+    assert (end["succeeded"], end["message"]) == (True, "shop: all 4 hosts are in service on 2.0.0.")
+    ledger.open()
+    assert ledger.plan(hosts, balancers=[pool(hosts)])["nothing_to_do"] is True
+
+
+def test_a_rollback_of_a_fleet_whose_health_tells_no_version_leaves_nobody_where_it_is(ledger):
+    """Invariant 9."""
+    hosts = [{**host, "version": None} for host in fleet(4)]
+    for version in ("1.0.0", "2.0.0"):
+        ledger.open(version)
+        ledger.plan(hosts, balancers=[pool(hosts)])
+        for number in range(1, 5):
+            ledger.go(f"app{number}", version)
+        ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])
+    ledger.open(None, direction="back")
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert [(row["from"], row["to"]) for row in plan["plan"]] == [("2.0.0", "1.0.0")] * 4
+
+
+def late(ledger):
+    """app1 takes longer than it said; it is given up while its worker is still at it."""
+    ledger.open()
+    planned(ledger)
+    ledger.admit("app1", limit=60)
+    ledger.host("changing", "app1", step="update", limit=60)
+    ledger.fake.move(61)
+    ledger.admit("app2")
+    assert ledger.phases()["app1"] == "failed"
+
+
+@pytest.mark.parametrize("kind", ["health", "step", "coordinator"])
+def test_a_host_that_was_given_up_and_then_fails_goes_back_all_the_same(ledger, kind):
+    """Invariant 14."""
+    late(ledger)
+    with pytest.raises(RolloutError, match="app1: cannot become changing, the ledger has it as failed"):
+        ledger.host("changing", "app1", step="restart")
+    answer = ledger.host("failed", "app1", kind=kind, error="too late")
+    assert (answer["go_back"], answer["target"], answer["was_changed"]) == (True, {"version": "1.0.0"}, True)
+    assert ledger.host("reverted", "app1", version="1.0.0")["phase"] == "reverted"
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "balancer"])
+def test_a_host_that_was_given_up_and_cannot_be_judged_is_not_sent_back(ledger, kind):
+    late(ledger)
+    assert ledger.host("failed", "app1", kind=kind, error="no answer")["go_back"] is False

@@ -1,0 +1,392 @@
+"""lb_member on a pool in memory: what it does in which order, and what it answers."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import typing as t
+
+import pytest
+from support.cores import params_of
+from support.pools import FakePool, ManualClock, member
+
+from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    CAN_DRAIN,
+    DRAINED,
+    IN_SERVICE,
+    MAINTENANCE,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.pools import pool_lock
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.change import MemberChange
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.request import Request
+from ansible_collections.steady.rollout.plugins.modules import lb_member
+
+Result = t.Dict[str, t.Any]
+
+
+class Desk:
+    """Calls lb_member on *pool*, with a clock that only sleeping moves."""
+
+    def __init__(self, pool: FakePool, directory: pathlib.Path) -> None:
+        self.pool = pool
+        self.time = ManualClock()
+        self.warnings: list[str] = []
+        self.claim: dict[str, t.Any] = {
+            "service": "shop",
+            "ledger": "ours",
+            "token": 3,
+            "coordinator": "",
+            "directory": str(directory),
+        }
+
+    def put(self, check_mode: bool = False, diff: bool = False, **options: t.Any) -> Result:
+        options.setdefault("claim", self.claim)
+        options["balancer"] = {"socket": "/unused", "pool": "shop"}
+        call = Call(params_of(lb_member, options), check_mode, diff, self.warnings.append, _no_commands)
+        return MemberChange(Request.from_params(call.params), self.pool, call, self.time.clock).run()
+
+    def fails(self, **options: t.Any) -> tuple[str, Result]:
+        with pytest.raises(RolloutError) as caught:
+            self.put(**options)
+        return caught.value.message, caught.value.result
+
+
+def _no_commands(*args: t.Any, **options: t.Any) -> tuple[int, str, str]:
+    raise AssertionError(f"no command was expected: {args}")
+
+
+@pytest.fixture
+def pool() -> FakePool:
+    return FakePool(member("a"), member("b"), member("c"))
+
+
+@pytest.fixture
+def desk(pool: FakePool, tmp_path: pathlib.Path) -> Desk:
+    return Desk(pool, tmp_path / "claims")
+
+
+def outcomes(result: Result) -> dict[str, str]:
+    return {name: one["outcome"] for name, one in result["members"].items()}
+
+
+def test_all_are_marked_at_once_and_waited_for_together(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", sessions=3)
+    pool.change("b", sessions=1)
+    desk.time.at(2, lambda: pool.change("b", sessions=0))
+    desk.time.at(5, lambda: pool.change("a", sessions=0))
+    result = desk.put(members=["a", "b"], state="drained")
+    assert pool.asked == [("set_admin", {"a": DRAINED, "b": DRAINED})]
+    assert outcomes(result) == {"a": "reached", "b": "reached"}
+    assert result["members"]["a"]["sessions_at_start"] == 3
+    assert 2 <= result["members"]["b"]["waited"] <= 2.2
+    assert 5 <= result["members"]["a"]["waited"] <= 5.15
+    assert result["waited"] == result["members"]["a"]["waited"]
+
+
+def test_a_drain_returns_soon_after_the_last_session(desk: Desk, pool: FakePool) -> None:
+    """The confirming looks included, and on this clock: what is slept is all that takes time."""
+    pool.change("a", sessions=1)
+    desk.time.at(20, lambda: pool.change("a", sessions=0))
+    desk.put(members=["a"], state="drained")
+    assert desk.time.now - 20 <= 0.15
+
+
+def test_nothing_to_change_still_waits_for_sessions(desk: Desk, pool: FakePool) -> None:
+    pool.operator_sets("a", DRAINED)
+    pool.change("a", sessions=1)
+    desk.time.at(3, lambda: pool.change("a", sessions=0))
+    result = desk.put(members=["a"], state="drained")
+    assert (result["changed"], pool.asked, outcomes(result)) == (False, [], {"a": "unchanged"})
+    assert result["waited"] >= 3
+
+
+def test_foreign_members_are_neither_changed_nor_waited_for(desk: Desk, pool: FakePool) -> None:
+    pool.operator_sets("b", MAINTENANCE)
+    pool.change("b", sessions=9)
+    result = desk.put(members=["a", "b"], state="drained", only_if=["in_service"])
+    assert pool.asked == [("set_admin", {"a": DRAINED})]
+    assert outcomes(result) == {"a": "reached", "b": "foreign"}
+    assert result["foreign"] == ["b"]
+    assert desk.warnings == ["lb1: somebody else changed 'b' (maintenance); left alone."]
+
+
+def test_refused_before_anything_is_asked(desk: Desk, pool: FakePool) -> None:
+    message, result = desk.fails(members=["a", "b"], state="drained", guard={"min_in_service": 2})
+    assert message == (
+        "lb1: refused to take 'a', 'b' out of pool 'shop': 1 would be left in rotation, the floor is 2. In rotation now: "
+        "'a', 'b', 'c'. Nothing was changed; bring other members back first."
+    )
+    assert (result["refused"], result["changed"], pool.asked) == (True, False, [])
+
+
+def test_a_pool_that_may_only_be_read(desk: Desk, pool: FakePool) -> None:
+    pool.read_only = True
+    message, result = desk.fails(members=["a"], state="drained")
+    assert message == "lb1: no change is allowed here."
+    assert (result["changed"], pool.asked) == (False, [])
+    assert desk.put(members=["a"], state="in_service")["changed"] is False
+
+
+def test_a_change_that_is_accepted_and_not_made_is_an_error(desk: Desk, pool: FakePool) -> None:
+    pool.ignores.add("b")
+    message, result = desk.fails(members=["a", "b"], state="drained")
+    assert message == (
+        "lb1: pool 'shop' accepted the change but does not show it: 'b' is in_service, not drained. "
+        "Look for an agent check or another tool that sets it back."
+    )
+    # Twice: a reload may have swallowed the first.
+    assert len(pool.asked) == 2
+    assert result["changed"] is True
+    assert result["members"]["a"]["after"] == DRAINED
+    assert result["members"]["b"]["after"] == IN_SERVICE
+
+
+def test_the_guard_waits_for_members_that_others_bring_back(desk: Desk, pool: FakePool) -> None:
+    """An operator's drain in the midst of a rollout made the next host a failure, and the release was taken back."""
+    pool.operator_sets("b", DRAINED)
+    desk.time.at(7, lambda: pool.operator_sets("b", IN_SERVICE))
+    result = desk.put(members=["a"], state="drained", guard={"min_in_service": 2}, guard_timeout=10)
+    assert outcomes(result) == {"a": "reached"}
+    assert 7 <= desk.time.now <= 8.5
+
+
+def test_a_guard_that_keeps_refusing_says_why(desk: Desk, pool: FakePool) -> None:
+    pool.operator_sets("b", DRAINED)
+    message, result = desk.fails(members=["a"], state="drained", guard={"min_in_service": 2}, guard_timeout=10)
+    assert message == (
+        "lb1: refused to take 'a' out of pool 'shop': 1 would be left in rotation, the floor is 2. In rotation now: "
+        "'a', 'c'. Nothing was changed; bring other members back first."
+    )
+    assert result["refused"]
+    assert pool.asked == []
+    assert desk.time.now >= 10
+
+
+def test_force_ends_only_what_is_left(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", sessions=3)
+    result = desk.put(members=["a", "b"], state="drained", timeout=1, on_timeout="force")
+    assert pool.asked[1:] == [("end_sessions", ["a"])]
+    assert outcomes(result) == {"a": "forced", "b": "reached"}
+    assert result["members"]["a"]["waited"] >= 1
+
+
+def test_force_is_refused_at_once_where_sessions_cannot_be_ended(
+    desk: Desk, pool: FakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused only when the time was over, with the members out of service."""
+    monkeypatch.setattr(FakePool, "capabilities", frozenset({CAN_DRAIN}))
+    message, dummy = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="force")
+    assert message == (
+        "on_timeout: lb1 cannot end sessions, so 'force' would do nothing there. "
+        "Nothing was changed; use 'fail', 'continue' or 'restore'."
+    )
+    assert pool.asked == []
+
+
+def test_force_that_does_not_help_is_an_error(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", sessions=3)
+    pool.stubborn.add("a")
+    message, result = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="force")
+    assert message == (
+        "lb1: pool 'shop' is not as asked within 1 s: 'a' still has sessions: 3 in flight. Sessions were ended but new "
+        "ones came, from clients tied to it: state=maintenance sends those elsewhere."
+    )
+    assert outcomes(result) == {"a": "not_reached"}
+
+
+def test_force_spares_a_member_that_is_in_service_again(desk: Desk, pool: FakePool) -> None:
+    """Somebody puts it back between the last look and the act: its sessions are live traffic."""
+    pool.change("a", sessions=3)
+    end = pool.snapshot
+    looks_until_force = []
+
+    def look() -> t.Any:
+        if desk.time.now >= 1:
+            looks_until_force.append(desk.time.now)
+            if len(looks_until_force) == 2:
+                pool.operator_sets("a", IN_SERVICE)
+        return end()
+
+    pool.snapshot = look  # type: ignore[method-assign]
+    message, result = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="force")
+    assert pool.asked[1:] == [("end_sessions", [])]
+    assert "'a' was put back in service by somebody else or a reload" in message
+    assert outcomes(result) == {"a": "not_reached"}
+
+
+def test_continue(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", sessions=3)
+    result = desk.put(members=["a", "b"], state="drained", timeout=1, on_timeout="continue")
+    assert outcomes(result) == {"a": "not_reached", "b": "reached"}
+    assert result["restore"] == {"states": {"a": IN_SERVICE, "b": IN_SERVICE}}
+
+
+def test_restore_puts_back_the_whole_call(desk: Desk, pool: FakePool) -> None:
+    pool.operator_sets("b", MAINTENANCE)
+    pool.change("a", sessions=3)
+    message, result = desk.fails(members=["a", "b"], state="drained", timeout=1, on_timeout="restore", diff=True)
+    assert message == (
+        "lb1: pool 'shop' is not as asked within 1 s: 'a' still has sessions: 3 in flight. "
+        "What this call had changed is put back."
+    )
+    assert pool.asked[1:] == [("set_admin", {"a": IN_SERVICE, "b": MAINTENANCE})]
+    assert outcomes(result) == {"a": "restored", "b": "restored"}
+    assert result["changed"] is False
+    assert result["restore"] == {"states": {}}
+    assert result["diff"]["before"] == result["diff"]["after"]
+
+
+def test_restore_leaves_alone_what_somebody_else_changed_since(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", sessions=3)
+    desk.time.at(0.5, lambda: pool.operator_sets("b", MAINTENANCE))
+    dummy, result = desk.fails(members=["a", "b"], state="drained", timeout=1, on_timeout="restore")
+    assert pool.asked[1:] == [("set_admin", {"a": IN_SERVICE})]
+    assert outcomes(result) == {"a": "restored", "b": "reached"}
+    assert pool.members["b"].own == MAINTENANCE
+
+
+def test_restore_does_not_break_the_floor(desk: Desk, pool: FakePool) -> None:
+    """Bringing 'a' in service failed, but meanwhile it is the last one that takes traffic."""
+    pool.operator_sets("a", DRAINED)
+    pool.change("a", operational="going_down")
+    for name in "bc":
+        desk.time.at(0.5, functools.partial(pool.change, name, usable=False, in_rotation=False))
+    message, result = desk.fails(members=["a"], state="in_service", timeout=1, on_timeout="restore")
+    assert message == (
+        "lb1: pool 'shop' is not as asked within 1 s: 'a' is up but its checks do not pass yet. It is not put back, for "
+        "no member would be left in rotation (guard.allow_outage permits that)."
+    )
+    assert pool.members["a"].own == IN_SERVICE
+    assert result["changed"] is True
+
+
+def test_a_later_run_ends_the_wait(desk: Desk, pool: FakePool) -> None:
+    claims.take(claims.Claim(**desk.claim))
+    later = claims.Claim(**{**desk.claim, "token": 4})
+    pool.change("a", sessions=1)
+    desk.time.at(2.5, lambda: claims.take(later))
+    message, result = desk.fails(members=["a"], state="drained", timeout=60, on_timeout="restore")
+    assert "a later run of 'shop' (token 4, ours is 3) has taken over" in message
+    assert desk.time.now < 4
+    assert pool.asked == [("set_admin", {"a": DRAINED})]
+    assert (result["changed"], result["restore"]) == (True, {"states": {"a": IN_SERVICE}})
+
+
+def test_a_foreign_claim_is_not_even_looked_past(desk: Desk, pool: FakePool) -> None:
+    claims.take(claims.Claim(**{**desk.claim, "ledger": "theirs"}))
+    message, result = desk.fails(members=["a"], state="drained")
+    assert "is claimed by another coordinator" in message
+    assert (pool.looks, pool.asked, result["changed"]) == (0, [], False)
+
+
+def test_a_node_that_falls_silent_is_waited_for_a_while(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", sessions=1)
+
+    def back() -> None:
+        pool.silent = False
+        pool.change("a", sessions=0)
+
+    desk.time.at(1, lambda: setattr(pool, "silent", True))
+    desk.time.at(4, back)
+    assert outcomes(desk.put(members=["a"], state="drained")) == {"a": "reached"}
+
+
+def test_a_node_that_stays_silent_ends_the_wait_and_keeps_what_was_seen(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", sessions=7)
+    desk.time.at(1, lambda: setattr(pool, "silent", True))
+    message, result = desk.fails(members=["a"], state="drained", timeout=600)
+    assert message == "lb1: does not answer."
+    assert desk.time.now < 10
+    assert (result["changed"], result["members"]["a"]["sessions"]) == (True, 7)
+    assert result["restore"] == {"states": {"a": IN_SERVICE}}
+
+
+def test_the_state_is_saved_after_the_change_and_before_the_wait(desk: Desk, pool: FakePool) -> None:
+    pool.saved = dict.fromkeys("abc", IN_SERVICE)
+    pool.change("a", sessions=1)
+    result, seen = None, []
+    desk.time.at(1, lambda: seen.append(dict(pool.saved or {})))
+    desk.time.at(2, lambda: pool.change("a", sessions=0))
+    result = desk.put(members=["a"], state="drained")
+    assert seen == [{"a": DRAINED, "b": IN_SERVICE, "c": IN_SERVICE}]
+    assert result["actions"] == [
+        "set 'a' of pool 'shop' from in_service to drained",
+        "saved the state of pool 'shop' for the next reload",
+    ]
+
+
+def test_what_a_crash_left_unsaved_is_saved_by_the_next_call(desk: Desk, pool: FakePool) -> None:
+    pool.saved = dict.fromkeys("abc", IN_SERVICE)
+    pool.operator_sets("a", DRAINED)
+    assert desk.put(members=["a"], state="drained")["changed"] is True
+    assert desk.put(members=["a"], state="drained")["changed"] is False
+
+
+def test_what_is_unsaved_of_others_is_not_ours(desk: Desk, pool: FakePool) -> None:
+    pool.saved = dict.fromkeys("abc", IN_SERVICE)
+    pool.operator_sets("b", DRAINED)
+    assert desk.put(members=["a"], state="in_service")["changed"] is False
+    assert pool.asked == []
+
+
+def test_restore_is_saved_too(desk: Desk, pool: FakePool) -> None:
+    pool.saved = dict.fromkeys("abc", IN_SERVICE)
+    pool.change("a", sessions=1)
+    dummy, result = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="restore")
+    assert pool.saved == dict.fromkeys("abc", IN_SERVICE)
+    assert result["changed"] is False
+
+
+def test_states_of_their_own(desk: Desk, pool: FakePool) -> None:
+    pool.operator_sets("a", DRAINED)
+    result = desk.put(states={"a": IN_SERVICE, "b": MAINTENANCE})
+    assert pool.asked == [("set_admin", {"a": IN_SERVICE, "b": MAINTENANCE})]
+    assert result["restore"] == {"states": {"a": DRAINED, "b": IN_SERVICE}}
+    assert desk.put(states={})["changed"] is False
+
+
+def test_check_mode_says_the_same_and_does_nothing(desk: Desk, pool: FakePool) -> None:
+    pool.saved = dict.fromkeys("abc", IN_SERVICE)
+    pool.change("a", sessions=5)
+    predicted = desk.put(members=["a", "b"], state="drained", check_mode=True, diff=True)
+    assert pool.asked == []
+    assert desk.time.slept == []
+    pool.change("a", sessions=0)
+    real = desk.put(members=["a", "b"], state="drained", diff=True)
+    for key in ("changed", "restore", "actions", "foreign", "refused", "diff"):
+        assert predicted[key] == real[key]
+    assert outcomes(predicted) == outcomes(real)
+    assert predicted["members"]["a"]["in_rotation"] is False
+    assert set(predicted) == set(real)
+
+
+def test_success_and_failure_have_the_same_keys(desk: Desk, pool: FakePool) -> None:
+    success = desk.put(members=["a"], state="drained")
+    pool.change("b", sessions=1)
+    dummy, late = desk.fails(members=["b"], state="drained", timeout=1)
+    dummy, unknown = desk.fails(members=["z"], state="drained")
+    pool.silent = True
+    dummy, silent = desk.fails(members=["a"], state="drained")
+    assert set(success) == set(late) == set(unknown) == set(silent)
+
+
+def test_agents_are_noted(desk: Desk, pool: FakePool) -> None:
+    pool.change("a", agent=True)
+    result = desk.put(members=["a"], state="drained")
+    assert result["notes"] == ["'a' has an agent check, which may change its state or weight by itself."]
+
+
+def test_a_lock_that_cannot_be_kept_is_named(
+    pool: FakePool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(pool_lock, "state_directory", lambda: str(tmp_path / "file" / "state"))
+    message, result = Desk(pool, tmp_path).fails(members=["a"], state="drained", claim=None)
+    assert message == (
+        f"{tmp_path}/file/state: cannot keep the lock for pool 'shop' there (Not a directory). Use become, or point "
+        "XDG_STATE_HOME at a directory that this user may write to."
+    )
+    assert result["changed"] is False
