@@ -42,7 +42,7 @@ MIX = {"rate": 300, "keepalive": 12, "close": 6, "slow": 0, "uploads": 0}
 SETTINGS = {
     "rollout_min_healthy_time": 1,
     "rollout_health_interval": 0.5,
-    "rollout_look_interval": 2,
+    "rollout_analysis_interval": 2,
     "rollout_canary_group": ["app5", "app6"],
     "rollout_canary_steps": [{"share": 10, "bake": 10}, {"share": 50, "bake": 4}, {"share": 100, "bake": 4}],
     "rollout_bake_time": 4,

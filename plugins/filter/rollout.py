@@ -52,7 +52,7 @@ class FilterModule:
             "nodes_seen": shifts.nodes_seen,
             "stretches_needed": shifts.stretches_needed,
             "counts_needed": shifts.counts_needed,
-            "looks_needed": stage_metrics.looks_needed,
+            "polls_needed": stage_metrics.polls_needed,
             "results_of": shifts.results_of,
             "urls_of": shifts.urls_of,
             "verdict_of": shifts.verdict_of,

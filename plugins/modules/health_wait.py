@@ -12,21 +12,21 @@ module: health_wait
 short_description: Wait until many targets are healthy, and stay so
 version_added: 0.1.0
 description:
-  - Looks at any number of targets at once, over HTTP, TCP or by a command, until all of them are healthy or the deadline
+  - Probes any number of targets at once, over HTTP, TCP or by a command, until all of them are healthy or the deadline
     has come.
-  - A target is healthy after O(successes) good looks in a row that span at least O(min_healthy_time) seconds. One bad look
+  - A target is healthy after O(successes) good probes in a row that span at least O(min_healthy_time) seconds. One bad probe
     in between starts both again.
-  - A target that became healthy is looked at until the others are healthy too, so that in the end all were healthy at the
+  - A target that became healthy is probed until the others are healthy too, so that in the end all were healthy at the
     same time.
   - The wait ends early when the proof can no longer be complete at the deadline.
-  - Every look uses a new connection that goes straight to the target. Proxies from the environment are not used.
+  - Every probe uses a new connection that goes straight to the target. Proxies from the environment are not used.
 extends_documentation_fragment:
   - steady.rollout.attributes
 attributes:
   check_mode:
     support: full
     details:
-      - Looks once at each target and does not wait. Unhealthy targets are a warning then, not a failure.
+      - Probes each target once and does not wait. Unhealthy targets are a warning then, not a failure.
   diff_mode:
     support: N/A
     details:
@@ -37,7 +37,7 @@ attributes:
       - This module does not modify state.
 options:
   targets:
-    description: What has to be healthy. All are looked at in parallel, up to 32 at the same moment.
+    description: What has to be healthy. All are probed in parallel, up to 32 at the same moment.
     type: list
     elements: dict
     required: true
@@ -97,10 +97,10 @@ options:
             judged while any version may be running. Where the answer names none, O(targets[].expect) is not judged.
         type: str
       latency:
-        description: The most seconds that an answer may take. Slower ones are bad looks.
+        description: The most seconds that an answer may take. Slower ones are bad probes.
         type: float
       timeout:
-        description: The most seconds for one look, from resolving the name to the last byte.
+        description: The most seconds for one probe, from resolving the name to the last byte.
         type: float
         default: 5
       follow_redirects:
@@ -115,7 +115,7 @@ options:
         description: A file or directory with certificates of authorities to trust as well.
         type: path
   successes:
-    description: How many good looks in a row are needed.
+    description: How many good probes in a row are needed.
     type: int
     default: 3
   min_healthy_time:
@@ -126,11 +126,11 @@ options:
   timeout:
     description:
       - The healthy deadline in seconds, for all targets together.
-      - V(0) looks once at each target and never waits; one good look is enough then.
+      - V(0) probes each target once and never waits; one good probe is enough then.
     type: float
     default: 300
   interval:
-    description: Seconds between two looks at a target. The first ones come faster, from 0.1 seconds on.
+    description: Seconds between two probes of a target. The first ones come faster, from 0.1 seconds on.
     type: float
     default: 1
   fail:
@@ -199,7 +199,7 @@ targets:
       description: The version found in the latest answer.
       type: str
     attempts:
-      description: How many looks there were.
+      description: How many probes there were.
       type: int
     successes:
       description: How many of them were good.
@@ -208,10 +208,10 @@ targets:
       description: How often a failure followed a success.
       type: int
     healthy_for:
-      description: Seconds between the first and the latest look of the unbroken run of good ones.
+      description: Seconds between the first and the latest probe of the unbroken run of good ones.
       type: float
     last:
-      description: The latest look.
+      description: The latest probe.
       type: dict
       contains:
         ok:
@@ -233,18 +233,18 @@ targets:
           description: The first 200 characters of the answer, secrets replaced.
           type: str
     history:
-      description: The latest 50 runs of looks that saw the same.
+      description: The latest 50 runs of probes that saw the same.
       type: list
       elements: dict
       contains:
         at:
-          description: When the run's first look ended, in seconds since the wait began.
+          description: When the run's first probe ended, in seconds since the wait began.
           type: float
         until:
-          description: When its latest look ended.
+          description: When its latest probe ended.
           type: float
         times:
-          description: How many looks it has.
+          description: How many probes it has.
           type: int
         ok:
           description: Whether they were good.

@@ -98,7 +98,7 @@ options:
     description:
       - While the verdict is V(inconclusive), it goes on for another O(seconds), up to so many in all. Services whose latencies vary
         much need that.
-      - Every bound is taken further so that all looks together are as sure as O(confidence) says.
+      - Every bound is taken further so that all analyses together are as sure as O(confidence) says.
     type: float
     default: 90
   warm_up:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: metric_gate
-short_description: Judge a release by what is measured of it
+short_description: Judge a release by its metrics
 version_added: 0.1.0
 description:
-  - Looks at metrics again and again for as long as O(window), and says whether the hosts on the new version (the canary) are
+  - Polls metrics for O(window) and decides whether the hosts on the new version (the canary) are
     as good as they should be, by limits, against the hosts on the old version (the baseline), or both.
   - Without any O(metrics) and O(sources) it judges by what the load balancers count themselves, which needs no monitoring.
   - It stops early as soon as the evidence is enough. Measured bad, not measured at all, and measured without a clear result
     are three things, and no data is never good news.
   - In a rollout (O(service), O(run), O(token)) every measurement is stored in the ledger with its query and its answer, the
-    lease is kept, and a pause is waited out.
+    lease is renewed, and measuring waits while the rollout is paused.
 author:
   - The steady.rollout maintainers (@steady-rollout)
 extends_documentation_fragment:
@@ -28,11 +28,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - Looks once, so that it shows whether every source answers, and keeps nothing.
+      - Polls once, which shows whether every source answers, and stores nothing.
   diff_mode:
     support: N/A
     details:
-      - This module changes nothing but its own notes in the ledger.
+      - This module changes nothing but its own records in the ledger.
   idempotent:
     support: full
     details:
@@ -90,18 +90,18 @@ options:
         returned just before, on whatever hosts the balancers are.
     type: raw
   window:
-    description: How long to look, in seconds or as V(5m).
+    description: How long to measure, in seconds or as V(5m).
     type: str
     default: "300"
     aliases: [for]
   interval:
-    description: How long from one look to the next, in seconds or as V(10s).
+    description: Time between two polls, in seconds or as V(10s).
     type: str
     default: "10"
   judge:
     description:
       - How sure the judge has to be.
-      - C(false_stop) (2%) - the chance at most that a release which is no worse is failed, over all looks and all metrics.
+      - C(false_stop) (2%) - the chance at most that a release which is no worse is failed, over all polls and all metrics.
       - C(host_noise) (10%) - by how much hosts with the same release differ (one standard deviation), believed until the hosts
         show it.
       - C(pass_score) and C(marginal_score) (both 100, so that every metric has to pass) - from which score on, in percent, the
@@ -111,7 +111,7 @@ options:
   on_inconclusive:
     description:
       - What follows when the window is over and the result is not clear.
-      - V(go_on) passes, V(stop) does not, V(wait) looks on for up to O(wait_limit) and then does not, V(ask) pauses the rollout;
+      - V(go_on) passes, V(stop) does not, V(wait) keeps polling for up to O(wait_limit) and then does not, V(ask) pauses the rollout;
         resumed it passes.
     type: str
     choices: [go_on, wait, ask, stop]
@@ -127,13 +127,13 @@ options:
     choices: [go_on, wait, ask, stop]
     default: stop
   wait_limit:
-    description: How long V(wait) may look on after the window, in seconds or as V(5m); as long as O(window) by default.
+    description: How long V(wait) may keep polling after the window, in seconds or as V(5m); as long as O(window) by default.
     type: str
   once:
     description:
-      - Whether to take one look only. It returns the verdict at once; where there is none yet, RV(verdict=wait) when the next
-        look is due.
-      - What was measured gathers in the ledger, by O(service), O(run) and O(step), from one call to the next.
+      - Whether to poll only once. It returns the verdict at once; where there is none yet, RV(verdict=wait) when the next
+        poll is due.
+      - Measurements are collected in the ledger, by O(service), O(run) and O(step), from one call to the next.
     type: bool
     default: false
   step:
@@ -159,14 +159,14 @@ notes:
   - With O(balancers) they are read where this module runs; the host of each is a name for messages.
   - A query for V(balancer) is V(error_share) (5xx and answers that did not come), V(latency) (mean), V(unhealthy_share), or
     V(p50), V(p90), V(p95), V(p99) where the balancer keeps a histogram (the clusters of an Envoy route).
-  - HAProxy tells its latencies as a mean in whole milliseconds over the last 512 answers of a member. What follows from two
+  - HAProxy reports latency as a mean in whole milliseconds over the last 512 responses of a member. What follows from two
     such means for the answers in between is measured as soon as rounding no longer blurs it.
   - A query for V(prometheus) is PromQL, for V(json) and V(command) JMESPath on the answer (C(@) for all of it), for
     V(alertmanager) a list of matchers. For V(cloudwatch) it has C(namespace), C(metric), C(dimensions), C(statistic), C(unit),
     or an C(expression) over C(metrics), which has these by id.
   - Any query may be a dictionary C({canary, baseline}), or, for a share, C({bad, total}), or both. With C(absent=zero) beside
     C(bad) and C(total) a missing number of bad ones means none; else it is no data.
-  - C($group), C($members) (for a regular expression), C($interval) (seconds since the look before) and C($elapsed) (seconds
+  - C($group), C($members) (for a regular expression), C($interval) (seconds since the previous poll) and C($elapsed) (seconds
     since the first) are replaced in queries, and in URL, body and command.
   - An answer may be a number, C({value, count}), C({bad, total}), or any of these by group. NaN, null and an empty result are
     no data, never 0.
@@ -264,24 +264,24 @@ metrics:
   elements: dict
   returned: always, unless the options are wrong
 table:
-  description: The same for people, line by line.
+  description: The same as a table of text lines.
   type: list
   elements: str
   returned: always, unless the options are wrong
 steering:
-  description: What the operator has decided meanwhile, V(paused), V(promoted), V(aborted), or nothing.
+  description: The operator's decision in the meantime, V(paused), V(promoted), V(aborted), or nothing.
   type: str
   returned: always, unless the options are wrong
 step:
   description: The gate's name.
   type: str
   returned: always, unless the options are wrong
-looks:
-  description: How many looks were taken so far.
+polls:
+  description: Number of polls so far.
   type: int
   returned: always, unless the options are wrong
 elapsed:
-  description: Seconds since the first look.
+  description: Seconds since the first poll.
   type: float
   returned: always, unless the options are wrong
 window:
@@ -289,12 +289,12 @@ window:
   type: float
   returned: always, unless the options are wrong
 notes:
-  description: What to know about the verdict, such as metrics that were set aside.
+  description: Remarks on the verdict, such as metrics that were set aside.
   type: list
   elements: str
   returned: always, unless the options are wrong
 msg:
-  description: All of it in one line.
+  description: Summary in one line.
   type: str
   returned: always
 """

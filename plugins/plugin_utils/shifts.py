@@ -112,7 +112,7 @@ def stretches_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
     """How many stretches of turns a shift may take: a turn sets a split, or looks once while a step bakes."""
     every = float(interval)
     if every <= 0:
-        raise AnsibleFilterError(f"rollout_look_interval: must be more than 0 s, is {every:g}.")
+        raise AnsibleFilterError(f"rollout_analysis_interval: must be more than 0 s, is {every:g}.")
     looks = sum(math.ceil(float(step.get("bake") or 0) / every) + LOOKS_AT_LEAST for step in steps)
     return math.ceil((2 * looks + TURNS_BESIDE_LOOKS) / TURNS_IN_A_STRETCH)
 

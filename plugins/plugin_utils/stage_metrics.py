@@ -14,8 +14,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.judge.conditions import parse_duration
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 
-# The first and the last look, and those that an operator's pauses cut short.
-LOOKS_BESIDE = 20
+# The first and the last poll, and those that an operator's pauses cut short.
+POLLS_BESIDE = 20
 UNCLEAR = ("on_inconclusive", "on_no_data", "on_error")
 
 
@@ -30,20 +30,20 @@ def metrics_error(metrics: t.Sequence[t.Any], sources: t.Any) -> str:
     return ""
 
 
-def looks_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any, at_a_time: int = 1) -> int:
-    """How many looks, or rounds of so many looks *at_a_time*, a gate may take at most.
+def polls_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any, at_a_time: int = 1) -> int:
+    """How many polls, or rounds of so many polls *at_a_time*, a gate may take at most.
 
     *window* and *interval* in seconds, *policy* as rollout_metric_policy.
     """
     try:
         seconds, every = (
             parse_duration("rollout_metric_window", window),
-            parse_duration("rollout_look_interval", interval),
+            parse_duration("rollout_analysis_interval", interval),
         )
         if "wait" in [policy.get(name) for name in UNCLEAR]:
             seconds += parse_duration("rollout_metric_policy.wait_limit", policy.get("wait_limit", seconds))
     except InputError as error:
         raise AnsibleFilterError(error.message) from error
     if every <= 0:
-        raise AnsibleFilterError(f"rollout_look_interval: must be more than 0 s, is {every:g}.")
-    return math.ceil((math.ceil(seconds / every) + LOOKS_BESIDE) / at_a_time)
+        raise AnsibleFilterError(f"rollout_analysis_interval: must be more than 0 s, is {every:g}.")
+    return math.ceil((math.ceil(seconds / every) + POLLS_BESIDE) / at_a_time)

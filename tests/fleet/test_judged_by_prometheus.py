@@ -21,7 +21,7 @@ pytestmark = pytest.mark.long
 BAD = "6.6.6"
 BY_HOSTS = [{"hosts": 1, "bake": 3}, {"hosts": "50%", "bake": 1}, {"hosts": "100%"}]
 BY_SHARES = [{"share": 25, "bake": 20}, {"share": 100}]
-LOOKS = {"rollout_look_interval": 2, "rollout_metric_window": 12, "rollout_metric_policy": {"on_no_data": "wait"}}
+LOOKS = {"rollout_analysis_interval": 2, "rollout_metric_window": 12, "rollout_metric_policy": {"on_no_data": "wait"}}
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def settings(lab: Lab, endpoint: str, tmp_path: pathlib.Path) -> dict[str, t.Any
         "rollout_split_balancers": [{**listener, "groups": {"main": ["shop-main"], "canary": ["shop-canary"]}}],
         "rollout_canary_group": CANARY,
         "rollout_canary_steps": STEPS,
-        "rollout_look_interval": 1,
+        "rollout_analysis_interval": 1,
         "rollout_metric_gate": False,
         "rollout_gate_tasks": str(gate),
         **steps,

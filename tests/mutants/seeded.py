@@ -109,7 +109,9 @@ MUTANTS = (
         "for stage in range(1, view.limits.stage_of(view.next_place)):",
         "for stage in range(2, view.limits.stage_of(view.next_place)):",
     ),
-    Mutant("5 no bake time", LEDGER + "rules/admission.py", "if view.now < baked_at:", "if view.now < gate.complete_at:"),
+    Mutant(
+        "5 no bake time", LEDGER + "rules/admission.py", "if view.now < baked_at:", "if view.now < gate.complete_at:"
+    ),
     Mutant(
         "5 a failed gate opens the next stage",
         LEDGER + "operations/gate.py",
@@ -134,7 +136,9 @@ MUTANTS = (
         "counted=1, kind=kind",
         "counted=0, kind=kind",
     ),
-    Mutant("8 the token does not grow", LEDGER + "rules/lease.py", "token=lease.token + 1", "token=max(lease.token, 1)"),
+    Mutant(
+        "8 the token does not grow", LEDGER + "rules/lease.py", "token=lease.token + 1", "token=max(lease.token, 1)"
+    ),
     Mutant(
         "8 a stale run is not stopped",
         LEDGER + "rules/lease.py",
@@ -147,7 +151,9 @@ MUTANTS = (
         "max(lease.heartbeat_at + lease.ttl, lease.held_until)",
         "lease.heartbeat_at + lease.ttl",
     ),
-    Mutant("8 two may open at once", LEDGER + "storage/store.py", '"BEGIN IMMEDIATE", "COMMIT" if', '"BEGIN", "COMMIT" if'),
+    Mutant(
+        "8 two may open at once", LEDGER + "storage/store.py", '"BEGIN IMMEDIATE", "COMMIT" if', '"BEGIN", "COMMIT" if'
+    ),
     Mutant(
         "9 back to a bad version",
         LEDGER + "rules/failure.py",
@@ -283,7 +289,7 @@ MUTANTS = (
         "{} if reading.silent else reading.nodes",
         "reading.nodes",
     ),
-    Mutant("metrics: a point counts at every look", METRICS + "taking.py", "sample.at > after", "sample.at >= 0"),
+    Mutant("metrics: a point counts at every look", METRICS + "measure.py", "sample.at > after", "sample.at >= 0"),
     Mutant(
         "11 metrics: missing errors are none",
         METRICS + "numbers.py",
@@ -305,7 +311,7 @@ MUTANTS = (
     Mutant(
         "metrics: the window's end is missed",
         METRICS + "gate.py",
-        "until = end if looked_at < end < due else due",
+        "until = end if polled_at < end < due else due",
         "until = due",
     ),
     Mutant(
@@ -316,13 +322,13 @@ MUTANTS = (
     ),
     Mutant(
         "metrics: looking on never ends",
-        METRICS + "deciding.py",
+        METRICS + "policies.py",
         "standing.elapsed < standing.window + policies.limit",
         "standing.elapsed < standing.window + policies.limit + 9999",
     ),
     Mutant(
         "metrics: nobody is asked",
-        METRICS + "deciding.py",
+        METRICS + "policies.py",
         "if policy == ASK and standing.can_ask:",
         "if policy == GO_ON and standing.can_ask:",
     ),

@@ -12,7 +12,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Policy, Sample, rounded
 from ansible_collections.steady.rollout.plugins.module_utils.health.probe import Prober
-from ansible_collections.steady.rollout.plugins.module_utils.health.watch import ThreadedLooks, Watch, Watched
+from ansible_collections.steady.rollout.plugins.module_utils.health.watch import ThreadedProbes, Watch, Watched
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
 
 MOST_NAMED = 3
@@ -23,13 +23,13 @@ def core(call: Call) -> dict[str, t.Any]:
     policy = policy_from(call.params)
     targets = targets_.from_options(call.params["targets"])
     if call.check_mode:
-        policy = Policy.single_look()
-    looks = ThreadedLooks(Prober(targets, call.run_command), len(targets))
-    watch = Watch(targets, policy, looks)
+        policy = Policy.single_probe()
+    probes = ThreadedProbes(Prober(targets, call.run_command), len(targets))
+    watch = Watch(targets, policy, probes)
     try:
         waited = watch.run()
     finally:
-        looks.close()
+        probes.close()
     result = outcome(policy, list(watch.watched.values()), waited)
     if result["healthy"] or not call.params["fail"]:
         return result
@@ -44,16 +44,16 @@ def policy_from(params: dict[str, t.Any]) -> Policy:
     """The policy that the options ask for; InputError where nothing could ever satisfy it."""
     policy = Policy(params["successes"], params["min_healthy_time"], params["timeout"], params["interval"])
     if policy.successes < 1:
-        raise InputError(f"successes is {policy.successes}; at least 1 good look is needed to call a target healthy.")
+        raise InputError(f"successes is {policy.successes}; at least 1 successful probe is needed.")
     if policy.interval <= 0:
-        raise InputError(f"interval is {policy.interval:g}; looks need more than 0 seconds between them.")
+        raise InputError(f"interval is {policy.interval:g}; expected more than 0 seconds.")
     if policy.timeout < 0 or policy.min_healthy_time < 0:
         raise InputError(
             f"timeout is {policy.timeout:g} and min_healthy_time is {policy.min_healthy_time:g}; "
             "neither can be negative."
         )
     if not policy.waits:
-        return Policy.single_look()
+        return Policy.single_probe()
     if policy.min_healthy_time >= policy.timeout:
         raise InputError(
             f"min_healthy_time ({policy.min_healthy_time:g} s) must be shorter than timeout, the healthy deadline "
@@ -116,9 +116,9 @@ def _bad_news(policy: Policy, watched: list[Watched]) -> str:
     told = [_story(policy, one) for one in bad[:MOST_NAMED]]
     if len(bad) > MOST_NAMED:
         rest = [one.target.name for one in bad[MOST_NAMED:]]
-        told.append(f"Not healthy either: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
+        told.append(f"Also not healthy: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
     names = ", ".join(one.target.name for one in bad[:MOST_NAMED])
-    return f"{' '.join(told)} Look at the service's log on {names}."
+    return f"{' '.join(told)} Check the service's log on {names}."
 
 
 def _story(policy: Policy, one: Watched) -> str:
@@ -126,13 +126,13 @@ def _story(policy: Policy, one: Watched) -> str:
     if not policy.waits:
         return f"{one.target.name} not healthy: {_described(state.last)}."
     start = f"{one.target.name} not healthy within {policy.timeout:g} s"
-    looks = f"{state.good} of {state.attempts} looks good"
+    probes = f"{state.good} of {state.attempts} probes succeeded"
     if state.last is None or not state.last.ok:
-        return f"{start}: {looks}, last: {_described(state.last)}."
+        return f"{start}: {probes}, last: {_described(state.last)}."
     healthy = f"at the end {state.streak} in a row over {state.healthy_for:.1f} s"
     needed = f"{policy.successes} over {policy.min_healthy_time:g} s are needed"
     failure = f"; last failure: {_described(state.last_failure)}" if state.last_failure else ""
-    return f"{start}: {looks}, {healthy} where {needed}{failure}."
+    return f"{start}: {probes}, {healthy} where {needed}{failure}."
 
 
 def _described(sample: Sample | None) -> str:

@@ -5,7 +5,7 @@
 """When a target counts as healthy: so many successes in a row and so many seconds without a failure.
 
 Pure: samples go in, a state and a verdict come out. All times are seconds on one monotonic clock that starts
-at 0 with the first look.
+at 0 with the first probe.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True)
 class Policy:
-    """Healthy means *successes* good looks in a row that span *min_healthy_time* seconds, by *timeout* seconds."""
+    """Healthy means *successes* good probes in a row that span *min_healthy_time* seconds, by *timeout* seconds."""
 
     successes: int
     min_healthy_time: float
@@ -35,34 +35,34 @@ class Policy:
     interval: float
 
     @classmethod
-    def single_look(cls) -> Policy:
-        """One good look is enough and nobody waits for a second one."""
+    def single_probe(cls) -> Policy:
+        """One good probe is enough and nobody waits for a second one."""
         return cls(successes=1, min_healthy_time=0.0, timeout=0.0, interval=1.0)
 
     @property
     def waits(self) -> bool:
         return self.timeout > 0
 
-    def pause(self, looks: int) -> float:
-        """Seconds between the starts of look number *looks* and the next: short at first, then the interval."""
-        growth: float = PAUSE_GROWTH ** min(looks - 1, 50)
+    def pause(self, probes: int) -> float:
+        """Seconds between the starts of probe number *probes* and the next: short at first, then the interval."""
+        growth: float = PAUSE_GROWTH ** min(probes - 1, 50)
         return min(self.interval, FIRST_PAUSE * growth)
 
     def shortest_proof(self) -> float:
         """Seconds that a target needs at least to become healthy when it answers at once and well."""
-        looking = 0.0
-        for look in range(1, self.successes):
-            pause = self.pause(look)
+        probing = 0.0
+        for probe in range(1, self.successes):
+            pause = self.pause(probe)
             if pause >= self.interval:
-                looking += (self.successes - look) * self.interval
+                probing += (self.successes - probe) * self.interval
                 break
-            looking += pause
-        return max(looking, self.min_healthy_time)
+            probing += pause
+        return max(probing, self.min_healthy_time)
 
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """What one look saw; *at* is when it ended, *latency* how long it took, both in seconds."""
+    """What one probe saw; *at* is when it ended, *latency* how long it took, both in seconds."""
 
     at: float
     ok: bool
@@ -75,7 +75,7 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What the looks at one target add up to. Only the latest unbroken run of successes counts."""
+    """What the probes at one target add up to. Only the latest unbroken run of successes counts."""
 
     attempts: int = 0
     good: int = 0
@@ -94,7 +94,7 @@ class State:
 
 
 def observe(state: State, sample: Sample) -> State:
-    """The state after one more look. A failure after a success is a flap and takes all progress away."""
+    """The state after one more probe. A failure after a success is a flap and takes all progress away."""
     if sample.ok:
         return dataclasses.replace(
             state,
@@ -127,7 +127,7 @@ def verdict(policy: Policy, state: State, now: float) -> str:
 
 @dataclasses.dataclass
 class Run:
-    """Looks in a row that saw the same; *latency* is the longest of them."""
+    """Probes in a row that saw the same; *latency* is the longest of them."""
 
     at: float
     until: float
@@ -148,7 +148,7 @@ class Run:
 
 
 class History:
-    """The looks at one target, runs of the same outcome folded into one entry, the latest *limit* kept."""
+    """The probes of one target, runs of the same outcome folded into one entry, the latest *limit* kept."""
 
     def __init__(self, limit: int = 50) -> None:
         self._runs: list[Run] = []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""One look at one target: asks it over HTTP or TCP or by a command, and judges the answer."""
+"""One probe of one target over HTTP or TCP or by a command, and the verdict on its answer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Seen:
 
 
 class Prober:
-    """Looks at targets; holds what can be prepared once, such as certificates."""
+    """Probes targets; holds what can be prepared once, such as certificates."""
 
     def __init__(
         self, targets: list[Target], run_command: RunCommand, clock: t.Callable[[], float] = time.monotonic
@@ -42,8 +42,8 @@ class Prober:
         self._clock = clock
         self._tls = {target.name: _tls(target) for target in targets if _may_need_tls(target)}
 
-    def look(self, target: Target, seconds: float) -> Sample:
-        """One look that takes at most *seconds*; never raises. The sample's *at* is for the caller to set."""
+    def probe(self, target: Target, seconds: float) -> Sample:
+        """One probe that takes at most *seconds*; never raises. The sample's *at* is for the caller to set."""
         began = self._clock()
         seen = self._ask(target, seconds)
         return judged(target, seen, self._clock() - began)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Watches many targets at once until all are healthy, one can no longer be, or one look at each was had."""
+"""Watches many targets at once until all are healthy, one can no longer be, or one probe of each was had."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from ansible_collections.steady.rollout.plugins.module_utils.health.policy impor
 from ansible_collections.steady.rollout.plugins.module_utils.health.probe import Prober
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target
 
-MOST_LOOKS_AT_ONCE = 32
+MOST_PROBES_AT_ONCE = 32
 GRACE = 1.0
-"""Seconds that a look may overrun its own limit, as resolving a name may, before it counts as failed."""
+"""Seconds that a probe may overrun its own limit, as resolving a name may, before it counts as failed."""
 
 
-class Looks(t.Protocol):
-    """Where looks are taken: started here, handed back when they end."""
+class Probes(t.Protocol):
+    """Where probes are taken: started here, handed back when they end."""
 
     def now(self) -> float:
         """Seconds since the watch began."""
 
     def start(self, target: Target, seconds: float) -> None:
-        """Begins a look that may take *seconds*."""
+        """Begins a probe that may take *seconds*."""
 
     def ended(self, seconds: float) -> list[tuple[str, Sample]]:
-        """Waits up to *seconds* for a look to end; those that have, by the target's name."""
+        """Waits up to *seconds* for a probe to end; those that have, by the target's name."""
 
 
 @dataclasses.dataclass
 class Watched:
-    """A target with all that was seen of it; *due* is when to look next, None while a look is under way."""
+    """A target with all that was seen of it; *due* is when to probe next, None while a probe is under way."""
 
     target: Target
     state: State = dataclasses.field(default_factory=State)
@@ -54,7 +54,7 @@ class Watched:
     verdict: str = Verdict.WAITING
 
     @property
-    def looking(self) -> bool:
+    def probing(self) -> bool:
         return self.due is None
 
     @property
@@ -63,83 +63,83 @@ class Watched:
 
 
 class Watch:
-    """The looks at all targets, under one deadline.
+    """The probes of all targets, under one deadline.
 
-    A healthy target is looked at until the others are healthy as well, so that all are healthy at the same time.
+    A healthy target is probed until the others are healthy as well, so that all are healthy at the same time.
     """
 
-    def __init__(self, targets: list[Target], policy: Policy, looks: Looks) -> None:
+    def __init__(self, targets: list[Target], policy: Policy, probes: Probes) -> None:
         self.watched = {target.name: Watched(target) for target in targets}
         self._policy = policy
-        self._looks = looks
+        self._probes = probes
 
     def run(self) -> float:
         """Watches to the end; the seconds it took."""
         while not self._over():
             self._start_what_is_due()
-            for name, sample in self._looks.ended(self._until_next_event()):
+            for name, sample in self._probes.ended(self._until_next_event()):
                 one = self.watched[name]
-                if one.looking:
+                if one.probing:
                     self._note(one, sample)
             self._judge()
-        return self._looks.now()
+        return self._probes.now()
 
     def _over(self) -> bool:
         return all(one.verdict != Verdict.WAITING for one in self.watched.values())
 
     def _start_what_is_due(self) -> None:
-        now = self._looks.now()
+        now = self._probes.now()
         for one in self.watched.values():
             if one.due is not None and one.due <= now and one.verdict != Verdict.LOST:
                 one.due, one.began = None, now
-                self._looks.start(one.target, self._time_for_a_look(one.target, now))
+                self._probes.start(one.target, self._time_for_a_probe(one.target, now))
 
-    def _time_for_a_look(self, target: Target, now: float) -> float:
+    def _time_for_a_probe(self, target: Target, now: float) -> float:
         if not self._policy.waits:
             return target.timeout
         return max(0.001, min(target.timeout, self._policy.timeout - now))
 
     def _until_next_event(self) -> float:
-        now = self._looks.now()
+        now = self._probes.now()
         moments = [one.due for one in self.watched.values() if one.due is not None and one.verdict != Verdict.LOST]
         if self._policy.waits:
             moments.append(self._policy.timeout)
         else:
-            moments.append(self._end_of_single_looks())
+            moments.append(self._end_of_single_probe())
         return max(0.0, min(moments) - now)
 
-    def _end_of_single_looks(self) -> float:
-        turns = -(-len(self.watched) // MOST_LOOKS_AT_ONCE)
+    def _end_of_single_probe(self) -> float:
+        turns = -(-len(self.watched) // MOST_PROBES_AT_ONCE)
         return turns * max(one.target.timeout for one in self.watched.values()) + GRACE
 
     def _note(self, one: Watched, sample: Sample) -> None:
-        sample = dataclasses.replace(sample, at=self._looks.now())
+        sample = dataclasses.replace(sample, at=self._probes.now())
         one.state = observe(one.state, sample)
         one.history.add(sample)
         one.due = max(sample.at, one.began + self._policy.pause(one.state.attempts))
 
     def _judge(self) -> None:
-        now = self._looks.now()
+        now = self._probes.now()
         for one in self.watched.values():
             if one.verdict != Verdict.LOST:
                 one.verdict = self._verdict(one, now)
-            if one.verdict == Verdict.LOST and one.looking and self._hangs(one, now):
+            if one.verdict == Verdict.LOST and one.probing and self._hangs(one, now):
                 self._note(one, _no_answer(one.target, now - one.began))
 
     def _hangs(self, one: Watched, now: float) -> bool:
-        """Whether the look under way says more than those before it; a short one is merely cut off by the end."""
+        """Whether the probe under way says more than those before it; a short one is merely cut off by the end."""
         return not one.state.attempts or now - one.began > max(self._policy.interval, GRACE)
 
     def _verdict(self, one: Watched, now: float) -> str:
         if self._policy.waits:
             return verdict(self._policy, one.state, now)
         if one.state.last is None:
-            return Verdict.LOST if now >= self._end_of_single_looks() else Verdict.WAITING
+            return Verdict.LOST if now >= self._end_of_single_probe() else Verdict.WAITING
         return Verdict.HEALTHY if one.state.last.ok else Verdict.LOST
 
 
-class ThreadedLooks:
-    """Looks taken by a few daemon threads, so that one that hangs holds up neither the others nor the end."""
+class ThreadedProbes:
+    """Probes taken by a few daemon threads, so that one that hangs holds up neither the others nor the end."""
 
     def __init__(self, prober: Prober, targets: int, clock: t.Callable[[], float] = time.monotonic) -> None:
         self._prober = prober
@@ -147,7 +147,7 @@ class ThreadedLooks:
         self._began = clock()
         self._orders: queue.SimpleQueue[tuple[Target, float] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[str, Sample]] = queue.SimpleQueue()
-        self._threads = min(targets, MOST_LOOKS_AT_ONCE)
+        self._threads = min(targets, MOST_PROBES_AT_ONCE)
         for _dummy in range(self._threads):
             threading.Thread(target=self._work, daemon=True).start()
 
@@ -167,7 +167,7 @@ class ThreadedLooks:
             return ended
 
     def close(self) -> None:
-        """Lets the threads go when their looks end."""
+        """Lets the threads go when their probes end."""
         for _dummy in range(self._threads):
             self._orders.put(None)
 
@@ -177,13 +177,13 @@ class ThreadedLooks:
             if order is None:
                 return
             target, seconds = order
-            self._done.put((target.name, self._look(target, seconds)))
+            self._done.put((target.name, self._probe(target, seconds)))
 
-    def _look(self, target: Target, seconds: float) -> Sample:
+    def _probe(self, target: Target, seconds: float) -> Sample:
         try:
-            return self._prober.look(target, seconds)
+            return self._prober.probe(target, seconds)
         except Exception as error:  # a thread that dies would leave its target without an answer for ever
-            return Sample(at=0.0, ok=False, reason=f"{target.place} could not be looked at ({type(error).__name__})")
+            return Sample(at=0.0, ok=False, reason=f"{target.place} could not be probed ({type(error).__name__})")
 
 
 def _no_answer(target: Target, seconds: float) -> Sample:

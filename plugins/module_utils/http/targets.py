@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What is looked at: one target from the options, checked before the first look."""
+"""What is probed: one target from the options, checked before the first probe."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Target:
 def from_options(options: list[dict[str, t.Any]]) -> list[Target]:
     """The targets of a call; InputError names the first one that cannot be right."""
     if not options:
-        raise InputError("targets: the list is empty, so nothing could be found healthy; name at least one target.")
+        raise InputError("targets: the list is empty, so nothing could be healthy; give at least one target.")
     targets = [_target(option) for option in options]
     names = [target.name for target in targets]
     for name in names:
@@ -146,9 +146,9 @@ def _target(option: dict[str, t.Any]) -> Target:
 
 def _check_figures(name: str, option: dict[str, t.Any]) -> None:
     if option["timeout"] <= 0:
-        raise InputError(f"targets: '{name}' has timeout {option['timeout']:g}; a look needs more than 0 seconds.")
+        raise InputError(f"targets: '{name}' has timeout {option['timeout']:g}; expected more than 0 seconds.")
     if option.get("latency") is not None and option["latency"] <= 0:
-        raise InputError(f"targets: '{name}' has latency {option['latency']:g}; no answer takes 0 seconds or less.")
+        raise InputError(f"targets: '{name}' has latency {option['latency']:g}; expected more than 0 seconds.")
     if not option["status"]:
         raise InputError(f"targets: '{name}' has an empty status list, so no answer could be right.")
     for status in option["status"]:

@@ -57,13 +57,13 @@ class Client:
         self._in_a_row = {group.role: 0 for group in groups}
 
     def run(self, is_enough: t.Callable[[list[Outcome]], bool]) -> list[Outcome]:
-        """What all requests came to; *is_enough* is asked after each look whether the next one can be spared."""
+        """What all requests came to; *is_enough* is asked after each analysis whether the next one can be spared."""
         for orders in self._of_each_worker():
             threading.Thread(target=self._work, args=(orders,), daemon=True).start()
         outcomes: list[Outcome] = []
         sent = 0
-        for look in range(self._load.looks):
-            sent += self._send(look, outcomes)
+        for analysis in range(self._load.analyses):
+            sent += self._send(analysis, outcomes)
             # Who judged without the slowest answers would find everybody fast.
             self._await(outcomes, sent)
             if self._is_hopeless() or is_enough(outcomes):
@@ -81,11 +81,11 @@ class Client:
     def _is_hopeless(self) -> bool:
         return max(self._in_a_row.values()) >= HOPELESS
 
-    def _send(self, look: int, outcomes: list[Outcome]) -> int:
-        """Hands out each request of a look at its moment; how many."""
+    def _send(self, analysis: int, outcomes: list[Outcome]) -> int:
+        """Hands out each request of an analysis at its moment; how many."""
         began = self._clock()
         sent = 0
-        for slot in slots(self._load, self._groups, len(self._recipes), look):
+        for slot in slots(self._load, self._groups, len(self._recipes), analysis):
             ahead = began + slot.at - self._clock()
             if ahead > 0:
                 self._sleep(ahead)

@@ -23,7 +23,7 @@ NEXT = {
     verdict.PASS: "",
     verdict.FAIL: " Find out why before {candidate} gets traffic.",
     verdict.INCONCLUSIVE: " Measure for longer or at a higher rate, or allow more.",
-    verdict.NO_DATA: " Look whether both groups answer where they are asked.",
+    verdict.NO_DATA: " Check that both groups answer at the given URLs.",
 }
 
 

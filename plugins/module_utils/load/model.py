@@ -37,7 +37,7 @@ class Group:
 class Load:
     """How much: *rate* requests a second to each group for *seconds*, after *warm_up* seconds that do not count.
 
-    That is one look; while its verdict is inconclusive another follows, up to *looks* in all.
+    That is one analysis; while its verdict is inconclusive another follows, up to *analyses* in all.
     """
 
     rate: float
@@ -45,17 +45,17 @@ class Load:
     warm_up: float
     connections: int
     timeout: float
-    looks: int = 1
+    analyses: int = 1
     tls: ssl.SSLContext | None = None
 
     @property
     def measured(self) -> int:
-        """Requests to each group that count, in one look."""
+        """Requests to each group that count, in one analysis."""
         return int(self.rate * self.seconds)
 
     @property
     def total(self) -> int:
-        """Requests to each group in the first look."""
+        """Requests to each group in the first analysis."""
         return int(self.rate * self.warm_up) + self.measured
 
 
@@ -75,7 +75,7 @@ class Policy:
 
     *slowdown*: how much longer than the baseline's its *quantile* may be; *negligible*: differences that never
     matter; *latency*: an absolute limit of its quantile; *failures*: how much bigger than the baseline's its share of
-    failed requests may be; *confidence*: of each bound that a verdict rests on, at each look.
+    failed requests may be; *confidence*: of each bound that a verdict rests on, at each analysis.
     """
 
     quantile: float = 0.95

@@ -51,9 +51,9 @@ def from_params(params: Option) -> Comparison:
     if not params["requests"]:
         raise InputError("requests: the list is empty, so nothing could be measured; name at least one request.")
     recipes = tuple(_recipe(option) for option in params["requests"])
-    looks = _looks(params)
-    policy = _policy(params, looks)
-    return Comparison(groups, recipes, _load(params, policy, looks), policy)
+    analyses = _analyses(params)
+    policy = _policy(params, analyses)
+    return Comparison(groups, recipes, _load(params, policy, analyses), policy)
 
 
 def _group(role: str, option: Option) -> Group:
@@ -106,14 +106,14 @@ def _headers(where: str, given: Option | None) -> dict[str, str]:
     return headers
 
 
-def _looks(params: Option) -> int:
+def _analyses(params: Option) -> int:
     """How often it is judged: after each stretch of *seconds* that fits into *max_seconds*."""
     _within(params, "seconds", 1, 3600, "seconds")
     _within(params, "max_seconds", 1, 3600, "seconds")
     return max(1, int(params["max_seconds"] / params["seconds"]))
 
 
-def _policy(params: Option, looks: int) -> Policy:
+def _policy(params: Option, analyses: int) -> Policy:
     _within(params, "percentile", 50, 99.99, "a percentile of latencies")
     _within(params, "max_slowdown", 0, 1000, "percent that the candidate may be slower")
     _within(params, "negligible", 0, 60, "seconds that never matter")
@@ -121,7 +121,7 @@ def _policy(params: Option, looks: int) -> Policy:
     _within(params, "min_samples", 1, MOST_REQUESTS, "good answers")
     _within(params, "confidence", 50.01, 99.99, "percent")
     if params.get("max_latency") is not None and params["max_latency"] <= 0:
-        raise InputError(f"max_latency is {params['max_latency']:g}; no answer takes 0 seconds or less.")
+        raise InputError(f"max_latency is {params['max_latency']:g}; expected more than 0 seconds.")
     return Policy(
         quantile=params["percentile"] / 100,
         slowdown=params["max_slowdown"] / 100,
@@ -129,12 +129,12 @@ def _policy(params: Option, looks: int) -> Policy:
         latency=params.get("max_latency"),
         failures=params["max_failures"] / 100,
         minimum=params["min_samples"],
-        # Each look is a chance to be wrong; together they may be as wrong as is allowed (Bonferroni).
-        confidence=1 - (1 - params["confidence"] / 100) / looks,
+        # Each analysis is a chance to be wrong; together they may be as wrong as is allowed (Bonferroni).
+        confidence=1 - (1 - params["confidence"] / 100) / analyses,
     )
 
 
-def _load(params: Option, policy: Policy, looks: int) -> Load:
+def _load(params: Option, policy: Policy, analyses: int) -> Load:
     _within(params, "rate", 0.1, MOST_A_SECOND, "requests a second to each group")
     _within(params, "warm_up", 0, 3600, "seconds")
     _within(params, "connections", 1, MOST_CONNECTIONS, "connections to each group")
@@ -145,13 +145,13 @@ def _load(params: Option, policy: Policy, looks: int) -> Load:
         warm_up=params["warm_up"],
         connections=params["connections"],
         timeout=params["timeout"],
-        looks=looks,
+        analyses=analyses,
         tls=_context(params),
     )
-    most = load.total + (looks - 1) * load.measured
+    most = load.total + (analyses - 1) * load.measured
     if most > MOST_REQUESTS:
         raise InputError(
-            f"rate {load.rate:g} for up to {load.seconds * looks + load.warm_up:g} s is {most} requests to each group; at "
+            f"rate {load.rate:g} for up to {load.seconds * analyses + load.warm_up:g} s is {most} requests to each group; at "
             f"most {MOST_REQUESTS} are sent. Make it shorter or slower."
         )
     needed = max(policy.minimum, _fewest(policy))

@@ -14,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.load.model import G
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """One request to come: *at* seconds after the look's start, to *url* of *group*, by recipe number *recipe*."""
+    """One request to come: *at* seconds after the analysis's start, to *url* of *group*, by recipe number *recipe*."""
 
     at: float
     group: Group
@@ -23,15 +23,15 @@ class Slot:
     counts: bool
 
 
-def slots(load: Load, groups: t.Sequence[Group], recipes: int, look: int = 0) -> t.Iterator[Slot]:
-    """The requests of a look in the order of their moments; the first look begins with the warm-up.
+def slots(load: Load, groups: t.Sequence[Group], recipes: int, analysis: int = 0) -> t.Iterator[Slot]:
+    """The requests of an analysis in the order of their moments; the first analysis begins with the warm-up.
 
     In each round every group gets the same recipe. Who comes first changes from round to round, and each host gets
     every recipe in time.
     """
     uncounted = load.total - load.measured
-    begin = uncounted + look * load.measured if look else 0
-    for number in range(begin, uncounted + (look + 1) * load.measured):
+    begin = uncounted + analysis * load.measured if analysis else 0
+    for number in range(begin, uncounted + (analysis + 1) * load.measured):
         order = groups if number % 2 == 0 else tuple(reversed(groups))
         for place, group in enumerate(order):
             yield Slot(

@@ -34,7 +34,7 @@ KINDS = {
     UNHEALTHY_SHARE: (VALUE, SHARE),
     **dict.fromkeys(QUANTILES, (VALUE,)),
 }
-"""What may be asked, and the kinds of metric that the answer suits; the first is the usual one."""
+"""The queries, and the kinds of metric that each suits; the first is the usual one."""
 UNHEALTHY = (contract.DOWN, contract.GOING_DOWN)
 
 NodeName = str
@@ -42,7 +42,7 @@ NodeName = str
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """One look at all balancer nodes."""
+    """One poll of all balancer nodes."""
 
     nodes: dict[NodeName, Node]
     health: dict[str, dict[str, str]]
@@ -54,14 +54,14 @@ class Reading:
 
 
 class Balancers:
-    """What the balancer nodes counted since the look before, and how their members are."""
+    """What the balancer nodes counted since the previous poll, and how their members are."""
 
     kind = "balancer"
     asks_by_group = False
 
     def __init__(self, reading: Reading, books: Books) -> None:
         self._reading = reading
-        # With a node missing nothing is noted, so that the next look covers this interval too, on all nodes.
+        # With a node missing nothing is noted, so that the next poll covers this interval too, on all nodes.
         self.books, self._interval = counting.advanced(books, {} if reading.silent else reading.nodes)
 
     def check(self, metric: t.Any, where: str) -> None:
@@ -91,16 +91,14 @@ class Balancers:
         if strangers:
             return f"the balancers have no member '{strangers[0]}'; they have {contract.quoted(sorted(known))}"
         if self._interval.anew:
-            return f"{contract.quoted(self._interval.anew)} began to count anew, so the interval before is lost"
+            return f"{contract.quoted(self._interval.anew)} restarted their counters, so the previous interval is lost"
         if self._interval.first:
-            return "the first look at the counters has nothing to compare with"
+            return "the first poll of the counters has nothing to compare with"
         if what in QUANTILES and not self._have_histograms():
-            return (
-                f"these balancers keep no histogram of latencies, so {what} cannot be told; query latency has the mean"
-            )
+            return f"these balancers keep no histogram of latencies, so {what} is unknown; the query latency gives the mean"
         if what == LATENCY and not self._have_latencies():
-            return "these balancers do not tell latencies by member"
-        return "no requests since the look before, or too few to tell"
+            return "these balancers do not report latencies by member"
+        return "no requests since the previous poll, or too few to judge"
 
     def _have_histograms(self) -> bool:
         return any(one.get("histogram") for node in self._reading.nodes.values() for one in node.members.values())
@@ -114,7 +112,7 @@ def check(metric: t.Any, where: str) -> None:
     """Raises InputError where no balancer could answer."""
     for raw in queries.leaves(metric.query):
         if raw not in KINDS:
-            raise InputError(f"{where}.query: {raw!r} is none of {', '.join(KINDS)}, which balancers can tell.")
+            raise InputError(f"{where}.query: {raw!r} is none of {', '.join(KINDS)}, which balancers report.")
         if metric.kind not in KINDS[raw]:
             raise InputError(f"{where}: {raw} is of kind {KINDS[raw][0]}, not {metric.kind}.")
 
@@ -174,17 +172,17 @@ def _size(growth: Growth) -> float:
 
 
 def _health(reading: Reading, moment: Moment) -> t.Iterator[Point]:
-    """A member counts as unhealthy when any node sees it so; one in maintenance is not looked at."""
+    """A member counts as unhealthy when any node sees it so; one in maintenance does not count."""
     for group, members in moment.groups.items():
         seen = {
             name: {states[name] for states in reading.health.values() if name in states} - {contract.PAUSED}
             for name in members
         }
-        looked_at = [states for states in seen.values() if states]
-        if looked_at:
-            bad = sum(1 for states in looked_at if states & set(UNHEALTHY))
+        checked = [states for states in seen.values() if states]
+        if checked:
+            bad = sum(1 for states in checked if states & set(UNHEALTHY))
             yield Point(float(bad), group, part=BAD)
-            yield Point(float(len(looked_at)), group, part=TOTAL)
+            yield Point(float(len(checked)), group, part=TOTAL)
 
 
 def _answered(interval: Interval, moment: Moment) -> str:

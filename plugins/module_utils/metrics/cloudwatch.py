@@ -5,7 +5,7 @@
 """CloudWatch, through GetMetricData. boto3 is imported only when such a source is opened.
 
 The newest points of CloudWatch are still growing when they first appear, so those that ended less than *lag* seconds ago
-are left for a later look. Some metrics, the counts of 5xx among them, have no point at all where they would be 0.
+are left for a later poll. Some metrics, the counts of 5xx among them, have no point at all where they would be 0.
 """
 
 from __future__ import annotations

@@ -18,7 +18,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import bala
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Reading
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate import Gate
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.notes import LedgerNotes, LooseNotes, Notes
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate_store import (
+    GateStore,
+    LedgerGateStore,
+    LocalGateStore,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.report import Outcome
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members.change import read_members
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock as MonotonicClock
@@ -29,12 +33,12 @@ OF_A_ROLLOUT = ("service", "run", "token")
 def core(call: Call) -> dict[str, t.Any]:
     """metric_gate."""
     params = call.params
-    with _notes(params, call.check_mode) as notes:
-        if params["groups"] is None and isinstance(notes, LedgerNotes):
-            params = {**params, "groups": notes.groups()}
+    with _store(params, call.check_mode) as store:
+        if params["groups"] is None and isinstance(store, LedgerGateStore):
+            params = {**params, "groups": store.groups()}
         plan = plans.from_params(params, call.run_command)
         _refuse_contradictions(params, plan)
-        gate = Gate(plan, notes, lambda: _read(call))
+        gate = Gate(plan, store, lambda: _read(call))
         outcome = _run(gate, call)
     result = report.result(outcome, plan)
     fails = params["fail"] if params["fail"] is not None else not params["once"]
@@ -56,7 +60,7 @@ def _refuse_contradictions(params: dict[str, t.Any], plan: plans.Plan) -> None:
         missing = [name for name in OF_A_ROLLOUT if name not in given]
         raise InputError(f"{missing[0]}: needed beside {given[0]}; a rollout is named by {', '.join(OF_A_ROLLOUT)}.")
     if params["once"] and not given:
-        raise InputError("once: a single look is remembered in the ledger until the next; give service, run and token.")
+        raise InputError("once: a single poll is remembered in the ledger until the next; give service, run and token.")
     if plan.needs_balancers and params.get("counters") is None and not params.get("balancers"):
         raise InputError(
             "balancers: the source balancer needs to be read; give balancers, or counters as returned by "
@@ -67,13 +71,13 @@ def _refuse_contradictions(params: dict[str, t.Any], plan: plans.Plan) -> None:
 
 
 @contextlib.contextmanager
-def _notes(params: dict[str, t.Any], check_mode: bool) -> t.Iterator[Notes]:
+def _store(params: dict[str, t.Any], check_mode: bool) -> t.Iterator[GateStore]:
     if check_mode or any(params.get(name) is None for name in OF_A_ROLLOUT):
-        yield LooseNotes(params["step"], Clock(), Controller().is_alive)
+        yield LocalGateStore(params["step"], Clock(), Controller().is_alive)
         return
     desk = Desk.opened(params.get("ledger"), check_mode=False, creates=False)
     try:
-        yield LedgerNotes(desk, params)
+        yield LedgerGateStore(desk, params)
     finally:
         desk.store.close()
 

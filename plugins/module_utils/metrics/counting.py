@@ -59,21 +59,21 @@ class Growth:
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """What happened between two looks, by member and over all nodes."""
+    """What happened between two polls, by member and over all nodes."""
 
     members: dict[str, Growth]
     anew: tuple[str, ...]
     """Nodes that began to count anew in it."""
     first: tuple[str, ...]
-    """Nodes that were looked at for the first time."""
+    """Nodes that were polled for the first time."""
 
 
 Books = t.Dict[str, Json]
-"""What is remembered of each node: series, the counters of the last look, and of each member's latest latency."""
+"""What is remembered of each node: series, the counters of the last poll, and of each member's latest latency."""
 
 
 def advanced(books: Books, nodes: t.Mapping[str, Node]) -> tuple[Books, Interval]:
-    """The books after a look at these nodes, and what happened since the one before. Nodes not seen stay as they were."""
+    """The books after a poll of these nodes, and what happened since the one before. Nodes not seen stay as they were."""
     after = dict(books)
     members: dict[str, Growth] = {}
     anew: list[str] = []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""One gate: looks again and again, keeps what it measured, and has it judged until there is a verdict."""
+"""One gate: polls its sources, keeps what it measured, and has it judged until there is a verdict."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     Verdict,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
-from ansible_collections.steady.rollout.plugins.module_utils.metrics import deciding, report, sources
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import policies, report, sources
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Balancers, Reading
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import PAUSED, Decision, Standing
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate_store import GateStore, Gathered
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.measure import measure
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Measurement, Moment
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.notes import Gathered, Notes
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import NO_BASELINE, Plan
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import PAUSED, Decision, Standing
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.report import Outcome
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.taking import measure
 
-LOOK_AROUND_EVERY = 0.5
-"""Seconds between two looks at what the operator wants and whether anybody still waits."""
-# A look that comes this much before the end of the window is the last one all the same: clocks and sleeps are not exact.
+CONTROL_EVERY = 0.5
+"""Seconds between two reads of what the operator wants and of whether the controller still waits."""
+# A poll that comes this much before the end of the window is the last one all the same: clocks and sleeps are not exact.
 NEARLY = 0.01
 
 ReadBalancers = t.Callable[[], Reading]
@@ -42,72 +42,72 @@ ReadBalancers = t.Callable[[], Reading]
 class Gate:
     """*read_balancers* gives the counters of now; it is asked only where a metric is judged by them."""
 
-    def __init__(self, plan: Plan, notes: Notes, read_balancers: ReadBalancers) -> None:
+    def __init__(self, plan: Plan, store: GateStore, read_balancers: ReadBalancers) -> None:
         self._plan = plan
-        self._notes = notes
+        self._store = store
         self._read_balancers = read_balancers
 
     def until_decided(self) -> Outcome:
-        """Looks at every interval until there is a verdict."""
+        """Polls every interval until there is a verdict."""
         while True:
             outcome = self.once()
             if outcome.is_over:
                 return outcome
 
     def once(self) -> Outcome:
-        """One look. Where it decides nothing it returns when the next one is due, or when the operator has decided."""
-        watch = self._notes.begin()
+        """One poll. Where it decides nothing it returns when the next one is due, or when the operator has decided."""
+        watch = self._store.begin()
         if watch.verdict is not None:
             return report.recalled(watch)
         steering = self._wait_while_paused()
         if steering:
             return self._steered(watch, steering)
-        outcome = self._look(watch)
+        outcome = self._poll(watch)
         if outcome.is_over:
-            self._notes.conclude(report.recorded(outcome), outcome.decision.reason)
+            self._store.conclude(report.recorded(outcome), outcome.decision.reason)
             return outcome
         if outcome.decision.asks:
-            self._notes.ask(outcome.watch, outcome.decision.reason)
+            self._store.ask(outcome.watch, outcome.decision.reason)
             return dataclasses.replace(outcome, steering=PAUSED)
         return self._rest(outcome)
 
     def glimpse(self) -> Outcome:
-        """One look that nothing follows from: whether every source answers."""
-        return self._look(self._notes.begin())
+        """One poll without consequences: it shows whether every source answers."""
+        return self._poll(self._store.begin())
 
-    def _look(self, watch: Watch) -> Outcome:
+    def _poll(self, watch: Watch) -> Outcome:
         if not self._plan.metrics:
             return self._over(watch, Decision(PASS, f"Nothing can be judged: {NO_BASELINE}."), None, ())
-        gathered = self._notes.gathered()
+        gathered = self._store.gathered()
         watch, measurements = self._measured(watch, gathered)
-        self._notes.keep(watch, measurements)
+        self._store.keep(watch, measurements)
         for one in measurements:
             gathered.add(one.at, one.metric, one.outcome, one.why, one.samples)
         standing = self._standing(watch)
         judged = self._judged(gathered, watch, standing)
         outcomes = {one.metric: one.outcome for one in measurements}
-        decision = deciding.decided(judged, outcomes, self._plan.policies, standing)
+        decision = policies.decided(judged, outcomes, self._plan.policies, standing)
         return self._over(watch, _named(decision, judged, measurements), judged, measurements)
 
     def _measured(self, watch: Watch, gathered: Gathered) -> tuple[Watch, tuple[Measurement, ...]]:
         """The measurements of now, and the gate as it stands with them."""
         opened = dict(self._plan.sources)
         reading = self._read_balancers() if self._plan.needs_balancers else Reading({}, {}, {})
-        now = self._notes.clock.now()
+        now = self._store.clock.now()
         balancers = Balancers(reading, json.loads(watch.books))
         opened[sources.BALANCER] = balancers
-        since = watch.began_at if watch.looked_at is None else watch.looked_at
+        since = watch.began_at if watch.polled_at is None else watch.polled_at
         moment = Moment(now, watch.began_at, since, self._plan.groups, reading.aliases)
         measurements = []
         for metric in self._plan.metrics:
             measurements.append(measure(metric, opened[metric.source], moment, gathered.latest(metric.name)))
-            self._notes.beat()
+            self._store.beat()
         books = json.dumps(balancers.books)
-        return dataclasses.replace(watch, looked_at=now, looks=watch.looks + 1, books=books), tuple(measurements)
+        return dataclasses.replace(watch, polled_at=now, polls=watch.polls + 1, books=books), tuple(measurements)
 
     def _standing(self, watch: Watch) -> Standing:
-        elapsed = (watch.looked_at or watch.began_at) - watch.began_at
-        return Standing(elapsed, self._plan.window - NEARLY, bool(watch.asked), self._notes.can_ask)
+        elapsed = (watch.polled_at or watch.began_at) - watch.began_at
+        return Standing(elapsed, self._plan.window - NEARLY, bool(watch.asked), self._store.can_ask)
 
     def _judged(self, gathered: Gathered, watch: Watch, standing: Standing) -> Verdict:
         evidence = Evidence(gathered.samples, gathered.unmeasured, self._plan.hosts)
@@ -122,36 +122,36 @@ class Gate:
         return Outcome(decision, judged, dataclasses.replace(watch, verdict=verdict), measurements)
 
     def _steered(self, watch: Watch, steering: str) -> Outcome:
-        decision = deciding.steered(steering) or Decision(WAIT, f"The rollout is {steering}.")
+        decision = policies.steered(steering) or Decision(WAIT, f"The rollout is {steering}.")
         return Outcome(decision, None, dataclasses.replace(watch, verdict=decision.verdict), (), steering)
 
     def _wait_while_paused(self) -> str:
         """What the operator has decided, once it is something else than a pause."""
-        steering = self._notes.steering()
+        steering = self._store.steering()
         while steering == PAUSED:
-            self._stay(LOOK_AROUND_EVERY)
-            steering = self._notes.steering()
+            self._stay(CONTROL_EVERY)
+            steering = self._store.steering()
         return steering
 
     def _rest(self, outcome: Outcome) -> Outcome:
-        """Until the next look is due, which is never later than the end of the window."""
-        watch, clock = outcome.watch, self._notes.clock
-        looked_at = watch.looked_at or watch.began_at
+        """Until the next poll is due, which is never later than the end of the window."""
+        watch, clock = outcome.watch, self._store.clock
+        polled_at = watch.polled_at or watch.began_at
         end = watch.began_at + self._plan.window
-        due = looked_at + self._plan.interval
-        until = end if looked_at < end < due else due
+        due = polled_at + self._plan.interval
+        until = end if polled_at < end < due else due
         while clock.now() < until:
-            self._stay(min(LOOK_AROUND_EVERY, until - clock.now()))
-            steering = self._notes.steering()
+            self._stay(min(CONTROL_EVERY, until - clock.now()))
+            steering = self._store.steering()
             if steering:
                 return dataclasses.replace(outcome, steering=steering)
         return outcome
 
     def _stay(self, seconds: float) -> None:
-        if not self._notes.is_wanted():
+        if not self._store.is_wanted():
             raise RolloutError("The controller that asked for the gate is gone; left without a verdict.")
-        self._notes.beat()
-        self._notes.clock.sleep(seconds)
+        self._store.beat()
+        self._store.clock.sleep(seconds)
 
 
 def _named(decision: Decision, judged: Verdict, measurements: t.Sequence[Measurement]) -> Decision:

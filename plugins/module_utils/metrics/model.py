@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What a look at the sources is made of: the questions, the points of the answers, and what was measured.
+"""What a poll of the sources is made of: the questions, the points of the answers, and what was measured.
 
 A source is asked one or more questions for a metric; its answers are points, and points become the judge's samples.
 Times are seconds of the coordinator's clock.
@@ -36,13 +36,13 @@ class Nothing(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """When a look is taken and what for."""
+    """When a poll is taken and what for."""
 
     now: float
     began: float
     """When the step began."""
     since: float
-    """When the look before was; the step's beginning on its first."""
+    """When the previous poll was; the step's beginning on its first."""
     groups: t.Mapping[str, tuple[str, ...]]
     """The members of canary and baseline, by the names that the load balancer has."""
     aliases: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -63,7 +63,7 @@ class Question:
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One number of an answer. *at* None: of this very look. *count* is how many requests stand behind it, 0 unknown."""
+    """One number of an answer. *at* None: of this very poll. *count* is how many requests stand behind it, 0 unknown."""
 
     number: float
     group: str | None = None
@@ -87,7 +87,7 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What one look found out for one metric."""
+    """What one poll found out for one metric."""
 
     metric: str
     at: float

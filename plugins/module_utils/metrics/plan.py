@@ -16,9 +16,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import bala
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Source
 
 GROUPS = (CANARY, BASELINE)
-GO_ON, LOOK_ON, ASK, STOP = "go_on", "wait", "ask", "stop"
-ACTIONS = (GO_ON, LOOK_ON, ASK, STOP)
-MOST_LOOKS = 2000
+GO_ON, KEEP_POLLING, ASK, STOP = "go_on", "wait", "ask", "stop"
+ACTIONS = (GO_ON, KEEP_POLLING, ASK, STOP)
+MOST_POLLS = 2000
 DEFAULT_METRICS: tuple[dict[str, t.Any], ...] = (
     {"name": "errors", "query": balancers.ERROR_SHARE, "judge": True, "critical": True},
     # Not every balancer tells latencies, and with little traffic none does: what is not known there decides nothing.
@@ -37,7 +37,7 @@ NO_BASELINE = "there is no baseline to compare with"
 
 @dataclasses.dataclass(frozen=True)
 class Policies:
-    """What follows when the window is over and nothing is clear. *limit* in seconds is how long to look on at most."""
+    """What follows when the window is over and nothing is clear. *limit* in seconds is how long to keep polling at most."""
 
     on_inconclusive: str
     on_no_data: str
@@ -74,9 +74,9 @@ def from_params(params: dict[str, t.Any], run_command: sources.RunCommand) -> Pl
     window = _positive("window", params["window"])
     interval = _positive("interval", params["interval"])
     policies = _policies(params, window)
-    if (window + policies.limit) / interval > MOST_LOOKS:
+    if (window + policies.limit) / interval > MOST_POLLS:
         raise InputError(
-            f"interval: {interval:g} s makes more than {MOST_LOOKS} looks in {window + policies.limit:g} s; look less often."
+            f"interval: {interval:g} s is more than {MOST_POLLS} polls in {window + policies.limit:g} s; use a longer interval."
         )
     described = params.get("sources") or {}
     groups = _groups(params.get("groups"))
@@ -86,7 +86,9 @@ def from_params(params: dict[str, t.Any], run_command: sources.RunCommand) -> Pl
         _check(metric, opened, described)
     metrics, set_aside = _without_baseline(metrics, groups)
     if any(metric.source == sources.BALANCER for metric in metrics) and not groups.get(CANARY):
-        raise InputError("groups: canary is empty; name the members that are on the new version, as the balancers do.")
+        raise InputError(
+            "groups: canary is empty; list the members on the new version, by the names that the balancers use."
+        )
     return Plan(
         metrics=metrics,
         policy=spec.parse_policy(params.get("judge")),
@@ -176,7 +178,7 @@ def _members(group: str, given: t.Any) -> tuple[str, ...]:
 def _policies(params: dict[str, t.Any], window: float) -> Policies:
     limit = params.get("wait_limit")
     answers = {name: params[name] for name in ("on_inconclusive", "on_no_data", "on_error")}
-    waits = LOOK_ON in answers.values()
+    waits = KEEP_POLLING in answers.values()
     return Policies(limit=(window if limit is None else _positive("wait_limit", limit)) if waits else 0.0, **answers)
 
 

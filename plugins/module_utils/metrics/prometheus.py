@@ -63,7 +63,7 @@ class Prometheus:
     def _when(self, moment: Moment) -> list[tuple[str, str]]:
         if not self._is_range:
             return [("time", f"{moment.now:.3f}")]
-        # On a grid, so that every look asks for the same moments.
+        # On a grid, so that every poll asks for the same moments.
         first = (moment.began // self._step + 1) * self._step
         return [("start", f"{first:.3f}"), ("end", f"{max(first, moment.now):.3f}"), ("step", f"{self._step:g}")]
 
@@ -103,7 +103,7 @@ class Prometheus:
 
 
 def open_prometheus(where: str, settings: dict[str, t.Any], interval: float) -> Prometheus:
-    """*interval* is the seconds between two looks, the default step of range queries. Raises InputError."""
+    """*interval* is the seconds between two polls, the default step of range queries. Raises InputError."""
     step = settings.get("step", interval)
     if step <= 0:
         raise InputError(f"{where}: step must be more than 0 s, is {step:g}.")

@@ -25,7 +25,7 @@ LEAST_SECONDS = 1
 
 
 def questions(metric: Metric, moment: Moment, by_group: bool = False) -> list[Question]:
-    """Everything to ask for a metric in one look; a group without members is not asked about.
+    """Everything to ask for a metric in one poll; a group without members is not asked about.
 
     *by_group* says that what the source is set to ask differs by group, whatever the query.
     """

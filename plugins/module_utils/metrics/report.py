@@ -13,9 +13,9 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import WAIT, MetricResult, Verdict
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables as texts
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import Decision
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Measurement
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import Plan
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import Decision
 
 Rows = t.List[t.Dict[str, t.Any]]
 HEAD = ("metric", "verdict", "canary", "baseline", "measurements", "why")
@@ -23,7 +23,7 @@ HEAD = ("metric", "verdict", "canary", "baseline", "measurements", "why")
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What one look came to. *judged* is None where nobody judged: the operator decided, or there was nothing to do."""
+    """What one poll came to. *judged* is None where nobody judged: the operator decided, or there was nothing to do."""
 
     decision: Decision
     judged: Verdict | None
@@ -59,7 +59,7 @@ def recalled(watch: Watch) -> Outcome:
 def result(outcome: Outcome, plan: Plan) -> dict[str, t.Any]:
     """What the module returns."""
     watch, judged = outcome.watch, outcome.judged
-    elapsed = (watch.looked_at or watch.began_at) - watch.began_at
+    elapsed = (watch.polled_at or watch.began_at) - watch.began_at
     rows = _rows(outcome)
     notes = [f"{name} is set aside: {why}." for name, why in plan.set_aside.items()]
     return {
@@ -72,7 +72,7 @@ def result(outcome: Outcome, plan: Plan) -> dict[str, t.Any]:
         "table": table(rows),
         "steering": outcome.steering,
         "step": watch.step,
-        "looks": watch.looks,
+        "polls": watch.polls,
         "elapsed": round(elapsed, 1),
         "window": plan.window,
         "notes": notes,

@@ -55,7 +55,7 @@ TYPES: dict[str, Type] = {
 
 
 def opened(given: t.Mapping[str, t.Any], interval: float, run_command: RunCommand) -> dict[str, Source]:
-    """The sources by name, without the balancers. *interval* in seconds between two looks. Raises InputError."""
+    """The sources by name, without the balancers. *interval* in seconds between two polls. Raises InputError."""
     return {name: _opened(name, one, interval, run_command) for name, one in given.items()}
 
 

@@ -96,10 +96,10 @@ def _bad_news(runs: list[list[Done]]) -> str:
     told = [_story(run) for run in failed[:MOST_NAMED]]
     if len(failed) > MOST_NAMED:
         rest = [run[0].target.name for run in failed[MOST_NAMED:]]
-        told.append(f"Failed on other targets too: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
+        told.append(f"Also failed: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
     names = ", ".join(run[0].target.name for run in failed[:MOST_NAMED])
     where = f" on {names}" if names else ""
-    return f"{' '.join(told)} Look at the service's log{where}."
+    return f"{' '.join(told)} Check the service's log{where}."
 
 
 def _story(run: list[Done]) -> str:

@@ -121,7 +121,7 @@ def compiled_expect(step: Step, kept: templates.Kept) -> queries.Query | None:
 def _check_figures(name: str, option: Option) -> None:
     for what, least, why in (
         ("timeout", 0, "a request needs more than 0 seconds"),
-        ("latency", 0, "no answer takes 0 seconds or less"),
+        ("latency", 0, "expected more than 0 seconds"),
         ("tries", 0, "at least 1 try is needed to get an answer"),
     ):
         if option.get(what) is not None and option[what] <= least:

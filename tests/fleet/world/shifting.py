@@ -23,7 +23,7 @@ BLUE_GREEN_SETTINGS: dict[str, t.Any] = {
     "rollout_live_colour": "blue",
     "rollout_bake_time": 6,
     "rollout_compare": {"seconds": 3, "warm_up": 1, "max_seconds": 9, "negligible": 0.05},
-    "rollout_look_interval": 2,
+    "rollout_analysis_interval": 2,
 }
 CANARY_SETTINGS: dict[str, t.Any] = {
     "rollout_canary_group": CANARY,
@@ -33,7 +33,7 @@ CANARY_SETTINGS: dict[str, t.Any] = {
         {"share": 50, "bake": 12},
         {"share": 100, "bake": 12},
     ],
-    "rollout_look_interval": 2,
+    "rollout_analysis_interval": 2,
 }
 
 

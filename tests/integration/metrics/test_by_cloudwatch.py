@@ -16,7 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import report
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Reading
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate import Gate
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.notes import LooseNotes
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate_store import LocalGateStore
 
 ELB = "AWS/ApplicationELB"
 GROUPS = {"canary": ["green"], "baseline": ["blue"]}
@@ -71,7 +71,7 @@ class Watched:
             **dict.fromkeys(("on_inconclusive", "on_no_data", "on_error"), "stop"),
         }
         plan = plans.from_params(params, lambda *dummy, **more: (0, "", ""))
-        gate = Gate(plan, LooseNotes("gate", self.clock.clock()), lambda: Reading({}, {}, {}))
+        gate = Gate(plan, LocalGateStore("gate", self.clock.clock()), lambda: Reading({}, {}, {}))
         return report.result(gate.until_decided(), plan)
 
 

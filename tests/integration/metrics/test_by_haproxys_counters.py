@@ -80,7 +80,7 @@ def test_a_balancer_that_goes_away_is_no_good_news(start: t.Any, gate: t.Any) ->
     stops.start()
     outcome = gate(balancers=[world.balancer], window="60", interval="0.3")
     stops.join()
-    assert (outcome["verdict"], outcome["looks"] < 30) == ("no_data", True)
+    assert (outcome["verdict"], outcome["polls"] < 30) == ("no_data", True)
     assert "no such socket" in outcome["reason"] or "nothing listens there" in outcome["reason"]
 
 

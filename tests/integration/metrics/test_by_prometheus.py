@@ -66,7 +66,7 @@ def test_a_range_query_has_points_of_its_own(watched: t.Any, gate: t.Any) -> Non
     outcome = gate(sources=made, metrics=[metric], window="6", interval="3")
     assert outcome["verdict"] == "pass", outcome.result
     assert outcome["metrics"][0]["figures"]["measurements"] >= 5
-    assert outcome["looks"] == 3
+    assert outcome["polls"] == 3
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_an_alert_that_fires_stops_it_at_once_and_is_named(gate: t.Any, tmp_path
         assert gate(sources=sources, metrics=[alerts], window="2", interval="0.5")["verdict"] == "pass"
         alertmanager.fire("ShopIsSlow", service="shop", instance="app1")
         outcome = gate(sources=sources, metrics=[alerts], window="60", interval="0.5")
-        assert (outcome["verdict"], outcome["looks"]) == ("fail", 1)
+        assert (outcome["verdict"], outcome["polls"]) == ("fail", 1)
         assert "It names ShopIsSlow (app1)." in outcome["reason"]
         alertmanager.silence("ShopIsSlow")
         assert gate(sources=sources, metrics=[alerts], window="2", interval="0.5")["verdict"] == "pass"

@@ -103,7 +103,7 @@ def test_redirects_in_a_circle_end(server: Customers) -> None:
     outcome = ask(server, {"name": "circle", "url": "/circle", "follow_redirects": True})
     assert outcome.error == (
         f"127.0.0.1:{server.server_address[1]}: 'circle' failed: GET {server.url}/circle gave no proper HTTP answer "
-        f"(HTTPException: more than 5 redirects). Look at the service's log on 127.0.0.1:{server.server_address[1]}."
+        f"(HTTPException: more than 5 redirects). Check the service's log on 127.0.0.1:{server.server_address[1]}."
     )
 
 
@@ -126,7 +126,7 @@ def test_tries_that_are_not_enough(server: Customers) -> None:
     where = f"127.0.0.1:{server.server_address[1]}"
     assert outcome.error == (
         f"{where}: 'flaky' failed: GET {server.url}/flaky answered 503, expected 200 after 2 tries "
-        f'(body: {{"visits": 2}}). 1 request was not sent. Look at the service\'s log on {where}.'
+        f'(body: {{"visits": 2}}). 1 request was not sent. Check the service\'s log on {where}.'
     )
     assert outcome["requests"][1]["reason"] == "not sent, because 'flaky' failed"
 
@@ -152,7 +152,7 @@ def test_nobody_listens() -> None:
     with customers.serving() as server:
         url, port = server.url, server.server_address[1]
     outcome = call_core(smoke_test, requests=[{"name": "home", "url": f"{url}/"}])
-    assert outcome.error == f"'home' failed: GET {url}/ refused the connection. Look at the service's log."
+    assert outcome.error == f"'home' failed: GET {url}/ refused the connection. Check the service's log."
     assert outcome["requests"][0]["target"] is None
     assert port
 

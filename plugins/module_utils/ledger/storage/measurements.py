@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What gates measured: one row for each gate of a run, and one for each metric of each of its looks."""
+"""What gates measured: one row for each gate of a run, and one for each metric of each of its polls."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ STEPS_KEPT = 50
 
 @dataclasses.dataclass(frozen=True)
 class Watch:
-    """A gate that looks again and again. Times are seconds of the coordinator's clock."""
+    """A gate under way. Times are seconds of the coordinator's clock."""
 
     service: str
     rollout: int
     run: str
     step: str
     began_at: float
-    looked_at: float | None = None
-    looks: int = 0
+    polled_at: float | None = None
+    polls: int = 0
     books: str = "{}"
-    """What the next look at the balancers' counters needs of this one."""
+    """What the next poll of the balancers' counters needs of this one."""
     asked: int = 0
     """Whether the operator was asked and has resumed the rollout."""
     verdict: str | None = None
-    """None while it still looks."""
+    """None while it still polls."""
     result: str = "{}"
     """What was returned with the verdict."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What one look found out for one metric; *samples* as a list of (at, group, host, count, value)."""
+    """What one poll found out for one metric; *samples* as a list of (at, group, host, count, value)."""
 
     service: str
     rollout: int

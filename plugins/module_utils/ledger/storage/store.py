@@ -64,7 +64,7 @@ CREATE TABLE gate (
 ) WITHOUT ROWID;
 CREATE TABLE watch (
     service TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, began_at REAL NOT NULL,
-    looked_at REAL, looks INTEGER NOT NULL, books TEXT NOT NULL, asked INTEGER NOT NULL, verdict TEXT,
+    polled_at REAL, polls INTEGER NOT NULL, books TEXT NOT NULL, asked INTEGER NOT NULL, verdict TEXT,
     result TEXT NOT NULL, PRIMARY KEY (rollout, run, step)
 ) WITHOUT ROWID;
 CREATE TABLE measured (
@@ -160,7 +160,7 @@ class Store:
         self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         self.connection.execute("PRAGMA synchronous = FULL")
         if self._is_new():
-            # WAL lets waiting calls look without blocking those that write; it stays on in the file.
+            # WAL lets waiting calls read without blocking those that write; it stays on in the file.
             self.connection.execute("PRAGMA journal_mode = WAL")
             with self._transaction("BEGIN IMMEDIATE", "COMMIT"):
                 if self._is_new():

@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.steady.rollout.plugins.doc_fragments import balancer
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan, report
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import Decision
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import Decision
 from ansible_collections.steady.rollout.plugins.modules import lb_member_info, metric_gate
 
 Options = t.Dict[str, t.Any]

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many looks a stage needs that is judged by metrics."""
+"""How many polls a stage needs that is judged by metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import stage_metric
 
 
 @pytest.mark.parametrize(
-    ("policy", "window", "interval", "looks"),
+    ("policy", "window", "interval", "polls"),
     [
         ({}, 300, 10, 50),
         ({}, "5m", "30s", 30),
@@ -23,14 +23,14 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import stage_metric
         ({"on_error": "ask"}, 5, 10, 21),
     ],
 )
-def test_looks_for_window_and_waiting(policy: dict[str, t.Any], window: t.Any, interval: t.Any, looks: int) -> None:
-    assert stage_metrics.looks_needed(policy, window, interval) == looks
+def test_looks_for_window_and_waiting(policy: dict[str, t.Any], window: t.Any, interval: t.Any, polls: int) -> None:
+    assert stage_metrics.polls_needed(policy, window, interval) == polls
 
 
 @pytest.mark.parametrize(
     ("policy", "window", "interval", "message"),
     [
-        ({}, 300, 0, "rollout_look_interval: must be more than 0 s, is 0."),
+        ({}, 300, 0, "rollout_analysis_interval: must be more than 0 s, is 0."),
         ({}, "long", 10, "rollout_metric_window: 'long' is no time; give seconds, or for example 30s or 5m."),
         (
             {"on_error": "wait", "wait_limit": "x"},
@@ -42,13 +42,13 @@ def test_looks_for_window_and_waiting(policy: dict[str, t.Any], window: t.Any, i
 )
 def test_times_that_cannot_be_right(policy: dict[str, t.Any], window: t.Any, interval: t.Any, message: str) -> None:
     with pytest.raises(AnsibleFilterError) as caught:
-        stage_metrics.looks_needed(policy, window, interval)
+        stage_metrics.polls_needed(policy, window, interval)
     assert str(caught.value) == message
 
 
 def test_rounds_of_looks() -> None:
-    assert stage_metrics.looks_needed({}, 300, 10, 5) == 10
-    assert stage_metrics.looks_needed({}, 310, 10, 5) == 11
+    assert stage_metrics.polls_needed({}, 300, 10, 5) == 10
+    assert stage_metrics.polls_needed({}, 310, 10, 5) == 11
 
 
 def test_metrics_that_fit() -> None:

@@ -30,14 +30,14 @@ def call(check_mode: bool = False, **arguments: t.Any) -> Call:
 WARNINGS: list[str] = []
 GOOD = [{"name": "app1", "command": "true"}]
 BAD = [{"name": "app1", "command": "false"}]
-BAD_NEWS = "app1 not healthy: command 'false' exited with 1. Look at the service's log on app1."
+BAD_NEWS = "app1 not healthy: command 'false' exited with 1. Check the service's log on app1."
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"successes": 0}, "successes is 0; at least 1 good look is needed to call a target healthy."),
-        ({"interval": 0}, "interval is 0; looks need more than 0 seconds between them."),
+        ({"successes": 0}, "successes is 0; at least 1 successful probe is needed."),
+        ({"interval": 0}, "interval is 0; expected more than 0 seconds."),
         ({"timeout": -1}, "timeout is -1 and min_healthy_time is 10; neither can be negative."),
         (
             {"timeout": 5},
@@ -102,9 +102,9 @@ def test_waiting_for_real() -> None:
 POLICY = Policy(successes=3, min_healthy_time=10.0, timeout=300.0, interval=1.0)
 
 
-def watched(name: str, *looks: tuple[float, bool]) -> Watched:
+def watched(name: str, *probes: tuple[float, bool]) -> Watched:
     one = Watched(Target(name=name, timeout=5.0, tcp=("h", 1)))
-    for at, ok in looks:
+    for at, ok in probes:
         reason = "http://10.0.0.3:8080/health answered 200 but expect \"status == 'healthy'\" was false"
         one.state = observe(one.state, Sample(at, ok, "fine" if ok else reason, 0.1, 200, "2.0.0", '{"status": "x"}'))
     return one
@@ -113,24 +113,24 @@ def watched(name: str, *looks: tuple[float, bool]) -> Watched:
 def test_the_sentence_about_a_target_that_failed_to_the_end() -> None:
     result = outcome(POLICY, [watched("app3", (0, True), (1, True), (2, False))], 291.0)
     assert result["msg"] == (
-        "app3 not healthy within 300 s: 2 of 3 looks good, last: http://10.0.0.3:8080/health answered 200 but expect "
-        '"status == \'healthy\'" was false (body: {"status": "x"}). Look at the service\'s log on app3.'
+        "app3 not healthy within 300 s: 2 of 3 probes succeeded, last: http://10.0.0.3:8080/health answered 200 but expect "
+        '"status == \'healthy\'" was false (body: {"status": "x"}). Check the service\'s log on app3.'
     )
 
 
 def test_the_sentence_about_a_target_that_flapped() -> None:
     result = outcome(POLICY, [watched("app3", (0, True), (1, False), (2, True), (6, True))], 300.0)
     assert result["msg"] == (
-        "app3 not healthy within 300 s: 3 of 4 looks good, at the end 2 in a row over 4.0 s where 3 over 10 s are "
+        "app3 not healthy within 300 s: 3 of 4 probes succeeded, at the end 2 in a row over 4.0 s where 3 over 10 s are "
         "needed; last failure: http://10.0.0.3:8080/health answered 200 but expect \"status == 'healthy'\" was false "
-        '(body: {"status": "x"}). Look at the service\'s log on app3.'
+        '(body: {"status": "x"}). Check the service\'s log on app3.'
     )
 
 
 def test_of_many_bad_targets_three_are_told_and_the_rest_named() -> None:
-    result = outcome(Policy.single_look(), [watched(f"app{n}", (0, False)) for n in range(5)], 0.1)
+    result = outcome(Policy.single_probe(), [watched(f"app{n}", (0, False)) for n in range(5)], 0.1)
     assert result["msg"].count("was false") == 3
-    assert "Not healthy either: app3, app4." in result["msg"]
+    assert "Also not healthy: app3, app4." in result["msg"]
 
 
 def test_good_news() -> None:

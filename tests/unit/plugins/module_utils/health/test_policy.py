@@ -28,9 +28,9 @@ def sample(at: float, ok: bool = True, reason: str = "r") -> Sample:
     return Sample(at=at, ok=ok, reason=reason, latency=0.1)
 
 
-def after(*looks: tuple[float, bool]) -> State:
+def after(*probes: tuple[float, bool]) -> State:
     state = State()
-    for at, ok in looks:
+    for at, ok in probes:
         state = observe(state, sample(at, ok))
     return state
 
@@ -86,7 +86,7 @@ def test_a_healthy_target_stays_so_at_the_deadline() -> None:
 
 
 def test_the_first_looks_come_fast_and_never_slower_than_the_interval() -> None:
-    pauses = [round(POLICY.pause(look), 3) for look in range(1, 9)]
+    pauses = [round(POLICY.pause(probe), 3) for probe in range(1, 9)]
     assert pauses == [0.1, 0.15, 0.225, 0.338, 0.506, 0.759, 1.0, 1.0]
 
 
@@ -122,13 +122,13 @@ def test_history_keeps_the_latest() -> None:
 
 @st.composite
 def series(draw: st.DrawFn) -> list[tuple[float, bool]]:
-    """Looks in the order of time; failures are rare enough for proofs to succeed."""
+    """Probes in the order of time; failures are rare enough for proofs to succeed."""
     at = 0.0
-    looks = []
+    probes = []
     for gap, luck in draw(st.lists(st.tuples(st.floats(0.01, 5.0), st.integers(0, 9)), max_size=60)):
         at += gap
-        looks.append((at, luck > 0))
-    return looks
+        probes.append((at, luck > 0))
+    return probes
 
 
 policies = st.builds(
@@ -141,10 +141,10 @@ policies = st.builds(
 
 
 @given(policies, series())
-def test_healthy_exactly_when_the_tail_proves_it(policy: Policy, looks: list[tuple[float, bool]]) -> None:
+def test_healthy_exactly_when_the_tail_proves_it(policy: Policy, probes: list[tuple[float, bool]]) -> None:
     state = State()
     seen: list[tuple[float, bool]] = []
-    for at, ok in looks:
+    for at, ok in probes:
         state = observe(state, sample(at, ok))
         seen.append((at, ok))
         failures = [index for index, (dummy, good) in enumerate(seen) if not good]
@@ -168,10 +168,10 @@ def test_a_flap_is_no_progress(
 
 @given(policies, series(), st.floats(0.0, 300.0))
 def test_what_is_lost_could_not_have_been_proven_in_time(
-    policy: Policy, looks: list[tuple[float, bool]], delay: float
+    policy: Policy, probes: list[tuple[float, bool]], delay: float
 ) -> None:
-    state = after(*looks)
-    now = (looks[-1][0] if looks else 0.0) + delay
+    state = after(*probes)
+    now = (probes[-1][0] if probes else 0.0) + delay
     if verdict(policy, state, now) != Verdict.LOST or now >= policy.timeout:
         return
     moment = now

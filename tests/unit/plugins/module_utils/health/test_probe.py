@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One look over a real loopback connection, and how answers are judged."""
+"""One probe over a real loopback connection, and how answers are judged."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def answering(status: int, document: t.Any, *headers: str) -> t.Callable[[str, s
     return lambda dummy, connection: connection.sendall(head.encode() + body)
 
 
-def look(seconds: float = 5.0, **given: t.Any) -> Sample:
+def probe(seconds: float = 5.0, **given: t.Any) -> Sample:
     (target,) = targets.from_options([{**DEFAULTS, **given}])
-    return Prober([target], run_command).look(target, seconds)
+    return Prober([target], run_command).probe(target, seconds)
 
 
 def closed_port() -> int:
@@ -139,20 +139,20 @@ HEALTHY = {"status": "healthy", "version": "2.0.0"}
 )
 def test_http_answers(answer: t.Any, given: dict[str, t.Any], problem: str | None) -> None:
     with serving(answer) as port:
-        sample = look(url=f"http://127.0.0.1:{port}/health", **given)
+        sample = probe(url=f"http://127.0.0.1:{port}/health", **given)
     assert sample.ok == (problem is None)
     assert sample.reason == f"http://127.0.0.1:{port}/health {problem or f'answered {sample.status}'}"
 
 
 def test_the_version_and_the_body_are_reported() -> None:
     with serving(answering(500, {"build": {"id": 7}})) as port:
-        sample = look(url=f"http://127.0.0.1:{port}/", version_path="build.id")
+        sample = probe(url=f"http://127.0.0.1:{port}/", version_path="build.id")
     assert (sample.status, sample.version, sample.body) == (500, "7", '{"build": {"id": 7}}')
 
 
 def test_a_long_body_is_cut_and_its_secrets_are_hidden() -> None:
     with serving(answering(500, "you sent hunter22 " + "x" * 500)) as port:
-        sample = look(url=f"http://127.0.0.1:{port}/", headers={"X-Token": "hunter22"})
+        sample = probe(url=f"http://127.0.0.1:{port}/", headers={"X-Token": "hunter22"})
     assert sample.body == "you sent ******** " + "x" * 179 + "..."
 
 
@@ -164,7 +164,7 @@ def test_what_is_asked() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     with serving(respond) as port:
-        look(url=f"http://bob:secret@127.0.0.1:{port}/a?b=c", method="post", body={"a": 1}, headers={"Accept": "x/y"})
+        probe(url=f"http://bob:secret@127.0.0.1:{port}/a?b=c", method="post", body={"a": 1}, headers={"Accept": "x/y"})
     lines = heads[0].split("\r\n")
     assert lines[0] == "POST /a?b=c HTTP/1.1"
     assert {
@@ -186,14 +186,14 @@ def test_redirects_are_followed_but_credentials_do_not_leave_the_host() -> None:
         answering(200, HEALTHY)(head, connection)
 
     with serving(elsewhere) as other, serving(answering(302, "", f"Location: http://127.0.0.1:{other}/x")) as port:
-        sample = look(url=f"http://127.0.0.1:{port}/", follow_redirects=True, headers={"Authorization": "Bearer abcd"})
+        sample = probe(url=f"http://127.0.0.1:{port}/", follow_redirects=True, headers={"Authorization": "Bearer abcd"})
     assert sample.ok
     assert "Bearer" not in heads[0]
 
 
 def test_redirects_in_a_circle_end() -> None:
     with serving(answering(302, "", "Location: /")) as port:
-        sample = look(url=f"http://127.0.0.1:{port}/", follow_redirects=True)
+        sample = probe(url=f"http://127.0.0.1:{port}/", follow_redirects=True)
     assert sample.reason == (
         f"http://127.0.0.1:{port}/ gave no proper HTTP answer (HTTPException: more than 5 redirects)"
     )
@@ -202,7 +202,7 @@ def test_redirects_in_a_circle_end() -> None:
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with serving(answering(200, HEALTHY)) as port:
-        assert look(url=f"http://127.0.0.1:{port}/").ok
+        assert probe(url=f"http://127.0.0.1:{port}/").ok
 
 
 def test_a_server_that_drips_is_held_to_the_whole_time() -> None:
@@ -214,25 +214,25 @@ def test_a_server_that_drips_is_held_to_the_whole_time() -> None:
             connection.sendall(b"X-A: b\r\n")
 
     with serving(drip) as port:
-        sample = look(seconds=0.3, url=f"http://127.0.0.1:{port}/")
+        sample = probe(seconds=0.3, url=f"http://127.0.0.1:{port}/")
         gone.set()
     assert sample.reason == f"http://127.0.0.1:{port}/ did not answer within 0.3 s"
 
 
 def test_nobody_listens() -> None:
     port = closed_port()
-    assert look(url=f"http://127.0.0.1:{port}/").reason == f"http://127.0.0.1:{port}/ refused the connection"
-    assert look(tcp=f"127.0.0.1:{port}").reason == f"127.0.0.1:{port} refused the connection"
+    assert probe(url=f"http://127.0.0.1:{port}/").reason == f"http://127.0.0.1:{port}/ refused the connection"
+    assert probe(tcp=f"127.0.0.1:{port}").reason == f"127.0.0.1:{port} refused the connection"
 
 
 def test_tcp() -> None:
     with serving(answering(200, "")) as port:
-        sample = look(tcp=f"127.0.0.1:{port}")
+        sample = probe(tcp=f"127.0.0.1:{port}")
     assert (sample.ok, sample.reason) == (True, f"127.0.0.1:{port} accepted the connection")
 
 
 def test_a_name_that_does_not_resolve() -> None:
-    reason = look(url="http://nowhere.invalid/").reason
+    reason = probe(url="http://nowhere.invalid/").reason
     assert reason.startswith("http://nowhere.invalid/ could not be resolved (")
 
 
@@ -253,12 +253,12 @@ def test_a_name_that_does_not_resolve() -> None:
     ],
 )
 def test_commands(command: t.Any, given: dict[str, t.Any], ok: bool, reason: str) -> None:
-    sample = look(seconds=0.2 if "sleep" in command else 5.0, command=command, **given)
+    sample = probe(seconds=0.2 if "sleep" in command else 5.0, command=command, **given)
     assert (sample.ok, sample.reason) == (ok, reason)
 
 
 def test_the_last_line_of_a_failed_command_is_its_body() -> None:
-    assert look(command=["sh", "-c", "echo one >&2; echo two >&2; exit 1"]).body == "two"
+    assert probe(command=["sh", "-c", "echo one >&2; echo two >&2; exit 1"]).body == "two"
 
 
 def test_certificates_are_checked_unless_told_otherwise(certificate: pathlib.Path) -> None:
@@ -266,18 +266,18 @@ def test_certificates_are_checked_unless_told_otherwise(certificate: pathlib.Pat
     context.load_cert_chain(certificate)
     with serving(answering(200, HEALTHY), context) as port:
         url = f"https://localhost:{port}/"
-        untrusted = look(url=url)
+        untrusted = probe(url=url)
         assert not untrusted.ok
         assert untrusted.reason.startswith(f"{url} has a certificate that is not trusted (")
-        assert look(url=url, validate_certs=False).ok
-        assert look(url=url, ca_path=f"{certificate}.crt").ok
-        other_name = look(url=f"https://127.0.0.1:{port}/", ca_path=f"{certificate}.crt")
+        assert probe(url=url, validate_certs=False).ok
+        assert probe(url=url, ca_path=f"{certificate}.crt").ok
+        other_name = probe(url=f"https://127.0.0.1:{port}/", ca_path=f"{certificate}.crt")
         assert "has a certificate that is not trusted (IP address mismatch" in other_name.reason
 
 
 def test_authorities_that_are_not_there() -> None:
     with pytest.raises(InputError) as refused:
-        look(url="https://127.0.0.1/", ca_path="/no/such.pem")
+        probe(url="https://127.0.0.1/", ca_path="/no/such.pem")
     assert refused.value.message == (
         "targets: ca_path of 'app1' cannot be used: /no/such.pem (No such file or directory)."
     )

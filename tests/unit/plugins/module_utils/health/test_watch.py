@@ -15,11 +15,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.health.watch import
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target
 
 Behaviour = t.Callable[[float], t.Tuple[bool, float]]
-"""When a look begins -> whether it is good and how long it takes."""
+"""When a probe begins -> whether it is good and how long it takes."""
 
 
-class SimulatedLooks:
-    """Looks that end when their behaviour says, on a clock that only waiting moves."""
+class SimulatedProbes:
+    """Probes that end when their behaviour says, on a clock that only waiting moves."""
 
     def __init__(self, behaviours: dict[str, Behaviour]) -> None:
         self._behaviours = behaviours
@@ -39,16 +39,16 @@ class SimulatedLooks:
         until = self._time + max(seconds, 0.001)
         ends = min((end for end, _dummy, _too in self._under_way), default=until)
         self._time = min(until, max(ends, self._time))
-        over = [look for look in self._under_way if look[0] <= self._time]
-        self._under_way = [look for look in self._under_way if look[0] > self._time]
+        over = [probe for probe in self._under_way if probe[0] <= self._time]
+        self._under_way = [probe for probe in self._under_way if probe[0] > self._time]
         return [(name, sample) for _dummy, name, sample in over]
 
 
-def watch(policy: Policy, **behaviours: Behaviour) -> tuple[Watch, SimulatedLooks, float]:
-    looks = SimulatedLooks(behaviours)
+def watch(policy: Policy, **behaviours: Behaviour) -> tuple[Watch, SimulatedProbes, float]:
+    probes = SimulatedProbes(behaviours)
     targets = [Target(name=name, timeout=5.0, tcp=("h", 1)) for name in behaviours]
-    watching = Watch(targets, policy, looks)
-    return watching, looks, watching.run()
+    watching = Watch(targets, policy, probes)
+    return watching, probes, watching.run()
 
 
 def good(now: float) -> tuple[bool, float]:
@@ -69,10 +69,10 @@ def test_a_good_target_is_healthy_as_soon_as_it_is_proven() -> None:
 
 
 def test_the_slowest_target_decides_and_the_others_are_still_looked_at() -> None:
-    watching, looks, waited = watch(POLICY, a=good, b=good_from(20.0))
+    watching, probes, waited = watch(POLICY, a=good, b=good_from(20.0))
     assert all(one.healthy for one in watching.watched.values())
     assert 30.0 <= waited <= 32.1
-    assert max(at for at, name, _dummy in looks.begun if name == "a") > 28.0
+    assert max(at for at, name, _dummy in probes.begun if name == "a") > 28.0
 
 
 def test_all_are_healthy_at_the_same_time() -> None:
@@ -123,21 +123,21 @@ def test_a_look_under_way_at_the_end_is_no_failure() -> None:
 
 
 def test_a_single_look_waits_for_nothing_but_its_answer() -> None:
-    watching, looks, waited = watch(Policy.single_look(), a=good, b=good_from(1.0))
+    watching, probes, waited = watch(Policy.single_probe(), a=good, b=good_from(1.0))
     assert [name for name, one in watching.watched.items() if one.healthy] == ["a"]
-    assert len(looks.begun) == 2
+    assert len(probes.begun) == 2
     assert waited < 0.1
 
 
 def test_a_single_look_that_hangs_is_given_up() -> None:
-    watching, _dummy, waited = watch(Policy.single_look(), a=good, b=lambda now: (True, 1e9))
+    watching, _dummy, waited = watch(Policy.single_probe(), a=good, b=lambda now: (True, 1e9))
     assert [name for name, one in watching.watched.items() if one.healthy] == ["a"]
     assert waited <= 6.1
 
 
 def test_no_look_may_outlast_the_deadline() -> None:
-    _dummy, looks, _too = watch(POLICY, a=good_from(1e9))
-    assert all(at + seconds <= 60.002 for at, _name, seconds in looks.begun)
+    _dummy, probes, _too = watch(POLICY, a=good_from(1e9))
+    assert all(at + seconds <= 60.002 for at, _name, seconds in probes.begun)
 
 
 @given(
@@ -160,7 +160,7 @@ def test_whatever_the_outages_healthy_was_proven(
     watching, _dummy, waited = watch(policy, a=behave)
     assert waited <= 60.1
     if watching.watched["a"].healthy:
-        ended = [look for look in seen if look[0] <= waited + 0.001]
+        ended = [probe for probe in seen if probe[0] <= waited + 0.001]
         failures = [index for index, (_dummy_at, ok) in enumerate(ended) if not ok]
         tail = ended[failures[-1] + 1 :] if failures else ended
         assert len(tail) >= successes

@@ -36,7 +36,7 @@ def refusal(*options: dict[str, t.Any]) -> str:
 
 
 def test_no_targets_are_no_good_news() -> None:
-    assert refusal() == "targets: the list is empty, so nothing could be found healthy; name at least one target."
+    assert refusal() == "targets: the list is empty, so nothing could be healthy; give at least one target."
 
 
 def test_names_are_unique() -> None:
@@ -52,8 +52,8 @@ def test_names_are_unique() -> None:
             {"url": "http://h", "tcp": "h:1"},
             "'app1' needs exactly one of url, tcp and command; it has url and tcp.",
         ),
-        ({"tcp": "h:1", "timeout": 0.0}, "'app1' has timeout 0; a look needs more than 0 seconds."),
-        ({"tcp": "h:1", "latency": -1.0}, "'app1' has latency -1; no answer takes 0 seconds or less."),
+        ({"tcp": "h:1", "timeout": 0.0}, "'app1' has timeout 0; expected more than 0 seconds."),
+        ({"tcp": "h:1", "latency": -1.0}, "'app1' has latency -1; expected more than 0 seconds."),
         ({"url": "http://h", "status": []}, "'app1' has an empty status list, so no answer could be right."),
         ({"url": "http://h", "status": [2000]}, "'app1' has status 2000; an HTTP status is from 100 to 599."),
         (

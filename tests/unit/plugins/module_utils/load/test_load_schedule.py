@@ -41,11 +41,11 @@ def test_every_group_gets_its_share(rate: float, seconds: float, warm_up: float,
 
 def test_a_second_look_goes_on_where_the_first_one_ended() -> None:
     asked = load(rate=10, seconds=1, warm_up=0.5)
-    first, second = (list(slots(asked, (BLUE, GREEN), 2, look)) for look in (0, 1))
+    first, second = (list(slots(asked, (BLUE, GREEN), 2, analysis)) for analysis in (0, 1))
     assert (len(first), len(second)) == (30, 20)
     assert second[0].at == 0.0
     assert all(slot.counts for slot in second)
-    # Round 14 of the first look is followed by round 15.
+    # Round 14 of the first analysis is followed by round 15.
     assert [(slot.group.name, slot.recipe) for slot in first[-2:] + second[:2]] == [
         ("blue", 0), ("green", 0), ("green", 1), ("blue", 1),
     ]  # fmt: skip

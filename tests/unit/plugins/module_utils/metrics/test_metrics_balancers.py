@@ -43,25 +43,25 @@ def node(host: str = "lb1", series: str = "1", **members: dict[str, t.Any]) -> d
     return {"host": host, "pool": "shop", "series": series, "members": members}
 
 
-def looked(*looks: t.Any) -> Balancers:
-    """The last of several looks."""
+def polled(*polls: t.Any) -> Balancers:
+    """The last of several polls."""
     books: Books = {}
     source = None
-    for results in looks:
+    for results in polls:
         source = Balancers(reading_of(results), books)
         books = source.books
     assert source is not None
     return source
 
 
-def points(what: str, *looks: t.Any) -> tuple[Point, ...]:
-    return looked(*looks).ask(Question(what), MOMENT).points
+def points(what: str, *polls: t.Any) -> tuple[Point, ...]:
+    return polled(*polls).ask(Question(what), MOMENT).points
 
 
 def test_errors_by_member_over_all_nodes() -> None:
     first = [node("lb1", a=facts(10), b=facts(90), x=facts(5)), node("lb2", a=facts(0))]
     second = [node("lb1", a=facts(15, 1), b=facts(190, 2), x=facts(9)), node("lb2", a=facts(5, 2))]
-    source = looked(first, second)
+    source = polled(first, second)
     reply = source.ask(Question("error_share"), MOMENT)
     assert reply.points == (
         Point(3.0, "canary", "a", "bad"),
@@ -99,39 +99,39 @@ def test_a_member_is_unhealthy_when_any_node_sees_it_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "looks", "message"),
+    ("what", "polls", "message"),
     [
         (
             "error_share",
             [node(a=facts(), b=facts(), c=facts())],
-            "the first look at the counters has nothing to compare with",
+            "the first poll of the counters has nothing to compare with",
         ),
         (
             "error_share",
             [node(a=facts(9), b=facts(), c=facts()), node(series="2", a=facts(), b=facts(), c=facts())],
-            "'lb1 shop' began to count anew, so the interval before is lost",
+            "'lb1 shop' restarted their counters, so the previous interval is lost",
         ),
         (
             "error_share",
             [node(a=facts(9), b=facts(), c=facts())] * 2,
-            "no requests since the look before, or too few to tell",
+            "no requests since the previous poll, or too few to judge",
         ),
         ("error_share", [node(a=facts(9), b=facts())] * 2, "the balancers have no member 'c'; they have 'a', 'b'"),
         (
             "p95",
             [node(a=facts(), b=facts(), c=facts()), node(a=facts(9), b=facts(), c=facts())],
-            "these balancers keep no histogram of latencies, so p95 cannot be told; query latency has the mean",
+            "these balancers keep no histogram of latencies, so p95 is unknown; the query latency gives the mean",
         ),
         (
             "latency",
             [node(a=facts(), b=facts(), c=facts()), node(a=facts(9), b=facts(), c=facts())],
-            "these balancers do not tell latencies by member",
+            "these balancers do not report latencies by member",
         ),
     ],
 )
-def test_no_data(what: str, looks: list[t.Any], message: str) -> None:
+def test_no_data(what: str, polls: list[t.Any], message: str) -> None:
     with pytest.raises(Nothing) as caught:
-        points(what, *looks)
+        points(what, *polls)
     assert str(caught.value) == message
 
 
@@ -196,7 +196,7 @@ def metric(**words: t.Any) -> Metric:
         (
             {"query": "errors", "kind": "share"},
             "metrics.m.query: 'errors' is none of error_share, latency, unhealthy_share, p50, p90, p95, p99, which balancers "
-            "can tell.",
+            "report.",
         ),
         ({"query": "latency", "kind": "share"}, "metrics.m: latency is of kind value, not share."),
         ({"query": "error_share", "kind": "value"}, "metrics.m: error_share is of kind share, not value."),

@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.judge import spec
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Sample
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.core import core
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.measure import measure
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import (
     Measurement,
     Moment,
@@ -23,7 +24,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.model impor
     Reply,
     Trouble,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.taking import measure
 
 MOMENT = Moment(100.0, 0.0, 90.0, {"canary": ("a",), "baseline": ()})
 METRIC = spec.parse_metrics([{"name": "m", "query": "q", "limit": "< 1"}])[0]
@@ -54,7 +54,7 @@ def reply(*points: Point, details: tuple[str, ...] = ()) -> Reply:
     return Reply("asked", "answered", points, details)
 
 
-def test_points_become_samples_of_this_look() -> None:
+def test_points_become_samples_of_this_poll() -> None:
     source = Scripted(reply(Point(1.0), details=("Slow",)))
     assert measure(METRIC, source, MOMENT, -1.0) == Measurement(
         metric="m",
@@ -73,7 +73,7 @@ def test_points_that_are_known_already_are_left_out() -> None:
     assert [sample.value for sample in measure(METRIC, source, MOMENT, 60.0).samples] == [3.0]
     source = Scripted(reply(Point(1.0, at=50.0)))
     found = measure(METRIC, source, MOMENT, 60.0)
-    assert (found.outcome, found.why) == ("no_data", "nothing new since the look before")
+    assert (found.outcome, found.why) == ("no_data", "nothing new since the previous poll")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_verdict_other_than_pass_fails_the_task() -> None:
 
 def test_check_mode_looks_once_and_fails_for_nothing() -> None:
     result = core(call("700", check_mode=True, metrics=[{**LENGTH, "max_failures": 0}], window="300", interval="10"))
-    assert (result["verdict"], result["looks"], result["metrics"][0]["outcome"]) == ("fail", 1, "measured")
+    assert (result["verdict"], result["polls"], result["metrics"][0]["outcome"]) == ("fail", 1, "measured")
     result = core(call("nonsense", check_mode=True, window="300", interval="10"))
     assert (result["verdict"], result["metrics"][0]["why"]) == (
         "wait",
@@ -149,7 +149,7 @@ def test_check_mode_looks_once_and_fails_for_nothing() -> None:
         ({"service": "shop"}, "run: needed beside service; a rollout is named by service, run, token."),
         (
             {"once": True},
-            "once: a single look is remembered in the ledger until the next; give service, run and token.",
+            "once: a single poll is remembered in the ledger until the next; give service, run and token.",
         ),
         (
             {"metrics": [], "groups": {"canary": ["a"], "baseline": ["b"]}},

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gate: looks, what is kept of them, and when they end."""
+"""The gate: polls, what is kept of them, and when they end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import core
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Reading, reading_of
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate import Gate
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.notes import LedgerNotes, LooseNotes, Notes
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate_store import (
+    GateStore,
+    LedgerGateStore,
+    LocalGateStore,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import Plan
 
 GROUPS = {"canary": ["a"], "baseline": ["b", "c"]}
@@ -94,15 +98,15 @@ class Bench:
         self.clock = self.ledger.fake
         self.world = World(self.clock)
 
-    def notes(self, step: str = "5%") -> LedgerNotes:
+    def notes(self, step: str = "5%") -> LedgerGateStore:
         params = {"service": "shop", "run": self.ledger.run, "token": self.ledger.token, "step": step}
-        return LedgerNotes(self.ledger.desk, params)
+        return LedgerGateStore(self.ledger.desk, params)
 
     def once(self, step: str = "5%", **params: t.Any) -> dict[str, t.Any]:
         plan = planned(**params)
         return report.result(Gate(plan, self.notes(step), self.world.read).once(), plan)
 
-    def looks(self, most: int = 50, step: str = "5%", **params: t.Any) -> dict[str, t.Any]:
+    def polls(self, most: int = 50, step: str = "5%", **params: t.Any) -> dict[str, t.Any]:
         """One call after another, as the playbooks make them."""
         for dummy in range(most):
             result = self.once(step, **params)
@@ -126,13 +130,13 @@ def bench() -> Bench:
 def alone(world: World, clock: t.Any, **params: t.Any) -> dict[str, t.Any]:
     """A gate without a rollout."""
     plan = planned(**params)
-    notes: Notes = LooseNotes("gate", clock.clock())
-    return report.result(Gate(plan, notes, world.read).until_decided(), plan)
+    store: GateStore = LocalGateStore("gate", clock.clock())
+    return report.result(Gate(plan, store, world.read).until_decided(), plan)
 
 
 def test_a_good_release_passes_at_the_end_of_the_window(bench: Bench) -> None:
-    result = bench.looks()
-    assert (result["verdict"], result["judged"], result["looks"], result["elapsed"]) == ("pass", "pass", 11, 100.0)
+    result = bench.polls()
+    assert (result["verdict"], result["judged"], result["polls"], result["elapsed"]) == ("pass", "pass", 11, 100.0)
     assert result["reason"] == (
         "errors: 0 % of 1,000 requests against 0 % of 10,000 requests; "
         "no worse than tolerance and differences between hosts (10 %) explain (p 1)."
@@ -150,9 +154,9 @@ def test_a_good_release_passes_at_the_end_of_the_window(bench: Bench) -> None:
 
 def test_a_bad_release_is_stopped_before_the_end(bench: Bench) -> None:
     bench.world.bad = {"a": 0.2}
-    result = bench.looks()
+    result = bench.polls()
     assert result["verdict"] == "fail"
-    assert result["looks"] < 11
+    assert result["polls"] < 11
     assert result["reason"].startswith("errors: 20 % of ")
 
 
@@ -181,7 +185,7 @@ def test_every_measurement_is_kept_with_query_and_answer(bench: Bench) -> None:
         "error_share",
         "",
         "no_data",
-        "the first look at the counters has nothing to compare with",
+        "the first poll of the counters has nothing to compare with",
     )
     assert second[7:10] == (
         "error_share",
@@ -206,8 +210,8 @@ def test_measurements_can_be_read_back(bench: Bench) -> None:
 
 
 def test_the_verdict_is_part_of_the_history_and_is_not_measured_again(bench: Bench) -> None:
-    result = bench.looks()
-    assert bench.events("measured") == [{"step": "5%", "verdict": "pass", "reason": result["reason"], "looks": 11}]
+    result = bench.polls()
+    assert bench.events("measured") == [{"step": "5%", "verdict": "pass", "reason": result["reason"], "polls": 11}]
     before = len(bench.rows())
     again = bench.once()
     assert len(bench.rows()) == before
@@ -216,23 +220,23 @@ def test_the_verdict_is_part_of_the_history_and_is_not_measured_again(bench: Ben
 
 
 def test_steps_do_not_mix(bench: Bench) -> None:
-    bench.looks(most=3)
-    assert bench.once("25%")["looks"] == 1
+    bench.polls(most=3)
+    assert bench.once("25%")["polls"] == 1
 
 
 def test_no_traffic_is_no_data(bench: Bench) -> None:
     bench.world.rates = dict.fromkeys("abc", 0.0)
-    result = bench.looks()
+    result = bench.polls()
     assert (result["verdict"], result["judged"]) == ("no_data", "no_data")
     assert result["reason"] == (
-        "errors: only 0 requests of the canary, at least 100 are needed. errors: no requests since the look before, or too "
-        "few to tell."
+        "errors: only 0 requests of the canary, at least 100 are needed. errors: no requests since the previous poll, or too "
+        "few to judge."
     )
 
 
 def test_no_data_may_pass_where_the_user_says_so(bench: Bench) -> None:
     bench.world.rates = dict.fromkeys("abc", 0.0)
-    result = bench.looks(on_no_data="go_on")
+    result = bench.polls(on_no_data="go_on")
     assert (result["verdict"], result["judged"]) == ("pass", "no_data")
 
 
@@ -240,7 +244,7 @@ def test_a_reload_midway_costs_one_interval_of_one_node(bench: Bench) -> None:
     for dummy in range(5):
         bench.once()
     bench.world.reload("lb1")
-    result = bench.looks()
+    result = bench.polls()
     assert result["verdict"] == "pass"
     # Ten seconds on one of two nodes are lost: half of 100 requests.
     assert result["metrics"][0]["figures"]["canary_requests"] == 950
@@ -255,15 +259,15 @@ def test_a_silent_balancer_is_an_error_and_its_data_comes_later(bench: Bench) ->
         assert (result["verdict"], result["metrics"][0]["outcome"]) == ("wait", "error")
         assert result["metrics"][0]["why"] == "balancer lb2 shop could not be read: lb2: no such socket"
     bench.world.silent = set()
-    result = bench.looks()
+    result = bench.polls()
     assert (result["verdict"], result["metrics"][0]["figures"]["canary_requests"]) == ("pass", 1000)
 
 
 def test_a_balancer_that_stays_silent_ends_it_early_by_its_own_policy(bench: Bench) -> None:
     bench.once()
     bench.world.silent = {"lb2"}
-    result = bench.looks(on_no_data="go_on")
-    assert (result["verdict"], result["looks"]) == ("no_data", 6)
+    result = bench.polls(on_no_data="go_on")
+    assert (result["verdict"], result["polls"]) == ("no_data", 6)
     assert result["reason"].startswith(
         "errors: could not be measured 5 times in a row, at most 4 may be; last: balancer lb2"
     )
@@ -307,7 +311,7 @@ def test_an_abort_ends_the_look_at_once(bench: Bench, state: str, verdict: str) 
 
 def test_asking_pauses_the_rollout_and_resuming_lets_it_pass(bench: Bench) -> None:
     bench.world.rates = dict.fromkeys("abc", 0.0)
-    result = bench.looks(on_no_data="ask")
+    result = bench.polls(on_no_data="ask")
     assert (result["verdict"], result["judged"], result["steering"]) == ("wait", "no_data", "paused")
     assert bench.ledger.info()["rollouts"][0]["status"] == "paused"
     (paused,) = bench.events("paused")
@@ -315,12 +319,12 @@ def test_asking_pauses_the_rollout_and_resuming_lets_it_pass(bench: Bench) -> No
     bench.ledger.rollout("resumed")
     result = bench.once(on_no_data="ask")
     assert (result["verdict"], result["judged"]) == ("pass", "no_data")
-    assert "The operator was asked and resumed it." in result["reason"]
+    assert "The operator resumed the rollout." in result["reason"]
 
 
 def test_looking_on_ends_with_the_limit(bench: Bench) -> None:
     bench.world.rates = dict.fromkeys("abc", 0.0)
-    result = bench.looks(on_no_data="wait", wait_limit="50")
+    result = bench.polls(on_no_data="wait", wait_limit="50")
     assert (result["verdict"], result["elapsed"]) == ("no_data", 150.0)
 
 
@@ -330,7 +334,7 @@ def test_looking_on_may_find_what_was_missing(bench: Bench) -> None:
         result = bench.once(on_no_data="wait")
     assert result["verdict"] == "wait"
     bench.world.rates = {"a": 20.0, "b": 50.0, "c": 50.0}
-    result = bench.looks(on_no_data="wait")
+    result = bench.polls(on_no_data="wait")
     assert (result["verdict"], result["judged"]) == ("pass", "pass")
 
 
@@ -350,15 +354,15 @@ def test_a_controller_that_is_gone_ends_the_rest(bench: Bench) -> None:
 
 
 def test_nothing_to_compare_with_is_nothing_against_it(bench: Bench) -> None:
-    result = bench.looks(groups={"canary": ["a", "b", "c"], "baseline": []})
-    assert (result["verdict"], result["looks"]) == ("pass", 0)
+    result = bench.polls(groups={"canary": ["a", "b", "c"], "baseline": []})
+    assert (result["verdict"], result["polls"]) == ("pass", 0)
     assert result["reason"] == "Nothing can be judged: there is no baseline to compare with."
     assert result["notes"] == ["errors is set aside: there is no baseline to compare with."]
 
 
 def test_unhealthy_members_stop_it(bench: Bench) -> None:
     bench.world.health = {"a": "down"}
-    result = bench.looks(metrics=[])
+    result = bench.polls(metrics=[])
     assert result["verdict"] == "fail"
     assert result["reason"].startswith(
         "unhealthy: 3 of 3 measurements not <= 20%, 3 in a row; at most 2 in a row allowed."
@@ -378,7 +382,7 @@ def test_old_measurements_are_dropped(bench: Bench) -> None:
 def test_a_gate_without_a_rollout_looks_until_it_knows() -> None:
     clock = Ledger().fake
     result = alone(World(clock), clock)
-    assert (result["verdict"], result["looks"], result["elapsed"]) == ("pass", 11, 100.0)
+    assert (result["verdict"], result["polls"], result["elapsed"]) == ("pass", 11, 100.0)
     assert result["metrics"][0]["figures"]["canary_requests"] == 1000
     world = World(clock, bad={"a": 0.5})
     assert alone(world, clock)["verdict"] == "fail"
@@ -393,7 +397,7 @@ def test_without_a_rollout_nobody_can_be_asked() -> None:
 def test_a_dry_run_is_shown_and_does_not_decide(bench: Bench) -> None:
     bench.world.bad = {"a": 0.5}
     steady = {"name": "unhealthy", "query": "unhealthy_share", "limit": "<= 20%", "minimum": 1}
-    result = bench.looks(metrics=[{**ERRORS, "dry_run": True}, steady])
+    result = bench.polls(metrics=[{**ERRORS, "dry_run": True}, steady])
     assert result["verdict"] == "pass"
     shown = {metric["name"]: (metric["verdict"], metric["decides"]) for metric in result["metrics"]}
     assert shown == {"errors": ("fail", False), "unhealthy": ("pass", True)}
@@ -404,7 +408,7 @@ def test_a_dry_run_is_shown_and_does_not_decide(bench: Bench) -> None:
 def test_a_glimpse_keeps_nothing() -> None:
     clock = Ledger().fake
     plan = planned(metrics=[])
-    outcome = Gate(plan, LooseNotes("gate", clock.clock()), World(clock).read).glimpse()
+    outcome = Gate(plan, LocalGateStore("gate", clock.clock()), World(clock).read).glimpse()
     assert outcome.decision.verdict == "wait"
     assert [one.outcome for one in outcome.measurements] == ["no_data", "no_data", "measured"]
 
@@ -437,5 +441,5 @@ def test_the_core_asks_the_ledger_who_is_who(bench: Bench, monkeypatch: pytest.M
     result = core.core(call)
     assert (result["verdict"], result["metrics"][0]["why"]) == (
         "wait",
-        "the first look at the counters has nothing to compare with",
+        "the first poll of the counters has nothing to compare with",
     )

@@ -95,7 +95,7 @@ def test_looking_on_is_limited_to_the_window_unless_said() -> None:
         ({"interval": "often"}, "interval: 'often' is no time; give seconds, or for example 30s or 5m."),
         (
             {"interval": "0.1"},
-            "interval: 0.1 s makes more than 2000 looks in 300 s; look less often.",
+            "interval: 0.1 s is more than 2000 polls in 300 s; use a longer interval.",
         ),
         (
             {"metrics": [{"name": "m", "source": "prom", "limit": "< 1"}]},
@@ -113,7 +113,7 @@ def test_looking_on_is_limited_to_the_window_unless_said() -> None:
         ),
         (
             {"groups": None},
-            "groups: canary is empty; name the members that are on the new version, as the balancers do.",
+            "groups: canary is empty; list the members on the new version, by the names that the balancers use.",
         ),
         (
             {"metrics": [{"name": "m"}]},

@@ -26,7 +26,7 @@ def plan(*requests: dict[str, t.Any], **given: t.Any) -> Plan:
     ("request_", "sentence"),
     [
         ({"timeout": 0}, "requests: 'home' has timeout 0; a request needs more than 0 seconds."),
-        ({"latency": -1}, "requests: 'home' has latency -1; no answer takes 0 seconds or less."),
+        ({"latency": -1}, "requests: 'home' has latency -1; expected more than 0 seconds."),
         ({"tries": 0}, "requests: 'home' has tries 0; at least 1 try is needed to get an answer."),
         ({"pause": -1}, "requests: 'home' has pause -1; a pause cannot be negative."),
         ({"status": []}, "requests: 'home' has an empty status list, so no answer could be right."),

@@ -233,7 +233,7 @@ def test_the_sentence_about_many_targets() -> None:
     assert smoke_test_core.outcome(many(), 1.23, False)["msg"] == "1 request to each of 6 targets passed in 1.2 s."
     assert smoke_test_core.outcome(many(0, 1, 2, 4, 5), 1.23, False)["msg"] == (
         "app0: 'home' failed: GET x answered 500. app1: 'home' failed: GET x answered 500. app2: 'home' failed: GET x "
-        "answered 500. Failed on other targets too: app4, app5. Look at the service's log on app0, app1, app2."
+        "answered 500. Also failed: app4, app5. Check the service's log on app0, app1, app2."
     )
 
 

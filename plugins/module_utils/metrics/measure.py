@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Takes the measurements of one look: asks every metric's source and makes samples of the answers."""
+"""Takes the measurements of one poll: asks every metric's source and makes samples of the answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.model impor
 )
 
 LONGEST_ANSWER = 500
-NOTHING_NEW = "nothing new since the look before"
+NOTHING_NEW = "nothing new since the previous poll"
 NO_GROUP = "none of the groups has a member to ask about"
 
 

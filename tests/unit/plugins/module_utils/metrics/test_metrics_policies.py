@@ -8,14 +8,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import MetricResult, Verdict
-from ansible_collections.steady.rollout.plugins.module_utils.metrics import deciding
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import Decision, Standing
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import policies
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import Policies
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import Decision, Standing
 
 OVER = Standing(elapsed=300.0, window=300.0, can_ask=True)
 
 
-def policies(unclear: str = "stop", no_data: str = "stop", error: str = "stop", limit: float = 60.0) -> Policies:
+def given_policies(unclear: str = "stop", no_data: str = "stop", error: str = "stop", limit: float = 60.0) -> Policies:
     return Policies(unclear, no_data, error, limit)
 
 
@@ -26,46 +26,47 @@ def verdict(word: str) -> Verdict:
 
 @pytest.mark.parametrize("word", ["pass", "fail", "wait"])
 def test_what_is_clear_needs_no_policy(word: str) -> None:
-    everything_goes = policies("go_on", "go_on", "go_on")
-    assert deciding.decided(verdict(word), {}, everything_goes, OVER) == Decision(word, "Because.")
+    everything_goes = given_policies("go_on", "go_on", "go_on")
+    assert policies.decided(verdict(word), {}, everything_goes, OVER) == Decision(word, "Because.")
 
 
 @pytest.mark.parametrize(
     ("word", "outcome", "name", "given"),
     [
-        ("inconclusive", "measured", "on_inconclusive", policies(unclear="go_on")),
-        ("no_data", "no_data", "on_no_data", policies(no_data="go_on")),
-        ("no_data", "error", "on_error", policies(error="go_on")),
+        ("inconclusive", "measured", "on_inconclusive", given_policies(unclear="go_on")),
+        ("no_data", "no_data", "on_no_data", given_policies(no_data="go_on")),
+        ("no_data", "error", "on_error", given_policies(error="go_on")),
     ],
 )
 def test_each_kind_of_unclear_has_its_own_policy(word: str, outcome: str, name: str, given: Policies) -> None:
-    found = deciding.decided(verdict(word), {"errors": outcome}, given, OVER)
-    assert found == Decision("pass", f"Because. It goes on by {name}=go_on.")
-    assert deciding.decided(verdict(word), {"errors": outcome}, policies(), OVER) == Decision(word, "Because.")
+    found = policies.decided(verdict(word), {"errors": outcome}, given, OVER)
+    assert found == Decision("pass", f"Because. The rollout continues ({name}=go_on).")
+    assert policies.decided(verdict(word), {"errors": outcome}, given_policies(), OVER) == Decision(word, "Because.")
 
 
 def test_looking_on_has_an_end() -> None:
-    waits = policies(unclear="wait")
-    found = deciding.decided(verdict("inconclusive"), {}, waits, Standing(310.0, 300.0))
-    assert found == Decision("wait", "Because. It is looked at for up to 50 s more by on_inconclusive=wait.")
-    assert deciding.decided(verdict("inconclusive"), {}, waits, Standing(360.0, 300.0)).verdict == "inconclusive"
+    waits = given_policies(unclear="wait")
+    found = policies.decided(verdict("inconclusive"), {}, waits, Standing(310.0, 300.0))
+    assert found == Decision("wait", "Because. Analysis continues for up to 50 s more (on_inconclusive=wait).")
+    assert policies.decided(verdict("inconclusive"), {}, waits, Standing(360.0, 300.0)).verdict == "inconclusive"
 
 
 def test_the_operator_is_asked_once_and_resuming_is_the_answer() -> None:
-    asks = policies(no_data="ask")
-    found = deciding.decided(verdict("no_data"), {}, asks, OVER)
+    asks = given_policies(no_data="ask")
+    found = policies.decided(verdict("no_data"), {}, asks, OVER)
     assert found == Decision(
-        "wait", "Because. It is paused by on_no_data=ask: resume it to go on, or abort it.", asks=True
+        "wait", "Because. The rollout is paused (on_no_data=ask): resume it to continue, or abort it.", asks=True
     )
     answered = Standing(400.0, 300.0, asked=True, can_ask=True)
-    assert deciding.decided(verdict("no_data"), {}, asks, answered) == Decision(
-        "pass", "Because. The operator was asked and resumed it."
+    assert policies.decided(verdict("no_data"), {}, asks, answered) == Decision(
+        "pass", "Because. The operator resumed the rollout."
     )
 
 
 def test_without_a_rollout_there_is_nobody_to_ask() -> None:
     assert (
-        deciding.decided(verdict("no_data"), {}, policies(no_data="ask"), Standing(300.0, 300.0)).verdict == "no_data"
+        policies.decided(verdict("no_data"), {}, given_policies(no_data="ask"), Standing(300.0, 300.0)).verdict
+        == "no_data"
     )
 
 
@@ -75,7 +76,7 @@ def test_a_metric_that_does_not_decide_does_not_choose_the_policy() -> None:
         MetricResult("b", "no_data", "why", {}, critical=False, decides=False),
     )
     judged = Verdict("no_data", "Because.", results, None)
-    found = deciding.decided(judged, {"a": "no_data", "b": "error"}, policies(error="go_on"), OVER)
+    found = policies.decided(judged, {"a": "no_data", "b": "error"}, given_policies(error="go_on"), OVER)
     assert found.verdict == "no_data"
 
 
@@ -83,5 +84,5 @@ def test_a_metric_that_does_not_decide_does_not_choose_the_policy() -> None:
     ("steering", "word"), [("promoted", "pass"), ("aborted", "inconclusive"), ("paused", None), ("", None)]
 )
 def test_the_operators_word_counts(steering: str, word: str | None) -> None:
-    found = deciding.steered(steering)
+    found = policies.steered(steering)
     assert (found.verdict if found else None) == word

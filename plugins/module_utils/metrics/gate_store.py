@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Where a gate keeps what it has measured between its looks: in the ledger, or for one call only."""
+"""Where a gate keeps what it has measured between its polls: in the ledger, or for one call only."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
     session,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Measured, Watch
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.deciding import ABORTED, PAUSED, PROMOTED
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED, Measurement
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import ABORTED, PAUSED, PROMOTED
 
 Samples = t.Dict[str, t.List[Sample]]
 Failures = t.Dict[str, t.List[Unmeasured]]
@@ -51,7 +51,7 @@ class Gathered:
         return max((sample.at for sample in self.samples.get(metric, ())), default=float("-inf"))
 
 
-class Notes(t.Protocol):
+class GateStore(t.Protocol):
     """The memory of one gate, and its way to the rollout that it belongs to."""
 
     clock: Clock
@@ -79,7 +79,7 @@ class Notes(t.Protocol):
         """Whether somebody still waits for the answer."""
 
 
-class LooseNotes:
+class LocalGateStore:
     """For a gate that belongs to no rollout: forgotten after the call."""
 
     can_ask = False
@@ -119,7 +119,7 @@ class LooseNotes:
         return self._is_alive()
 
 
-class LedgerNotes:
+class LedgerGateStore:
     """The ledger's part on a gate of a rollout."""
 
     can_ask = True
@@ -164,7 +164,7 @@ class LedgerNotes:
     def conclude(self, watch: Watch, reason: str) -> None:
         with session(self._desk, self._params) as held:
             held.records.save_watch(watch)
-            held.event("measured", step=watch.step, verdict=watch.verdict, reason=reason, looks=watch.looks)
+            held.event("measured", step=watch.step, verdict=watch.verdict, reason=reason, polls=watch.polls)
             held.change_rollout(progress_at=held.now)
 
     def ask(self, watch: Watch, reason: str) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     Verdict,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import ASK, GO_ON, LOOK_ON, Policies
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import ASK, GO_ON, KEEP_POLLING, Policies
 
 PAUSED, PROMOTED, ABORTED = "paused", "promoted", "aborted"
 
@@ -48,15 +48,15 @@ def decided(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies, 
         return Decision(judged.verdict, judged.reason)
     name, policy = _policy(judged, outcomes, policies)
     if policy == GO_ON:
-        return Decision(PASS, f"{judged.reason} It goes on by {name}=go_on.")
-    if policy == LOOK_ON and standing.elapsed < standing.window + policies.limit:
+        return Decision(PASS, f"{judged.reason} The rollout continues ({name}=go_on).")
+    if policy == KEEP_POLLING and standing.elapsed < standing.window + policies.limit:
         left = standing.window + policies.limit - standing.elapsed
-        return Decision(WAIT, f"{judged.reason} It is looked at for up to {left:.0f} s more by {name}=wait.")
+        return Decision(WAIT, f"{judged.reason} Analysis continues for up to {left:.0f} s more ({name}=wait).")
     if policy == ASK and standing.asked:
-        return Decision(PASS, f"{judged.reason} The operator was asked and resumed it.")
+        return Decision(PASS, f"{judged.reason} The operator resumed the rollout.")
     if policy == ASK and standing.can_ask:
         return Decision(
-            WAIT, f"{judged.reason} It is paused by {name}=ask: resume it to go on, or abort it.", asks=True
+            WAIT, f"{judged.reason} The rollout is paused ({name}=ask): resume it to continue, or abort it.", asks=True
         )
     return Decision(judged.verdict, judged.reason)
 
@@ -64,9 +64,9 @@ def decided(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies, 
 def steered(steering: str) -> Decision | None:
     """What the operator has decided in the judge's place."""
     if steering == PROMOTED:
-        return Decision(PASS, "The operator promoted it.")
+        return Decision(PASS, "The operator promoted the rollout.")
     if steering == ABORTED:
-        return Decision(INCONCLUSIVE, "It was aborted.")
+        return Decision(INCONCLUSIVE, "The rollout was aborted.")
     return None
 
 
