@@ -10,6 +10,7 @@ import pathlib
 import typing as t
 
 import pytest
+from fleet.lab import base
 from fleet.lab.hosts import PROGRAMS, Lab
 from fleet.lab.places import LabError, require
 from fleet.world.fronts import Front, behind, require_make
@@ -20,8 +21,13 @@ from support.background import Background, observer, traffic
 LONG = os.environ.get("STEADY_LONG") == "1"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--suite", choices=base.SUITES, default=base.SUITES[0], help="the Debian of the fleet's hosts")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: part of the long series; runs with STEADY_LONG=1")
+    config.addinivalue_line("markers", "every_suite: runs on hosts of every Debian (-m every_suite --suite trixie)")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,13 +37,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def fleet() -> t.Iterator[Lab]:
+def fleet(request: pytest.FixtureRequest) -> t.Iterator[Lab]:
     """Six app hosts and two balancers; they are there until the last test has ended."""
     try:
         require(PROGRAMS)
     except LabError as error:
         pytest.skip(str(error))
-    lab = Lab(apps=6, balancers=2)
+    lab = Lab(apps=6, balancers=2, suite=request.config.getoption("--suite"))
     lab.down()
     with lab:
         yield lab

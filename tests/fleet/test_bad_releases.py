@@ -29,7 +29,13 @@ SMOKE: dict[str, t.Any] = {
         pytest.param({"start": "refuse"}, {}, "not healthy", id="will not start", marks=pytest.mark.long),
         pytest.param({"health": "unhealthy"}, {}, "not healthy", id="starts but is unhealthy", marks=pytest.mark.long),
         pytest.param({"version": "9.9.9"}, {}, "9.9.9", id="healthy with the wrong version", marks=pytest.mark.long),
-        pytest.param({"healthy_for": 5}, HEALTHY_FOR_A_WHILE, "not healthy", id="healthy for 5 s and then not"),
+        pytest.param(
+            {"healthy_for": 5},
+            HEALTHY_FOR_A_WHILE,
+            "not healthy",
+            id="healthy for 5 s and then not",
+            marks=pytest.mark.every_suite,
+        ),
         pytest.param(
             {"errors": 1.0}, SMOKE, "(smoke: app", id="healthy but fails its smoke test", marks=pytest.mark.long
         ),

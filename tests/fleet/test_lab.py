@@ -15,21 +15,21 @@ import sys
 import typing as t
 
 import pytest
-from fleet.lab import network
+from fleet.lab import base, network
 from fleet.lab.hosts import PROGRAMS, Lab
 from fleet.lab.places import LabError, Places, require
 
 KEEP = "/opt/shop/keep"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Lab]:
+@pytest.fixture(scope="module", params=base.SUITES)
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Lab]:
     try:
         require(PROGRAMS)
     except LabError as error:
         pytest.skip(str(error))
-    usual = Places.usual()
-    lab = Lab(apps=2, balancers=1, places=Places("lab-own-test", tmp_path_factory.mktemp("lab") / "it", usual.cache))
+    places = Places("lab-own-test", tmp_path_factory.mktemp("lab") / "it", Places.usual().cache)
+    lab = Lab(apps=2, balancers=1, places=places, suite=request.param)
     with lab:
         yield lab
 
@@ -47,6 +47,13 @@ def test_every_host_is_whole(lab: Lab) -> None:
         assert lab.run(host.name, ["systemctl", "is-system-running", "--wait"]).stdout == "running\n"
         assert lab.run(host.name, ["hostname"]).stdout == f"{host.name}\n"
         assert ssh_answers(lab, host.name)
+
+
+def test_a_host_starts_what_was_asked_for_and_nothing_else(lab: Lab) -> None:
+    for host in lab.hosts:
+        words = ["systemctl", "list-unit-files", "--state=enabled", "--no-legend", "--plain"]
+        enabled = {line.split()[0] for line in lab.run(host.name, words).stdout.splitlines()}
+        assert enabled == {"ssh.service", "shop.service" if host.role == "app" else "haproxy.service"}
 
 
 def test_the_service_runs_as_nobody_of_importance(lab: Lab) -> None:
@@ -75,7 +82,7 @@ def test_up_again_changes_nothing(lab: Lab) -> None:
 
 
 def test_a_standing_lab_does_not_grow(lab: Lab) -> None:
-    with pytest.raises(LabError, match=r"a lab of another size is up .*: 'fleet down' first\."):
+    with pytest.raises(LabError, match=r"a lab of another size or suite is up .*: 'fleet down' first\."):
         Lab(apps=3, balancers=1, places=lab.places).up()
 
 

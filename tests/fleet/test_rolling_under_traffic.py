@@ -34,6 +34,7 @@ def crowd(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
         yield crowd
 
 
+@pytest.mark.every_suite
 def test_no_request_fails_while_versions_roll_forward_and_back(
     shop: Shop, rolling: Rolling, crowd: Background, eyes: Background
 ) -> None:

@@ -15,7 +15,9 @@ import typing as t
 Words = t.Tuple[str, ...]
 
 SOURCES = ("plugins", "tests", "examples")
-PYTEST = ("{bin}/python", "-m", "pytest", "-p", "no:testinfra", "--junitxml={reports}/pytest.xml")
+PLAIN_PYTEST = ("{bin}/python", "-m", "pytest", "-p", "no:testinfra")
+PYTEST = (*PLAIN_PYTEST, "--junitxml={reports}/pytest.xml")
+ON_DEBIAN_13 = ("-m", "every_suite", "--suite", "trixie", "--junitxml={reports}/debian-13.xml")
 FLEET_PROGRAMS = ("systemd-nspawn", "mmdebstrap", "zstd", "ip", "ssh", "pgrep", "mkfs.ext4")
 FLEET_DOWN = ("{root}/tests/fleet/lab/fleet", "down")
 COMPUTING, WAITING = "computing", "waiting"
@@ -138,8 +140,11 @@ INTEGRATION = Part(
 FLEET = Part(
     "fleet",
     "pytest tests/fleet: real hosts, traffic, faults",
-    (Step("pytest", (*PYTEST, "tests/fleet")),),
-    limit=3000,
+    (
+        Step("pytest", (*PYTEST, "tests/fleet")),
+        Step("a sample on Debian 13", (*PLAIN_PYTEST, *ON_DEBIAN_13, "tests/fleet")),
+    ),
+    limit=3300,
     programs=FLEET_PROGRAMS,
     root=True,
     after=FLEET_DOWN,

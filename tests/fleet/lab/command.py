@@ -3,17 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's command.
 
-    fleet up [N] [--apps N] [--balancers M]    boot what is not running: app1..appN, lb1..lbM (6 and 2)
+    fleet up [N] [--apps N] [--balancers M] [--suite S]
+                                               boot what is not running: app1..appN, lb1..lbM (6 and 2)
     fleet down                                 end every host and remove every trace but the common tree
-    fleet base [--forget]                      build the common tree (half a minute), or remove it
+    fleet base [--suite S] [--forget]          build the common tree (half a minute), or remove all
     fleet status                               who is on, who is off
     fleet start|kill|cut|heal HOST ...         power on, power loss, pull the network cable, plug it
     fleet fill|free HOST ...                   leave no byte on the disk of /opt/shop, give it back
     fleet run HOST COMMAND ...                 run a command on a host, past its network
     fleet exec COMMAND ...                     run a command of this machine in the fleet's network
 
-Needs root on Linux, Debian 12 or like it. Ansible's inventory is build/lab/inventory; addresses are 10.77.1.N
-and 10.77.9.M, in a network of their own: fleet exec ansible -i build/lab/inventory all -m ping
+S is bookworm (Debian 12, unless given) or trixie (13). Needs root on Linux, Debian 12 or like it.
+Ansible's inventory is build/lab/inventory; addresses are 10.77.1.N and 10.77.9.M, in a network of their own:
+fleet exec ansible -i build/lab/inventory all -m ping
 """
 
 from __future__ import annotations
@@ -41,7 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--balancers", type=int, default=2)
     commands.add_parser("down")
     commands.add_parser("status")
-    commands.add_parser("base").add_argument("--forget", action="store_true")
+    tree = commands.add_parser("base")
+    tree.add_argument("--forget", action="store_true")
+    for command in (up, tree):
+        command.add_argument("--suite", choices=base.SUITES, default=base.SUITES[0])
     for name in ("start", "kill", "cut", "heal", "fill", "free"):
         commands.add_parser(name).add_argument("hosts", nargs="+", metavar="HOST")
     run = commands.add_parser("run")
@@ -51,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _base(forget: bool) -> None:
+def _base(suite: str, forget: bool) -> None:
     require(PROGRAMS)
     if forget:
         base.forget(Places.usual())
     else:
-        print(base.tree(Places.usual()))
+        print(base.tree(Places.usual(), suite))
 
 
 def _status() -> None:
@@ -70,13 +75,13 @@ def main() -> int:
     arguments = _parser().parse_args()
     command = arguments.command
     if command == "up":
-        lab = Lab(arguments.apps, arguments.balancers)
+        lab = Lab(arguments.apps, arguments.balancers, suite=arguments.suite)
         lab.up()
         print(f"inventory: {lab.inventory}\ntraffic: {' '.join(lab.urls())}")
     elif command == "down":
         Lab().down()
     elif command == "base":
-        _base(arguments.forget)
+        _base(arguments.suite, arguments.forget)
     elif command == "status":
         _status()
     elif command == "run":

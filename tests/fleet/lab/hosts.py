@@ -35,10 +35,16 @@ PROGRAMS = {
 
 
 class Lab:
-    """A fleet of hosts on this machine; there is one of each name, whoever made it (see Places.usual)."""
+    """A fleet of hosts on this machine; there is one of each name, whoever made it (see Places.usual).
 
-    def __init__(self, apps: int = 6, balancers: int = 2, places: Places | None = None) -> None:
+    Every host runs the Debian of *suite* (see base.SUITES).
+    """
+
+    def __init__(
+        self, apps: int = 6, balancers: int = 2, places: Places | None = None, suite: str = base.SUITES[0]
+    ) -> None:
         self.places = places or Places.usual()
+        self.suite = suite
         self.hosts = [Host("app", number + 1) for number in range(apps)]
         self.hosts += [Host("lb", number + 1) for number in range(balancers)]
 
@@ -47,10 +53,10 @@ class Lab:
         """The lab that is up, with the hosts that it has; raises LabError when none is."""
         places = Places.usual()
         try:
-            size = json.loads((places.directory / "lab.json").read_text(encoding="utf-8"))
+            shape = json.loads((places.directory / "lab.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise LabError("the lab is not up: 'fleet up' first.") from None
-        return cls(size["apps"], size["balancers"], places)
+        return cls(shape["apps"], shape["balancers"], places, shape["suite"])
 
     def __enter__(self) -> Lab:
         self.up()
@@ -90,7 +96,7 @@ class Lab:
         """Boots what is not running; returns when every host takes ssh and every balancer has every app host in."""
         require(PROGRAMS)
         with self._alone():
-            self._refuse_another_size()
+            self._refuse_another_shape()
             network.build(self.places)
             self._write_shared_files()
             image = self._shop_image()
@@ -192,7 +198,7 @@ class Lab:
             return None
 
     def _boot(self, hosts: t.Sequence[Host]) -> None:
-        tree = base.tree(self.places)
+        tree = base.tree(self.places, self.suite)
         for host in hosts:
             network.connect(self.places, host)
             machine.Machine(self.places, host).power_on(tree)
@@ -204,15 +210,17 @@ class Lab:
         program = pathlib.Path(__file__).resolve().with_name("wait_ready.py")
         command(*self.inside(), sys.executable, program, str(READY_WITHIN), *targets)
 
-    def _refuse_another_size(self) -> None:
-        """The balancers' configuration names every app host, so a lab does not grow."""
+    def _refuse_another_shape(self) -> None:
+        """The balancers' configuration names every app host, so a lab does not grow; nor do disks change their Debian."""
         standing = self.places.directory / "lab.json"
-        if standing.exists() and json.loads(standing.read_text(encoding="utf-8")) != self._size():
-            raise LabError(f"a lab of another size is up ({standing.read_text(encoding='utf-8')}): 'fleet down' first.")
+        if standing.exists() and json.loads(standing.read_text(encoding="utf-8")) != self._shape():
+            raise LabError(
+                f"a lab of another size or suite is up ({standing.read_text(encoding='utf-8')}): 'fleet down' first."
+            )
 
-    def _size(self) -> dict[str, int]:
+    def _shape(self) -> dict[str, t.Any]:
         apps = len([host for host in self.hosts if host.role == "app"])
-        return {"apps": apps, "balancers": len(self.hosts) - apps}
+        return {"apps": apps, "balancers": len(self.hosts) - apps, "suite": self.suite}
 
     def _write_shared_files(self) -> None:
         directory = self.places.directory
@@ -220,7 +228,7 @@ class Lab:
         (self.places.runtime / "cp").mkdir(mode=0o700, exist_ok=True)
         if not self.places.key.exists():
             command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", self.places.key)
-        (directory / "lab.json").write_text(json.dumps(self._size()), encoding="ascii")
+        (directory / "lab.json").write_text(json.dumps(self._shape()), encoding="ascii")
 
     def _shop_image(self) -> pathlib.Path:
         """The disk of /opt/shop that each app host gets a copy of: small, and with the first release on it."""
