@@ -17,7 +17,7 @@ options:
     required: true
     suboptions:
       type:
-        description: The make of the load balancer.
+        description: The type of the load balancer.
         type: str
         choices:
           - apache
@@ -29,7 +29,7 @@ options:
           - route53
         default: haproxy
       host:
-        description: The node's name, for messages only. The module talks to the socket on the host it runs on.
+        description: The node's name, for messages only. The module connects from the host where it runs.
         type: str
         default: ""
       pool:
@@ -133,7 +133,7 @@ options:
           - A command, run where the module runs, that prints how many connections a host has open to its service. In
             its words C({name}), C({id}) and C({port}) stand for the member, its target's id and port.
           - With it a drain of an AWS target ends when there was none for O(balancer.connections_quiet) seconds. Otherwise
-            it takes the whole deregistration delay of the group, idle or not, for AWS does not tell when a target is.
+            it takes the whole deregistration delay of the group, idle or not, because AWS does not report when a target is idle.
         type: list
         elements: str
       connections_quiet:

@@ -107,7 +107,7 @@ def _refuse_others(claim: Claim, found: dict[str, t.Any] | None) -> None:
         if found["token"] > claim.token:
             raise ClaimLost(
                 f"{claim.path}: a later run of '{claim.service}' (token {found['token']}, ours is {claim.token}) "
-                "has taken over; this one changes nothing any more."
+                "has taken over; this run makes no further changes."
             )
     elif found["active"]:
         raise ClaimLost(
@@ -132,7 +132,7 @@ def _read(stream: t.IO[str]) -> dict[str, t.Any] | None:
         return json.loads(text) if text.strip() else None
     except ValueError:
         raise RolloutError(
-            f"{stream.name}: not a claim (bad JSON: {text[:60]!r}). Look at it, then remove it."
+            f"{stream.name}: not a claim (bad JSON: {text[:60]!r}). Inspect it, then remove it."
         ) from None
 
 

@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Waiting for several things together under one deadline.
 
-A look says for each of them: reached, not yet, or impossible. Reached counts when several looks in a row say
+A poll says for each of them: reached, not yet, or impossible. Reached counts when several polls in a row say
 so, for a session count that is zero once may be between two requests.
 """
 
@@ -32,7 +32,7 @@ class Clock:
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """Seconds between looks: *first*, growing by *growth* up to *longest*; *confirm* once all is reached."""
+    """Seconds between polls: *first*, growing by *growth* up to *longest*; *confirm* once all is reached."""
 
     first: float = 0.002
     growth: float = 1.5
@@ -49,28 +49,28 @@ class Waited:
 
 
 def wait_together(
-    look: t.Callable[[], t.Mapping[str, Verdict]],
+    poll: t.Callable[[], t.Mapping[str, Verdict]],
     timeout: float,
     clock: Clock,
     consecutive: int = 3,
     pace: Pace = Pace(),
     every_second: t.Callable[[], None] = lambda: None,
 ) -> dict[str, Waited]:
-    """Looks until every name is reached in *consecutive* looks or impossible, or *timeout* seconds are over.
+    """Polls until every name is reached in *consecutive* polls or impossible, or *timeout* seconds are over.
 
     A wait that is being confirmed when the time is over is still confirmed. *every_second* may raise to end it.
     """
     progress = _Progress(clock.now(), consecutive)
     second = progress.started
     interval = pace.first
-    late_looks = 0
+    late_polls = 0
     while True:
-        verdicts = look()
+        verdicts = poll()
         now = clock.now()
         progress.add(verdicts, now)
         left = progress.started + timeout - now
-        late_looks += left <= 0
-        if progress.settled or late_looks > (consecutive - 1 if progress.confirming else 0):
+        late_polls += left <= 0
+        if progress.settled or late_polls > (consecutive - 1 if progress.confirming else 0):
             return progress.outcome()
         if now - second >= 1.0:
             second = now
@@ -99,7 +99,7 @@ class _Progress:
 
     @property
     def confirming(self) -> bool:
-        """Nothing is missing but more looks that say the same."""
+        """Nothing is missing but more polls that say the same."""
         return Verdict.NOT_YET not in self._verdicts.values()
 
     @property

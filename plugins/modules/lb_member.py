@@ -11,9 +11,9 @@ module: lb_member
 short_description: Puts members of a load balancer's pool in service or takes them out, and waits for it
 version_added: 0.1.0
 description:
-  - Takes members of a pool out of service and waits until nothing is in flight to them any more,
-    or puts them back and waits until they take traffic.
-  - All members are marked first, in one batch, then waited for together under one deadline.
+  - Takes members of a pool out of service and waits until no request is in flight to them,
+    or returns them to service and waits until they take traffic.
+  - All members are marked first, in one batch. They are then waited for together, under one deadline.
   - Whether enough members stay in rotation is judged on the pool's live state just before the act.
   - A change that the load balancer accepts but does not show afterwards is an error.
 author:
@@ -35,7 +35,7 @@ options:
   members:
     description:
       - The members, by exactly the names that the load balancer gives them. An unknown one is an error.
-      - Goes with O(state). Exactly one of O(members) and O(states) is required.
+      - Requires O(state). Exactly one of O(members) and O(states) is required.
     type: list
     elements: str
   state:
@@ -52,10 +52,10 @@ options:
   states:
     description:
       - The state of each member by its name, where they differ.
-      - RV(restore) has this form, so that what a call returned can be given to the next one.
+      - RV(restore) has this form, so that the result of one call can be the input of the next.
     type: dict
   wait:
-    description: Whether to wait at all. The admin state is read back in any case.
+    description: Whether to wait. The admin state is always read back.
     type: bool
     default: true
   timeout:
@@ -64,12 +64,12 @@ options:
     default: 30.0
   on_timeout:
     description:
-      - What to do with members that are not there when O(timeout) is over.
-      - V(fail) leaves them as they are, and fails.
-      - V(force) ends what is in flight to them, and fails only if something is left. Not for O(state=in_service).
-      - V(continue) succeeds, and RV(members) says who has not got there.
-      - V(restore) puts back everything that this call changed, and fails.
-      - A member that somebody else puts back in service meanwhile is a failure with each of them.
+      - What to do with members that have not reached the requested state after O(timeout).
+      - V(fail) leaves them unchanged and fails.
+      - V(force) ends what is in flight to them, and fails only if something remains. Not for O(state=in_service).
+      - V(continue) succeeds, and RV(members) shows which members are not there yet.
+      - V(restore) reverts everything that this call changed, and fails.
+      - A member that somebody else returns to service meanwhile is a failure with all of these.
     type: str
     choices:
       - fail
@@ -77,16 +77,17 @@ options:
       - continue
       - restore
     default: fail
-  needs_weight:
+  require_weight:
     description:
-      - Whether V(in_service) takes a weight, too. Without it a member whose group has no share of the traffic just now,
-        and so the weight 0, counts as in service as soon as its checks pass.
+      - Whether a member needs a weight above 0 to count as V(in_service). If false, a member of weight 0, whose group
+        has no share of the traffic at the moment, counts as in service as soon as its checks pass.
     type: bool
     default: true
-  only_if:
+  expected_states:
     description:
       - Change a member only if its admin state now is one of these.
-      - Any other was changed by somebody else. It is left alone, with a warning, and listed in RV(foreign).
+      - A member in any other state was changed by somebody else. It is skipped with a warning and listed in
+        RV(drained_externally).
     type: list
     elements: str
     choices:
@@ -95,7 +96,7 @@ options:
       - maintenance
   guard:
     description:
-      - How far the pool may be lowered. A call that would go further is refused and changes nothing.
+      - The capacity that must remain. A call that would leave less is refused and changes nothing.
       - Members that take no traffic already are not counted as taken out.
       - Without it, or without O(guard.allow_outage), the last member in rotation is never taken out.
     type: dict
@@ -104,10 +105,10 @@ options:
         description: Members that must stay in rotation.
         type: int
       max_out_of_service:
-        description: Members that may be out of service, whoever took them out, down ones among them.
+        description: Members that may be out of service, whoever took them out. Members that are down count.
         type: int
       zones:
-        description: Floors of their own for parts of the pool.
+        description: Minimums for parts of the pool.
         type: list
         elements: dict
         default: []
@@ -131,7 +132,7 @@ options:
         default: false
   guard_timeout:
     description:
-      - Seconds to wait for others to bring members back while O(guard) refuses. With 0 the first refusal counts.
+      - Seconds to wait for other members to return to service while O(guard) refuses. With 0 the first refusal is final.
     type: float
     default: 0.0
   claim:
@@ -161,7 +162,7 @@ EXAMPLES = r"""
   register: drained
   delegate_to: lb1
 
-- name: Put it back to what it was
+- name: Restore its previous state
   steady.rollout.lb_member:
     balancer:
       socket: /run/haproxy/admin.sock
@@ -179,7 +180,7 @@ EXAMPLES = r"""
       - app1
       - app2
     state: drained
-    only_if: in_service
+    expected_states: in_service
     guard:
       min_in_service: 4
       zones:
@@ -228,13 +229,13 @@ members:
       type: str
     outcome:
       description:
-        - V(reached) if it was changed and got where it was asked to be.
+        - V(reached) if it was changed and reached the requested state.
         - V(unchanged) if it was there already.
-        - V(not_reached) if the time was over before, or somebody else changed it meanwhile.
-        - V(forced) if its sessions were ended, V(restored) if it was put back, V(foreign) if it was left alone.
+        - V(not_reached) if it did not get there in time, or somebody else changed it meanwhile.
+        - V(forced) if its sessions were ended, V(restored) if its change was reverted, V(drained_externally) if it was skipped.
       type: str
     waited:
-      description: Seconds until it was reached or given up.
+      description: Seconds until it was reached or abandoned.
       type: float
     sessions_at_start:
       description: Sessions in flight and queued when the wait began.
@@ -280,8 +281,8 @@ members:
     check:
       description: The last health check, in words.
       type: str
-foreign:
-  description: Members that somebody else changed, left alone.
+drained_externally:
+  description: Members that somebody else changed. They are skipped.
   type: list
   elements: str
   returned: always
@@ -290,7 +291,7 @@ refused:
   type: bool
   returned: always
 restore:
-  description: Options that put back what this call changed.
+  description: Options that revert what this call changed.
   type: dict
   returned: always
   contains:
@@ -302,12 +303,12 @@ waited:
   type: float
   returned: always
 actions:
-  description: What was done, or would be in check mode, in words.
+  description: What was done, or would be done in check mode.
   type: list
   elements: str
   returned: always
 notes:
-  description: What to know about the figures.
+  description: Remarks on the figures.
   type: list
   elements: str
   returned: always
@@ -333,8 +334,8 @@ SPEC: dict[str, t.Any] = {
         "wait": {"type": "bool", "default": True},
         "timeout": {"type": "float", "default": 30.0},
         "on_timeout": {"type": "str", "choices": list(ON_TIMEOUT), "default": "fail"},
-        "needs_weight": {"type": "bool", "default": True},
-        "only_if": {"type": "list", "elements": "str", "choices": list(contract.ADMIN_STATES)},
+        "require_weight": {"type": "bool", "default": True},
+        "expected_states": {"type": "list", "elements": "str", "choices": list(contract.ADMIN_STATES)},
         "guard": {"type": "dict", "options": GUARD_ARGUMENTS},
         "guard_timeout": {"type": "float", "default": 0.0},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},

@@ -30,8 +30,8 @@ options:
     default: false
   counters:
     description:
-      - Whether to read what the node has counted for each member as well.
-      - HAProxy and Envoy count. The others do not, and the module says so and fails.
+      - Whether to read the node's counters for each member as well.
+      - Supported by HAProxy and Envoy. With the others the module fails.
     type: bool
     default: false
 seealso:
@@ -39,7 +39,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at a pool, and make sure that it may be changed
+- name: Read a pool, and make sure that it may be changed
   steady.rollout.lb_member_info:
     balancer:
       socket: /run/haproxy/admin.sock
@@ -48,7 +48,7 @@ EXAMPLES = r"""
   register: shop
   delegate_to: lb1
 
-- name: Say who takes traffic
+- name: Show which members take traffic
   ansible.builtin.debug:
     msg: "{{ shop.members | dict2items | selectattr('value.in_rotation') | map(attribute='key') }}"
 
@@ -130,7 +130,7 @@ members:
       description: The last health check, in words.
       type: str
     counters:
-      description: What the node has counted for it since it began to. The counts only grow while RV(series) stays.
+      description: The node's counters for it. They only grow while RV(series) stays the same.
       type: dict
       returned: with O(counters=true)
       contains:
@@ -141,7 +141,7 @@ members:
           description: Of these, the ones answered with 5xx and the ones that the member gave no proper answer to.
           type: int
         latency:
-          description: Milliseconds until the answer, as a mean over the last requests. Null where it is not told.
+          description: Milliseconds until the answer, as a mean over the last requests. Null where it is not reported.
           type: float
         timed:
           description: Requests that went into the mean.
@@ -154,7 +154,7 @@ members:
           type: list
           elements: list
 series:
-  description: Changes when the node began to count anew, as after a reload.
+  description: Changes when the node's counters start again from 0, as after a reload.
   type: str
   returned: with O(counters=true)
 pool_queue:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_page
-short_description: Puts a maintenance page in front of a pool, and takes it away
+short_description: Shows or removes a maintenance page in front of a pool
 version_added: 0.1.0
 description:
   - While the page is up, the load balancer itself answers all requests for the pool with status 503 and
-    C(Retry-After). Requests in flight come to their end, uploads too; one that begins later is answered before it is sent.
-  - Members, weights and everything else stay as they are, so that taking the page away brings all of it back.
+    C(Retry-After). Requests in flight finish, uploads included; later ones are answered by the load balancer.
+  - Members, weights and everything else stay as they are, so that removing the page restores everything.
   - A page that the load balancer accepts but does not show afterwards is an error. Which requests get it is decided
-    by the part of its configuration that looks it up, which the examples show for every make.
+    by the part of its configuration that looks it up, which the examples show for each type.
 author:
   - The steady.rollout maintainers (@steady-rollout)
 extends_documentation_fragment:
@@ -33,7 +33,7 @@ attributes:
     support: full
 options:
   state:
-    description: Whether the page is to be up.
+    description: Whether the page is shown.
     type: str
     choices:
       - present
@@ -41,7 +41,7 @@ options:
     default: present
   body:
     description:
-      - What the page says. HAProxy takes 8000 bytes, Envoy 4096 unless its routes allow for more, AWS 1024, nginx and
+      - The page's text. HAProxy takes 8000 bytes, Envoy 4096 unless its routes allow for more, AWS 1024, nginx and
         Apache 65536.
     type: str
     default: |
@@ -51,7 +51,7 @@ options:
     type: str
     default: text/plain
   retry_after:
-    description: Seconds after which clients are told to try again. AWS cannot tell them; the result says so.
+    description: Value of C(Retry-After), in seconds. AWS cannot send it; the result says so.
     type: int
     default: 300
 notes:
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 #     http-request return status 503 content-type text/plain hdr Retry-After %[var(txn.page),field(1,:)] lf-string %[var(txn.page),field(3,:),b64dec] if page
 #     http-after-response set-header Content-Type %[var(txn.page),field(2,:),b64dec] if page
 #     default_backend shop
-- name: Put the maintenance page up
+- name: Show the maintenance page
   steady.rollout.lb_page:
     balancer:
       socket: /run/haproxy/admin.sock
@@ -87,7 +87,7 @@ EXAMPLES = r"""
     retry_after: 600
   delegate_to: lb1
 
-- name: Take it away
+- name: Remove it
   steady.rollout.lb_page:
     balancer:
       socket: /run/haproxy/admin.sock
@@ -102,7 +102,7 @@ EXAMPLES = r"""
 #     include /etc/nginx/shop-page.conf;
 #     location / { proxy_pass http://shop; }
 #   }
-- name: Put a plain one up at an nginx
+- name: Show a plain one at an nginx
   steady.rollout.lb_page:
     balancer:
       type: nginx
@@ -149,21 +149,21 @@ pool:
   returned: always
   sample: shop
 before:
-  description: The page that was up before the call. Empty where there was none.
+  description: The page shown before the call. Empty where there was none.
   type: dict
   returned: always
   contains:
     status:
-      description: The status that clients get, which is 503.
+      description: The status that clients get, 503.
       type: int
     body:
-      description: What the page says.
+      description: The page's text.
       type: str
     content_type:
       description: Its type.
       type: str
     retry_after:
-      description: Seconds after which clients are told to try again, V(null) where the load balancer cannot tell them.
+      description: Value of C(Retry-After), in seconds. V(null) where the load balancer cannot send it.
       type: int
 after:
   description: The same now, read back from the load balancer. In check mode what it would be.
@@ -171,19 +171,19 @@ after:
   returned: always
   contains:
     status:
-      description: The status that clients get, which is 503.
+      description: The status that clients get, 503.
       type: int
     body:
-      description: What the page says.
+      description: The page's text.
       type: str
     content_type:
       description: Its type.
       type: str
     retry_after:
-      description: Seconds after which clients are told to try again, V(null) where the load balancer cannot tell them.
+      description: Value of C(Retry-After), in seconds. V(null) where the load balancer cannot send it.
       type: int
 actions:
-  description: What was done, or would be in check mode, in words.
+  description: What was done, or would be done in check mode.
   type: list
   elements: str
   returned: always

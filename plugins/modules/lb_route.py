@@ -8,13 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_route
-short_description: Sends testers' requests to a group of their own, whatever the weights
+short_description: Routes requests with a given header or cookie to a fixed target, whatever the weights
 version_added: 0.1.0
 description:
   - Requests that have a header or a cookie of a given name, with exactly a given value, go to a given target. All
     other requests go by the weights, as before.
   - A route that the load balancer accepts but does not show afterwards is an error. Whether requests reach the target
-    depends on the part of its configuration that looks the route up, which the examples show for every make.
+    depends on the part of its configuration that looks the route up, which the examples show for each type.
 author:
   - The steady.rollout maintainers (@steady-rollout)
 extends_documentation_fragment:
@@ -32,7 +32,7 @@ attributes:
     support: full
 options:
   state:
-    description: Whether the requests are to go to O(target), or by the weights again.
+    description: Whether the requests go to O(target), or by the weights again.
     type: str
     choices:
       - present
@@ -40,7 +40,7 @@ options:
     default: present
   header:
     description:
-      - The header's name. Case means nothing in it.
+      - The header's name. Its case is ignored.
       - Exactly one of this and O(cookie) is required.
     type: str
   cookie:
@@ -156,7 +156,7 @@ EXAMPLES = r"""
     target: shop-green
   delegate_to: localhost
 
-- name: End it
+- name: Remove the route
   steady.rollout.lb_route:
     balancer:
       socket: /run/haproxy/admin.sock
@@ -175,7 +175,7 @@ pool:
   returned: always
   sample: shop
 testers:
-  description: Which requests it is about, in words.
+  description: The requests that the route applies to.
   type: str
   returned: always
   sample: header x-canary=green
@@ -190,12 +190,12 @@ after:
   returned: always
   sample: shop-green
 actions:
-  description: What was done, or would be in check mode, in words.
+  description: What was done, or would be done in check mode.
   type: list
   elements: str
   returned: always
 notes:
-  description: What to know about it.
+  description: Remarks.
   type: list
   elements: str
   returned: always

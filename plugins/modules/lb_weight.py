@@ -11,9 +11,9 @@ module: lb_weight
 short_description: Splits a load balancer's traffic among groups by shares
 version_added: 0.1.0
 description:
-  - Gives each group of members its percentage of the traffic, by integer weights that come as near to it as can be.
-  - Every member of a group gets the same weight. A group's share is what its members that take traffic have together.
-  - A group without a healthy member is not given traffic.
+  - Gives each group of members its percentage of the traffic, by the integer weights that come nearest to it.
+  - Every member of a group gets the same weight. A group's share is the sum over its members that take traffic.
+  - A group without a healthy member gets no traffic.
   - A change that the load balancer accepts but does not show afterwards is an error.
 author:
   - The steady.rollout maintainers (@steady-rollout)
@@ -36,7 +36,7 @@ options:
       - The percentage of the traffic for each group. Together they are 100.
       - A group with V(0) gets nothing. A share so small that nothing at all would be nearer to it than what weights
         can give is an error, never a silent 0 or 100.
-      - RV(before) has this form, so that what a call returned can be given to the next one.
+      - RV(before) has this form, so that the result of one call can be the input of the next.
     type: dict
     required: true
   groups:
@@ -81,11 +81,11 @@ EXAMPLES = r"""
   register: split
   delegate_to: lb1
 
-- name: Say what was achieved
+- name: Show the result
   ansible.builtin.debug:
     msg: "asked for {{ split.requested }}, achieved {{ split.achieved }}"
 
-- name: Go back to what it was
+- name: Restore the previous split
   steady.rollout.lb_weight:
     balancer:
       socket: /run/haproxy/admin.sock
@@ -212,7 +212,7 @@ waited:
   type: float
   returned: always
 actions:
-  description: What was done, or would be in check mode, in words.
+  description: What was done, or would be done in check mode.
   type: list
   elements: str
   returned: always

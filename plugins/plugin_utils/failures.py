@@ -35,7 +35,7 @@ def failure(task: Result, result: Result) -> dict[str, str]:
     """
     kind = kind_of_task(str(task.get("name") or ""))
     worst = _first_bad(result)
-    if worst.get("foreign"):
+    if worst.get("drained_externally"):
         # The module itself did not fail where it left a member alone, so it has no words for it.
         nodes = ", ".join(foreign_on([result]))
         return {"kind": "foreign", "error": f"taken out of service on {nodes} by somebody else"}
@@ -105,7 +105,12 @@ def members_out(loop: Result, balancers: t.Sequence[Result]) -> str:
 def foreign_on(loops: t.Sequence[Result]) -> list[str]:
     """The balancers on which somebody else had taken the member out."""
     return sorted(
-        {name_of(result["item"]) for loop in loops for result in loop.get("results", []) if result.get("foreign")}
+        {
+            name_of(result["item"])
+            for loop in loops
+            for result in loop.get("results", [])
+            if result.get("drained_externally")
+        }
     )
 
 

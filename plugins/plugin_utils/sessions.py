@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 
-LOOK_EVERY = 0.05
+POLL_EVERY = 0.05
 """Seconds between two looks for a free session."""
 
 
@@ -34,7 +34,7 @@ def session(run: str, purpose: str, count: int) -> t.Iterator[None]:
                     yield
                     return
         controller.leave_if_ended()
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_EVERY)
 
 
 def _locked(stream: t.IO[str]) -> bool:

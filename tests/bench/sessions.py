@@ -24,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.sightings import parse_servers_state
 
 LENGTH = 4096
-LOOK_EVERY = 0.05
+POLL_EVERY = 0.05
 KEEP_ALIVE_EVERY = 5.0
 
 
@@ -66,7 +66,7 @@ async def hold(drains: dict[str, float], nodes: dict[str, str], out: pathlib.Pat
                 if not is_in and app in drains and app not in drained:
                     drained[app] = time.time()
                     asyncio.get_running_loop().call_later(drains[app], _end, uploads[app])
-        await _wait(stopping, LOOK_EVERY)
+        await _wait(stopping, POLL_EVERY)
     for task in tasks:
         task.cancel()
     seen = {app: {"drained_at": at, "ended_at": max(u.ended_at for u in uploads[app])} for app, at in drained.items()}

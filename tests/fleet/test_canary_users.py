@@ -44,7 +44,7 @@ def test_testers_meet_the_new_version_before_it_has_any_share(
 ) -> None:
     shop.lab.add_release("2.0.0")
     with configured(shop, TESTERS), people(shop, tmp_path, **TESTER) as testers:
-        settings = {"rollout_balancers": with_routes(shop.lab), "rollout_tester_route": ROUTE}
+        settings = {"rollout_balancers": with_routes(shop.lab), "rollout_header_route": ROUTE}
         run = shifting.start("2.0.0", playbook="canary", **settings)
         await_in(run, lambda: bool(happened(shop, "shifted")), "the share of 0 is set")
         await_in(run, lambda: "2.0.0" in testers.report()["journeys"].get("sticky0", []), "a tester met it")
@@ -61,7 +61,7 @@ def test_testers_meet_the_new_version_before_it_has_any_share(
 def test_a_route_that_cannot_be_had_is_told_and_stops_nothing(shop: Shop, shifting: Rolling) -> None:
     """The nodes know neither the map nor such a backend."""
     shop.lab.add_release("2.0.0")
-    settings = {"rollout_balancers": with_routes(shop.lab), "rollout_tester_route": ROUTE}
+    settings = {"rollout_balancers": with_routes(shop.lab), "rollout_header_route": ROUTE}
     for name in shop.balancers:
         shop.lab.run(name, ["touch", ROUTES])
     ended = shifting.run("2.0.0", playbook="canary", **settings)

@@ -59,7 +59,7 @@ def settings(lab: Lab, endpoint: str, tmp_path: pathlib.Path) -> dict[str, t.Any
     listener = {"type": "aws_listener", "pool": "front:80", "endpoint_url": endpoint}
     return {
         "rollout_balancers": [],
-        "rollout_split_balancers": [{**listener, "groups": {"main": ["shop-main"], "canary": ["shop-canary"]}}],
+        "rollout_traffic_balancers": [{**listener, "groups": {"main": ["shop-main"], "canary": ["shop-canary"]}}],
         "rollout_canary_group": CANARY,
         "rollout_canary_steps": STEPS,
         "rollout_analysis_interval": 1,

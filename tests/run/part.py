@@ -21,7 +21,7 @@ from .tally import FAILED, SKIPPED, Count, Line, count_step
 
 SHOWN = 300
 """Lines of a failed part's log that are printed."""
-LOOK_EVERY = 0.2
+POLL_EVERY = 0.2
 """Seconds between two looks whether a step is over."""
 
 interrupted = threading.Event()
@@ -119,7 +119,7 @@ def run_step(
             if time.monotonic() > deadline:
                 output.write(b"== took too long, ended\n")
                 return None
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_EVERY)
     finally:
         end_group(process)
         reader.join(5)

@@ -95,7 +95,7 @@ class Connection:
         try:
             return t.cast("dict[str, t.Any]", json.loads(body))
         except ValueError as error:
-            raise Failed("garbled", f"the answer is no JSON: {body[:80]!r}") from error
+            raise Failed("garbled", f"the answer is not JSON: {body[:80]!r}") from error
 
     async def _receive_head(self) -> tuple[int, dict[str, str]]:
         assert self._reader is not None

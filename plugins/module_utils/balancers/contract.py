@@ -91,7 +91,7 @@ class Member:
     """The last check in words."""
     pending: str = ""
     """What a drain waits for besides what is counted as busy, in words that follow the member's name."""
-    hopeless: str = ""
+    unrecoverable: str = ""
     """Why waiting cannot bring it into rotation, in words that follow the member's name."""
 
     @property
@@ -154,7 +154,7 @@ class Counters:
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """One look at the counters of a pool."""
+    """One reading of the counters of a pool."""
 
     series: str
     """Changes when the node began to count anew, as after a reload."""

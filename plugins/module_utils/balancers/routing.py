@@ -41,7 +41,7 @@ class Selector:
         if not NAMES[kind].match(name):
             raise InputError(f"{kind}: '{name}' cannot be its name; up to 40 letters, digits and - can.")
         if kind == HEADER and name in NOT_BY_THESE:
-            raise InputError(f"header: '{name}' has a meaning of its own. Let testers send another one, or a cookie.")
+            raise InputError(f"header: '{name}' has a meaning of its own. Choose another one, or a cookie.")
         if not VALUE.match(value):
             raise InputError(f"value: '{value}' cannot be sent everywhere; up to 64 letters, digits and ._~:@/+=- can.")
         return cls(kind, name, value)
@@ -89,12 +89,12 @@ class Routes(abc.ABC):
     notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
-    def look(self, testers: Selector) -> Seen:
+    def read(self, testers: Selector) -> Seen:
         """What is in force."""
 
     @abc.abstractmethod
     def resolve(self, target: str) -> str:
-        """The target by the name that a look gives; raises InputError unless the load balancer knows it."""
+        """The target by the name that reading gives; raises InputError unless the load balancer knows it."""
 
     @abc.abstractmethod
     def require_admin(self) -> None:
@@ -102,7 +102,7 @@ class Routes(abc.ABC):
 
     @abc.abstractmethod
     def send(self, testers: Selector, target: str) -> None:
-        """Makes their requests go there; an empty target ends it. Accepted is not reached: look again."""
+        """Makes their requests go there; an empty target ends it. Accepted is not reached: read it back."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Pages(abc.ABC):
         """Bytes that a body may have."""
 
     @abc.abstractmethod
-    def look(self) -> Shown:
+    def read(self) -> Shown:
         """What is in force."""
 
     @abc.abstractmethod
@@ -144,7 +144,7 @@ class Pages(abc.ABC):
 
     @abc.abstractmethod
     def show(self, page: Page | None) -> None:
-        """Shows the page, or takes it away. Accepted is not reached: look again."""
+        """Shows the page, or takes it away. Accepted is not reached: read it back."""
 
     def fitted(self, page: Page) -> Page:
         """The page as this make can show it; raises InputError where it cannot."""

@@ -44,7 +44,7 @@ class RouteChange:
         self._target: str = call.params["target"] if call.params["state"] == "present" else ""
         setting = Setting(
             name=f"the route for {testers}",
-            look=lambda: routes.look(testers),
+            read=lambda: routes.read(testers),
             require_admin=routes.require_admin,
             put=lambda target: routes.send(testers, target),
         )
@@ -84,7 +84,7 @@ class RouteChange:
     def _action(self) -> str:
         requests = f"requests with {self._testers} of pool '{self._balancer.pool}'"
         if self._change.only_kept:
-            return f"kept over the next reload where {requests} go"
+            return f"saved for the next reload where {requests} go"
         if not self._change.now:
-            return f"ended that {requests} go to '{self._change.before}'"
+            return f"stopped sending {requests} to '{self._change.before}'"
         return f"sent {requests} to '{self._change.now}'"

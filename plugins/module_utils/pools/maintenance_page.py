@@ -41,10 +41,10 @@ def wanted_page(params: t.Mapping[str, t.Any]) -> Page:
     """Raises InputError."""
     body, content_type, retry_after = params["body"], params["content_type"], params["retry_after"]
     if not body.strip() or "\0" in body:
-        raise InputError("body: the page is empty, or has a zero byte; say in it what users are to know.")
+        raise InputError("body: the page is empty, or has a zero byte; write in it what users should know.")
     if not CONTENT_TYPE.match(content_type):
         raise InputError(
-            f"content_type: '{content_type}' is none; for example text/html, or text/plain; charset=utf-8."
+            f"content_type: '{content_type}' is not a content type; for example text/html, or text/plain; charset=utf-8."
         )
     if retry_after < 1:
         raise InputError(f"retry_after: must be 1 s or more, is {retry_after}.")
@@ -61,7 +61,7 @@ class PageChange:
         self._wanted = wanted
         setting = Setting(
             name=f"the maintenance page of pool '{balancer.pool}'",
-            look=pages.look,
+            read=pages.read,
             require_admin=pages.require_admin,
             put=pages.show,
         )
@@ -101,9 +101,9 @@ class PageChange:
     def _action(self) -> str:
         pool = f"pool '{self._balancer.pool}'"
         if self._change.only_kept:
-            return f"kept over the next reload what clients of {pool} get"
+            return f"saved for the next reload what clients of {pool} get"
         if self._change.now is None:
-            return f"took away the maintenance page of {pool}"
+            return f"removed the maintenance page of {pool}"
         return f"{'changed' if self._change.before else 'put up'} the maintenance page of {pool}"
 
 

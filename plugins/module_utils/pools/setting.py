@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""One setting of a load balancer: looked at, changed where it is not as asked, and looked at again."""
+"""One setting of a load balancer: looked at, changed where it did not reach the requested state, and looked at again."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Value = t.TypeVar("Value")
 
 
 class Setting(t.NamedTuple):
-    """How to look at it and to change it. A look gives the value in force, and whether a reload keeps it."""
+    """How to read and change it. Reading gives the value in force, and whether a reload keeps it."""
 
     name: str
     """For messages: a route of pool 'shop', say."""
-    look: t.Callable[[], t.Tuple[t.Any, bool]]
+    read: t.Callable[[], t.Tuple[t.Any, bool]]
     require_admin: t.Callable[[], None]
     put: t.Callable[[t.Any], None]
 
@@ -48,7 +48,7 @@ class SettingChange(t.Generic[Value]):
         return self.changed and self.before == self.now
 
     def run(self, wanted: Value, check_mode: bool) -> None:
-        self._look()
+        self._read()
         self.before = self.now
         if self._is(wanted):
             return
@@ -65,18 +65,18 @@ class SettingChange(t.Generic[Value]):
         except Unreachable:
             pass  # Told or not, what the node shows decides.
         except RolloutError:
-            self._look()
+            self._read()
             self.changed = self.now != self.before
             raise
-        self._look()
+        self._read()
         if not self._is(wanted):
             raise RolloutError(
                 f"{self._where}: the load balancer accepted the change of {self._setting.name} but does not show it. "
-                "Look for another tool that sets it back."
+                "Check for another tool that reverts it."
             )
 
-    def _look(self) -> None:
-        self.now, self._kept = drain.patiently(self._setting.look, self._clock)
+    def _read(self) -> None:
+        self.now, self._kept = drain.patiently(self._setting.read, self._clock)
 
     def _is(self, wanted: Value) -> bool:
         return self._kept and self.now == wanted

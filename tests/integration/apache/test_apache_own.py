@@ -160,7 +160,7 @@ def test_pages_that_are_something_else(node: Apache) -> None:
 def test_addresses_that_cannot_be_right(node: Apache) -> None:
     for url in ("balancer-manager", "ftp://127.0.0.1/", "http:///x", "http://127.0.0.1:99999/"):
         assert Caller({**node.settings(), "manager_url": url}).info().error == (
-            f"balancer.manager_url: '{url}' is no address of a page; for example http://127.0.0.1/balancer-manager."
+            f"balancer.manager_url: '{url}' is not the address of a page; for example http://127.0.0.1/balancer-manager."
         )
     url = f"http://127.0.0.1:{shut_port()}/balancer-manager"
     assert Caller({**node.settings(), "manager_url": url}).info().error == (

@@ -80,7 +80,7 @@ def test_a_module_that_apache_does_not_have(node: Apache) -> None:
     node.restart()
     outcome = route(node)
     assert "Invalid command 'RewriteEngine'" in outcome.error
-    assert outcome.error.endswith(f"{node.route_file} is put back as it was.")
+    assert outcome.error.endswith(f"{node.route_file} is restored.")
     assert outcome["changed"] is False
     assert node.answered_by() == ALL
 

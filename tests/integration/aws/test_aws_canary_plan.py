@@ -47,7 +47,7 @@ def settings(world: World, directory: pathlib.Path) -> dict[str, object]:
         "rollout_update_tasks": str(update),
         "rollout_start_command": "true",
         "rollout_balancers": [],
-        "rollout_split_balancers": [
+        "rollout_traffic_balancers": [
             {"type": "aws_listener", "pool": "front:80", "endpoint_url": world.aws.endpoint, "groups": groups}
         ],
         "rollout_canary_group": ["app3"],

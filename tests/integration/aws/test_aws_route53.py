@@ -148,7 +148,7 @@ def test_a_drain_that_takes_too_long_says_what_is_waited_for(records: Records, s
     records.aws.route53.in_sync = 60.0
     outcome = shop.put("blue", state="drained", timeout=0.3)
     assert outcome.error == (
-        "AWS eu-central-1: pool 'shop.example.com' is not as asked within 0.3 s: 'blue' has a change that not all name "
+        "AWS eu-central-1: pool 'shop.example.com' did not reach the requested state within 0.3 s: 'blue' has a change that not all name "
         "servers have yet. It stays out of rotation: wait longer (timeout)."
     )
 
@@ -201,7 +201,7 @@ def test_all_zero_would_be_equal_shares_for_all(records: Records, shop: Balancer
     outcome = shop.put("blue", state="drained", guard={"allow_outage": True})
     assert outcome.error == (
         "AWS eu-central-1 shop.example.com: 'blue', 'green' would all have the weight 0, which Route 53 reads as equal "
-        "shares for all; leave one some."
+        "shares for all; leave at least one above 0."
     )
     assert (records.weights(), records.tags()) == ({"blue": 100, "green": 0}, {})
 

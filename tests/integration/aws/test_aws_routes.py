@@ -141,7 +141,7 @@ def test_a_page_before_the_default_action_covers_no_other_rule(site: Site) -> No
     outcome = site.page(body="Soon.")
     assert outcome.error == ""
     assert outcome["notes"] == [
-        "AWS cannot send Retry-After with a page of its own: clients are not told when to try again."
+        "AWS cannot send Retry-After with a page of its own: clients do not learn when to retry."
     ]
     assert (request(site.world.port).status, request(site.world.port).body) == (503, "Soon.")
     assert request(site.world.port, header="X-Canary: green").status == 503

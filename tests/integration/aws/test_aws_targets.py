@@ -59,7 +59,7 @@ def test_a_drain_that_takes_too_long_says_what_is_waited_for(start: StartWorld, 
     balancer = make_group(world, targets={})
     name = world.name("app1")
     outcome = balancer.put(name, state="drained", timeout=0.5)
-    where = "AWS eu-central-1: pool 'shop' is not as asked within 0.5 s"
+    where = "AWS eu-central-1: pool 'shop' did not reach the requested state within 0.5 s"
     words = outcome.error.replace("about 299 s", "about 300 s")
     assert words == (
         f"{where}: '{name}' is draining: AWS keeps it so for about 300 s more of the group's deregistration delay of "
@@ -125,7 +125,7 @@ def test_force_says_that_aws_cannot(start: StartWorld, make_group: MakeGroup) ->
 def test_restore_puts_back_what_it_drained(start: StartWorld, make_group: MakeGroup) -> None:
     world = start(delay=300)
     outcome = make_group(world).put("app1", state="drained", timeout=0.2, on_timeout="restore")
-    assert outcome.error.endswith("What this call had changed is put back.")
+    assert outcome.error.endswith("What this call had changed is restored.")
     assert outcome["members"]["app1"]["outcome"] == "restored"
     wait_until(lambda: world.states()["app1"] == "healthy", "app1 is healthy again")
 
@@ -256,8 +256,8 @@ def test_the_last_healthy_target_stays(world: World, group: Balancer) -> None:
 
 def test_what_somebody_else_deregistered_is_left_alone(world: World, group: Balancer) -> None:
     world.elb.deregister_targets(TargetGroupArn=world.groups["shop"], Targets=[world.target("app1")])
-    outcome = group.put("app1", state="in_service", only_if=["in_service"])
-    assert (outcome["foreign"], outcome["changed"]) == (["app1"], False)
+    outcome = group.put("app1", state="in_service", expected_states=["in_service"])
+    assert (outcome["drained_externally"], outcome["changed"]) == (["app1"], False)
 
 
 def test_what_somebody_else_drains_is_waited_for_to_its_end(world: World, make_group: MakeGroup) -> None:
@@ -271,8 +271,8 @@ def test_a_failing_target_is_not_in_service(world: World, group: Balancer) -> No
     world.members["app1"].healthy = False
     outcome = group.put("app1", state="in_service", timeout=1.5)
     assert outcome.error == (
-        "AWS eu-central-1: pool 'shop' is not as asked within 1.5 s: 'app1' is DOWN, last check: unhealthy "
-        "Target.FailedHealthChecks: Health checks failed. Look at its service and at the health check."
+        "AWS eu-central-1: pool 'shop' did not reach the requested state within 1.5 s: 'app1' is DOWN, last check: unhealthy "
+        "Target.FailedHealthChecks: Health checks failed. Check its service and its health check."
     )
 
 
@@ -281,22 +281,22 @@ def test_a_target_that_is_still_initial_says_so(world: World, group: Balancer) -
     world.aws.elb.times.initial = 60.0
     outcome = group.put("app1", state="in_service", timeout=0.5)
     assert outcome.error == (
-        "AWS eu-central-1: pool 'shop' is not as asked within 0.5 s: 'app1' is initial, last check: initial "
-        "Elb.RegistrationInProgress: Target registration is in progress. Look at its service and at the health check."
+        "AWS eu-central-1: pool 'shop' did not reach the requested state within 0.5 s: 'app1' is initial, last check: initial "
+        "Elb.RegistrationInProgress: Target registration is in progress. Check its service and its health check."
     )
     assert outcome["members"]["app1"]["operational"] == "initial"
 
 
-def test_a_group_in_use_by_nothing_is_hopeless_at_once(world: World, make_group: MakeGroup) -> None:
+def test_a_group_in_use_by_nothing_is_unrecoverable_at_once(world: World, make_group: MakeGroup) -> None:
     world.make_group("idle", ["app1", "app2"])
     balancer = make_group(world, pool="idle")
     started = time.monotonic()
     outcome = balancer.put("app1", state="in_service", timeout=60)
     assert time.monotonic() - started < 30
     assert outcome.error == (
-        "AWS eu-central-1: pool 'idle' is not as asked: 'app1' is not in use: no load balancer forwards to the group, or "
+        "AWS eu-central-1: pool 'idle' did not reach the requested state: 'app1' is not in use: no load balancer forwards to the group, or "
         "its Availability Zone is not enabled, last check: unused Target.NotInUse: Target group is not configured to "
-        "receive traffic from the load balancer. Put that right first; waiting does not help."
+        "receive traffic from the load balancer. Fix that first; waiting does not help."
     )
 
 
@@ -349,7 +349,7 @@ def test_instances_and_a_network_load_balancer(
 
 def test_weights_are_for_groups(world: World, group: Balancer) -> None:
     outcome = group.split(shares={"app1": 50, "app2": 50})
-    assert outcome.error == "AWS eu-central-1: pool 'shop' is of a kind that has no weights."
+    assert outcome.error == "AWS eu-central-1: pool 'shop' has no weights."
 
 
 @pytest.mark.parametrize(

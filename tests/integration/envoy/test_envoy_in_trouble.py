@@ -100,7 +100,7 @@ def test_too_few_healthy_members_is_refused(node: Node, balancer: t.Any) -> None
         f"lb1 127.0.0.1:{node.admin_port}: refused to take 'app1', 'app2' out of pool 'shop': too few members would be "
         "healthy, so that Envoy would send traffic to all of them, drained or not (its healthy_panic_threshold is 50%; 0 "
         "in the cluster's common_lb_config ends that). In rotation now: 'app1', 'app2', 'app3'. Nothing was changed; "
-        "bring other members back first."
+        "return other members to service first."
     )
     assert balancer.put("app1", "app2", state="maintenance", check_mode=True).error == outcome.error
     assert (outcome["refused"], outcome["changed"], outcome["restore"]) == (True, False, {"states": {}})
@@ -123,7 +123,7 @@ def test_a_rejected_file_is_put_back(node: Node, balancer: t.Any) -> None:
     theirs = node.eds_file().read_text()
     outcome = balancer.put("app1", state="drained")
     assert outcome.error == (
-        f"lb1 127.0.0.1:{node.admin_port}: Envoy rejected the new {node.eds_file()}; the old one is put back. "
+        f"lb1 127.0.0.1:{node.admin_port}: Envoy rejected the new {node.eds_file()}; the old one is restored. "
         "Its log says why, in a line with 'rejected' or 'failure'."
     )
     assert outcome["changed"] is False
@@ -136,14 +136,14 @@ def test_a_file_that_envoy_does_not_read(node: Node, make_balancer: t.Any, tmp_p
     shutil.copy(node.eds_file(), copy)
     before = copy.read_text()
     outcome = make_balancer(node, eds_file=str(copy), timeout=0.5).put("app1", state="drained")
-    assert f"Envoy did not take the new {copy} within 0.5 s; the old one is put back." in outcome.error
+    assert f"Envoy did not take the new {copy} within 0.5 s; the old one is restored." in outcome.error
     assert (outcome["changed"], copy.read_text()) == (False, before)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("version_info: 1\n", "it is no JSON"),
+        ("version_info: 1\n", "it is not JSON"),
         ("{}", "a DiscoveryResponse with exactly one ClusterLoadAssignment under 'resources' is expected"),
         (
             json.dumps({"resources": [{"@type": "x.RouteConfiguration"}]}),

@@ -151,8 +151,8 @@ def test_a_drain_of_somebody_else_is_left_alone(node: Node, balancer: t.Any) -> 
     document["resources"][0]["endpoints"][0]["lb_endpoints"][0]["health_status"] = "UNHEALTHY"
     node.write(node.eds_file(), document)
     wait_until(lambda: node.health()["app1"] == "UNHEALTHY", "Envoy took the file")
-    outcome = balancer.put("app1", "app2", state="drained", only_if=["in_service"])
-    assert outcome["foreign"] == ["app1"]
+    outcome = balancer.put("app1", "app2", state="drained", expected_states=["in_service"])
+    assert outcome["drained_externally"] == ["app1"]
     assert node.health() == {"app1": "UNHEALTHY", "app2": "DRAINING", "app3": "HEALTHY"}
 
 

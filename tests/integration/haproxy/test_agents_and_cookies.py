@@ -55,7 +55,7 @@ def test_an_agent_that_undoes_the_drain_is_named(start: t.Any, make_balancer: t.
     slow = Slow(node, "app1", seconds=1)
     outcome = balancer.put("app1", state="drained")
     assert outcome.error == (
-        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked: 'app1' was put back in service by its agent check, "
+        f"lb1 {node.socket('admin')}: pool 'shop' did not reach the requested state: 'app1' was put back in service by its agent check, "
         "somebody else or a reload. Find out what changes it besides this call, then run again."
     )
     assert slow.finish() == 200

@@ -142,7 +142,7 @@ def test_check_mode_predicts_and_touches_nothing(node: Node, balancer: t.Any) ->
     predicted = balancer.put("app1", state="drained", check_mode=True, diff=True)
     assert node.admin_bits() == {"app1": 0, "app2": 0, "app3": 0}
     real = balancer.put("app1", state="drained", diff=True)
-    for key in ("changed", "restore", "actions", "diff", "foreign"):
+    for key in ("changed", "restore", "actions", "diff", "drained_externally"):
         assert predicted[key] == real[key]
     assert predicted["diff"]["before"] == {"app1": "in_service"}
     assert predicted["diff"]["after"] == {"app1": "drained"}

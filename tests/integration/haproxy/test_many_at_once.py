@@ -83,7 +83,7 @@ def test_a_claim_lost_during_the_wait_ends_it_without_a_further_change(
     later_run.join()
     assert outcome.error == (
         f"{claim['directory']}/shop.claim: a later run of 'shop' (token 4, ours is 3) has taken over; "
-        "this one changes nothing any more."
+        "this run makes no further changes."
     )
     assert outcome["changed"] is True
     assert outcome["restore"] == {"states": {"app1": "in_service"}}

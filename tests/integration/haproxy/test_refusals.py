@@ -11,7 +11,7 @@ from support.haproxy import Node, shut_port
 FORCED_DRAIN, FORCED_MAINT = 0x08, 0x01
 ALL_IN_SERVICE = {"app1": 0, "app2": 0, "app3": 0}
 LEVEL = "the socket's level is operator or user; add 'level admin' to its 'stats socket' line."
-KEYS = {"changed", "pool", "members", "foreign", "refused", "restore", "waited", "actions", "notes"}
+KEYS = {"changed", "pool", "members", "drained_externally", "refused", "restore", "waited", "actions", "notes"}
 
 
 def test_an_unknown_member(node: Node, balancer: t.Any) -> None:
@@ -73,7 +73,7 @@ def test_the_last_member_in_rotation_stays(node: Node, balancer: t.Any) -> None:
     outcome = balancer.put("app1", state="drained")
     assert outcome.error == (
         f"lb1 {node.socket('admin')}: refused to take 'app1' out of pool 'shop': no member would be left in rotation "
-        "(guard.allow_outage permits that). In rotation now: 'app1'. Nothing was changed; bring other members back first."
+        "(guard.allow_outage permits that). In rotation now: 'app1'. Nothing was changed; return other members to service first."
     )
     assert outcome["refused"] is True
     assert outcome["changed"] is False
@@ -86,7 +86,7 @@ def test_a_floor_on_the_live_state(node: Node, balancer: t.Any) -> None:
     assert balancer.put("app1", state="drained", guard=guard).error == ""
     outcome = balancer.put("app2", state="drained", guard=guard)
     assert outcome["refused"] is True
-    assert "1 would be left in rotation, the floor is 2" in outcome.error
+    assert "1 would be left in rotation, the minimum is 2" in outcome.error
     # Who is out already is not taken out again.
     assert balancer.put("app1", state="maintenance", guard=guard).error == ""
 
@@ -96,25 +96,25 @@ def test_a_zone_floor_in_check_mode_too(node: Node, balancer: t.Any) -> None:
     for check_mode in (True, False):
         outcome = balancer.put("app1", state="drained", guard=guard, check_mode=check_mode)
         assert outcome["refused"] is True
-        assert "0 would be left in rotation in zone 'a', its floor is 1" in outcome.error
+        assert "0 would be left in rotation in zone 'a', its minimum is 1" in outcome.error
     assert balancer.put("app2", state="drained", guard=guard).error == ""
 
 
 def test_a_member_drained_by_an_operator_is_left_alone(node: Node, balancer: t.Any) -> None:
     node.ask("set server shop/app1 state drain")
-    outcome = balancer.put("app1", "app2", state="in_service", only_if=["maintenance"])
+    outcome = balancer.put("app1", "app2", state="in_service", expected_states=["maintenance"])
     assert outcome.error == ""
-    assert outcome["foreign"] == ["app1"]
-    assert outcome["members"]["app1"]["outcome"] == "foreign"
+    assert outcome["drained_externally"] == ["app1"]
+    assert outcome["members"]["app1"]["outcome"] == "drained_externally"
     assert outcome["members"]["app2"]["outcome"] == "unchanged"
-    assert outcome.warnings == [f"lb1 {node.socket('admin')}: somebody else changed 'app1' (drained); left alone."]
+    assert outcome.warnings == [f"lb1 {node.socket('admin')}: somebody else changed 'app1' (drained); skipped."]
     assert node.admin_bits()["app1"] == FORCED_DRAIN
 
 
 def test_a_drain_is_not_made_of_an_operators_maintenance(node: Node, balancer: t.Any) -> None:
     node.ask("set server shop/app1 state maint")
-    outcome = balancer.put("app1", state="drained", only_if=["in_service"])
-    assert (outcome.error, outcome["foreign"], outcome["changed"]) == ("", ["app1"], False)
+    outcome = balancer.put("app1", state="drained", expected_states=["in_service"])
+    assert (outcome.error, outcome["drained_externally"], outcome["changed"]) == ("", ["app1"], False)
     assert node.admin_bits()["app1"] == FORCED_MAINT
 
 

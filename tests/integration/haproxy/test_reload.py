@@ -28,7 +28,7 @@ def test_the_old_process_keeps_its_sessions_when_they_are_to_be_ended(node: Node
     node.reload()
     outcome = balancer.put("app1", state="drained", timeout=0.5, on_timeout="force")
     assert outcome.error == (
-        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked within 0.5 s: 'app1' still has sessions: 1 in "
+        f"lb1 {node.socket('admin')}: pool 'shop' did not reach the requested state within 0.5 s: 'app1' still has sessions: 1 in "
         "processes that a reload left behind. An old process cannot be told to end sessions: wait for it, set "
         "'hard-stop-after', or stop that process."
     )
@@ -71,7 +71,7 @@ def test_a_drain_that_a_reload_loses_is_an_error(node: Node, balancer: t.Any) ->
     outcome = balancer.put("app1", state="drained")
     reload.join()
     assert outcome.error == (
-        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked: 'app1' was put back in service by somebody else or "
+        f"lb1 {node.socket('admin')}: pool 'shop' did not reach the requested state: 'app1' was put back in service by somebody else or "
         "a reload. Find out what changes it besides this call, then run again."
     )
     assert slow.finish() == 200

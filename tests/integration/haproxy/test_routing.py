@@ -78,7 +78,7 @@ def test_a_reload_that_would_bring_an_old_route_back(site: Site) -> None:
     outcome = site.route(target="app2")
     assert (outcome.error, outcome["changed"]) == ("", True)
     assert outcome["actions"] == [
-        "kept over the next reload where requests with header x-canary=green of pool 'shop' go"
+        "saved for the next reload where requests with header x-canary=green of pool 'shop' go"
     ]
     site.node.reload()
     assert site.answered() == {"app2"}

@@ -20,7 +20,7 @@ def test_fail_leaves_the_member_drained_and_says_what_was_seen(node: Node, balan
     slow = Slow(node, "app1", seconds=2)
     outcome = balancer.put("app1", state="drained", timeout=0.5)
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked within 0.5 s: 'app1' still has sessions: 1 in flight. It stays out of "
+        f"{where}: pool 'shop' did not reach the requested state within 0.5 s: 'app1' still has sessions: 1 in flight. It stays out of "
         "rotation: wait longer (timeout), or end what is left with on_timeout=force."
     )
     assert outcome["members"]["app1"]["outcome"] == "not_reached"
@@ -58,8 +58,8 @@ def test_restore_puts_back_all_that_the_call_changed(node: Node, balancer: t.Any
     slow = Slow(node, "app1", seconds=2)
     outcome = balancer.put("app1", "app2", state="drained", timeout=0.5, on_timeout="restore")
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked within 0.5 s: 'app1' still has sessions: 1 in flight. "
-        "What this call had changed is put back."
+        f"{where}: pool 'shop' did not reach the requested state within 0.5 s: 'app1' still has sessions: 1 in flight. "
+        "What this call had changed is restored."
     )
     assert {name: member["outcome"] for name, member in outcome["members"].items()} == {
         "app1": "restored",
@@ -78,7 +78,7 @@ def test_a_member_put_back_by_somebody_else_ends_the_wait(node: Node, balancer: 
     outcome = balancer.put("app1", state="drained", on_timeout="continue")
     operator.join()
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked: 'app1' was put back in service by somebody else or a reload. "
+        f"{where}: pool 'shop' did not reach the requested state: 'app1' was put back in service by somebody else or a reload. "
         "Find out what changes it besides this call, then run again."
     )
     assert (outcome["changed"], outcome["members"]["app1"]["outcome"]) == (True, "not_reached")
@@ -93,8 +93,8 @@ def test_a_down_member_does_not_come_in_service(node: Node, balancer: t.Any, whe
     check = outcome["members"]["app1"]["check"]  # Without its code and details while a check is running.
     assert check.startswith("L7STS")
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked within 0.5 s: 'app1' is DOWN, last check: {check}. "
-        "Look at its service and at the health check."
+        f"{where}: pool 'shop' did not reach the requested state within 0.5 s: 'app1' is DOWN, last check: {check}. "
+        "Check its service and its health check."
     )
     node.members["app1"].healthy = True
     assert balancer.put("app1", state="in_service").error == ""
@@ -119,7 +119,7 @@ def test_a_member_of_weight_zero_is_not_called_in_service(node: Node, balancer: 
     node.ask("set server shop/app1 weight 0")
     outcome = balancer.put("app1", state="in_service", timeout=60)
     assert outcome.error == (
-        f"{where}: pool 'shop' is not as asked: 'app1' has weight 0 and so takes no traffic. Give it a weight first."
+        f"{where}: pool 'shop' did not reach the requested state: 'app1' has weight 0 and so takes no traffic. Give it a weight first."
     )
 
 
@@ -138,6 +138,6 @@ def test_a_tracking_member_shows_where_its_state_comes_from(start: t.Any, make_b
     assert (app2["admin"], app2["inherited"], app2["tracks"]) == ("maintenance", True, "shop/app1")
     outcome = balancer.put("app2", state="in_service", timeout=0.5)
     assert outcome.error == (
-        f"lb1 {node.socket('admin')}: pool 'shop' is not as asked within 0.5 s: 'app2' is in maintenance because "
+        f"lb1 {node.socket('admin')}: pool 'shop' did not reach the requested state within 0.5 s: 'app2' is in maintenance because "
         "'shop/app1', which it tracks, is. Put 'shop/app1' in service."
     )

@@ -116,7 +116,7 @@ def test_a_reload_that_nginx_refuses(node: Nginx) -> None:
         outcome = Caller({**node.settings(), "timeout": 1}).put("app1", state="drained")
     assert outcome.error == (
         "lb1 nginx: nginx did not replace its workers within 1 s of a reload. Its error log says why; a longer "
-        f"balancer.timeout helps where its start takes longer. {node.upstream_file} is put back as it was."
+        f"balancer.timeout helps where its start takes longer. {node.upstream_file} is restored."
     )
     assert node.upstream_file.read_text() == before
     assert outcome["members"]["app1"]["after"] == "in_service"
@@ -144,8 +144,8 @@ def test_an_operator_who_drains_by_hand(node: Nginx, shop: Caller) -> None:
     text = node.upstream_file.read_text()
     node.upstream_file.write_text(text.replace("; # member=app1", " down; # member=app1"))
     node.reload()
-    outcome = shop.put("app1", state="maintenance", only_if=["in_service"])
-    assert outcome["foreign"] == ["app1"]
+    outcome = shop.put("app1", state="maintenance", expected_states=["in_service"])
+    assert outcome["drained_externally"] == ["app1"]
     assert shop.states()["app1"] == "drained"
 
 

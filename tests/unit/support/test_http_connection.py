@@ -124,7 +124,7 @@ def test_any_status_but_2xx_is_a_failure() -> None:
 
 def test_an_answer_that_is_no_json_is_a_failure() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwhat"
-    assert failed(ask(Script(answer))[0]) == ("garbled", "the answer is no JSON: b'what'")
+    assert failed(ask(Script(answer))[0]) == ("garbled", "the answer is not JSON: b'what'")
 
 
 def test_nobody_listening_is_a_failure() -> None:

@@ -188,7 +188,7 @@ class Apache(Balancer):
     def _member(self, name: str, worker: Worker, first: bool, later: bool, persists: bool) -> Member:
         own = _own(worker)
         usable = _is_usable(worker)
-        flight = self._flights.look(name, worker, own in contract.OUT_STATES, persists)
+        flight = self._flights.read(name, worker, own in contract.OUT_STATES, persists)
         return Member(
             name=name,
             address=worker.url,

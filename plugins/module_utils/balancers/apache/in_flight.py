@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache.ma
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache.status import Activity
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-# Seconds between looks at the status page, which lists every thread of the server.
+# Seconds between reads of the status page, which lists every thread of the server.
 PAUSE = 0.2
 
 
@@ -40,7 +40,7 @@ class _Out:
 
 
 class FlightLog:
-    """Follows members from look to look. *status* may be None: then counters are taken for what they say."""
+    """Follows members from read to read. *status* may be None: then counters are taken for what they say."""
 
     def __init__(self, status: t.Callable[[], list[Activity]] | None, clock: Clock) -> None:
         self._status = status
@@ -54,7 +54,7 @@ class FlightLog:
         """Whether leftovers of the counters can be told."""
         return self._status is not None
 
-    def look(self, name: str, worker: Worker, out: bool, persists: bool) -> Flight:
+    def read(self, name: str, worker: Worker, out: bool, persists: bool) -> Flight:
         if not out or self._status is None:
             self._out.pop(name, None)
             return Flight(worker.busy, None)

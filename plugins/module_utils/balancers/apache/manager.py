@@ -118,7 +118,7 @@ class Manager:
         again = self._fetch("GET", "?xml=1")
         if not again.headers.get("content-type", "").startswith("text/xml"):
             raise RolloutError(
-                f"{self.where}: the balancer-manager ignores what is asked, for it takes the Referer for another site's; "
+                f"{self.where}: the balancer-manager ignores what is asked, for it takes the Referer for that of another site; "
                 f"the server calls itself '{name}'. Give balancer.manager_url with that name."
             )
         return again
@@ -140,11 +140,11 @@ class Manager:
             200: "something else answers there. Correct balancer.manager_url: its place is where 'SetHandler "
             "balancer-manager' stands, and 'ProxyPass <place> !' keeps it from being proxied.",
             401: "it asks for a user and password, or refuses those given. See balancer.manager_user.",
-            403: "access is denied. Let this host in by a 'Require' line of the balancer-manager's <Location>.",
+            403: "access is denied. Allow this host with a 'Require' line of the balancer-manager's <Location>.",
             404: "there is no such page. Correct balancer.manager_url, or add 'SetHandler balancer-manager' there.",
         }.get(answer.status, "200 was expected.")
         if answer.status in (301, 302, 307, 308):
-            reason = f"it leads on to {answer.headers.get('location')}. Give that address as balancer.manager_url."
+            reason = f"it redirects to {answer.headers.get('location')}. Give that address as balancer.manager_url."
         raise RolloutError(
             f"{self.where}: {method} of the balancer-manager was answered with status {answer.status}: {reason}"
         )
@@ -181,7 +181,9 @@ def split_url(url: str, option: str) -> urllib.parse.SplitResult:
     except ValueError:
         good = False
     if not good:
-        raise InputError(f"{option}: '{url}' is no address of a page; for example http://127.0.0.1/balancer-manager.")
+        raise InputError(
+            f"{option}: '{url}' is not the address of a page; for example http://127.0.0.1/balancer-manager."
+        )
     return parts
 
 

@@ -62,7 +62,7 @@ class ApacheRoutes(ReloadedRoutes):
     what = "Apache balancer"
     notes = (NOTE_PATHS,)
 
-    def look(self, testers: Selector) -> Seen:
+    def read(self, testers: Selector) -> Seen:
         target = self._targets(self._file.file.read()).get(self._key(testers), "")
         return Seen(target, self._file.is_read())
 

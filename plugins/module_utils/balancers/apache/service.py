@@ -144,7 +144,7 @@ class ApacheService:
 
     def _denied(self) -> RolloutError:
         return RolloutError(
-            f"{self.where}: uid {os.geteuid()} may not restart Apache and look at its processes. Use become."
+            f"{self.where}: uid {os.geteuid()} may not restart Apache and read its processes. Use become."
         )
 
     def _read(self, path: str) -> str:

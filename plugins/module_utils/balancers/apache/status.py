@@ -60,7 +60,7 @@ class StatusPage:
         if found is None:
             raise RolloutError(
                 f"{self._where}: {self._site.url} was answered with status {answer.status} and is no server-status page "
-                "that lists requests. It needs 'SetHandler server-status', 'ExtendedStatus On', and to let this host in."
+                "that lists requests. It needs 'SetHandler server-status', 'ExtendedStatus On', and access for this host."
             )
         own = f"GET {self._path} "
         return [one for one in found if not (one.request.startswith(own) and one.mode == "W" and one.seconds == 0)]

@@ -22,7 +22,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 # Seconds that a throttled request is tried again before it is an error, and the longest pause in between.
 THROTTLE_PATIENCE = 60.0
 LONGEST_PAUSE = 8.0
-# An answer that got lost is asked for once more; whoever waits for longer looks again by himself.
+# An answer that got lost is asked for once more; longer waits poll again.
 LOST_RETRIES = 1
 
 THROTTLED = {

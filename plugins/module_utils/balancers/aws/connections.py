@@ -21,7 +21,7 @@ RunCommand = t.Callable[..., t.Tuple[int, str, str]]
 
 
 class Counted(t.NamedTuple):
-    """What one look at a host came to; *connections* is None where it failed, for the reason *problem*."""
+    """What one read of a host gave; *connections* is None where it failed, for the reason *problem*."""
 
     connections: int | None
     problem: str = ""
@@ -55,7 +55,7 @@ class Connections:
         return counted
 
     def is_quiet(self, target: Target) -> bool:
-        """It has had no connection at any look of the last *quiet* seconds."""
+        """It has had no connection at any read of the last *quiet* seconds."""
         since = self._none_since.get(target)
         return since is not None and self._clock.now() - since >= self._quiet
 

@@ -54,7 +54,9 @@ def check(wanted: t.Mapping[str, int], where: str) -> None:
     if len(wanted) > MOST_GROUPS:
         raise InputError(f"{where}: {len(wanted)} target groups in one action; AWS takes at most {MOST_GROUPS}.")
     if wanted and not any(wanted.values()):
-        raise InputError(f"{where}: every target group would have the weight 0 and clients an error; leave one some.")
+        raise InputError(
+            f"{where}: every target group would have the weight 0 and clients an error; leave at least one above 0."
+        )
 
 
 def reweighted(actions: t.Sequence[Action], wanted: t.Mapping[str, int]) -> list[Action]:

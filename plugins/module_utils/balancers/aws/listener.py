@@ -22,7 +22,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.route
     AwsRoutes,
     ListenerRules,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Looks
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Polls
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.target_group import (
     API_VERSION,
     SETTLE,
@@ -81,7 +81,7 @@ class Listener(Balancer):
         self._arn = ""
         self._more_names: dict[str, str] | None = None
         self._clock = clock
-        self._looks = Looks(self._look, clock)
+        self._polls = Polls(self._read, clock)
 
     def version(self) -> str:
         return API_VERSION
@@ -94,7 +94,7 @@ class Listener(Balancer):
             self._api.permitted("modify_listener", ListenerArn=self._found_arn)
 
     def snapshot(self) -> Snapshot:
-        return self._looks.snapshot()
+        return self._polls.snapshot()
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         raise RolloutError(
@@ -113,11 +113,11 @@ class Listener(Balancer):
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
         """All in one change; raises InputError for weights that AWS would not take."""
-        self._looks.reset()
+        self._polls.reset()
         actions = self._actions()
         now = aws_forward.weights(aws_forward.forward(actions, self._place))
         arns = self._arns(now)
-        self.check_members(self._look(), weights)
+        self.check_members(self._read(), weights)
         wanted = {**{arn: now.get(arn, 0) for arn in arns.values()}, **{arns[name]: weights[name] for name in weights}}
         after = {**now, **wanted}
         aws_forward.check({aws_forward.group_name(arn): weight for arn, weight in after.items()}, self._place)
@@ -209,7 +209,7 @@ class Listener(Balancer):
 
     # Looking
 
-    def _look(self) -> Snapshot:
+    def _read(self) -> Snapshot:
         action = aws_forward.forward(self._actions(), self._place)
         now = aws_forward.weights(action)
         total = sum(now.values())

@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws impor
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.api import AwsError
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.route53_records import Mark, RecordSet
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.route53_zone import Zone
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Looks
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Polls
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
@@ -78,7 +78,7 @@ class Route53(Balancer):
         self._zone = zone
         self._type = record_type.upper() if record_type else None
         self._clock = clock
-        self._looks = Looks(self._look, clock, PACE)
+        self._polls = Polls(self._read, clock, PACE)
         self._change: Change | None = None
 
     def version(self) -> str:
@@ -88,11 +88,11 @@ class Route53(Balancer):
         self._zone.require_admin(f"steady-rollout-permission-check.{self.pool.lstrip('*').strip('.')}")
 
     def snapshot(self) -> Snapshot:
-        return self._looks.snapshot()
+        return self._polls.snapshot()
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         """Marks, then takes the weight; gives it back, then unmarks."""
-        self._looks.reset()
+        self._polls.reset()
         found = self._grouped(self._records())
         marks = self._marks(found, self._zone.tags())
         out = {name: state for name, state in states.items() if state in contract.OUT_STATES}
@@ -110,7 +110,7 @@ class Route53(Balancer):
 
         Of a record that is drained only the mark changes: it gets that weight when it comes back.
         """
-        self._looks.reset()
+        self._polls.reset()
         found = self._grouped(self._records())
         marks = self._marks(found, self._zone.tags())
         drained = [name for name in weights if name in marks and not found[name][0]["Weight"]]
@@ -152,7 +152,7 @@ class Route53(Balancer):
 
     # Looking
 
-    def _look(self) -> Snapshot:
+    def _read(self) -> Snapshot:
         # The tags first: a record that is drained in between is then seen as it was, not as one that was weighed 0.
         tags, records = self._zone.tags(), self._records()
         groups, pending = self._grouped(records), self._pending()

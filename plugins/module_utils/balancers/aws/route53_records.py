@@ -74,7 +74,7 @@ def check(before: t.Mapping[str, int], wanted: t.Mapping[str, int], where: str) 
     if not any(after.values()):
         raise InputError(
             f"{where}: {quoted(after)} would all have the weight 0, which Route 53 reads as equal shares for all; "
-            "leave one some."
+            "leave at least one above 0."
         )
 
 

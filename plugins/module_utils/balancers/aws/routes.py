@@ -33,8 +33,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 # Somebody else may take the priority that was free.
 TRIES = 5
 CONTENT_TYPES = ("text/plain", "text/css", "text/html", "application/javascript", "application/json")
-NOTE_CASE = "AWS does not tell small letters from capital ones in the value of a header."
-NOTE_NO_RETRY_AFTER = "AWS cannot send Retry-After with a page of its own: clients are not told when to try again."
+NOTE_CASE = "AWS ignores case in the value of a header."
+NOTE_NO_RETRY_AFTER = "AWS cannot send Retry-After with a page of its own: clients do not learn when to retry."
 
 
 class ListenerRules:
@@ -104,7 +104,7 @@ class AwsRoutes(Routes):
     def __init__(self, rules: ListenerRules) -> None:
         self._rules = rules
 
-    def look(self, testers: Selector) -> Seen:
+    def read(self, testers: Selector) -> Seen:
         return Seen(aws_rules.target_of(self._find(self._rules.read(), testers)))
 
     def resolve(self, target: str) -> str:
@@ -130,14 +130,14 @@ class AwsRoutes(Routes):
         base, place = self._rules.base(rules), self._rules.place
         transforms = {"Transforms": base.transforms} if base.transforms else {}
         return {
-            "Conditions": [*base.conditions, aws_rules.testers_condition(testers)],
+            "Conditions": [*base.conditions, aws_rules.header_condition(testers)],
             "Actions": aws_rules.forwarding(base, self._group(target), place),
             "Priority": aws_rules.priority_for_testers(rules, base, place),
             **transforms,
         }
 
     def _find(self, rules: list[Rule], testers: Selector) -> Rule | None:
-        conditions = [*self._rules.base(rules).conditions, aws_rules.testers_condition(testers)]
+        conditions = [*self._rules.base(rules).conditions, aws_rules.header_condition(testers)]
         return aws_rules.find(rules, conditions)
 
     def _group(self, target: str) -> str:
@@ -153,7 +153,7 @@ class AwsPages(Pages):
     def __init__(self, rules: ListenerRules) -> None:
         self._rules = rules
 
-    def look(self) -> Shown:
+    def read(self) -> Shown:
         return Shown(aws_rules.page_of(self._find(self._rules.read())))
 
     def fitted(self, page: Page) -> Page:

@@ -55,7 +55,7 @@ class Base(t.NamedTuple):
         return cls(written(rule["Conditions"]), priority, rule["Actions"], rule.get("Transforms") or [])
 
 
-def testers_condition(testers: Selector) -> Condition:
+def header_condition(testers: Selector) -> Condition:
     if testers.kind == routing.HEADER:
         return {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": testers.name, "Values": [testers.value]}}
     pattern = {"HttpHeaderName": "cookie", "RegexValues": [testers.cookie_pattern]}
@@ -133,7 +133,7 @@ def priority_for_page(rules: t.Sequence[Rule], base: Base, where: str) -> int:
 
 def _none_free(low: int, base: Base, where: str) -> int:
     raise InputError(
-        f"{where}: no priority is free for a rule of ours between {low} and {base.priority}. Move the rules there apart, "
+        f"{where}: no priority is free for a rule of ours between {low} and {base.priority}. Spread the rules there, "
         "to leave at least two numbers."
     )
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""How often an API over the network is asked for what a wait looks at many times a second."""
+"""How often an API over the network is asked for what a wait polls many times a second."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 PACE = Pace(first=0.25, growth=1.5, longest=3.0)
 
 
-class Looks:
-    """Answers with the last look, or its error, until the next one is due; the first one always looks.
+class Polls:
+    """Answers with the last snapshot, or its error, until the next one is due; the first call always reads.
 
-    The time between two looks grows, and starts small again after a change (reset) and after an error.
+    The time between two reads grows, and starts small again after a change (reset) and after an error.
     """
 
-    def __init__(self, look: t.Callable[[], Snapshot], clock: Clock, pace: Pace = PACE) -> None:
-        self._look = look
+    def __init__(self, read: t.Callable[[], Snapshot], clock: Clock, pace: Pace = PACE) -> None:
+        self._read = read
         self._clock = clock
         self._pace = pace
         self._last: Snapshot | RolloutError | None = None
@@ -46,6 +46,6 @@ class Looks:
 
     def _ask(self) -> Snapshot | RolloutError:
         try:
-            return self._look()
+            return self._read()
         except RolloutError as error:
             return error

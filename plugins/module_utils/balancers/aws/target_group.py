@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws impor
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import targets as aws_targets
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.api import Api, AwsError
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.connections import Connections, RunCommand
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Looks
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Polls
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.targets import Drain, Health, Record, Target
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
@@ -29,7 +29,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-# Seconds that AWS may take to show what it accepted, and between looks at that.
+# Seconds that AWS may take to show what it accepted, and between reads of that.
 SETTLE = 15.0
 SETTLE_LOOK = 0.25
 BATCH = 100
@@ -80,7 +80,7 @@ class TargetGroup(Balancer):
         self._connections = connections
         self._clock = clock
         self._wall = wall
-        self._looks = Looks(self._look, clock)
+        self._polls = Polls(self._read, clock)
         self._seen: dict[Target, None] = {}
         self._left_at: dict[Target, float] = {}
         self._recorded: tuple[frozenset[Target], dict[Target, Record]] | None = None
@@ -98,11 +98,11 @@ class TargetGroup(Balancer):
         self._api.permitted("remove_tags", ResourceArns=[self._arn], TagKeys=[f"{aws_targets.TAG_PREFIX}{NOBODY}"])
 
     def snapshot(self) -> Snapshot:
-        return self._looks.snapshot()
+        return self._polls.snapshot()
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         """Records, then deregisters; registers, then forgets the record. Returns when AWS shows it."""
-        self._looks.reset()
+        self._polls.reset()
         self._recorded = None
         targets, health, records = self._targets(), self._health(), self._records()
         targets.update({self._name(target): target for target in list(health) + list(records)})
@@ -180,7 +180,7 @@ class TargetGroup(Balancer):
 
     # Looking
 
-    def _look(self) -> Snapshot:
+    def _read(self) -> Snapshot:
         health = self._health()
         records = self._records_of(frozenset(one for one in health if not aws_targets.is_registered(health[one])))
         # Once seen it stays a member here: after its drain AWS knows nothing of it any more.

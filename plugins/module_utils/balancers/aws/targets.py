@@ -40,7 +40,7 @@ OPERATIONAL = {
     "unused": UNUSED,
     "unavailable": contract.NO_CHECK,
 }
-HOPELESS = {
+UNRECOVERABLE = {
     "Target.NotInUse": "is not in use: no load balancer forwards to the group, or its Availability Zone is not enabled",
     "Target.IpUnusable": "has an address that belongs to a load balancer",
 }
@@ -202,7 +202,7 @@ def registered_member(name: str, target: Target, health: Health) -> Member:
         usable=usable,
         in_rotation=usable,
         check=in_words(health) + ("; a zonal shift keeps traffic away from its zone" if shifted else ""),
-        hopeless=HOPELESS.get(state.get("Reason") or "", "") if operational == UNUSED else "",
+        unrecoverable=UNRECOVERABLE.get(state.get("Reason") or "", "") if operational == UNUSED else "",
     )
 
 

@@ -69,4 +69,4 @@ class ReloadedFile:
                 raise self._put_back(error) from error
 
     def _put_back(self, error: RolloutError) -> RolloutError:
-        return RolloutError(f"{error.message} {self.file.path} is put back as it was.")
+        return RolloutError(f"{error.message} {self.file.path} is restored.")

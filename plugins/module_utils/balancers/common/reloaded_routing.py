@@ -51,7 +51,7 @@ class ReloadedPages(Pages):
         self._where = where
         self._file = file
 
-    def look(self) -> Shown:
+    def read(self) -> Shown:
         return Shown(self._page(self._file.file.read()), self._file.is_read())
 
     def require_admin(self) -> None:

@@ -89,7 +89,7 @@ class HttpAdmin:
             return json.loads(body.decode("utf-8"))
         except ValueError:
             raise RolloutError(
-                f"{self.where}: the answer to GET {_route(path)} is no JSON ({body[:60]!r}). "
+                f"{self.where}: the answer to GET {_route(path)} is not JSON ({body[:60]!r}). "
                 "Is this Envoy's administration interface?"
             ) from None
 

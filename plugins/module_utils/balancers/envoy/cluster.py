@@ -101,7 +101,7 @@ class EnvoyCluster(Balancer):
         self._file.require_writable()
 
     def snapshot(self) -> Snapshot:
-        status, figures = self._look()
+        status, figures = self._read()
         hosts = envoy_state.hosts(status)
         left_behind = _left_behind(figures)
         old = max(0, self._active(figures) - sum(host.active for host in hosts)) if left_behind else 0
@@ -119,7 +119,7 @@ class EnvoyCluster(Balancer):
         )
 
     def counters(self) -> Count:
-        status, figures = self._look()
+        status, figures = self._read()
         return Count(
             series=envoy_counters.series(figures),
             members=envoy_counters.of_hosts(status),
@@ -152,7 +152,7 @@ class EnvoyCluster(Balancer):
             if reason:
                 raise RolloutError(
                     f"{self.where}: refused to take {quoted(edit.leaving)} out of pool '{self.pool}': {reason}. "
-                    "Nothing was changed; bring other members back first.",
+                    "Nothing was changed; return other members to service first.",
                     refused=True,
                 )
             subscription = Subscription(self._admin, re.escape(self._prefix))
@@ -161,7 +161,7 @@ class EnvoyCluster(Balancer):
 
     def _changed(self, wanted: t.Mapping[str, t.Any], change: Change) -> Edit:
         """The file as it would be, not written yet."""
-        status, dummy = self._look()
+        status, dummy = self._read()
         hosts = envoy_state.names(envoy_state.hosts(status))
         document = self._document()
         leaving = []
@@ -196,7 +196,7 @@ class EnvoyCluster(Balancer):
     def _refuse_blind(self, config: ClusterConfig) -> None:
         if config.policy in BLIND_POLICIES:
             raise RolloutError(
-                f"{self.where}: pool '{self.pool}' balances by lb_policy {config.policy}, which does not look at weights. "
+                f"{self.where}: pool '{self.pool}' balances by lb_policy {config.policy}, which ignores weights. "
                 "Use ROUND_ROBIN."
             )
         if config.by_locality:
@@ -233,7 +233,7 @@ class EnvoyCluster(Balancer):
             raise self._no_pool()
         return config
 
-    def _look(self) -> tuple[dict[str, t.Any], Statistics]:
+    def _read(self) -> tuple[dict[str, t.Any], Statistics]:
         """The cluster's part of /clusters, and its statistics; raises InputError where there is no such cluster."""
         clusters, figures = self._admin.ask([_clusters_path(self.pool), _figures_path(self._prefix)])
         status = envoy_state.cluster_status(clusters, self.pool)

@@ -128,7 +128,7 @@ def parse_response(text: str, kind: str, part: str) -> tuple[Json, Json]:
         data = json.loads(text)
     except ValueError as error:
         raise BadDocument(
-            f"it is no JSON ({error}); Envoy reads JSON from a file of any name, YAML is not edited"
+            f"it is not JSON ({error}); Envoy reads JSON from a file of any name, YAML is not edited"
         ) from None
     resources = data.get("resources") if isinstance(data, dict) else None
     if not isinstance(resources, list) or len(resources) != 1 or not isinstance(resources[0], dict):

@@ -21,7 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy.adm
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-# Seconds between looks for the outcome: Envoy sees a rename within milliseconds.
+# Seconds between reads of the outcome: Envoy sees a rename within milliseconds.
 PAUSE = 0.004
 OUTCOMES = ("update_success", "update_rejected", "update_failure", "update_no_rebuild", "version_text")
 DELIVERIES = ("cluster_manager.cluster_updated",)
@@ -110,19 +110,19 @@ class Publisher:
     def _await(self, before: Mark, version: str) -> bool:
         deadline = self._clock.now() + self._timeout
         while True:
-            seen, silent = self._look()
+            seen, silent = self._read()
             if seen and seen.shows(version):
                 return seen.delivered_since(before)
             if seen and seen.rejected_since(before):
                 raise RolloutError(
-                    f"{self._where}: Envoy rejected the new {self._file.path}; the old one is put back. "
+                    f"{self._where}: Envoy rejected the new {self._file.path}; the old one is restored. "
                     "Its log says why, in a line with 'rejected' or 'failure'."
                 )
             if self._clock.now() >= deadline:
                 raise silent or self._unread()
             self._clock.sleep(PAUSE)
 
-    def _look(self) -> tuple[Mark | None, Unreachable | None]:
+    def _read(self) -> tuple[Mark | None, Unreachable | None]:
         """A process that is just being restarted is asked again."""
         try:
             return self._subscription.now(), None
@@ -132,6 +132,6 @@ class Publisher:
     def _unread(self) -> RolloutError:
         return RolloutError(
             f"{self._where}: Envoy did not take the new {self._file.path} within {self._timeout:g} s; the old one is "
-            "put back. Is this the file that its configuration names, and does its 'stats_config', if any, keep "
+            "restored. Is this the file that its configuration names, and does its 'stats_config', if any, keep "
             "update_success and version_text?"
         )

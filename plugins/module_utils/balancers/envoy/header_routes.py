@@ -37,7 +37,7 @@ class EnvoyTesters(Routes):
         self._pool = pool
         self._file = file
 
-    def look(self, testers: Selector) -> Seen:
+    def read(self, testers: Selector) -> Seen:
         document = self._file.document()
         targets = self._targets(self._file.in_force(document.name), testers)
         target = next(filter(None, targets), "")
@@ -64,7 +64,7 @@ class EnvoyTesters(Routes):
             place.put(TESTERS, str(testers), self._rule(place, testers, target))
 
     def _rule(self, place: Place, testers: Selector, target: str) -> Json | None:
-        return envoy_rules.testers_rule(place.route, testers, target) if target and place.route else None
+        return envoy_rules.header_rule(place.route, testers, target) if target and place.route else None
 
     def _targets(self, document: RouteDocument, testers: Selector) -> list[str]:
         places = self._places(document)
@@ -90,7 +90,7 @@ class EnvoyPages(Pages):
     def longest(self) -> int:
         return envoy_rules.longest_body(self._file.document(), LONGEST_BODY)
 
-    def look(self) -> Shown:
+    def read(self) -> Shown:
         document = self._file.document()
         pages = self._shown(self._file.in_force(document.name))
         page = next(filter(None, pages), None)

@@ -101,7 +101,7 @@ def _routes_of(document: RouteDocument, pool: str) -> list[Place]:
 # Testers
 
 
-def testers_rule(route: Json, testers: Selector, target: str) -> Json:
+def header_rule(route: Json, testers: Selector, target: str) -> Json:
     """The route itself, for their requests only and to one cluster only."""
     rule = copy.deepcopy(route)
     match = rule.setdefault("match", {})

@@ -109,7 +109,7 @@ class HAProxy(Balancer):
     def snapshot(self) -> Snapshot:
         # The old processes first: what moves from there to here in between is then seen twice, not missed.
         old = self._workers.old_sessions(self.pool) if self._workers else None
-        state, stat = self._look()
+        state, stat = self._read()
         return Snapshot(
             pool=self.pool,
             members=haproxy_state.members(state, stat, old),
@@ -120,7 +120,7 @@ class HAProxy(Balancer):
     def counters(self) -> Count:
         """Only what the process behind the admin socket has counted: a reload begins anew."""
         (info,) = self._cli.ask(["show info"])
-        dummy, stat = self._look()
+        dummy, stat = self._read()
         return Count(series=haproxy_counters.series(info), members=haproxy_counters.counters(stat))
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
@@ -153,7 +153,7 @@ class HAProxy(Balancer):
 
     def _places(self) -> list[str]:
         """Where a route may lead: every backend, and the servers of this pool."""
-        state, dummy = self._look()
+        state, dummy = self._read()
         return [*self._pools(), *(row["srv_name"] for row in state)]
 
     def _change(self, commands: list[str]) -> None:
@@ -161,8 +161,8 @@ class HAProxy(Balancer):
         for command, reply in zip(commands, replies):
             expect_silence(self.where, command, reply)
 
-    def _look(self) -> tuple[list[haproxy_state.Row], list[haproxy_state.Row]]:
-        """One look at the pool by its number, since a frontend may bear the same name; a reload may renumber it."""
+    def _read(self) -> tuple[list[haproxy_state.Row], list[haproxy_state.Row]]:
+        """Reads the pool by its number, since a frontend may bear the same name; a reload may renumber it."""
         for _dummy in range(3):
             commands = [f"show servers state {self.pool}"]
             if self._pool_id:
@@ -175,7 +175,7 @@ class HAProxy(Balancer):
             if not state:
                 return [], []
             self._pool_id = pool_id
-        raise RolloutError(f"{self.where}: pool '{self.pool}' changes its number at every look. Is it being reloaded?")
+        raise RolloutError(f"{self.where}: pool '{self.pool}' changes its number at every read. Is it being reloaded?")
 
     def _pool_state(self, reply: str) -> list[haproxy_state.Row]:
         if reply.lower().startswith("can't find backend"):

@@ -39,7 +39,7 @@ class HAProxyMap:
         self._option = option
         self._file = OwnedFile(path, cli.where, option)
 
-    def look(self, key: str) -> Entry:
+    def read(self, key: str) -> Entry:
         return Entry(self._in_force(key), entries(self._file.read()).get(key))
 
     def require_writable(self) -> None:

@@ -48,8 +48,8 @@ class HAProxyRoutes(Routes):
         self._places = places
         self._require_admin = require_admin
 
-    def look(self, testers: Selector) -> Seen:
-        entry = self._table.look(_key(testers))
+    def read(self, testers: Selector) -> Seen:
+        entry = self._table.read(_key(testers))
         return Seen(entry.in_force or "", entry.in_force == entry.in_file)
 
     def resolve(self, target: str) -> str:
@@ -79,8 +79,8 @@ class HAProxyPages(Pages):
         self._table = table
         self._require_admin = require_admin
 
-    def look(self) -> Shown:
-        entry = self._table.look(self._pool)
+    def read(self) -> Shown:
+        entry = self._table.read(self._pool)
         return Shown(_decoded(entry.in_force), entry.in_force == entry.in_file)
 
     def require_admin(self) -> None:

@@ -43,7 +43,7 @@ class Workers:
             # A worker that is gone by now has no sessions either.
             if pid in self._old_pids():
                 raise Unreachable(
-                    f"{self._master.where}: old worker {pid} does not say what it has in flight."
+                    f"{self._master.where}: old worker {pid} does not report what it has in flight."
                 ) from None
             return {}
 

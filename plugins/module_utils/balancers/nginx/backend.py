@@ -98,7 +98,7 @@ class NginxUpstream(Balancer):
 
     def snapshot(self) -> Snapshot:
         servers = self._servers(self._file.read())
-        sessions, left = self._traffic.look(
+        sessions, left = self._traffic.read(
             self._nginx.master(), self._nginx.workers(), [server.address for server in servers.values()]
         )
         members = {name: self._member(server, sessions, left) for name, server in servers.items()}

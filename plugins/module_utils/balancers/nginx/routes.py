@@ -51,7 +51,7 @@ class NginxRoutes(ReloadedRoutes):
 
     what = "nginx upstream"
 
-    def look(self, testers: Selector) -> Seen:
+    def read(self, testers: Selector) -> Seen:
         line = self._map(self._file.file.read(), testers).lines.get(testers.value.lower())
         return Seen(line.target if line else "", self._file.is_read())
 

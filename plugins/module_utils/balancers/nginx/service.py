@@ -108,7 +108,7 @@ class Nginx:
                 self._proc.inodes(worker.pid)
         except PermissionError as error:
             raise RolloutError(
-                f"{self.where}: uid {os.geteuid()} may not reload nginx and look at its connections. Use become."
+                f"{self.where}: uid {os.geteuid()} may not reload nginx and read its connections. Use become."
             ) from error
 
     def reload(self) -> None:

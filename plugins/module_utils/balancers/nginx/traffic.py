@@ -60,7 +60,7 @@ class Traffic:
             self._known[address] = frozenset(_places(address))
         return self._known[address]
 
-    def look(self, master: Process, workers: Workers, addresses: t.Collection[str]) -> tuple[dict[str, int], Left]:
+    def read(self, master: Process, workers: Workers, addresses: t.Collection[str]) -> tuple[dict[str, int], Left]:
         """Connections of the active workers by address, and what the others still hold."""
         now = self._clock.now()
         if workers.leaving or now - self._counted >= COUNT_EVERY:

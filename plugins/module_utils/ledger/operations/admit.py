@@ -25,7 +25,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
     session,
 )
 
-LOOK_EVERY = 0.25
+POLL_EVERY = 0.25
 """Seconds between two looks at whether anything was written. Each of all hosts that wait wakes up so often."""
 ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""
@@ -99,7 +99,7 @@ def pause(desk: Desk, seen: int) -> None:
     """Until another process has written, but not longer than the controller may be out of sight."""
     until = desk.clock.monotonic() + ALIVE_EVERY
     while desk.clock.monotonic() < until and desk.store.changes() == seen:
-        desk.clock.sleep(LOOK_EVERY)
+        desk.clock.sleep(POLL_EVERY)
 
 
 def _look(desk: Desk, params: dict[str, t.Any], waits: Waits) -> dict[str, t.Any] | None:

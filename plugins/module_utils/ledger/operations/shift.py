@@ -68,7 +68,7 @@ def bake(desk: Desk, params: dict[str, t.Any]) -> Answer:
         until, seen = desk.clock.monotonic() + pause, desk.store.changes()
         while desk.clock.monotonic() < until and desk.store.changes() == seen:
             _leave_if_alone(desk, params)
-            desk.clock.sleep(min(admitting.LOOK_EVERY, max(until - desk.clock.monotonic(), 0.01)))
+            desk.clock.sleep(min(admitting.POLL_EVERY, max(until - desk.clock.monotonic(), 0.01)))
 
 
 def _baked(held: Session, shift: Shift, is_over: bool) -> Answer:

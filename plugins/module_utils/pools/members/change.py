@@ -70,7 +70,7 @@ def info_core(call: Call) -> dict[str, t.Any]:
 
 
 def read_members(call: Call, balancer: Balancer, clock: Clock) -> dict[str, t.Any]:
-    snapshot = drain.first_look(balancer, clock)
+    snapshot = drain.first_snapshot(balancer, clock)
     if call.params["require_admin"]:
         balancer.require_admin()
     names = call.params["members"] or list(snapshot.members)
@@ -154,11 +154,11 @@ class MemberChange:
 
     def _mark(self) -> dict[str, str]:
         """Sets the admin states and reads them back; returns what was asked, without the members left alone."""
-        wanted, snapshot = self._request.wanted, drain.first_look(self._balancer, self._clock)
+        wanted, snapshot = self._request.wanted, drain.first_snapshot(self._balancer, self._clock)
         self._balancer.check_members(snapshot, wanted)
         self._report.saw_first(snapshot)
-        plan = member_plan.make_plan(snapshot, wanted, self._request.only_if)
-        self._leave_alone(snapshot, plan)
+        plan = member_plan.make_plan(snapshot, wanted, self._request.expected_states)
+        self._skip(snapshot, plan)
         self._refuse_unsafe(snapshot, plan)
         if plan.changes:
             self._balancer.require_admin()
@@ -169,12 +169,12 @@ class MemberChange:
         self._report.marked()
         return concerned
 
-    def _leave_alone(self, snapshot: Snapshot, plan: Plan) -> None:
-        if not plan.foreign:
+    def _skip(self, snapshot: Snapshot, plan: Plan) -> None:
+        if not plan.drained_externally:
             return
-        self._report.left_alone(plan.foreign)
-        states = ", ".join(f"'{name}' ({snapshot.members[name].own})" for name in plan.foreign)
-        self._call.warn(f"{self._balancer.where}: somebody else changed {states}; left alone.")
+        self._report.skipped(plan.drained_externally)
+        states = ", ".join(f"'{name}' ({snapshot.members[name].own})" for name in plan.drained_externally)
+        self._call.warn(f"{self._balancer.where}: somebody else changed {states}; skipped.")
 
     def _refuse_unsafe(self, snapshot: Snapshot, plan: Plan) -> None:
         reason = member_plan.refusal(self._request.guard, snapshot, plan.changes)
@@ -184,7 +184,7 @@ class MemberChange:
             raise GuardRefusal(
                 f"{self._balancer.where}: refused to take {quoted(member_plan.taken_out(plan.changes))} out of pool "
                 f"'{self._balancer.pool}': {reason}. In rotation now: {quoted(snapshot.in_rotation)}. Nothing was changed; "
-                "bring other members back first.",
+                "return other members to service first.",
                 refused=True,
             )
 
@@ -203,7 +203,7 @@ class MemberChange:
         states = ", ".join(f"'{name}' is {missed[name]}, not {changes[name]}" for name in missed)
         raise RolloutError(
             f"{self._balancer.where}: pool '{self._balancer.pool}' accepted the change but does not show it: {states}. "
-            "Look for an agent check or another tool that sets it back."
+            "Check for an agent check or another tool that reverts it."
         )
 
     def _send(self, changes: dict[str, str]) -> Snapshot:
@@ -213,13 +213,13 @@ class MemberChange:
         except Unreachable:
             pass  # Told or not, what the node shows decides.
         except RolloutError:
-            snapshot = self._look()
+            snapshot = self._read()
             self._report.did_not_send(_missed(snapshot, changes))
             raise
-        return self._look()
+        return self._read()
 
-    def _look(self) -> Snapshot:
-        snapshot = drain.first_look(self._balancer, self._clock)
+    def _read(self) -> Snapshot:
+        snapshot = drain.first_snapshot(self._balancer, self._clock)
         self._report.saw(snapshot)
         return snapshot
 
@@ -242,10 +242,10 @@ class MemberChange:
             self._give_up(concerned, late, f" within {self._request.timeout:g} s")
 
     def _watch(self, wanted: dict[str, str], timeout: float) -> dict[str, Waited]:
-        watch = Watch(self._balancer, wanted, self._clock, self._request.needs_weight)
+        watch = Watch(self._balancer, wanted, self._clock, self._request.require_weight)
         before = self._clock.now() - self._started
         try:
-            waited = wait_together(watch.look, timeout, self._clock, every_second=self._still_ours)
+            waited = wait_together(watch.poll, timeout, self._clock, every_second=self._still_ours)
         finally:
             self._report.waited = self._clock.now() - self._started
             if watch.snapshot:
@@ -261,7 +261,7 @@ class MemberChange:
     def _force(self, late: dict[str, str]) -> list[str]:
         """Cuts the sessions of those that are late; returns who has some left all the same."""
         with self._alone():
-            members = self._look().members
+            members = self._read().members
             self._balancer.end_sessions([name for name in late if name in members and members[name].own in OUT_STATES])
         waited = self._watch(late, SECONDS_TO_END_SESSIONS)
         ended = [name for name, one in waited.items() if one.verdict is Verdict.REACHED]
@@ -274,13 +274,13 @@ class MemberChange:
         if self._request.on_timeout == RESTORE:
             advice = self._put_back()
         raise RolloutError(
-            f"{self._balancer.where}: pool '{self._balancer.pool}' is not as asked{limit}: {told}. {advice}"
+            f"{self._balancer.where}: pool '{self._balancer.pool}' did not reach the requested state{limit}: {told}. {advice}"
         )
 
     def _put_back(self) -> str:
         """Undoes what this call changed, except where somebody else has changed it since; says what came of it."""
         with self._alone():
-            snapshot = self._look()
+            snapshot = self._read()
             ours = {
                 name: before
                 for name, (before, state) in self._report.own_changes.items()
@@ -288,12 +288,12 @@ class MemberChange:
             }
             reason = member_plan.refusal(self._request.guard, snapshot, ours)
             if reason:
-                return f"It is not put back, for {reason}."
+                return f"It was not restored, because {reason}."
             snapshot = self._set(ours)
             self._report.restored(ours)
             if self._balancer.unsaved(snapshot):
                 self._balancer.save()
-        return "What this call had changed is put back."
+        return "What this call had changed is restored."
 
 
 def _missed(snapshot: Snapshot, changes: dict[str, str]) -> dict[str, str]:

@@ -19,20 +19,20 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 
 # How long a node may stay silent during a wait (it is being reloaded, say) before the wait ends.
 PATIENCE = 5.0
-# How long a node that is being reloaded may refuse the first look.
+# How long a node that is being reloaded may refuse the first read.
 RELOAD_GAP = 1.0
 
 Seen = t.TypeVar("Seen")
 
 
-def verdict(state: str, member: Member | None, needs_weight: bool = True) -> Verdict:
+def verdict(state: str, member: Member | None, require_weight: bool = True) -> Verdict:
     """Whether *member* is where *state* wants it: out and idle, or in rotation and fully up.
 
-    Without *needs_weight* a member of weight 0 counts as in rotation once it could take traffic.
+    Without *require_weight* a member of weight 0 counts as in rotation once it could take traffic.
     """
     if member is None:
         return Verdict.IMPOSSIBLE
-    if state == contract.IN_SERVICE and member.weight == 0 and not needs_weight:
+    if state == contract.IN_SERVICE and member.weight == 0 and not require_weight:
         return _stands_by(member)
     if state == contract.IN_SERVICE:
         return _in_service(member)
@@ -44,7 +44,7 @@ def verdict(state: str, member: Member | None, needs_weight: bool = True) -> Ver
 def _in_service(member: Member) -> Verdict:
     if member.own != contract.IN_SERVICE:
         return Verdict.IMPOSSIBLE
-    if (member.weight == 0 and not member.agent) or member.hopeless:
+    if (member.weight == 0 and not member.agent) or member.unrecoverable:
         return Verdict.IMPOSSIBLE
     return Verdict.REACHED if member.serving else Verdict.NOT_YET
 
@@ -88,15 +88,15 @@ def _not_serving(member: Member) -> Shortfall:
     if member.weight == 0 and member.operational in contract.FULLY_UP:
         return Shortfall("has weight 0 and so takes no traffic", "Give it a weight first.")
     last = f", last check: {member.check}" if member.check else ""
-    if member.hopeless:
-        return Shortfall(member.hopeless + last, "Put that right first; waiting does not help.")
+    if member.unrecoverable:
+        return Shortfall(member.unrecoverable + last, "Fix that first; waiting does not help.")
     what = {
         contract.DOWN: f"is DOWN{last}",
         contract.GOING_DOWN: f"is up but its checks do not pass yet{last}",
         contract.STARTING: "is still in its slow start",
-        contract.STOPPING: f"says by its check that it is stopping{last}",
+        contract.STOPPING: f"reports by its check that it is stopping{last}",
     }.get(member.operational, f"is {member.operational}{last}")
-    return Shortfall(what, "Look at its service and at the health check.")
+    return Shortfall(what, "Check its service and its health check.")
 
 
 def _held_out(member: Member) -> Shortfall:
@@ -105,7 +105,7 @@ def _held_out(member: Member) -> Shortfall:
             f"is in {member.admin} because '{member.tracks}', which it tracks, is", f"Put '{member.tracks}' in service."
         )
     return Shortfall(
-        f"is in {member.admin} because its address cannot be resolved", "Look at the resolvers of the load balancer."
+        f"is in {member.admin} because its address cannot be resolved", "Check the resolvers of the load balancer."
     )
 
 
@@ -139,16 +139,16 @@ def explain(
     )
 
 
-def first_look(balancer: Balancer, clock: Clock) -> Snapshot:
+def first_snapshot(balancer: Balancer, clock: Clock) -> Snapshot:
     return patiently(balancer.snapshot, clock)
 
 
-def patiently(look: t.Callable[[], Seen], clock: Clock) -> Seen:
-    """What *look* sees; asks again for a moment, since a reload makes the sockets refuse for some milliseconds."""
+def patiently(read: t.Callable[[], Seen], clock: Clock) -> Seen:
+    """What *read* returns; asks again for a moment, since a reload makes the sockets refuse for some milliseconds."""
     started = clock.now()
     while True:
         try:
-            return look()
+            return read()
         except Unreachable:
             if clock.now() - started >= RELOAD_GAP:
                 raise
@@ -156,22 +156,22 @@ def patiently(look: t.Callable[[], Seen], clock: Clock) -> Seen:
 
 
 class Watch:
-    """Looks at members again and again, and keeps what was seen last.
+    """Polls members again and again, and keeps what was seen last.
 
     A node that does not answer is *not yet* for PATIENCE seconds; then Unreachable is raised.
     """
 
     def __init__(
-        self, balancer: Balancer, wanted: t.Mapping[str, str], clock: Clock, needs_weight: bool = True
+        self, balancer: Balancer, wanted: t.Mapping[str, str], clock: Clock, require_weight: bool = True
     ) -> None:
         self._balancer = balancer
         self._wanted = wanted
         self._clock = clock
-        self._needs_weight = needs_weight
+        self._require_weight = require_weight
         self._answered = clock.now()
         self.snapshot: Snapshot | None = None
 
-    def look(self) -> dict[str, Verdict]:
+    def poll(self) -> dict[str, Verdict]:
         try:
             self.snapshot = self._balancer.snapshot()
         except Unreachable:
@@ -180,4 +180,4 @@ class Watch:
             return dict.fromkeys(self._wanted, Verdict.NOT_YET)
         self._answered = self._clock.now()
         members = self.snapshot.members
-        return {name: verdict(state, members.get(name), self._needs_weight) for name, state in self._wanted.items()}
+        return {name: verdict(state, members.get(name), self._require_weight) for name, state in self._wanted.items()}

@@ -74,19 +74,23 @@ class Plan:
 
     changes: dict[str, str]
     """Admin state to set, by member."""
-    foreign: list[str]
+    drained_externally: list[str]
     """Left alone: somebody else changed them."""
 
     def concerns(self, wanted: t.Mapping[str, str]) -> dict[str, str]:
         """What was asked for, without the members left alone."""
-        return {name: state for name, state in wanted.items() if name not in self.foreign}
+        return {name: state for name, state in wanted.items() if name not in self.drained_externally}
 
 
-def make_plan(snapshot: Snapshot, wanted: t.Mapping[str, str], only_if: t.Sequence[str] | None) -> Plan:
-    """Every member of *wanted* must be in the snapshot. *only_if* lists the admin states we may change from."""
+def make_plan(snapshot: Snapshot, wanted: t.Mapping[str, str], expected_states: t.Sequence[str] | None) -> Plan:
+    """Every member of *wanted* must be in the snapshot. *expected_states* lists the admin states we may change from."""
     differing = {name: state for name, state in wanted.items() if snapshot.members[name].own != state}
-    foreign = [name for name in differing if only_if is not None and snapshot.members[name].own not in only_if]
-    return Plan({name: state for name, state in differing.items() if name not in foreign}, foreign)
+    drained_externally = [
+        name for name in differing if expected_states is not None and snapshot.members[name].own not in expected_states
+    ]
+    return Plan(
+        {name: state for name, state in differing.items() if name not in drained_externally}, drained_externally
+    )
 
 
 def predicted(snapshot: Snapshot, changes: t.Mapping[str, str]) -> Snapshot:
@@ -133,7 +137,7 @@ def _last_one(guard: Guard, staying: list[str]) -> str:
 def _floor(guard: Guard, staying: list[str]) -> str:
     if guard.min_in_service is None or len(staying) >= guard.min_in_service:
         return ""
-    return f"{len(staying)} would be left in rotation, the floor is {guard.min_in_service}"
+    return f"{len(staying)} would be left in rotation, the minimum is {guard.min_in_service}"
 
 
 def _window(guard: Guard, snapshot: Snapshot, leaving: set[str]) -> str:
@@ -151,7 +155,7 @@ def _zone_floor(zone: Zone, staying: list[str], leaving: set[str]) -> str:
     left = [name for name in zone.members if name in staying]
     if len(left) >= zone.min_in_service:
         return ""
-    return f"{len(left)} would be left in rotation in zone '{zone.name}', its floor is {zone.min_in_service}"
+    return f"{len(left)} would be left in rotation in zone '{zone.name}', its minimum is {zone.min_in_service}"
 
 
 def taken_out(changes: t.Mapping[str, str]) -> list[str]:

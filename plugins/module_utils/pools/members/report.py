@@ -20,7 +20,7 @@ REACHED = "reached"
 NOT_REACHED = "not_reached"
 FORCED = "forced"
 RESTORED = "restored"
-FOREIGN = "foreign"
+DRAINED_EXTERNALLY = "drained_externally"
 UNCHANGED = "unchanged"
 
 
@@ -57,7 +57,7 @@ def nothing_done(pool: str) -> dict[str, t.Any]:
         "changed": False,
         "pool": pool,
         "members": {},
-        "foreign": [],
+        "drained_externally": [],
         "refused": False,
         "restore": {"states": {}},
         "waited": 0.0,
@@ -79,7 +79,7 @@ class Report:
         self._waited: dict[str, float] = {}
         self._at_start: dict[str, int] = {}
         self._saved = False
-        self.foreign: list[str] = []
+        self.drained_externally: list[str] = []
         self.waited = 0.0
         self.actions: list[str] = []
         self.notes: list[str] = []
@@ -98,9 +98,9 @@ class Report:
     def saw(self, snapshot: Snapshot) -> None:
         self._now = self._mine(snapshot)
 
-    def left_alone(self, names: t.Iterable[str]) -> None:
-        self.foreign = list(names)
-        self._outcomes.update(dict.fromkeys(self.foreign, FOREIGN))
+    def skipped(self, names: t.Iterable[str]) -> None:
+        self.drained_externally = list(names)
+        self._outcomes.update(dict.fromkeys(self.drained_externally, DRAINED_EXTERNALLY))
 
     def sent(self, changes: t.Mapping[str, str]) -> None:
         """Said before the balancer is asked: from here on the change counts, whatever comes after."""
@@ -138,7 +138,7 @@ class Report:
         for name in names:
             self._outcomes[name] = RESTORED
             state = self._sent.pop(name)
-            self.actions.append(f"set '{name}' back from {state} to {self._before[name].own}")
+            self.actions.append(f"restored '{name}' from {state} to {self._before[name].own}")
         self._saved = self._saved and bool(self._sent)
 
     @property
@@ -156,7 +156,7 @@ class Report:
             **nothing_done(self._balancer.pool),
             "changed": bool(self._sent) or self._saved,
             "members": {name: self._member(name) for name in self._wanted if name in self._before},
-            "foreign": self.foreign,
+            "drained_externally": self.drained_externally,
             "restore": {"states": {name: before for name, (before, dummy) in self.own_changes.items()}},
             "waited": round(self.waited, 3),
             "actions": self.actions,

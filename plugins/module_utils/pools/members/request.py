@@ -27,11 +27,11 @@ class Request:
     wait: bool
     timeout: float
     on_timeout: str
-    only_if: list[str] | None
+    expected_states: list[str] | None
     guard: Guard
     guard_timeout: float
     claim: Claim | None
-    needs_weight: bool = True
+    require_weight: bool = True
     """Whether a member of weight 0 is not in service yet."""
 
     @classmethod
@@ -51,11 +51,11 @@ class Request:
             wait=params["wait"],
             timeout=params["timeout"],
             on_timeout=params["on_timeout"],
-            only_if=params["only_if"],
+            expected_states=params["expected_states"],
             guard=Guard.from_params(params["guard"]),
             guard_timeout=params["guard_timeout"],
             claim=Claim.from_params(params["claim"]),
-            needs_weight=params.get("needs_weight") is not False,
+            require_weight=params.get("require_weight") is not False,
         )
 
 

@@ -29,8 +29,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.pools.weights.repor
 from ansible_collections.steady.rollout.plugins.module_utils.pools.weights.split import Shares
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-# Seconds between two looks at what clients still see.
-LOOK_EVERY = 0.25
+# Seconds between two polls of what clients still see.
+POLL_EVERY = 0.25
 
 
 def core(call: Call) -> dict[str, t.Any]:
@@ -84,7 +84,7 @@ class WeightChange:
             yield
 
     def _split(self) -> None:
-        snapshot = self._look()
+        snapshot = self._read()
         self._check(snapshot)
         self._report.saw_first(snapshot)
         self._refuse_unsafe(snapshot)
@@ -100,14 +100,12 @@ class WeightChange:
         else:
             self._set(changes)
 
-    def _look(self) -> Snapshot:
-        return drain.first_look(self._balancer, self._clock)
+    def _read(self) -> Snapshot:
+        return drain.first_snapshot(self._balancer, self._clock)
 
     def _check(self, snapshot: Snapshot) -> None:
         if contract.CAN_WEIGH not in self._balancer.capabilities:
-            raise RolloutError(
-                f"{self._balancer.where}: pool '{self._balancer.pool}' is of a kind that has no weights."
-            )
+            raise RolloutError(f"{self._balancer.where}: pool '{self._balancer.pool}' has no weights.")
         self._balancer.check_members(snapshot, [name for names in self._groups.values() for name in names])
         outsiders = weight_plan.outsiders(snapshot, self._groups)
         if outsiders:
@@ -134,14 +132,14 @@ class WeightChange:
         except RolloutError as error:
             error.message += self._undo(changes)
             raise
-        snapshot = self._look()
+        snapshot = self._read()
         self._report.saw(snapshot)
         missed = weight_plan.in_order(changes, snapshot.members)
         if missed:
             told = ", ".join(f"'{name}' has {_weight(snapshot, name)}, not {weight}" for name, weight in missed.items())
             raise RolloutError(
                 f"{self._balancer.where}: pool '{self._balancer.pool}' accepted the weights but does not show them: "
-                f"{told}. Look for an agent check or another tool that sets them."
+                f"{told}. Check for an agent check or another tool that sets them."
             )
         if contract.CAN_SAVE in self._balancer.capabilities:
             self._balancer.save()
@@ -157,13 +155,13 @@ class WeightChange:
                     f"{self._balancer.where}: pool '{self._balancer.pool}' has the weights, but after {waited:.0f} s {told}. "
                     "Wait longer (timeout), or do not count on the split yet."
                 )
-            self._clock.sleep(LOOK_EVERY)
-            self._report.saw(self._look())
+            self._clock.sleep(POLL_EVERY)
+            self._report.saw(self._read())
             self._report.waited = self._clock.now() - started
 
     def _undo(self, changes: dict[str, int]) -> str:
         """After a failure, puts back the weights that were set all the same; says so in words to add."""
-        snapshot = self._look()
+        snapshot = self._read()
         self._report.saw(snapshot)
         set_already = weight_plan.in_order(self._report.weights_before(changes), snapshot.members)
         if not set_already:
@@ -172,10 +170,10 @@ class WeightChange:
         try:
             self._balancer.set_weights(set_already)
         except RolloutError:
-            return f" The weights of {quoted(set_already)} were set before that and could not be put back."
-        self._report.saw(self._look())
+            return f" The weights of {quoted(set_already)} were set before that and could not be restored."
+        self._report.saw(self._read())
         self._report.did_not_set()
-        return f" The weights of {quoted(set_already)}, set before that, are put back."
+        return f" The weights of {quoted(set_already)}, set before that, are restored."
 
 
 def _weight(snapshot: Snapshot, name: str) -> str:

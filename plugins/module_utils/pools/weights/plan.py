@@ -39,7 +39,7 @@ def parse_groups(given: t.Mapping[str, t.Any] | None, shares: t.Iterable[str]) -
     if set(groups) != set(shares):
         raise InputError(
             f"groups: there are groups {quoted(groups) or 'none'}, but shares for {quoted(shares)}. Give every group a "
-            "share, 0 where it is to get nothing."
+            "share, 0 for none."
         )
     for name, members in groups.items():
         for other, theirs in groups.items():

@@ -87,7 +87,7 @@ def shown(share: Fraction) -> str:
 def _percentage(name: str, value: t.Any) -> Fraction:
     text = str(value).strip().rstrip("%").strip()
     if isinstance(value, bool) or not re.match(r"^\d+(\.\d+)?$", text) or Fraction(text) > 100:
-        raise InputError(f"shares: '{name}' cannot be {value!r}; a percentage from 0 to 100 is wanted.")
+        raise InputError(f"shares: '{name}' cannot be {value!r}; a percentage from 0 to 100 is expected.")
     return Fraction(text)
 
 
@@ -154,7 +154,7 @@ def _out_of_reach(
 ) -> str:
     sizes = ", ".join(f"{count} in '{group}'" for group, count in servers.items() if count)
     return (
-        f"shares: {shown(share)} % for '{name}' cannot be had. The nearest that weights from {limits.lowest} to "
+        f"shares: {shown(share)} % for '{name}' cannot be reached. The nearest that weights from {limits.lowest} to "
         f"{limits.highest} give with the servers that take traffic ({sizes}) is {shown(least)} %, and none at all would "
         f"be nearer. Ask for 0 or for at least {shown(least / 2)} %, or give '{name}' fewer servers."
     )

@@ -11,11 +11,10 @@ import pytest
 import yaml
 from support.documented import accepted, documented
 
-from ansible_collections.steady.rollout.plugins.module_utils.pools import header_route as tester_routes
-from ansible_collections.steady.rollout.plugins.module_utils.pools import maintenance_page as maintenance_pages
+from ansible_collections.steady.rollout.plugins.module_utils.pools import header_route, maintenance_page
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
-RESULTS = {lb_page: maintenance_pages.nothing_done, lb_route: tester_routes.nothing_done}
+RESULTS = {lb_page: maintenance_page.nothing_done, lb_route: header_route.nothing_done}
 
 
 @pytest.mark.parametrize("module", [lb_page, lb_route])

@@ -27,7 +27,10 @@ def test_a_result_that_knows_its_kind_is_believed() -> None:
 
 
 def test_a_member_that_somebody_else_took_out_is_said_in_our_words() -> None:
-    looped = {"msg": "Action failed.", "results": [{"item": LB1}, {"item": LB2, "failed": True, "foreign": ["app1"]}]}
+    looped = {
+        "msg": "Action failed.",
+        "results": [{"item": LB1}, {"item": LB2, "failed": True, "drained_externally": ["app1"]}],
+    }
     assert failures.failure({"name": "Drain | Mark"}, looped) == {
         "kind": "foreign",
         "error": "taken out of service on /run/lb2.sock by somebody else",
@@ -99,7 +102,7 @@ def test_balancers_that_could_not_be_read_are_named() -> None:
 
 def test_who_changed_what_where() -> None:
     marked = {"results": [{"item": LB1, "changed": True}]}
-    drained = {"results": [{"item": LB2, "foreign": ["app1"], "waited": 3.5}, {"item": LB1, "waited": 1}]}
+    drained = {"results": [{"item": LB2, "drained_externally": ["app1"], "waited": 3.5}, {"item": LB1, "waited": 1}]}
     assert failures.changed_on([marked, drained]) == [LB1]
     assert failures.foreign_on([marked, drained]) == ["/run/lb2.sock"]
     assert failures.longest_wait(drained) == 3.5

@@ -27,8 +27,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.pools import header_route as tester_routes
-from ansible_collections.steady.rollout.plugins.module_utils.pools import maintenance_page as maintenance_pages
+from ansible_collections.steady.rollout.plugins.module_utils.pools import header_route, maintenance_page
 from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
 CLAIM = {"service": "shop", "ledger": "one", "token": 3}
@@ -50,7 +49,7 @@ class FakeRoutes(Routes):
         self.silent_looks = 0
         self.read_only = False
 
-    def look(self, testers: Selector) -> Seen:
+    def read(self, testers: Selector) -> Seen:
         if self.silent_looks > 0:
             self.silent_looks -= 1
             raise Unreachable("lb1: does not answer.")
@@ -82,7 +81,7 @@ class FakePages(Pages):
         self.kept = True
         self.asked: list[Page | None] = []
 
-    def look(self) -> Shown:
+    def read(self) -> Shown:
         return Shown(self.page, self.kept)
 
     def require_admin(self) -> None:
@@ -119,20 +118,20 @@ def call_of(module: t.Any, check_mode: bool, options: dict[str, t.Any]) -> Call:
 def route(routes: FakeRoutes, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
     target = {} if "state" in options else {"target": "green"}
     call = call_of(lb_route, check_mode, {"header": "X-Canary", "value": "green", **target, **options})
-    return tester_routes.RouteChange(call, FakePool(), routes, GREEN, ManualClock().clock).run()
+    return header_route.RouteChange(call, FakePool(), routes, GREEN, ManualClock().clock).run()
 
 
 def failure(routes: FakeRoutes, **options: t.Any) -> RolloutError:
     with pytest.raises(RolloutError) as caught:
         route(routes, **options)
-    assert set(tester_routes.nothing_done("shop")) | {"diff"} == set(caught.value.result)
+    assert set(header_route.nothing_done("shop")) | {"diff"} == set(caught.value.result)
     return caught.value
 
 
 def page(pages: FakePages, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
     call = call_of(lb_page, check_mode, options)
-    wanted = maintenance_pages.wanted_page(call.params) if call.params["state"] == "present" else None
-    return maintenance_pages.PageChange(call, FakePool(), pages, wanted, ManualClock().clock).run()
+    wanted = maintenance_page.wanted_page(call.params) if call.params["state"] == "present" else None
+    return maintenance_page.PageChange(call, FakePool(), pages, wanted, ManualClock().clock).run()
 
 
 # lb_route
@@ -164,7 +163,7 @@ def test_a_route_is_ended(routes: FakeRoutes) -> None:
     route(routes)
     result = route(routes, state="absent")
     assert (result["changed"], result["before"], result["after"]) == (True, "green", "")
-    assert result["actions"] == ["ended that requests with header x-canary=green of pool 'shop' go to 'green'"]
+    assert result["actions"] == ["stopped sending requests with header x-canary=green of pool 'shop' to 'green'"]
     assert route(routes, state="absent")["changed"] is False
 
 
@@ -185,7 +184,7 @@ def test_what_a_reload_would_lose_is_made_again(routes: FakeRoutes) -> None:
     result = route(routes)
     assert (result["changed"], len(routes.asked)) == (True, 2)
     assert result["actions"] == [
-        "kept over the next reload where requests with header x-canary=green of pool 'shop' go"
+        "saved for the next reload where requests with header x-canary=green of pool 'shop' go"
     ]
 
 
@@ -198,8 +197,8 @@ def test_a_change_that_is_not_shown_is_an_error(routes: FakeRoutes) -> None:
     routes.ignores = True
     error = failure(routes)
     assert error.message == (
-        "lb1: the load balancer accepted the change of the route for header x-canary=green but does not show it. Look for "
-        "another tool that sets it back."
+        "lb1: the load balancer accepted the change of the route for header x-canary=green but does not show it. Check for "
+        "another tool that reverts it."
     )
     assert error.result["after"] == ""
 
@@ -231,8 +230,8 @@ def test_a_reload_is_waited_out_but_not_silence(routes: FakeRoutes) -> None:
 def test_a_claim_of_a_later_run_is_respected(routes: FakeRoutes, tmp_path: pathlib.Path) -> None:
     claims.take(Claim("shop", "one", 4))
     assert failure(routes, claim=CLAIM).message == (
-        f"{tmp_path}/shop.claim: a later run of 'shop' (token 4, ours is 3) has taken over; this one changes nothing any "
-        "more."
+        f"{tmp_path}/shop.claim: a later run of 'shop' (token 4, ours is 3) has taken over; this run makes no further "
+        "changes."
     )
     assert routes.asked == []
     assert route(routes, check_mode=True, claim=CLAIM)["changed"] is True
@@ -245,7 +244,7 @@ def test_a_claim_of_a_later_run_is_respected(routes: FakeRoutes, tmp_path: pathl
         ((None, "a;b", "a"), "cookie: 'a;b' cannot be its name; up to 40 letters, digits and - can."),
         (
             ("Cookie", None, "a"),
-            "header: 'cookie' has a meaning of its own. Let testers send another one, or a cookie.",
+            "header: 'cookie' has a meaning of its own. Choose another one, or a cookie.",
         ),
         (
             ("X-Canary", None, "a b"),
@@ -268,7 +267,7 @@ def test_a_balancer_without_routes_says_why() -> None:
 
 def test_dns_cannot_route_testers() -> None:
     pytest.importorskip("boto3")
-    outcome = tester_routes.core
+    outcome = header_route.core
     options = {"type": "route53", "zone": "example.com", "pool": "shop.example.com", "region": "eu-central-1"}
     call = call_of(lb_route, False, {"balancer": options, "header": "X-Canary", "value": "a", "target": "b"})
     with pytest.raises(RolloutError) as caught:
@@ -277,13 +276,13 @@ def test_dns_cannot_route_testers() -> None:
         "this type of load balancer cannot route testers' requests: DNS answers before there is a request, so it knows "
         "neither header nor cookie."
     )
-    assert set(caught.value.result) == set(tester_routes.nothing_done("shop"))
+    assert set(caught.value.result) == set(header_route.nothing_done("shop"))
 
 
 def test_a_file_that_was_not_given_is_asked_for() -> None:
     call = call_of(lb_route, False, {"header": "X-Canary", "value": "a", "target": "b"})
     with pytest.raises(InputError) as caught:
-        tester_routes.core(call)
+        header_route.core(call)
     assert caught.value.message == (
         "balancer.route_file is needed to route testers' requests: see the documentation of what it is to hold."
     )
@@ -308,7 +307,7 @@ def test_a_page_is_changed_and_taken_away(pages: FakePages) -> None:
     assert (result["changed"], result["actions"]) == (True, ["changed the maintenance page of pool 'shop'"])
     result = page(pages, state="absent")
     assert (result["changed"], result["after"]) == (True, {})
-    assert result["actions"] == ["took away the maintenance page of pool 'shop'"]
+    assert result["actions"] == ["removed the maintenance page of pool 'shop'"]
     assert page(pages, state="absent")["changed"] is False
 
 
@@ -321,7 +320,7 @@ def test_a_page_that_a_reload_would_lose_is_put_up_again(pages: FakePages) -> No
     page(pages)
     pages.kept = False
     result = page(pages)
-    assert result["actions"] == ["kept over the next reload what clients of pool 'shop' get"]
+    assert result["actions"] == ["saved for the next reload what clients of pool 'shop' get"]
 
 
 def test_a_page_that_is_too_long_for_the_make(pages: FakePages) -> None:
@@ -331,25 +330,25 @@ def test_a_page_that_is_too_long_for_the_make(pages: FakePages) -> None:
         "body: the page has 202 bytes; this load balancer can show 200. Make it shorter, or let it load the rest from "
         "elsewhere."
     )
-    assert set(caught.value.result) == set(maintenance_pages.nothing_done("shop")) | {"diff"}
+    assert set(caught.value.result) == set(maintenance_page.nothing_done("shop")) | {"diff"}
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"body": " \n"}, "body: the page is empty, or has a zero byte; say in it what users are to know."),
+        ({"body": " \n"}, "body: the page is empty, or has a zero byte; write in it what users should know."),
         (
             {"content_type": 'text/html"; alias'},
-            "content_type: 'text/html\"; alias' is none; for example text/html, or text/plain; charset=utf-8.",
+            "content_type: 'text/html\"; alias' is not a content type; for example text/html, or text/plain; charset=utf-8.",
         ),
         ({"retry_after": 0}, "retry_after: must be 1 s or more, is 0."),
     ],
 )
 def test_a_page_that_cannot_be_right(pages: FakePages, options: dict[str, t.Any], told: str) -> None:
     with pytest.raises(InputError) as caught:
-        maintenance_pages.core(call_of(lb_page, False, options))
+        maintenance_page.core(call_of(lb_page, False, options))
     assert caught.value.message == told
-    assert set(caught.value.result) == set(maintenance_pages.nothing_done("shop"))
+    assert set(caught.value.result) == set(maintenance_page.nothing_done("shop"))
 
 
 def test_every_capability_has_its_method() -> None:

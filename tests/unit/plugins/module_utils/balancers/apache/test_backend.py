@@ -166,7 +166,7 @@ def test_a_server_that_ignores_every_referer(server: Server) -> None:
     with pytest.raises(RolloutError) as raised:
         Manager(Site(URL, 5.0), "lb1").workers()
     assert raised.value.message == (
-        "lb1: the balancer-manager ignores what is asked, for it takes the Referer for another site's; the server calls "
+        "lb1: the balancer-manager ignores what is asked, for it takes the Referer for that of another site; the server calls "
         "itself '127.0.0.1'. Give balancer.manager_url with that name."
     )
 
@@ -184,7 +184,7 @@ def test_a_pool_that_is_not_there(server: Server) -> None:
         (Answer(401, {}, ""), "it asks for a user and password, or refuses those given. See balancer.manager_user."),
         (
             Answer(403, {}, ""),
-            "access is denied. Let this host in by a 'Require' line of the balancer-manager's <Location>.",
+            "access is denied. Allow this host with a 'Require' line of the balancer-manager's <Location>.",
         ),
         (
             Answer(404, {}, ""),
@@ -192,7 +192,7 @@ def test_a_pool_that_is_not_there(server: Server) -> None:
         ),
         (
             Answer(301, {"location": "https://lb1/manager"}, ""),
-            "it leads on to https://lb1/manager. Give that address as balancer.manager_url.",
+            "it redirects to https://lb1/manager. Give that address as balancer.manager_url.",
         ),
         (Answer(500, {}, ""), "200 was expected."),
         (
@@ -286,7 +286,7 @@ class Follow:
     def after(self, seconds: float, busy: int, *activities: Activity, elected: int = 5, out: bool = True) -> Flight:
         self.time.now += seconds
         self.status.activities = list(activities)
-        return self._log.look("a", worker(busy, elected), out, self._persists)
+        return self._log.read("a", worker(busy, elected), out, self._persists)
 
 
 def test_a_counter_at_zero_needs_no_status_page() -> None:
@@ -369,7 +369,7 @@ def test_a_status_page_that_is_none(monkeypatch: pytest.MonkeyPatch, answer: Ans
         StatusPage(Site("http://127.0.0.1/status", 5.0), "lb1").activities()
     assert raised.value.message == (
         f"lb1: http://127.0.0.1/status was answered with status {answer.status} and is no server-status page that lists "
-        "requests. It needs 'SetHandler server-status', 'ExtendedStatus On', and to let this host in."
+        "requests. It needs 'SetHandler server-status', 'ExtendedStatus On', and access for this host."
     )
 
 
@@ -391,11 +391,11 @@ def settings(**changes: t.Any) -> dict[str, t.Any]:
         ({"timeout": 0.0}, "balancer.timeout: must be more than 0 s, is 0."),
         (
             {"manager_url": "127.0.0.1"},
-            "balancer.manager_url: '127.0.0.1' is no address of a page; for example http://127.0.0.1/balancer-manager.",
+            "balancer.manager_url: '127.0.0.1' is not the address of a page; for example http://127.0.0.1/balancer-manager.",
         ),
         (
             {"status_url": "file:///etc"},
-            "balancer.status_url: 'file:///etc' is no address of a page; for example http://127.0.0.1/balancer-manager.",
+            "balancer.status_url: 'file:///etc' is not the address of a page; for example http://127.0.0.1/balancer-manager.",
         ),
     ],
 )

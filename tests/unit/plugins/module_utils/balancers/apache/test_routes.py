@@ -80,12 +80,12 @@ def test_routes_of_several_testers_and_pools_in_one_file(path: pathlib.Path) -> 
     shop.send(GREEN, "green")
     shop.send(COOKIE, "green")
     other.send(GREEN, "lime")
-    assert [shop.look(one).target for one in (GREEN, COOKIE)] == ["green", "green"]
-    assert [other.look(one).target for one in (GREEN, COOKIE)] == ["lime", ""]
+    assert [shop.read(one).target for one in (GREEN, COOKIE)] == ["green", "green"]
+    assert [other.read(one).target for one in (GREEN, COOKIE)] == ["lime", ""]
     assert r'"^proxy:balancer://my\-other\.pool(/.*)$"' in path.read_text()
     assert "<IfDefine !STEADY_PAGE_my_other_pool>" in path.read_text()
     shop.send(GREEN, "")
-    assert (shop.look(GREEN).target, other.look(GREEN).target) == ("", "lime")
+    assert (shop.read(GREEN).target, other.read(GREEN).target) == ("", "lime")
     assert r'RewriteCond "%{HTTP:Cookie}" "^(.*; *)?canary=a\.b(;.*)?$"' in path.read_text()
 
 
@@ -99,7 +99,7 @@ def test_targets_are_balancers(path: pathlib.Path) -> None:
 def test_a_page_says_its_text_in_words_that_apache_does_not_read(path: pathlib.Path) -> None:
     pages, page = pages_of(path), Page('"%{now}" \\ ö\n' * 2000, "text/html; charset=utf-8", 60)
     pages.show(page)
-    assert pages.look() == (page, True)
+    assert pages.read() == (page, True)
     (line,) = [line for line in path.read_text().splitlines() if "ErrorDocument" in line]
     parts = re.findall(r"%\{unbase64:([^}]*)\}", line)
     assert len(parts) > 1
@@ -108,7 +108,7 @@ def test_a_page_says_its_text_in_words_that_apache_does_not_read(path: pathlib.P
     assert "Define STEADY_PAGE_shop\n" in path.read_text()
     pages.show(None)
     assert path.read_text() == "# Written by steady.rollout: no maintenance page.\n"
-    assert pages.look() == (None, True)
+    assert pages.read() == (None, True)
 
 
 def test_somebody_elses_file_is_left_alone(path: pathlib.Path) -> None:

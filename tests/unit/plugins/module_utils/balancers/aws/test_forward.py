@@ -77,7 +77,7 @@ def test_stickiness() -> None:
         ({"blue": -1}, "here: 'blue' cannot have the weight -1; AWS takes 0 to 999."),
         (
             {"blue": 0, "green": 0},
-            "here: every target group would have the weight 0 and clients an error; leave one some.",
+            "here: every target group would have the weight 0 and clients an error; leave at least one above 0.",
         ),
         (dict.fromkeys("abcdef", 1), "here: 6 target groups in one action; AWS takes at most 5."),
     ],

@@ -78,7 +78,7 @@ def test_the_ttl_is_the_longest() -> None:
     [
         ({"blue": 256}, "here: 'blue' cannot have the weight 256; Route 53 takes 0 to 255."),
         ({"blue": 0}, "here: 'blue', 'green' would all have the weight 0, which Route 53 reads as equal shares for all; "
-                      "leave one some."),
+                      "leave at least one above 0."),
     ],
 )  # fmt: skip
 def test_weights_that_do_not_mean_what_they_say(wanted: dict[str, int], error: str) -> None:

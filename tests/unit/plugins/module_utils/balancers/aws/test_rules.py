@@ -57,7 +57,7 @@ def for_page(*rules: Rule, arn: str = "listener") -> int:
 
 
 def of_testers(priority: int, *more: dict[str, t.Any]) -> Rule:
-    return rule(priority, *more, aws_rules.testers_condition(GREEN))
+    return rule(priority, *more, aws_rules.header_condition(GREEN))
 
 
 def of_page(priority: int, *conditions: dict[str, t.Any]) -> Rule:
@@ -88,7 +88,7 @@ def test_no_priority_is_free(choose: t.Callable[..., int]) -> None:
     with pytest.raises(InputError) as caught:
         choose(*rules, arn="rule-9")
     assert caught.value.message == (
-        "AWS front:80: no priority is free for a rule of ours between 8 and 9. Move the rules there apart, to leave at "
+        "AWS front:80: no priority is free for a rule of ours between 8 and 9. Spread the rules there, to leave at "
         "least two numbers."
     )
 
@@ -100,8 +100,8 @@ def test_a_page_finds_no_place_before_testers() -> None:
 
 
 def test_a_rule_is_known_by_its_conditions_in_any_order_and_form() -> None:
-    mine = rule(3, aws_rules.testers_condition(GREEN), {"Field": "path-pattern", "Values": ["/API/*"]})
-    conditions = [*base((rule(9, API), DEFAULT), "rule-9").conditions, aws_rules.testers_condition(GREEN)]
+    mine = rule(3, aws_rules.header_condition(GREEN), {"Field": "path-pattern", "Values": ["/API/*"]})
+    conditions = [*base((rule(9, API), DEFAULT), "rule-9").conditions, aws_rules.header_condition(GREEN)]
     assert aws_rules.find([of_page(1), mine], conditions) is mine
     assert aws_rules.find([rule(3, API), DEFAULT], conditions) is None
     assert aws_rules.find([of_page(1), DEFAULT], [aws_rules.EVERYTHING]) is None
@@ -114,7 +114,7 @@ def test_conditions_are_sent_in_one_form() -> None:
 
 
 def test_a_cookie_is_found_by_a_pattern() -> None:
-    config = aws_rules.testers_condition(COOKIE)["HttpHeaderConfig"]
+    config = aws_rules.header_condition(COOKIE)["HttpHeaderConfig"]
     assert config == {"HttpHeaderName": "cookie", "RegexValues": [r"^(.*; *)?canary=a\.b\+c(;.*)?$"]}
 
 

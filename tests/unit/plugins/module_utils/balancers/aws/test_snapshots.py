@@ -12,7 +12,7 @@ from support import pools
 from support.pools import ManualClock
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.connections import Connections, fill_in
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Looks
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.snapshots import Polls
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.targets import Target
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Snapshot, Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
@@ -25,48 +25,48 @@ class Sight:
     """Gives each look a snapshot of its own, or an error where *fails* says so."""
 
     def __init__(self) -> None:
-        self.looks = 0
+        self.polls = 0
         self.fails = False
 
-    def look(self) -> Snapshot:
-        self.looks += 1
+    def read(self) -> Snapshot:
+        self.polls += 1
         if self.fails:
             raise Unreachable("nobody there")
-        return pools.snapshot(pools.member(f"look{self.looks}"))
+        return pools.snapshot(pools.member(f"read{self.polls}"))
 
 
 def test_the_same_answer_until_the_next_look_is_due() -> None:
     clock, sight = ManualClock(), Sight()
-    looks = Looks(sight.look, clock.clock, Pace(first=1.0, growth=2.0, longest=3.0))
+    polls = Polls(sight.read, clock.clock, Pace(first=1.0, growth=2.0, longest=3.0))
     seen = []
     for _second in range(10):
-        looks.snapshot()
-        seen.append(sight.looks)
+        polls.snapshot()
+        seen.append(sight.polls)
         clock.sleep(1.0)
     assert seen == [1, 2, 2, 3, 3, 3, 4, 4, 4, 5]
 
 
 def test_after_a_change_is_looked_at_once() -> None:
     clock, sight = ManualClock(), Sight()
-    looks = Looks(sight.look, clock.clock, Pace(first=1.0, growth=2.0, longest=60.0))
-    looks.snapshot()
-    looks.reset()
-    assert list(looks.snapshot().members) == ["look2"]
+    polls = Polls(sight.read, clock.clock, Pace(first=1.0, growth=2.0, longest=60.0))
+    polls.snapshot()
+    polls.reset()
+    assert list(polls.snapshot().members) == ["read2"]
 
 
 def test_an_error_is_kept_for_the_shortest_time_only() -> None:
     clock, sight = ManualClock(), Sight()
-    looks = Looks(sight.look, clock.clock, Pace(first=1.0, growth=10.0, longest=60.0))
-    looks.snapshot()
+    polls = Polls(sight.read, clock.clock, Pace(first=1.0, growth=10.0, longest=60.0))
+    polls.snapshot()
     clock.sleep(1.0)
     sight.fails = True
     for _again in range(3):
         with pytest.raises(Unreachable):
-            looks.snapshot()
-    assert sight.looks == 2
+            polls.snapshot()
+    assert sight.polls == 2
     sight.fails = False
     clock.sleep(1.0)
-    assert list(looks.snapshot().members) == ["look3"]
+    assert list(polls.snapshot().members) == ["read3"]
 
 
 class Host:

@@ -197,7 +197,7 @@ def test_a_rejected_file_is_put_back(fake: FakeEnvoy, shop: EnvoyCluster) -> Non
     with pytest.raises(RolloutError) as caught:
         shop.set_admin({"app1": contract.DRAINED})
     assert caught.value.message == (
-        f"lb1: Envoy rejected the new {fake.eds}; the old one is put back. Its log says why, in a line with 'rejected' or "
+        f"lb1: Envoy rejected the new {fake.eds}; the old one is restored. Its log says why, in a line with 'rejected' or "
         "'failure'."
     )
     assert fake.eds.read_text() == before
@@ -209,7 +209,7 @@ def test_a_file_that_is_not_read_is_put_back(fake: FakeEnvoy, shop: EnvoyCluster
     with pytest.raises(RolloutError) as caught:
         shop.set_admin({"app1": contract.DRAINED})
     assert caught.value.message == (
-        f"lb1: Envoy did not take the new {fake.eds} within 5 s; the old one is put back. Is this the file that its "
+        f"lb1: Envoy did not take the new {fake.eds} within 5 s; the old one is restored. Is this the file that its "
         "configuration names, and does its 'stats_config', if any, keep update_success and version_text?"
     )
     assert (fake.eds.read_text(), round(clock.now)) == (before, 5)
@@ -284,8 +284,8 @@ def test_too_few_healthy_members_are_refused_before_anything_is_written(fake: Fa
     with pytest.raises(RolloutError) as caught:
         shop.set_admin(states)
     assert caught.value.message == (
-        f"lb1: refused to take 'app1', 'app2' out of pool 'shop': {reason}. Nothing was changed; bring other members back "
-        "first."
+        f"lb1: refused to take 'app1', 'app2' out of pool 'shop': {reason}. Nothing was changed; return other members to "
+        "service first."
     )
     assert (caught.value.result, fake.eds.read_text()) == ({"refused": True}, before)
     fake.panic = 0.0
@@ -300,7 +300,7 @@ def test_a_policy_that_does_not_look_at_weights(fake: FakeEnvoy, shop: EnvoyClus
     with pytest.raises(RolloutError) as caught:
         shop.set_weights({"app1": 7})
     assert caught.value.message == (
-        f"lb1: pool 'shop' balances by lb_policy {policy}, which does not look at weights. Use ROUND_ROBIN."
+        f"lb1: pool 'shop' balances by lb_policy {policy}, which ignores weights. Use ROUND_ROBIN."
     )
 
 
@@ -427,7 +427,7 @@ def test_rejected_routes_are_put_back(fake: FakeEnvoy, site: EnvoyRoutes) -> Non
     fake.mood = "rejects"
     with pytest.raises(RolloutError) as caught:
         site.set_weights({"blue": 95, "green": 5})
-    assert f"Envoy rejected the new {fake.rds}; the old one is put back." in caught.value.message
+    assert f"Envoy rejected the new {fake.rds}; the old one is restored." in caught.value.message
     assert fake.rds.read_text() == before
 
 

@@ -176,7 +176,7 @@ def test_addresses(address: Json, shown: str) -> None:
     [
         (
             "a: b",
-            "it is no JSON (Expecting value: line 1 column 1 (char 0)); Envoy reads JSON from a file of any name, "
+            "it is not JSON (Expecting value: line 1 column 1 (char 0)); Envoy reads JSON from a file of any name, "
             "YAML is not edited",
         ),
         ("[]", "a DiscoveryResponse with exactly one ClusterLoadAssignment under 'resources' is expected"),

@@ -47,7 +47,7 @@ def order(found: RouteDocument) -> list[str]:
 def send(found: RouteDocument, pool: str, testers: Selector, target: str) -> None:
     for place in envoy_rules.places_for_testers(found, pool):
         assert place.route is not None
-        rule = envoy_rules.testers_rule(place.route, testers, target) if target else None
+        rule = envoy_rules.header_rule(place.route, testers, target) if target else None
         place.put(TESTERS, str(testers), rule)
 
 

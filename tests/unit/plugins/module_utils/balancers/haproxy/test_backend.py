@@ -80,7 +80,7 @@ def test_a_number_that_never_stays() -> None:
     )
     with pytest.raises(RolloutError) as caught:
         HAProxy("shop", script).snapshot()
-    assert caught.value.message == ("lb1 a.sock: pool 'shop' changes its number at every look. Is it being reloaded?")
+    assert caught.value.message == ("lb1 a.sock: pool 'shop' changes its number at every read. Is it being reloaded?")
 
 
 def test_a_pool_without_servers() -> None:
@@ -189,7 +189,7 @@ def test_a_process_that_is_gone_meanwhile_has_no_sessions(answer: dict[str, str]
 def test_a_process_that_is_there_and_does_not_say_is_not_taken_for_idle(answer: dict[str, str] | Unreachable) -> None:
     with pytest.raises(Unreachable) as caught:
         workers({"show proc": PROC}, answer, {"show proc": PROC}).old_sessions("shop")
-    assert caught.value.message == "lb1 a.sock: old worker 13930 does not say what it has in flight."
+    assert caught.value.message == "lb1 a.sock: old worker 13930 does not report what it has in flight."
 
 
 def test_several_old_processes_are_added_up() -> None:

@@ -82,22 +82,22 @@ def table(cli: FakeCli, path: pathlib.Path) -> HAProxyMap:
 
 
 def test_an_entry_is_changed_in_both_places(cli: FakeCli, table: HAProxyMap, path: pathlib.Path) -> None:
-    assert table.look(KEY) == Entry(None, "shop-green")
+    assert table.read(KEY) == Entry(None, "shop-green")
     table.put(KEY, "shop-lime")
     assert cli.asked == ["add map #3 x-canary=green shop-lime"]
     table.put(KEY, "shop-green")
     assert cli.asked[1:] == ["set map #3 x-canary=green shop-green"]
-    assert table.look(KEY) == Entry("shop-green", "shop-green")
+    assert table.read(KEY) == Entry("shop-green", "shop-green")
     table.put(KEY, None)
     assert cli.asked[2:] == ["del map #3 x-canary=green"]
-    assert table.look(KEY) == Entry(None, None)
+    assert table.read(KEY) == Entry(None, None)
     assert path.read_text() == "# by hand\nx-canary=blue shop-blue\n\n"
 
 
 def test_what_is_not_there_is_not_removed_from_the_process(cli: FakeCli, table: HAProxyMap) -> None:
     table.put(KEY, None)
     assert cli.asked == []
-    assert table.look(KEY) == Entry(None, None)
+    assert table.read(KEY) == Entry(None, None)
 
 
 def test_a_refusal_puts_the_file_back(cli: FakeCli, table: HAProxyMap, path: pathlib.Path) -> None:
@@ -137,7 +137,7 @@ def test_a_map_is_found_by_its_file(
 def test_a_map_that_haproxy_does_not_have(cli: FakeCli, table: HAProxyMap, path: pathlib.Path) -> None:
     cli.listing = "# id (file) description\n1 (/etc/haproxy/hosts.map) pattern loaded"
     with pytest.raises(InputError) as caught:
-        table.look(KEY)
+        table.read(KEY)
     assert caught.value.message == (
         f"lb1: HAProxy has no map from the file {path}; its maps are '/etc/haproxy/hosts.map'. Use the file in haproxy.cfg "
         "as balancer.route_file has it, and reload."
@@ -147,7 +147,7 @@ def test_a_map_that_haproxy_does_not_have(cli: FakeCli, table: HAProxyMap, path:
 def test_a_socket_that_may_not_even_look(cli: FakeCli, table: HAProxyMap) -> None:
     cli.listing = "Permission denied"
     with pytest.raises(RolloutError) as caught:
-        table.look(KEY)
+        table.read(KEY)
     assert caught.value.message.startswith(
         "lb1: HAProxy answered 'Permission denied' to 'show map': the socket's level"
     )
@@ -166,9 +166,9 @@ def test_routes_of_headers_and_cookies_have_keys_of_their_own(cli: FakeCli, tabl
     routes.send(Selector.given("X-Canary", None, "lime"), "green")
     routes.send(Selector.given(None, "canary", "lime"), "green")
     assert cli.asked == ["add map #3 x-canary=lime green", "add map #3 cookie:canary=lime green"]
-    assert routes.look(Selector.given("x-canary", None, "lime")) == ("green", True)
+    assert routes.read(Selector.given("x-canary", None, "lime")) == ("green", True)
     cli.entries.clear()
-    assert routes.look(Selector.given("x-canary", None, "lime")) == ("", False)
+    assert routes.read(Selector.given("x-canary", None, "lime")) == ("", False)
     with pytest.raises(InputError) as caught:
         routes.resolve("gren")
     assert caught.value.message == (
@@ -182,13 +182,13 @@ def test_a_page_is_one_word_in_a_map(cli: FakeCli, table: HAProxyMap) -> None:
     assert page.body == "Back  soon: 5 % ö"
     assert pages.notes != ()
     pages.show(page)
-    assert pages.look() == (page, True)
+    assert pages.read() == (page, True)
     assert len(cli.asked[0].split()) == 5
     pages.show(None)
-    assert pages.look() == (None, True)
+    assert pages.read() == (None, True)
 
 
 def test_a_page_that_somebody_else_wrote_is_seen(cli: FakeCli, table: HAProxyMap) -> None:
     cli.entries["shop"] = "1:2:not base64"
-    shown = HAProxyPages("shop", table, lambda: None).look()
+    shown = HAProxyPages("shop", table, lambda: None).read()
     assert shown.page == Page("1:2:not base64", "", None)

@@ -228,7 +228,7 @@ def test_workers_that_this_user_may_not_look_into(site: Site, monkeypatch: pytes
     with pytest.raises(RolloutError) as raised:
         site.pool.require_admin()
     assert raised.value.message == (
-        f"lb1 nginx: uid {os.geteuid()} may not reload nginx and look at its connections. Use become."
+        f"lb1 nginx: uid {os.geteuid()} may not reload nginx and read its connections. Use become."
     )
 
 
@@ -278,7 +278,7 @@ def test_a_configuration_that_nginx_refuses_is_taken_back(site: Site) -> None:
         site.pool.set_admin({"app1": "drained"})
     assert raised.value.message == (
         'lb1 nginx: nginx -t refuses the configuration: unknown directive "x" in /a.conf:1 '
-        f"{site.files / 'shop.conf'} is put back as it was."
+        f"{site.files / 'shop.conf'} is restored."
     )
     assert (site.text, site.reloads) == (UPSTREAMS, 0)
 
@@ -291,7 +291,7 @@ def test_a_file_that_nginx_does_not_read_is_left_as_it_was(site: Site) -> None:
     path = site.files / "shop.conf"
     assert raised.value.message == (
         f"lb1 nginx: nginx does not read {path}: none of its 1 configuration files includes it. Correct "
-        f"balancer.upstream_file, or include the file in nginx.conf. {path} is put back as it was."
+        f"balancer.upstream_file, or include the file in nginx.conf. {path} is restored."
     )
     assert (site.text, site.reloads) == (UPSTREAMS, 0)
 

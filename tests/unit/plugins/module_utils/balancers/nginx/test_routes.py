@@ -88,12 +88,12 @@ def test_a_line_comes_and_goes_and_nothing_else_changes(
 ) -> None:
     routes.send(GREEN, "shop-green")
     assert path.read_text() == TEXT.replace("# by hand\n", "# by hand\n    green shop-green;\n")
-    assert routes.look(GREEN) == ("shop-green", True)
+    assert routes.read(GREEN) == ("shop-green", True)
     routes.send(GREEN, "shop-blue")
     assert "    green shop-blue;\n" in path.read_text()
     routes.send(GREEN, "")
     assert path.read_text() == TEXT
-    assert (routes.look(GREEN), server.reloads) == (("", True), 3)
+    assert (routes.read(GREEN), server.reloads) == (("", True), 3)
 
 
 def test_a_map_on_one_line(routes: NginxRoutes, path: pathlib.Path) -> None:
@@ -105,7 +105,7 @@ def test_a_map_on_one_line(routes: NginxRoutes, path: pathlib.Path) -> None:
 
 def test_case_means_nothing_to_nginx(routes: NginxRoutes) -> None:
     routes.send(Selector("header", "x-canary", "GREEN"), "shop-green")
-    assert routes.look(GREEN).target == "shop-green"
+    assert routes.read(GREEN).target == "shop-green"
 
 
 @pytest.mark.parametrize(
@@ -113,17 +113,17 @@ def test_case_means_nothing_to_nginx(routes: NginxRoutes) -> None:
 )
 def test_words_that_mean_something_in_a_map(routes: NginxRoutes, path: pathlib.Path, value: str, written: str) -> None:
     selector = Selector("header", "x-canary", value)
-    assert routes.look(selector).target == ""
+    assert routes.read(selector).target == ""
     routes.send(selector, "shop-green")
     assert f"    {written} shop-green;\n" in path.read_text()
-    assert routes.look(selector).target == "shop-green"
+    assert routes.read(selector).target == "shop-green"
     routes.send(selector, "")
     assert path.read_text() == TEXT
 
 
 def test_what_nginx_has_not_read_is_not_in_force(routes: NginxRoutes, server: FakeServer) -> None:
     server.read = False
-    assert routes.look(GREEN) == ("", False)
+    assert routes.read(GREEN) == ("", False)
 
 
 def test_targets_are_upstreams(routes: NginxRoutes) -> None:
@@ -137,7 +137,7 @@ def test_a_refused_configuration_is_put_back(routes: NginxRoutes, server: FakeSe
     server.complaint = "bad line"
     with pytest.raises(RolloutError) as caught:
         routes.send(GREEN, "shop-green")
-    assert caught.value.message == f"lb1: bad line. {path} is put back as it was."
+    assert caught.value.message == f"lb1: bad line. {path} is restored."
     assert (path.read_text(), server.reloads) == (TEXT, 0)
 
 
@@ -145,13 +145,13 @@ def test_a_reload_that_fails_is_taken_back(routes: NginxRoutes, server: FakeServ
     server.stuck = True
     with pytest.raises(RolloutError) as caught:
         routes.send(GREEN, "shop-green")
-    assert caught.value.message == f"lb1: stuck. {path} is put back as it was."
+    assert caught.value.message == f"lb1: stuck. {path} is restored."
     assert (path.read_text(), server.reloads) == (TEXT, 2)
 
 
 def test_a_header_that_no_map_looks_at(routes: NginxRoutes, path: pathlib.Path) -> None:
     with pytest.raises(InputError) as caught:
-        routes.look(Selector("header", "x-beta", "green"))
+        routes.read(Selector("header", "x-beta", "green"))
     assert caught.value.message == (
         f"lb1: {path} has 0 maps of $http_x_beta, 0 of them with 'default shop'; exactly one is expected. Its maps are of "
         "'$http_x_canary', '$cookie_canary'. Add 'map $http_x_beta $variable { default shop; }' and use the variable in "
@@ -165,7 +165,7 @@ def test_of_two_maps_the_one_of_the_pool_counts(routes: NginxRoutes, path: pathl
     assert path.read_text().splitlines()[1] == "map $http_x_canary $b { default shop; green shop-green; }"
     path.write_text("map $http_x_canary $a { default other; }\nmap $http_x_canary $b { default third; }\n")
     with pytest.raises(InputError):
-        routes.look(GREEN)
+        routes.read(GREEN)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_a_file_that_is_not_understood(routes: NginxRoutes, path: pathlib.Path, 
     assert str(caught.value) == told
     path.write_text(text)
     with pytest.raises(RolloutError) as error:
-        routes.look(GREEN)
+        routes.read(GREEN)
     assert error.value.message == (
         f"lb1: {path} cannot be read as nginx configuration: {told}. Keep nothing but plain maps in that file."
     )
@@ -195,15 +195,15 @@ def test_a_source_variable() -> None:
 
 def test_a_page_and_its_text(pages: NginxPages, path: pathlib.Path) -> None:
     page = Page('<p>"$5"\n', "text/html", 60)
-    assert pages.look() == (None, True)
+    assert pages.read() == (None, True)
     pages.show(page)
-    assert pages.look() == (page, True)
+    assert pages.read() == (page, True)
     (body,) = [one for one in path.parent.iterdir() if ".routes.conf.page-" in one.name]
     assert (body.read_text(), oct(body.stat().st_mode)[-3:]) == (page.body, "644")
     assert f'alias "{body}";' in path.read_text()
     pages.show(None)
     assert path.read_text() == "# Written by steady.rollout: no maintenance page.\n"
-    assert pages.look() == (None, True)
+    assert pages.read() == (None, True)
 
 
 def test_texts_that_nobody_needs_any_more_are_removed(pages: NginxPages, path: pathlib.Path) -> None:
@@ -216,12 +216,12 @@ def test_a_text_that_was_lost_is_not_the_page(pages: NginxPages, path: pathlib.P
     pages.show(Page("a", "text/plain", 60))
     for one in path.parent.glob(".*.page-*"):
         one.unlink()
-    assert pages.look().page == Page("", "text/plain", 60)
+    assert pages.read().page == Page("", "text/plain", 60)
 
 
 def test_somebody_elses_file_is_left_alone(pages: NginxPages, path: pathlib.Path) -> None:
     path.write_text("proxy_pass http://shop;\n")
-    for act in (pages.look, lambda: pages.show(None)):
+    for act in (pages.read, lambda: pages.show(None)):
         with pytest.raises(RolloutError) as caught:
             act()
         assert caught.value.message.startswith(

@@ -106,18 +106,18 @@ def test_nothing_to_change_still_waits_for_sessions(desk: Desk, pool: FakePool) 
 def test_foreign_members_are_neither_changed_nor_waited_for(desk: Desk, pool: FakePool) -> None:
     pool.operator_sets("b", MAINTENANCE)
     pool.change("b", sessions=9)
-    result = desk.put(members=["a", "b"], state="drained", only_if=["in_service"])
+    result = desk.put(members=["a", "b"], state="drained", expected_states=["in_service"])
     assert pool.asked == [("set_admin", {"a": DRAINED})]
-    assert outcomes(result) == {"a": "reached", "b": "foreign"}
-    assert result["foreign"] == ["b"]
-    assert desk.warnings == ["lb1: somebody else changed 'b' (maintenance); left alone."]
+    assert outcomes(result) == {"a": "reached", "b": "drained_externally"}
+    assert result["drained_externally"] == ["b"]
+    assert desk.warnings == ["lb1: somebody else changed 'b' (maintenance); skipped."]
 
 
 def test_refused_before_anything_is_asked(desk: Desk, pool: FakePool) -> None:
     message, result = desk.fails(members=["a", "b"], state="drained", guard={"min_in_service": 2})
     assert message == (
-        "lb1: refused to take 'a', 'b' out of pool 'shop': 1 would be left in rotation, the floor is 2. In rotation now: "
-        "'a', 'b', 'c'. Nothing was changed; bring other members back first."
+        "lb1: refused to take 'a', 'b' out of pool 'shop': 1 would be left in rotation, the minimum is 2. In rotation now: "
+        "'a', 'b', 'c'. Nothing was changed; return other members to service first."
     )
     assert (result["refused"], result["changed"], pool.asked) == (True, False, [])
 
@@ -135,7 +135,7 @@ def test_a_change_that_is_accepted_and_not_made_is_an_error(desk: Desk, pool: Fa
     message, result = desk.fails(members=["a", "b"], state="drained")
     assert message == (
         "lb1: pool 'shop' accepted the change but does not show it: 'b' is in_service, not drained. "
-        "Look for an agent check or another tool that sets it back."
+        "Check for an agent check or another tool that reverts it."
     )
     # Twice: a reload may have swallowed the first.
     assert len(pool.asked) == 2
@@ -157,8 +157,8 @@ def test_a_guard_that_keeps_refusing_says_why(desk: Desk, pool: FakePool) -> Non
     pool.operator_sets("b", DRAINED)
     message, result = desk.fails(members=["a"], state="drained", guard={"min_in_service": 2}, guard_timeout=10)
     assert message == (
-        "lb1: refused to take 'a' out of pool 'shop': 1 would be left in rotation, the floor is 2. In rotation now: "
-        "'a', 'c'. Nothing was changed; bring other members back first."
+        "lb1: refused to take 'a' out of pool 'shop': 1 would be left in rotation, the minimum is 2. In rotation now: "
+        "'a', 'c'. Nothing was changed; return other members to service first."
     )
     assert result["refused"]
     assert pool.asked == []
@@ -191,7 +191,7 @@ def test_force_that_does_not_help_is_an_error(desk: Desk, pool: FakePool) -> Non
     pool.stubborn.add("a")
     message, result = desk.fails(members=["a"], state="drained", timeout=1, on_timeout="force")
     assert message == (
-        "lb1: pool 'shop' is not as asked within 1 s: 'a' still has sessions: 3 in flight. Sessions were ended but new "
+        "lb1: pool 'shop' did not reach the requested state within 1 s: 'a' still has sessions: 3 in flight. Sessions were ended but new "
         "ones came, from clients tied to it: state=maintenance sends those elsewhere."
     )
     assert outcomes(result) == {"a": "not_reached"}
@@ -229,8 +229,8 @@ def test_restore_puts_back_the_whole_call(desk: Desk, pool: FakePool) -> None:
     pool.change("a", sessions=3)
     message, result = desk.fails(members=["a", "b"], state="drained", timeout=1, on_timeout="restore", diff=True)
     assert message == (
-        "lb1: pool 'shop' is not as asked within 1 s: 'a' still has sessions: 3 in flight. "
-        "What this call had changed is put back."
+        "lb1: pool 'shop' did not reach the requested state within 1 s: 'a' still has sessions: 3 in flight. "
+        "What this call had changed is restored."
     )
     assert pool.asked[1:] == [("set_admin", {"a": IN_SERVICE, "b": MAINTENANCE})]
     assert outcomes(result) == {"a": "restored", "b": "restored"}
@@ -256,7 +256,7 @@ def test_restore_does_not_break_the_floor(desk: Desk, pool: FakePool) -> None:
         desk.time.at(0.5, functools.partial(pool.change, name, usable=False, in_rotation=False))
     message, result = desk.fails(members=["a"], state="in_service", timeout=1, on_timeout="restore")
     assert message == (
-        "lb1: pool 'shop' is not as asked within 1 s: 'a' is up but its checks do not pass yet. It is not put back, for "
+        "lb1: pool 'shop' did not reach the requested state within 1 s: 'a' is up but its checks do not pass yet. It was not restored, because "
         "no member would be left in rotation (guard.allow_outage permits that)."
     )
     assert pool.members["a"].own == IN_SERVICE
@@ -356,7 +356,7 @@ def test_check_mode_says_the_same_and_does_nothing(desk: Desk, pool: FakePool) -
     assert desk.time.slept == []
     pool.change("a", sessions=0)
     real = desk.put(members=["a", "b"], state="drained", diff=True)
-    for key in ("changed", "restore", "actions", "foreign", "refused", "diff"):
+    for key in ("changed", "restore", "actions", "drained_externally", "refused", "diff"):
         assert predicted[key] == real[key]
     assert outcomes(predicted) == outcomes(real)
     assert predicted["members"]["a"]["in_rotation"] is False

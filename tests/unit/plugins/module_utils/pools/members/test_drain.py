@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Verd
 
 REACHED, NOT_YET, IMPOSSIBLE = Verdict.REACHED, Verdict.NOT_YET, Verdict.IMPOSSIBLE
 SOMEBODY = "Find out what changes it besides this call, then run again."
-LOOK = "Look at its service and at the health check."
+LOOK = "Check its service and its health check."
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_in_service(changes: dict[str, t.Any], expected: Verdict) -> None:
 )
 def test_in_service_without_a_weight(changes: dict[str, t.Any], expected: Verdict) -> None:
     idle = member("a", **{"weight": 0, **OUT, **changes})
-    assert drain.verdict(IN_SERVICE, idle, needs_weight=False) is expected
+    assert drain.verdict(IN_SERVICE, idle, require_weight=False) is expected
 
 
 def test_a_member_that_vanished() -> None:
@@ -129,7 +129,7 @@ def test_a_member_that_vanished() -> None:
         ),
         (IN_SERVICE, {"operational": "going_down"}, False, "is up but its checks do not pass yet", LOOK),
         (IN_SERVICE, {"operational": "starting"}, False, "is still in its slow start", LOOK),
-        (IN_SERVICE, {"operational": "stopping"}, False, "says by its check that it is stopping", LOOK),
+        (IN_SERVICE, {"operational": "stopping"}, False, "reports by its check that it is stopping", LOOK),
         (IN_SERVICE, {"weight": 0}, False, "has weight 0 and so takes no traffic", "Give it a weight first."),
         (
             IN_SERVICE,
@@ -143,7 +143,7 @@ def test_a_member_that_vanished() -> None:
             {"admin": MAINTENANCE},
             False,
             "is in maintenance because its address cannot be resolved",
-            "Look at the resolvers of the load balancer.",
+            "Check the resolvers of the load balancer.",
         ),
     ],
 )
@@ -159,31 +159,31 @@ def test_several_members_in_one_sentence_with_each_advice_once() -> None:
     )
 
 
-def test_the_first_look_survives_the_gap_of_a_reload() -> None:
+def test_the_first_snapshot_survives_the_gap_of_a_reload() -> None:
     pool, time = FakePool(member("a")), ManualClock()
     pool.silent = True
     time.at(0.5, lambda: setattr(pool, "silent", False))
-    assert list(drain.first_look(pool, time.clock).members) == ["a"]
+    assert list(drain.first_snapshot(pool, time.clock).members) == ["a"]
 
 
-def test_the_first_look_does_not_wait_for_a_dead_node() -> None:
+def test_the_first_snapshot_does_not_wait_for_a_dead_node() -> None:
     pool, time = FakePool(member("a")), ManualClock()
     pool.silent = True
     with pytest.raises(Unreachable):
-        drain.first_look(pool, time.clock)
+        drain.first_snapshot(pool, time.clock)
     assert time.now < 1.2
 
 
 def test_a_watch_bears_a_silent_node_for_a_while() -> None:
     pool, time = FakePool(member("a", DRAINED)), ManualClock()
     watch = drain.Watch(pool, {"a": DRAINED}, time.clock)
-    assert watch.look() == {"a": REACHED}
+    assert watch.poll() == {"a": REACHED}
     pool.silent = True
     time.sleep(4.9)
-    assert watch.look() == {"a": NOT_YET}
+    assert watch.poll() == {"a": NOT_YET}
     pool.silent = False
-    assert watch.look() == {"a": REACHED}
+    assert watch.poll() == {"a": REACHED}
     pool.silent = True
     time.sleep(5.1)
     with pytest.raises(Unreachable):
-        watch.look()
+        watch.poll()

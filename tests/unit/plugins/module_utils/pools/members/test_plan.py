@@ -69,13 +69,13 @@ def test_a_standing_by_backup_is_not_one_more_in_rotation() -> None:
 def test_the_floor() -> None:
     guard = Guard(min_in_service=2)
     assert refused(guard, THREE, "a") == ""
-    assert refused(guard, THREE, "a", "b") == "1 would be left in rotation, the floor is 2"
+    assert refused(guard, THREE, "a", "b") == "1 would be left in rotation, the minimum is 2"
 
 
 def test_below_the_floor_nothing_makes_it_lower_and_nothing_else_is_refused() -> None:
     pool = snapshot(member("a"), member("b"), member("c", DRAINED), member("d", usable=False, in_rotation=False))
     guard = Guard(min_in_service=4)
-    assert refused(guard, pool, "a") == "1 would be left in rotation, the floor is 4"
+    assert refused(guard, pool, "a") == "1 would be left in rotation, the minimum is 4"
     assert refused(guard, pool, "c", state=MAINTENANCE) == ""
     assert refused(guard, pool, "d") == ""
     assert refused(guard, pool, "c", state=IN_SERVICE) == ""
@@ -94,13 +94,13 @@ def test_the_window_counts_whoever_is_out() -> None:
 def test_the_floor_of_a_zone() -> None:
     guard = Guard(zones=(Zone("x", ("a", "b"), 1), Zone("y", ("c", "not-here"), 2)))
     assert refused(guard, THREE, "a") == ""
-    assert refused(guard, THREE, "a", "b") == "0 would be left in rotation in zone 'x', its floor is 1"
-    assert refused(guard, THREE, "c") == "0 would be left in rotation in zone 'y', its floor is 2"
+    assert refused(guard, THREE, "a", "b") == "0 would be left in rotation in zone 'x', its minimum is 1"
+    assert refused(guard, THREE, "c") == "0 would be left in rotation in zone 'y', its minimum is 2"
 
 
 def test_who_tracks_a_leaving_member_leaves_with_it() -> None:
     pool = snapshot(member("a"), member("b", tracks="shop/a"), member("c", tracks="other/a"))
-    assert refused(Guard(min_in_service=2), pool, "a") == "1 would be left in rotation, the floor is 2"
+    assert refused(Guard(min_in_service=2), pool, "a") == "1 would be left in rotation, the minimum is 2"
     assert refused(Guard(min_in_service=1), pool, "a") == ""
 
 

@@ -122,7 +122,7 @@ def test_leave_is_asked_for_before_anything_changes(pool: WeighedPool) -> None:
 def test_a_change_that_failed_half_way_is_put_back(pool: WeighedPool) -> None:
     pool.fails_after = 2
     error = failure(pool, 5)
-    assert error.message == "lb1: no. The weights of 'c', 'd', set before that, are put back."
+    assert error.message == "lb1: no. The weights of 'c', 'd', set before that, are restored."
     assert weights_in(pool) == {"a": 100, "b": 100, "c": 0, "d": 0}
     assert (error.result["changed"], error.result["achieved"]["green"]) == (False, 0.0)
 
@@ -147,7 +147,7 @@ def test_what_cannot_be_put_back_is_named(pool: WeighedPool, monkeypatch: pytest
 
     monkeypatch.setattr(pool, "set_weights", once)
     error = failure(pool, 5)
-    assert error.message == "lb1: no. The weights of 'c' were set before that and could not be put back."
+    assert error.message == "lb1: no. The weights of 'c' were set before that and could not be restored."
     assert error.result["changed"] is True
 
 
@@ -162,7 +162,7 @@ def test_a_weight_that_is_accepted_and_not_set_is_an_error(pool: WeighedPool) ->
     pool.keeps = {"d"}
     error = failure(pool, 5)
     assert error.message == (
-        "lb1: pool 'shop' accepted the weights but does not show them: 'd' has 0, not 5. Look for an agent check or "
+        "lb1: pool 'shop' accepted the weights but does not show them: 'd' has 0, not 5. Check for an agent check or "
         "another tool that sets them."
     )
     assert error.result["changed"] is True
@@ -194,7 +194,7 @@ def test_an_unknown_member_is_an_error(pool: WeighedPool) -> None:
 
 def test_a_kind_without_weights_says_so(pool: WeighedPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WeighedPool, "capabilities", frozenset())
-    assert failure(pool, 5).message == "lb1: pool 'shop' is of a kind that has no weights."
+    assert failure(pool, 5).message == "lb1: pool 'shop' has no weights."
 
 
 def test_a_claim_of_a_later_run_is_obeyed(pool: WeighedPool, tmp_path: pathlib.Path) -> None:

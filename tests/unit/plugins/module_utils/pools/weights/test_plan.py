@@ -51,13 +51,11 @@ def test_groups_are_lists_or_single_names_and_say_a_name_once() -> None:
     [
         (
             {"blue": ["a"]},
-            "groups: there are groups 'blue', but shares for 'blue', 'green'. Give every group a share, 0 where it is to "
-            "get nothing.",
+            "groups: there are groups 'blue', but shares for 'blue', 'green'. Give every group a share, 0 for none.",
         ),
         (
             {},
-            "groups: there are groups none, but shares for 'blue', 'green'. Give every group a share, 0 where it is to get "
-            "nothing.",
+            "groups: there are groups none, but shares for 'blue', 'green'. Give every group a share, 0 for none.",
         ),
         (
             {"blue": [], "green": ["a"]},

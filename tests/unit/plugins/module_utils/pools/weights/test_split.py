@@ -137,7 +137,7 @@ def test_a_share_too_small_for_the_weights_there_are() -> None:
     with pytest.raises(InputError) as caught:
         nearest_weights(parse_shares({"blue": 99.6, "green": 0.4}), servers, WeightLimits(1, 100))
     assert caught.value.message == (
-        "shares: 0.4 % for 'green' cannot be had. The nearest that weights from 1 to 100 give with the servers that take "
+        "shares: 0.4 % for 'green' cannot be reached. The nearest that weights from 1 to 100 give with the servers that take "
         "traffic (3 in 'blue', 3 in 'green') is 0.9901 %, and none at all would be nearer. Ask for 0 or for at least "
         "0.495 %, or give 'green' fewer servers."
     )
@@ -163,12 +163,12 @@ def test_thirds_need_not_be_exact() -> None:
         ({"blue": 95, "green": 10}, "shares: blue: 95, green: 10 add up to 105, not to 100."),
         ({"blue": 99.8}, "shares: blue: 99.8 add up to 99.8, not to 100."),
         ({"blue": 0, "green": 0}, "shares: blue: 0, green: 0 add up to 0, not to 100."),
-        ({"blue": -5, "green": 105}, "shares: 'blue' cannot be -5; a percentage from 0 to 100 is wanted."),
-        ({"blue": 101}, "shares: 'blue' cannot be 101; a percentage from 0 to 100 is wanted."),
-        ({"blue": "most"}, "shares: 'blue' cannot be 'most'; a percentage from 0 to 100 is wanted."),
-        ({"blue": True}, "shares: 'blue' cannot be True; a percentage from 0 to 100 is wanted."),
-        ({"blue": None}, "shares: 'blue' cannot be None; a percentage from 0 to 100 is wanted."),
-        ({"blue": "1e2"}, "shares: 'blue' cannot be '1e2'; a percentage from 0 to 100 is wanted."),
+        ({"blue": -5, "green": 105}, "shares: 'blue' cannot be -5; a percentage from 0 to 100 is expected."),
+        ({"blue": 101}, "shares: 'blue' cannot be 101; a percentage from 0 to 100 is expected."),
+        ({"blue": "most"}, "shares: 'blue' cannot be 'most'; a percentage from 0 to 100 is expected."),
+        ({"blue": True}, "shares: 'blue' cannot be True; a percentage from 0 to 100 is expected."),
+        ({"blue": None}, "shares: 'blue' cannot be None; a percentage from 0 to 100 is expected."),
+        ({"blue": "1e2"}, "shares: 'blue' cannot be '1e2'; a percentage from 0 to 100 is expected."),
     ],
 )
 def test_shares_that_cannot_be_right(shares: dict[str, t.Any], told: str) -> None:
