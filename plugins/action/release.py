@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import shlex
 import tempfile
@@ -16,6 +15,7 @@ import typing as t
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.release.archive import inspect
 from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import (
@@ -129,7 +129,7 @@ class ActionModule(InWorkerAction):
         files = shlex.quote(os.path.join(path, "releases", version))
         asked = self._low_level_execute_command(f"test -d {files} && cat {record}")
         try:
-            known = Artifact.from_record(json.loads(asked["stdout"]))
+            known = Artifact.from_record(documents.parsed(asked["stdout"]))
         except (ValueError, AttributeError):
             return False
         return known is not None and same_artifact(known, artifact)

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.steady.rollout.plugins.module_utils import durations
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.plugin_utils import (
     failures,
     fleet,
@@ -16,6 +20,13 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import (
     targets,
     way,
 )
+
+
+def seconds(given: t.Any) -> float:
+    try:
+        return durations.seconds("duration", given)
+    except InputError as error:
+        raise AnsibleFilterError(error.message) from error
 
 
 class FilterModule:
@@ -38,6 +49,7 @@ class FilterModule:
             "longest_wait": failures.longest_wait,
             "members_out": failures.members_out,
             "longest_way": way.longest_way,
+            "seconds": seconds,
             "settings_errors": preflight.settings_errors,
             "silent_balancers": failures.silent_balancers,
             "smoke_targets": targets.smoke_targets,

@@ -98,11 +98,11 @@ options:
         type: str
       latency:
         description: The most seconds that an answer may take. Slower ones are bad probes.
-        type: float
+        type: str
       timeout:
         description: The most seconds for one probe, from resolving the name to the last byte.
-        type: float
-        default: 5
+        type: str
+        default: "5"
       follow_redirects:
         description: Whether redirects are followed, up to five. Credentials are not sent on to another host.
         type: bool
@@ -121,22 +121,23 @@ options:
   min_healthy_time:
     description:
       - For how many seconds a target must be good without a failure. Has to be shorter than O(timeout).
-    type: float
-    default: 10
+    type: str
+    default: "10"
   timeout:
     description:
       - The healthy deadline in seconds, for all targets together.
       - V(0) probes each target once and never waits; one good probe is enough then.
-    type: float
-    default: 300
+    type: str
+    default: "300"
   interval:
     description: Seconds between two probes of a target. The first ones come faster, from 0.1 seconds on.
-    type: float
-    default: 1
+    type: str
+    default: "1"
   fail:
     description: Whether a target that is not healthy fails the task. With V(false) only RV(healthy) tells.
     type: bool
     default: true
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """
@@ -314,8 +315,8 @@ TARGET = {
     "version": {"type": "str"},
     "version_path": {"type": "str", "default": "version"},
     "version_placeholder": {"type": "str"},
-    "latency": {"type": "float"},
-    "timeout": {"type": "float", "default": 5.0},
+    "latency": {"type": "str"},
+    "timeout": {"type": "str", "default": "5"},
     "follow_redirects": {"type": "bool", "default": False},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
@@ -325,9 +326,9 @@ SPEC = {
     "argument_spec": {
         "targets": {"type": "list", "elements": "dict", "required": True, "options": TARGET},
         "successes": {"type": "int", "default": 3},
-        "min_healthy_time": {"type": "float", "default": 10.0},
-        "timeout": {"type": "float", "default": 300.0},
-        "interval": {"type": "float", "default": 1.0},
+        "min_healthy_time": {"type": "str", "default": "10"},
+        "timeout": {"type": "str", "default": "300"},
+        "interval": {"type": "str", "default": "1"},
         "fail": {"type": "bool", "default": True},
     },
     "supports_check_mode": True,

@@ -92,27 +92,27 @@ options:
     default: 50
   seconds:
     description: For how many seconds they are sent before the verdict.
-    type: float
-    default: 30
+    type: str
+    default: "30"
   max_seconds:
     description:
       - While the verdict is V(inconclusive), it goes on for another O(seconds), up to so many in all. Services whose latencies vary
         much need that.
       - Every bound is taken further so that all analyses together are as sure as O(confidence) says.
-    type: float
-    default: 90
+    type: str
+    default: "90"
   warm_up:
     description: Seconds before that whose answers do not count, to open connections and fill caches.
-    type: float
-    default: 5
+    type: str
+    default: "5"
   connections:
     description: How many connections each group has at most, and so how many requests are under way at a time.
     type: int
     default: 8
   timeout:
     description: The most seconds for one request. A slower one is a failure.
-    type: float
-    default: 5
+    type: str
+    default: "5"
   percentile:
     description: Which percentile of the latencies is judged.
     type: float
@@ -123,11 +123,11 @@ options:
     default: 20
   negligible:
     description: Seconds by which the candidate may always be slower, however fast the baseline is.
-    type: float
-    default: 0.002
+    type: str
+    default: "0.002"
   max_latency:
     description: The most seconds that the candidate's O(percentile) may be.
-    type: float
+    type: str
   max_failures:
     description: By how many percentage points the candidate's share of failed requests may exceed the baseline's.
     type: float
@@ -153,6 +153,7 @@ options:
     elements: str
     choices: [fail, no_data, inconclusive]
     default: [fail, no_data, inconclusive]
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """
@@ -299,15 +300,15 @@ SPEC = {
         "baseline": {"type": "dict", "options": GROUP},
         "requests": {"type": "list", "elements": "dict", "default": [{"path": "/"}], "options": REQUEST},
         "rate": {"type": "float", "default": 50.0},
-        "seconds": {"type": "float", "default": 30.0},
-        "max_seconds": {"type": "float", "default": 90.0},
-        "warm_up": {"type": "float", "default": 5.0},
+        "seconds": {"type": "str", "default": "30"},
+        "max_seconds": {"type": "str", "default": "90"},
+        "warm_up": {"type": "str", "default": "5"},
         "connections": {"type": "int", "default": 8},
-        "timeout": {"type": "float", "default": 5.0},
+        "timeout": {"type": "str", "default": "5"},
         "percentile": {"type": "float", "default": 95.0},
         "max_slowdown": {"type": "float", "default": 20.0},
-        "negligible": {"type": "float", "default": 0.002},
-        "max_latency": {"type": "float"},
+        "negligible": {"type": "str", "default": "0.002"},
+        "max_latency": {"type": "str"},
         "max_failures": {"type": "float", "default": 1.0},
         "min_samples": {"type": "int", "default": 100},
         "confidence": {"type": "float", "default": 95.0},

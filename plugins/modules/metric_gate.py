@@ -19,6 +19,7 @@ description:
     are three things, and no data is never good news.
   - In a rollout (O(service), O(run), O(token)) every measurement is stored in the ledger with its query and its answer, the
     lease is renewed, and measuring waits while the rollout is paused.
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - The steady.rollout maintainers (@steady-rollout)
 extends_documentation_fragment:

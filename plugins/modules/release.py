@@ -111,12 +111,13 @@ options:
     default: {}
   timeout:
     description: For how many seconds a server with the source may be silent.
-    type: float
-    default: 60
+    type: str
+    default: "60"
   validate_certs:
     description: Whether the certificate of a server with the source has to be valid.
     type: bool
     default: true
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """
@@ -234,7 +235,7 @@ SPEC = {
         "group": {"type": "str"},
         "mode": {"type": "str"},
         "headers": {"type": "dict", "default": {}, "no_log": True},
-        "timeout": {"type": "float", "default": 60.0},
+        "timeout": {"type": "str", "default": "60"},
         "validate_certs": {"type": "bool", "default": True},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
     },

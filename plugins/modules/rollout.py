@@ -10,6 +10,7 @@ DOCUMENTATION = r"""
 module: rollout
 short_description: Open, plan, take back and conclude a rollout in the ledger
 version_added: 0.1.0
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - The ledger is an SQLite database on one host, the coordinator. It holds the lease of each service, the rollout, the
@@ -83,8 +84,8 @@ options:
     default: {}
   lease_ttl:
     description: Seconds without a heartbeat after which the lease may be taken, unless a declared step is still in flight.
-    type: float
-    default: 60.0
+    type: str
+    default: "60"
   take_over:
     description: Take the lease, or the claim, from whoever holds it. Use it only when that run is dead for good.
     type: bool
@@ -123,20 +124,20 @@ options:
         default: ["100%"]
       min_healthy_time:
         description: Seconds that a host must be healthy without a flap.
-        type: float
-        default: 10.0
+        type: str
+        default: "10"
       healthy_deadline:
         description: Seconds within which a host must become healthy; longer than O(policy.min_healthy_time).
-        type: float
-        default: 300.0
+        type: str
+        default: "300"
       progress_deadline:
         description: Seconds without any progress after which the rollout stops; longer than O(policy.healthy_deadline).
-        type: float
-        default: 600.0
+        type: str
+        default: "600"
       bake_time:
         description: Seconds between the end of a stage and the next one; one time for all stages, or a list with one for each.
         type: raw
-        default: 0.0
+        default: 0
       on_failure:
         description: V(revert) takes the whole rollout back when it stops on failures, V(hold) leaves it where it stands.
         type: str
@@ -148,8 +149,8 @@ options:
         default: false
       gate_limit:
         description: Seconds within which the verdict must come; after that somebody else may run the gate.
-        type: float
-        default: 300.0
+        type: str
+        default: "300"
       gate_inconclusive:
         description: What an inconclusive verdict means.
         type: str
@@ -507,13 +508,13 @@ POLICY: dict[str, t.Any] = {
     "zone_min_available": {"type": "str", "default": "1"},
     "max_failures": {"type": "str", "default": "0"},
     "stages": {"type": "list", "elements": "str", "default": ["100%"]},
-    "min_healthy_time": {"type": "float", "default": 10.0},
-    "healthy_deadline": {"type": "float", "default": 300.0},
-    "progress_deadline": {"type": "float", "default": 600.0},
-    "bake_time": {"type": "raw", "default": 0.0},
+    "min_healthy_time": {"type": "str", "default": "10"},
+    "healthy_deadline": {"type": "str", "default": "300"},
+    "progress_deadline": {"type": "str", "default": "600"},
+    "bake_time": {"type": "raw", "default": 0},
     "on_failure": {"type": "str", "choices": ["revert", "hold"], "default": "revert"},
     "gate": {"type": "bool", "default": False},
-    "gate_limit": {"type": "float", "default": 300.0},
+    "gate_limit": {"type": "str", "default": "300"},
     "gate_inconclusive": {"type": "str", "choices": ["stop", "pass", "fail"], "default": "stop"},
     "gate_no_data": {"type": "str", "choices": ["stop", "pass", "fail"], "default": "stop"},
 }
@@ -566,7 +567,7 @@ SPEC: dict[str, t.Any] = {
         "resume": {"type": "str", "choices": ["continue", "revert"], "default": "continue"},
         "allow_bad": {"type": "bool", "default": False},
         "owner": {"type": "dict", "default": {}},
-        "lease_ttl": {"type": "float", "default": 60.0},
+        "lease_ttl": {"type": "str", "default": "60"},
         "take_over": {"type": "bool", "default": False},
         "owner_gone": {"type": "bool", "default": False},
         "previous_run": {"type": "str"},

@@ -118,19 +118,19 @@ options:
         default: {}
       latency:
         description: The most seconds that a good answer may take.
-        type: float
+        type: str
       timeout:
         description: The most seconds for one try, from resolving the name to the last byte, redirects included.
-        type: float
-        default: 5
+        type: str
+        default: "5"
       tries:
         description: How often the request is sent, at most, until its answer is good.
         type: int
         default: 1
       pause:
         description: Seconds between two tries.
-        type: float
-        default: 1
+        type: str
+        default: "1"
       follow_redirects:
         description:
           - Whether redirects are followed, up to five. Credentials are not sent on to another host.
@@ -158,6 +158,7 @@ options:
     description: Whether a request that did not pass fails the task. With V(false) only RV(passed) tells.
     type: bool
     default: true
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """
@@ -286,10 +287,10 @@ REQUEST = {
     "contains": {"type": "str"},
     "expect_headers": {"type": "dict", "default": {}},
     "keep": {"type": "dict", "default": {}},
-    "latency": {"type": "float"},
-    "timeout": {"type": "float", "default": 5.0},
+    "latency": {"type": "str"},
+    "timeout": {"type": "str", "default": "5"},
     "tries": {"type": "int", "default": 1},
-    "pause": {"type": "float", "default": 1.0},
+    "pause": {"type": "str", "default": "1"},
     "follow_redirects": {"type": "bool", "default": False},
 }
 

@@ -21,7 +21,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
 
@@ -121,7 +121,7 @@ class InWorkerAction(ActionBase):
             run_command=run_command,
         )
         try:
-            return {"changed": False, **self.source.core(call)}
+            return {"changed": False, **perform(self.source.core, call)}
         except RolloutError as error:
             return {"changed": False, **error.result, "failed": True, "msg": error.message}
 

@@ -10,7 +10,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_policy as shift_policy
+from ansible_collections.steady.rollout.plugins.module_utils import durations
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text, is_bad, name_of
 
 Facts = t.Mapping[str, t.Any]
@@ -110,16 +111,17 @@ def verdict_of(measured: Facts) -> dict[str, t.Any]:
 
 def stretches_needed(steps: t.Sequence[Facts], interval: t.Any) -> int:
     """How many stretches of turns a shift may take: a turn sets a split, or looks once while a step bakes."""
-    every = float(interval)
-    if every <= 0:
-        raise AnsibleFilterError(f"rollout_analysis_interval: must be more than 0 s, is {every:g}.")
+    try:
+        every = durations.positive("rollout_analysis_interval", interval)
+    except InputError as error:
+        raise AnsibleFilterError(error.message) from error
     looks = sum(math.ceil(float(step.get("bake") or 0) / every) + LOOKS_AT_LEAST for step in steps)
     return math.ceil((2 * looks + TURNS_BESIDE_LOOKS) / TURNS_IN_A_STRETCH)
 
 
 def bakes(steps: t.Sequence[Facts]) -> list[float]:
     """Seconds that each step bakes."""
-    return [shift_policy.seconds("rollout_canary_steps", step.get("bake") or 0) for step in steps]
+    return [durations.seconds("rollout_canary_steps", step.get("bake") or 0) for step in steps]
 
 
 def urls_of(group: str, shift: Facts, hostvars: t.Mapping[str, Facts]) -> dict[str, t.Any]:

@@ -10,8 +10,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.judge.conditions import parse_duration
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 
 # The first and the last poll, and those that an operator's pauses cut short.
@@ -37,13 +37,11 @@ def polls_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any, 
     """
     try:
         seconds, every = (
-            parse_duration("rollout_metric_window", window),
-            parse_duration("rollout_analysis_interval", interval),
+            durations.seconds("rollout_metric_window", window),
+            durations.positive("rollout_analysis_interval", interval),
         )
         if "wait" in [policy.get(name) for name in UNCLEAR]:
-            seconds += parse_duration("rollout_metric_policy.wait_limit", policy.get("wait_limit", seconds))
+            seconds += durations.seconds("rollout_metric_policy.wait_limit", policy.get("wait_limit", seconds))
     except InputError as error:
         raise AnsibleFilterError(error.message) from error
-    if every <= 0:
-        raise AnsibleFilterError(f"rollout_analysis_interval: must be more than 0 s, is {every:g}.")
     return math.ceil((math.ceil(seconds / every) + POLLS_BESIDE) / at_a_time)

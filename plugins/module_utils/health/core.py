@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Policy, Sample, rounded
@@ -42,16 +43,14 @@ def core(call: Call) -> dict[str, t.Any]:
 
 def policy_from(params: dict[str, t.Any]) -> Policy:
     """The policy that the options ask for; InputError where nothing could ever satisfy it."""
-    policy = Policy(params["successes"], params["min_healthy_time"], params["timeout"], params["interval"])
+    policy = Policy(
+        params["successes"],
+        durations.seconds("min_healthy_time", params["min_healthy_time"]),
+        durations.seconds("timeout", params["timeout"]),
+        durations.positive("interval", params["interval"]),
+    )
     if policy.successes < 1:
         raise InputError(f"successes is {policy.successes}; at least 1 successful probe is needed.")
-    if policy.interval <= 0:
-        raise InputError(f"interval is {policy.interval:g}; expected more than 0 seconds.")
-    if policy.timeout < 0 or policy.min_healthy_time < 0:
-        raise InputError(
-            f"timeout is {policy.timeout:g} and min_healthy_time is {policy.min_healthy_time:g}; "
-            "neither can be negative."
-        )
     if not policy.waits:
         return Policy.single_probe()
     if policy.min_healthy_time >= policy.timeout:

@@ -14,6 +14,7 @@ import ssl
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Sample
 from ansible_collections.steady.rollout.plugins.module_utils.http import queries, tls, wire
@@ -74,7 +75,7 @@ class Prober:
 
 def judged(target: Target, seen: Seen, latency: float) -> Sample:
     """The sample that an answer amounts to. Pure."""
-    document = _parsed(seen.text)
+    document = documents.parsed_or_none(seen.text)
     version = _version(target, document)
     problem = seen.trouble or _problem(target, seen, document, version, latency)
     reason = f"{target.place} {problem or _answered(target, seen)}"
@@ -140,13 +141,6 @@ def _shown(value: t.Any, document: t.Any) -> str:
         return "false"
     text = json.dumps(value)
     return f"not true but {text if len(text) <= 60 else text[:57] + '...'}"
-
-
-def _parsed(text: str) -> t.Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _version(target: Target, document: t.Any) -> str | None:

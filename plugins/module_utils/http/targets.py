@@ -14,6 +14,7 @@ import shlex
 import typing as t
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.http import queries
 
@@ -124,7 +125,7 @@ def _target(option: dict[str, t.Any]) -> Target:
         raise InputError(f"targets: '{name}' has tcp, which has no answer to read expect or version from; use url.")
     return Target(
         name=name,
-        timeout=option["timeout"],
+        timeout=durations.positive(f"targets: timeout of '{name}'", option["timeout"]),
         url=_url(name, option.get("url")),
         tcp=_host_and_port(name, option.get("tcp")),
         command=_command(name, option.get("command")),
@@ -136,7 +137,7 @@ def _target(option: dict[str, t.Any]) -> Target:
         version=option.get("version"),
         version_path=queries.compiled(name, "version_path", option["version_path"]),
         version_placeholder=option.get("version_placeholder") or None,
-        latency=option.get("latency"),
+        latency=_latency(name, option.get("latency")),
         follow_redirects=option["follow_redirects"],
         validate_certs=option["validate_certs"],
         ca_path=option.get("ca_path"),
@@ -144,11 +145,11 @@ def _target(option: dict[str, t.Any]) -> Target:
     )
 
 
+def _latency(name: str, latency: t.Any) -> float | None:
+    return None if latency is None else durations.positive(f"targets: latency of '{name}'", latency)
+
+
 def _check_figures(name: str, option: dict[str, t.Any]) -> None:
-    if option["timeout"] <= 0:
-        raise InputError(f"targets: '{name}' has timeout {option['timeout']:g}; expected more than 0 seconds.")
-    if option.get("latency") is not None and option["latency"] <= 0:
-        raise InputError(f"targets: '{name}' has latency {option['latency']:g}; expected more than 0 seconds.")
     if not option["status"]:
         raise InputError(f"targets: '{name}' has an empty status list, so no answer could be right.")
     for status in option["status"]:

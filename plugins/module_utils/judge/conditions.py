@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Range
 
-SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 NUMBER = r"(-?\d+(?:\.\d+)?(?:[eE]-?\d+)?)"
 COMPARISON = re.compile(r"(<=|>=|<|>)\s*" + NUMBER + r"\s*(%|[a-z]*)")
 WITHIN = re.compile(r"within\s+(\d+(?:\.\d+)?)\s*%")
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 FRACTION = re.compile(r"(\d+(?:\.\d+)?)\s*(%?)")
 
 LIMIT_FORMS = "'< 1%', '<= 500ms' or '> 10, < 20'"
@@ -37,14 +36,6 @@ def parse_baseline(where: str, given: object) -> Range:
         part = float(within.group(1)) / 100
         return Range(1 - part, 1 + part, True, True, within.group(0))
     return _range(where, given, BASELINE_FORMS, lambda number, suffix: _ratio(where, number, suffix))
-
-
-def parse_duration(where: str, given: object) -> float:
-    """Seconds, from a number or from "30s" or "5m"; raises InputError."""
-    match = None if isinstance(given, bool) else DURATION.fullmatch(str(given).strip())
-    if match is None or (match.group(2) or "s") not in SECONDS:
-        raise InputError(f"{where}: {given!r} is no time; give seconds, or for example 30s or 5m.")
-    return float(match.group(1)) * SECONDS[match.group(2) or "s"]
 
 
 def parse_fraction(where: str, given: object) -> float:
@@ -77,8 +68,8 @@ def _in_unit(where: str, number: float, suffix: str, unit: str) -> float:
         return number
     if suffix == "%" and unit == "":
         return number / 100
-    if suffix in SECONDS and unit in SECONDS:
-        return number * SECONDS[suffix] / SECONDS[unit]
+    if suffix in durations.UNITS and unit in durations.UNITS:
+        return number * durations.UNITS[suffix] / durations.UNITS[unit]
     raise InputError(f"{where}: '{suffix}' does not go with a metric in {unit or 'no unit'}; set the metric's unit.")
 
 

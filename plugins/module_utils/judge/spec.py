@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.judge import conditions
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
@@ -115,7 +116,7 @@ def _metric(number: int, given: t.Mapping[str, t.Any]) -> Metric:
         weight=_number(where + ".weight", words["weight"]),
         group=str(words["group"] or ""),
         minimum=_minimum(where, words, kind),
-        delay=conditions.parse_duration(where + ".delay", words["delay"]),
+        delay=durations.seconds(where + ".delay", words["delay"]),
         dry_run=_flag(where + ".dry_run", words["dry_run"]),
         on_no_data=_one_of(where + ".on_no_data", words["on_no_data"], NO_DATA_ACTIONS),
         max_errors=_count(where + ".max_errors", words["max_errors"]),
@@ -152,7 +153,7 @@ def _unit(words: t.Mapping[str, t.Any], kind: str) -> str:
     if words["unit"] is not None or kind == SHARE:
         return str(words["unit"] or "")
     suffixes = {match.group(3) for match in conditions.COMPARISON.finditer(str(words["limit"] or ""))}
-    return "ms" if suffixes & set(conditions.SECONDS) else ""
+    return "ms" if suffixes & set(durations.UNITS) else ""
 
 
 def _with_defaults(where: str, given: t.Mapping[str, t.Any], defaults: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -12,6 +12,7 @@ import math
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets, tls
 from ansible_collections.steady.rollout.plugins.module_utils.load.model import (
@@ -29,6 +30,7 @@ UNFIT_FOR_A_URL = re.compile(r"[^\x21-\x7e]")
 MOST_A_SECOND = 500
 MOST_REQUESTS = 200000
 MOST_CONNECTIONS = 64
+DURATIONS = ("seconds", "max_seconds", "warm_up", "timeout", "negligible", "max_latency")
 
 Option = t.Mapping[str, t.Any]
 
@@ -45,6 +47,10 @@ class Comparison:
 
 def from_params(params: Option) -> Comparison:
     """The comparison that a call's options amount to; InputError names the first that cannot be right."""
+    params = {
+        **params,
+        **{name: durations.seconds(name, params[name]) for name in DURATIONS if params.get(name) is not None},
+    }
     groups = tuple(_group(role, params[role]) for role in (BASELINE, CANDIDATE) if params.get(role))
     if len({group.name for group in groups}) < len(groups):
         raise InputError(f"baseline and candidate are both called '{groups[0].name}'; each needs its own name.")

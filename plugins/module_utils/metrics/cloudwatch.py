@@ -14,6 +14,7 @@ import datetime
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import (
@@ -30,9 +31,9 @@ SETTINGS: dict[str, tuple[type, ...]] = {
     "profile": (str,),
     "role_arn": (str,),
     "endpoint_url": (str,),
-    "timeout": (int, float),
+    "timeout": (str,),
     "period": (int,),
-    "lag": (int, float),
+    "lag": (str,),
 }
 METRIC_KEYS = {"namespace", "metric", "dimensions", "statistic", "unit"}
 EXPRESSION_KEYS = {"expression", "metrics"}
@@ -115,12 +116,11 @@ def open_cloudwatch(where: str, settings: Json) -> CloudWatch:
     """Raises InputError where the settings cannot be right and RolloutError where boto3 or credentials lack."""
     from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import api as aws_api
 
-    period, lag = settings.get("period", 60), float(settings.get("lag", 120.0))
+    period, lag = settings.get("period", 60), durations.seconds(f"{where}.lag", settings.get("lag", 120.0))
+    timeout = durations.positive(f"{where}.timeout", settings.get("timeout", 10.0))
     if period not in (1, 5, 10, 20, 30) and (period <= 0 or period % 60):
         raise InputError(f"{where}: period is {period}; CloudWatch has 1, 5, 10, 20, 30 and multiples of 60 seconds.")
-    if lag < 0:
-        raise InputError(f"{where}: lag must be 0 s or more, is {lag:g}.")
-    session = aws_api.open_session({"host": "", "timeout": 10.0, **settings})
+    session = aws_api.open_session({"host": "", **settings, "timeout": timeout})
     return CloudWatch(session.api("cloudwatch", "cloudwatch").call, f"CloudWatch ({session.where})", period, lag)
 
 

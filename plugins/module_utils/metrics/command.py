@@ -11,6 +11,7 @@ import shlex
 import shutil
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents, durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import queries
@@ -18,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.json_http i
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Moment, Question, Reply, Trouble
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.numbers import points
 
-SETTINGS: dict[str, tuple[type, ...]] = {"command": (str, list), "timeout": (int, float), "environment": (dict,)}
+SETTINGS: dict[str, tuple[type, ...]] = {"command": (str, list), "timeout": (str,), "environment": (dict,)}
 WHOLE = "@"
 LONGEST_EXCERPT = 200
 # What the program "timeout" exits with when it had to end the command, by TERM or by KILL.
@@ -75,16 +76,14 @@ def open_command(where: str, settings: dict[str, t.Any], run_command: RunCommand
         argv = []
     if not argv or not argv[0]:
         raise InputError(f"{where}: command is neither a list of words nor a line that splits into some.")
-    timeout = float(settings.get("timeout", 30.0))
-    if timeout <= 0:
-        raise InputError(f"{where}: timeout must be more than 0 s, is {timeout:g}.")
+    timeout = durations.positive(f"{where}.timeout", settings.get("timeout", 30.0))
     environment = {str(name): str(value) for name, value in (settings.get("environment") or {}).items()}
     return Command(argv, timeout, environment, run_command)
 
 
 def _document(output: str, program: str, secrets: t.Sequence[str]) -> t.Any:
     try:
-        return json.loads(output)
+        return documents.parsed(output)
     except ValueError:
         text = " ".join(output.split())
     try:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import http.client
-import json
 import re
 import ssl
 import typing as t
 from urllib.parse import urlencode
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents, durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets, tls, wire
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
@@ -30,7 +30,7 @@ SETTINGS: dict[str, tuple[type, ...]] = {
     "headers": (dict,),
     "ca_path": (str,),
     "validate_certs": (bool,),
-    "timeout": (int, float),
+    "timeout": (str,),
 }
 """What every source that is asked over HTTP may be given, and the types of it."""
 
@@ -53,7 +53,7 @@ class Endpoint:
     def ask(self, path: str = "", parameters: Parameters = (), method: str = "GET", body: bytes | None = None) -> t.Any:
         """The JSON of the answer; Trouble where none comes or the status is none of 2xx."""
         status, text = self._exchange(path, parameters, method, body)
-        document = _parsed(text)
+        document = documents.parsed_or_none(text)
         if not 200 <= status < 300:
             raise Trouble(f"{self.place} answered {status}{self._told(document, text)}")
         if document is None:
@@ -93,14 +93,11 @@ def endpoint(where: str, settings: t.Mapping[str, t.Any]) -> Endpoint:
             f"{where}: url is '{targets.shown_url(url) if parts else 'not a URL'}'; expected http:// or https://, a host "
             "and, if need be, a port and a path."
         )
-    timeout = settings.get("timeout", 10.0)
-    if timeout <= 0:
-        raise InputError(f"{where}: timeout must be more than 0 s, is {timeout:g}.")
     return Endpoint(
         url=url,
         headers=_headers(where, settings),
         tls=_tls(where, settings),
-        timeout=float(timeout),
+        timeout=durations.positive(f"{where}.timeout", settings.get("timeout", 10.0)),
         secrets=secrets(settings),
     )
 
@@ -148,10 +145,3 @@ def _tls(where: str, settings: t.Mapping[str, t.Any]) -> ssl.SSLContext:
         return tls.context(settings.get("validate_certs", True), ca_path)
     except OSError as error:
         raise InputError(f"{where}: ca_path cannot be used: {ca_path} ({error.strerror or error}).") from None
-
-
-def _parsed(text: str) -> t.Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.judge import conditions, spec
+from ansible_collections.steady.rollout.plugins.module_utils.judge import spec
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY, SHARE, Metric, Policy
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import balancers, queries, sources
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Source
@@ -183,7 +184,4 @@ def _policies(params: dict[str, t.Any], window: float) -> Policies:
 
 
 def _positive(name: str, given: t.Any) -> float:
-    seconds = conditions.parse_duration(name, given)
-    if seconds <= 0:
-        raise InputError(f"{name}: must be more than 0 s, is {seconds:g}.")
-    return seconds
+    return durations.positive(name, given)

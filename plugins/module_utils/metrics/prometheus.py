@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import http, queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.http import Endpoint
@@ -25,7 +26,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.numbers imp
 SETTINGS: dict[str, tuple[type, ...]] = {
     **http.SETTINGS,
     "range": (bool,),
-    "step": (int, float),
+    "step": (str,),
     "label": (str,),
     "host_label": (str,),
 }
@@ -104,12 +105,10 @@ class Prometheus:
 
 def open_prometheus(where: str, settings: dict[str, t.Any], interval: float) -> Prometheus:
     """*interval* is the seconds between two polls, the default step of range queries. Raises InputError."""
-    step = settings.get("step", interval)
-    if step <= 0:
-        raise InputError(f"{where}: step must be more than 0 s, is {step:g}.")
+    step = durations.positive(f"{where}.step", settings.get("step", interval))
     endpoint = http.endpoint(where, settings)
     labels = (settings.get("label") or "", settings.get("host_label") or "")
-    return Prometheus(endpoint, settings.get("range", False), float(step), *labels)
+    return Prometheus(endpoint, settings.get("range", False), step, *labels)
 
 
 def _data(answer: t.Any, place: str) -> dict[str, t.Any]:

@@ -12,6 +12,7 @@ import os
 import shutil
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 
@@ -19,7 +20,7 @@ def read_json(path: str) -> t.Any:
     """The content of a JSON file, None where there is none; RolloutError where it is not JSON."""
     try:
         with open(path, encoding="utf-8") as stream:
-            return json.load(stream)
+            return documents.parsed(stream.read())
     except FileNotFoundError:
         return None
     except ValueError:

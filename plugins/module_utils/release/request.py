@@ -13,6 +13,7 @@ import pwd
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import basic_authorization
@@ -65,7 +66,9 @@ def source_from(params: dict[str, t.Any]) -> Source | None:
     if credentials:
         headers.setdefault("Authorization", credentials)
     checksum = params["checksum"].lower() if params["checksum"] else None
-    source = Source(params["source"], checksum, headers, params["timeout"], params["validate_certs"])
+    source = Source(
+        params["source"], checksum, headers, durations.positive("timeout", params["timeout"]), params["validate_certs"]
+    )
     check_source(source)
     return source
 

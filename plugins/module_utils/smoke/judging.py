@@ -10,6 +10,7 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import options, templates
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import (
@@ -37,10 +38,7 @@ class Reply:
 
     @property
     def document(self) -> t.Any:
-        try:
-            return json.loads(self.text)
-        except ValueError:
-            return None
+        return documents.parsed_or_none(self.text)
 
     def header(self, name: str) -> str | None:
         found = [value for given, value in self.headers if given.lower() == name.lower()]

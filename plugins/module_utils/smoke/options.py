@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.http import queries
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
@@ -24,6 +25,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import 
     Target,
 )
 
+MOST_TRIES = 1000
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 UNFIT_FOR_A_HEADER = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 KEPT_FROM_BODY = re.compile(r"body\b.+", re.DOTALL)
@@ -90,7 +92,7 @@ def _step(option: Option, common: Option) -> Step:
         name=name,
         method=option["method"].upper(),
         url=option["url"],
-        timeout=option["timeout"],
+        timeout=durations.positive(f"requests: timeout of '{name}'", option["timeout"]),
         headers=_headers(name, {**common, **(option.get("headers") or {})}),
         body=option.get("body"),
         body_format=_body_format(name, option),
@@ -98,9 +100,9 @@ def _step(option: Option, common: Option) -> Step:
         expect=option.get("expect"),
         contains=option.get("contains"),
         expect_headers=_headers(name, option.get("expect_headers") or {}),
-        latency=option.get("latency"),
+        latency=_latency(name, option.get("latency")),
         tries=option["tries"],
-        pause=option["pause"],
+        pause=durations.seconds(f"requests: pause of '{name}'", option["pause"]),
         keep=tuple(_keep(name, *pair) for pair in (option.get("keep") or {}).items()),
         follow_redirects=option["follow_redirects"],
         secret=option["secret"],
@@ -118,16 +120,13 @@ def compiled_expect(step: Step, kept: templates.Kept) -> queries.Query | None:
     return queries.compiled(step.name, "expect", expression, where="requests")
 
 
+def _latency(name: str, latency: t.Any) -> float | None:
+    return None if latency is None else durations.positive(f"requests: latency of '{name}'", latency)
+
+
 def _check_figures(name: str, option: Option) -> None:
-    for what, least, why in (
-        ("timeout", 0, "a request needs more than 0 seconds"),
-        ("latency", 0, "expected more than 0 seconds"),
-        ("tries", 0, "at least 1 try is needed to get an answer"),
-    ):
-        if option.get(what) is not None and option[what] <= least:
-            raise InputError(f"requests: '{name}' has {what} {option[what]:g}; {why}.")
-    if option["pause"] < 0:
-        raise InputError(f"requests: '{name}' has pause {option['pause']:g}; a pause cannot be negative.")
+    if not 1 <= option["tries"] <= MOST_TRIES:
+        raise InputError(f"requests: '{name}' has {option['tries']} tries; expected from 1 to {MOST_TRIES}.")
     if not option["status"]:
         raise InputError(f"requests: '{name}' has an empty status list, so no answer could be right.")
     for status in option["status"]:

@@ -15,6 +15,7 @@ import threading
 import typing as t
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 
@@ -137,7 +138,7 @@ def of_body(body: t.Any, is_secret: bool) -> set[str]:
     if isinstance(body, (list, tuple)):
         return {one for value in body for one in of_body(value, is_secret)}
     if isinstance(body, str) and not is_secret:
-        document = _document(body)
+        document = documents.parsed_or_none(body)
         if isinstance(document, (dict, list)):
             return of_body(document, False)
         return {value for name, value in parse_qsl(body) if is_telling(name)}
@@ -184,10 +185,3 @@ def _password_of(basic: str) -> set[str]:
         return {base64.b64decode(basic, validate=True).decode().partition(":")[2]} - {""}
     except (binascii.Error, ValueError):
         return set()
-
-
-def _document(text: str) -> t.Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None

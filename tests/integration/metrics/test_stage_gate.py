@@ -117,4 +117,4 @@ def test_metrics_that_cannot_be_measured_stop_it_and_speak_against_no_version(tm
 def test_settings_that_cannot_be_right_leave_no_gate_without_a_verdict(tmp_path: pathlib.Path) -> None:
     info = judged(tmp_path, rollout_analysis_interval=0)
     assert [gate["verdict"] for gate in info["gates"]] == ["no_data"]
-    assert "rollout_analysis_interval: must be more than 0 s, is 0." in info["gates"][0]["reason"]
+    assert "rollout_analysis_interval: expected more than 0 s, found 0." in info["gates"][0]["reason"]

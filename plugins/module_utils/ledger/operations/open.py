@@ -11,6 +11,7 @@ import socket
 import typing as t
 import uuid
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease as leases
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
@@ -80,7 +81,8 @@ def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: b
     lease = records.lease(wish.service) or Lease(wish.service)
     if not rehearsal:
         _refuse_held(records, lease, params, now)
-    taken = leases.taken(lease, str(uuid.uuid4()), params.get("owner") or {}, params.get("lease_ttl") or 60.0, now)
+    ttl = durations.positive("lease_ttl", 60.0 if params.get("lease_ttl") is None else params["lease_ttl"])
+    taken = leases.taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
     session = Session(records, taken, _unfinished(records, wish) or _none_yet(wish), now)
     resumed = _choose(session, wish)
     session.change_rollout(run=taken.run)

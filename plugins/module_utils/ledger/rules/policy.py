@@ -12,6 +12,7 @@ import math
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(%?)")
@@ -126,13 +127,13 @@ def validated(given: dict[str, t.Any] | None) -> Policy:
         zone_min_available=amount("zone_min_available", options["zone_min_available"]),
         max_failures=amount("max_failures", options["max_failures"]),
         stages=stages,
-        min_healthy_time=_seconds("min_healthy_time", options["min_healthy_time"]),
-        healthy_deadline=_seconds("healthy_deadline", options["healthy_deadline"]),
-        progress_deadline=_seconds("progress_deadline", options["progress_deadline"]),
+        min_healthy_time=durations.seconds("min_healthy_time", options["min_healthy_time"]),
+        healthy_deadline=durations.seconds("healthy_deadline", options["healthy_deadline"]),
+        progress_deadline=durations.seconds("progress_deadline", options["progress_deadline"]),
         bake_times=_bakes(options["bake_time"], len(stages)),
         on_failure=_choice("on_failure", options["on_failure"], FAILURE_ACTIONS),
         gate=bool(options["gate"]),
-        gate_limit=_seconds("gate_limit", options["gate_limit"]),
+        gate_limit=durations.seconds("gate_limit", options["gate_limit"]),
         gate_inconclusive=_choice("gate_inconclusive", options["gate_inconclusive"], VERDICT_ACTIONS),
         gate_no_data=_choice("gate_no_data", options["gate_no_data"], VERDICT_ACTIONS),
     )
@@ -215,10 +216,10 @@ def _stages(raw: t.Any) -> tuple[Amount, ...]:
 def _bakes(raw: t.Any, stages: int) -> tuple[float, ...]:
     """One time for all stages, or one for each."""
     if not isinstance(raw, (list, tuple)):
-        return (_seconds("bake_time", raw),) * stages
+        return (durations.seconds("bake_time", raw),) * stages
     if len(raw) != stages:
         raise InputError(f"bake_time: {len(raw)} times for {stages} stages; give one for each stage, or one for all.")
-    return tuple(_seconds("bake_time", one) for one in raw)
+    return tuple(durations.seconds("bake_time", one) for one in raw)
 
 
 def _positive(name: str, raw: t.Any) -> Amount:
@@ -226,16 +227,6 @@ def _positive(name: str, raw: t.Any) -> Amount:
     if value.number == 0:
         raise InputError(f"{name}: {value.text} lets no host be updated; give at least 1.")
     return value
-
-
-def _seconds(name: str, raw: t.Any) -> float:
-    try:
-        seconds = float(raw)
-    except (TypeError, ValueError):
-        raise InputError(f"{name}: '{raw}' is not a number of seconds.") from None
-    if not 0 <= seconds < math.inf:
-        raise InputError(f"{name}: {raw} is not a number of seconds from 0 on.")
-    return seconds
 
 
 def _choice(name: str, raw: t.Any, choices: t.Sequence[str]) -> str:

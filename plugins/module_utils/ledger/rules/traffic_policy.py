@@ -7,17 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_model as shift_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Amount, Policy, amount
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Step
 
-UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smh]?)")
 SETTINGS = ("way", "groups", "candidate", "live", "steps", "rollback_window")
 
 
@@ -56,7 +54,7 @@ def validated(given: dict[str, t.Any] | None) -> Wish | None:
         candidate=given.get("candidate") or "",
         live=given.get("live") or "",
         steps=parsed_steps(given.get("steps") or [{"share": 100}]),
-        rollback_window=seconds("shift.rollback_window", given.get("rollback_window") or 0),
+        rollback_window=durations.seconds("shift.rollback_window", given.get("rollback_window") or 0),
     )
 
 
@@ -97,25 +95,18 @@ def _step(number: int, given: t.Any) -> Step:
     if unknown or "share" not in given:
         what = f"has '{unknown[0]}'" if unknown else "has no share"
         raise InputError(f"steps: step {number} {what}; a step is such as {{share: 5, bake: 5m}}.")
-    return Step(_share(number, given["share"]), seconds(f"steps: the bake of step {number}", given.get("bake") or 0))
+    return Step(
+        _share(number, given["share"]), durations.seconds(f"steps: the bake of step {number}", given.get("bake") or 0)
+    )
 
 
 def _share(number: int, given: t.Any) -> float:
     text = str(given).strip().rstrip("%").strip()
     if isinstance(given, bool) or not re.match(r"^\d+(\.\d+)?$", text) or not 0 <= float(text) <= 100:
         raise InputError(
-            f"steps: the share of step {number} cannot be {given!r}; a percentage from 0 to 100 is wanted."
+            f"steps: the share of step {number} cannot be {given!r}; a percentage from 0 to 100 is expected."
         )
     return float(text)
-
-
-def seconds(name: str, given: t.Any) -> float:
-    """Seconds of 300, '300', '5m' or '1.5h'."""
-    match = None if isinstance(given, bool) else DURATION.fullmatch(str(given).strip())
-    value = float(match.group(1)) * UNITS[match.group(2)] if match else math.inf
-    if not match or value >= math.inf:
-        raise InputError(f"{name}: '{given}' is not a time such as 300, 5m or 1.5h.")
-    return value
 
 
 def _groups(given: t.Any) -> dict[str, list[str]]:

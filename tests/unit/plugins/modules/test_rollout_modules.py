@@ -83,7 +83,7 @@ def test_options_are_documented(module: t.Any) -> None:
 def test_the_policys_defaults_are_those_of_the_core() -> None:
     spec = rollout.SPEC["argument_spec"]["policy"]["options"]
     assert {name: str(option["default"]) for name, option in spec.items()} == {
-        name: str(default) for name, default in DEFAULTS.items()
+        name: f"{default:g}" if isinstance(default, float) else str(default) for name, default in DEFAULTS.items()
     }
 
 

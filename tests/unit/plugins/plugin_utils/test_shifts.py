@@ -78,7 +78,7 @@ def test_there_are_stretches_for_every_look_and_every_move() -> None:
     looks = 600 / 10 + shifts.LOOKS_AT_LEAST
     stretches = shifts.stretches_needed([{"bake": 600}], 10)
     assert stretches * shifts.TURNS_IN_A_STRETCH >= looks + shifts.TURNS_BESIDE_LOOKS
-    with pytest.raises(Exception, match=r"rollout_analysis_interval: must be more than 0 s, is 0\."):
+    with pytest.raises(Exception, match=r"rollout_analysis_interval: expected more than 0 s, found 0\."):
         shifts.stretches_needed([], 0)
 
 

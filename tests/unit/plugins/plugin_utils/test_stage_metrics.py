@@ -30,13 +30,18 @@ def test_looks_for_window_and_waiting(policy: dict[str, t.Any], window: t.Any, i
 @pytest.mark.parametrize(
     ("policy", "window", "interval", "message"),
     [
-        ({}, 300, 0, "rollout_analysis_interval: must be more than 0 s, is 0."),
-        ({}, "long", 10, "rollout_metric_window: 'long' is no time; give seconds, or for example 30s or 5m."),
+        ({}, 300, 0, "rollout_analysis_interval: expected more than 0 s, found 0."),
+        (
+            {},
+            "long",
+            10,
+            "rollout_metric_window: 'long' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
+        ),
         (
             {"on_error": "wait", "wait_limit": "x"},
             300,
             10,
-            "rollout_metric_policy.wait_limit: 'x' is no time; give seconds, or for example 30s or 5m.",
+            "rollout_metric_policy.wait_limit: 'x' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
         ),
     ],
 )

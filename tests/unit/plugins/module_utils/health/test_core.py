@@ -37,8 +37,8 @@ BAD_NEWS = "app1 not healthy: command 'false' exited with 1. Check the service's
     ("arguments", "sentence"),
     [
         ({"successes": 0}, "successes is 0; at least 1 successful probe is needed."),
-        ({"interval": 0}, "interval is 0; expected more than 0 seconds."),
-        ({"timeout": -1}, "timeout is -1 and min_healthy_time is 10; neither can be negative."),
+        ({"interval": 0}, "interval: expected more than 0 s, found 0."),
+        ({"timeout": -1}, "timeout: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
         (
             {"timeout": 5},
             "min_healthy_time (10 s) must be shorter than timeout, the healthy deadline (5 s); otherwise no target can "

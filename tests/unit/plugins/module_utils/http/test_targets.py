@@ -52,8 +52,11 @@ def test_names_are_unique() -> None:
             {"url": "http://h", "tcp": "h:1"},
             "'app1' needs exactly one of url, tcp and command; it has url and tcp.",
         ),
-        ({"tcp": "h:1", "timeout": 0.0}, "'app1' has timeout 0; expected more than 0 seconds."),
-        ({"tcp": "h:1", "latency": -1.0}, "'app1' has latency -1; expected more than 0 seconds."),
+        ({"tcp": "h:1", "timeout": 0.0}, "timeout of 'app1': expected more than 0 s, found 0."),
+        (
+            {"tcp": "h:1", "latency": -1.0},
+            "latency of 'app1': '-1.0' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
+        ),
         ({"url": "http://h", "status": []}, "'app1' has an empty status list, so no answer could be right."),
         ({"url": "http://h", "status": [2000]}, "'app1' has status 2000; an HTTP status is from 100 to 599."),
         (

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.judge import conditions, spec
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Metric, Range
@@ -64,13 +65,13 @@ def test_what_a_range_holds() -> None:
 def test_a_limit_in_any_unit_is_the_same_time(number: float, written: str, unit: str) -> None:
     high = conditions.parse_limit("w", f"< {number:.6f}{written}", unit).high
     assert high is not None
-    seconds = high * conditions.SECONDS[unit]
-    assert seconds == pytest.approx(float(f"{number:.6f}") * conditions.SECONDS[written])
+    seconds = high * durations.UNITS[unit]
+    assert seconds == pytest.approx(float(f"{number:.6f}") * durations.UNITS[written])
 
 
 def test_durations_and_fractions() -> None:
-    assert conditions.parse_duration("w", "5m") == 300
-    assert conditions.parse_duration("w", 30) == 30
+    assert durations.seconds("w", "5m") == 300
+    assert durations.seconds("w", 30) == 30
     assert conditions.parse_fraction("w", "10%") == pytest.approx(0.1)
     assert conditions.parse_fraction("w", 0.1) == pytest.approx(0.1)
 
@@ -132,7 +133,7 @@ def test_what_is_left_out_has_a_default() -> None:
         ({"judge": True, "minimum": 0}, "metrics.m.minimum: 0 is not a whole number from 1 on."),
         (
             {"judge": True, "delay": "soon"},
-            "metrics.m.delay: 'soon' is no time; give seconds, or for example 30s or 5m.",
+            "metrics.m.delay: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
         ),
         (
             {"judge": True, "max_failures": 2},

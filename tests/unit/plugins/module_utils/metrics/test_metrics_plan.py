@@ -91,8 +91,11 @@ def test_looking_on_is_limited_to_the_window_unless_said() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"window": "0"}, "window: must be more than 0 s, is 0."),
-        ({"interval": "often"}, "interval: 'often' is no time; give seconds, or for example 30s or 5m."),
+        ({"window": "0"}, "window: expected more than 0 s, found 0."),
+        (
+            {"interval": "often"},
+            "interval: 'often' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
+        ),
         (
             {"interval": "0.1"},
             "interval: 0.1 s is more than 2000 polls in 300 s; use a longer interval.",

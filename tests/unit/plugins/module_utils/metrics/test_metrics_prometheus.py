@@ -163,4 +163,4 @@ def test_what_cannot_be_right_is_refused() -> None:
     assert caught.value.message == "metrics.m.query: {'a': 1} is no PromQL expression."
     with pytest.raises(InputError) as caught:
         prometheus.open_prometheus("sources.p", {"url": "http://p:9090", "step": 0}, 5.0)
-    assert caught.value.message == "sources.p: step must be more than 0 s, is 0."
+    assert caught.value.message == "sources.p.step: expected more than 0 s, found 0."

@@ -392,7 +392,7 @@ def test_cloudwatch_queries_that_cannot_be_right(query: t.Any, message: str) -> 
         ),
         (
             {"p": {"type": "prometheus", "url": "http://p", "timeout": "soon"}},
-            "sources.p.timeout: 'soon' is not a number.",
+            "sources.p.timeout: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
         ),
         (
             {"p": {"type": "prometheus", "url": "http://p", "range": "maybe"}},
@@ -403,7 +403,10 @@ def test_cloudwatch_queries_that_cannot_be_right(query: t.Any, message: str) -> 
             "sources.p.password: what is given is not a text.",
         ),
         ({"c": {"type": "command"}}, "sources.c: command is neither a list of words nor a line that splits into some."),
-        ({"c": {"type": "command", "command": "x", "timeout": 0}}, "sources.c: timeout must be more than 0 s, is 0."),
+        (
+            {"c": {"type": "command", "command": "x", "timeout": 0}},
+            "sources.c.timeout: expected more than 0 s, found 0.",
+        ),
         (
             {"w": {"type": "cloudwatch", "period": 90}},
             "sources.w: period is 90; CloudWatch has 1, 5, 10, 20, 30 and multiples of 60 seconds.",

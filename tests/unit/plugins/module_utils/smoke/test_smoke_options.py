@@ -25,10 +25,16 @@ def plan(*requests: dict[str, t.Any], **given: t.Any) -> Plan:
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        ({"timeout": 0}, "requests: 'home' has timeout 0; a request needs more than 0 seconds."),
-        ({"latency": -1}, "requests: 'home' has latency -1; expected more than 0 seconds."),
-        ({"tries": 0}, "requests: 'home' has tries 0; at least 1 try is needed to get an answer."),
-        ({"pause": -1}, "requests: 'home' has pause -1; a pause cannot be negative."),
+        ({"timeout": 0}, "requests: timeout of 'home': expected more than 0 s, found 0."),
+        (
+            {"latency": -1},
+            "requests: latency of 'home': '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
+        ),
+        ({"tries": 0}, "requests: 'home' has 0 tries; expected from 1 to 1000."),
+        (
+            {"pause": -1},
+            "requests: pause of 'home': '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
+        ),
         ({"status": []}, "requests: 'home' has an empty status list, so no answer could be right."),
         ({"status": 99}, "requests: 'home' has status 99; an HTTP status is from 100 to 599."),
         ({"method": "GET /"}, "requests: 'home' has a method that HTTP does not allow: GET /"),

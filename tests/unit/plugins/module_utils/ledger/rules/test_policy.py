@@ -112,14 +112,14 @@ def test_limits_survive_the_ledger():
             "stages: 10% comes after 50%; each stage says how many hosts are on the version when it ends, so the "
             "numbers must grow.",
         ),
-        ({"bake_time": "soon"}, "bake_time: 'soon' is not a number of seconds."),
-        ({"bake_time": -1}, "bake_time: -1 is not a number of seconds from 0 on."),
-        ({"bake_time": [60, -1], "stages": [1, "100%"]}, "bake_time: -1 is not a number of seconds from 0 on."),
+        ({"bake_time": "soon"}, "bake_time: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
+        ({"bake_time": -1}, "bake_time: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
+        ({"bake_time": [60, -1], "stages": [1, "100%"]}, "bake_time: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
         (
             {"bake_time": [60, 60, 60], "stages": [1, "100%"]},
             "bake_time: 3 times for 2 stages; give one for each stage, or one for all.",
         ),
-        ({"bake_time": "inf"}, "bake_time: inf is not a number of seconds from 0 on."),
+        ({"bake_time": "inf"}, "bake_time: 'inf' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
         ({"on_failure": "panic"}, "on_failure: 'panic' is not one of revert, hold."),
         ({"gate_no_data": "ignore"}, "gate_no_data: 'ignore' is not one of stop, pass, fail."),
         (

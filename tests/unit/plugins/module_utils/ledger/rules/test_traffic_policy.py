@@ -35,13 +35,13 @@ def test_a_wish_has_usual_values() -> None:
         ({"groups": {"blue": ["app1"], "green": ["app1"]}}, "shift.groups: app1 is in blue and in green; a host belongs to one of them."),
         ({"live": "red"}, "shift.live: 'red' is not one of the groups blue, green."),
         ({"way": "canary"}, "shift.candidate: needed for a canary; name the group that gets the new version first."),
-        ({"rollback_window": "soon"}, "shift.rollback_window: 'soon' is not a time such as 300, 5m or 1.5h."),
+        ({"rollback_window": "soon"}, "shift.rollback_window: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
         ({"steps": [{"share": 50}]}, "steps: the last share is 50, not 100; the new version must get all traffic."),
         ({"steps": [{"share": 50}, {"share": 50}, {"share": 100}]}, "steps: 50 comes after 50; the shares must grow."),
         ({"steps": [{"share": 101}]}, "steps: the share of step 1 cannot be 101; a percentage from 0 to 100 is expected."),
         ({"steps": [{"bake": 5}]}, "steps: step 1 has no share; a step is such as {share: 5, bake: 5m}."),
         ({"steps": [{"share": 100, "hold": 5}]}, "steps: step 1 has 'hold'; a step is such as {share: 5, bake: 5m}."),
-        ({"steps": [{"share": 100, "bake": "-1"}]}, "steps: the bake of step 1: '-1' is not a time such as 300, 5m or 1.5h."),
+        ({"steps": [{"share": 100, "bake": "-1"}]}, "steps: the bake of step 1: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused(wrong: dict[str, t.Any], message: str) -> None:
