@@ -105,7 +105,7 @@ class CallbackModule(DefaultCallback):
 
     def _tell_shift(self, outcome: dict[str, t.Any]) -> None:
         """One line for every move of the traffic and every verdict."""
-        for line in outcome.get("told") or []:
+        for line in outcome.get("messages") or []:
             is_bad = line.startswith(BAD_NEWS) and ": pass" not in line and ": promoted" not in line
             self._tell(str(line), C.COLOR_ERROR if is_bad else C.COLOR_OK)
 

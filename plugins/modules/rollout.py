@@ -8,14 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout
-short_description: Open, plan, take back and conclude a rollout in the ledger
+short_description: Open, plan, roll back and conclude a rollout in the ledger
 version_added: 0.1.0
   - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - The ledger is an SQLite database on one host, the coordinator. It holds the lease of each service, the rollout, the
     phase of every host and an append-only history.
-  - These are the verbs that concern a rollout as a whole. What concerns one host is M(steady.rollout.rollout_host).
+  - This module handles a rollout as a whole. A single host is handled by M(steady.rollout.rollout_host); operators pause,
+    resume, promote or abort a rollout with M(steady.rollout.rollout_control).
 extends_documentation_fragment:
   - steady.rollout.ledger
   - steady.rollout.attributes
@@ -35,18 +36,12 @@ options:
   state:
     description:
       - V(opened) takes the lease of the service, and continues the unfinished rollout of this version or starts one.
-      - V(planned) reads the fleet, decides order and stages and writes both down.
-      - V(reverting) decides what must go back after a failure and writes it down.
-      - V(claimed) and V(unclaimed) leave and release the claim at the host where it runs, such as a load balancer's;
-        they need no ledger there.
+      - V(planned) reads the fleet, decides order and stages and records both.
+      - V(reverting) decides which hosts are rolled back after a failure and records it.
       - V(concluded) verifies every host in scope and releases the lease.
-      - V(paused), V(resumed), V(promoted) and V(aborted) steer a running rollout from another terminal and need neither
-        O(run) nor O(token).
-      - V(promoted) ends the bake of a canary's or blue-green's step without its gate; see O(to).
-      - V(aborted) leaves a rolling deployment where it stands. A shift of traffic goes home, the candidate's share first.
     type: str
     required: true
-    choices: [opened, planned, reverting, claimed, unclaimed, concluded, paused, resumed, promoted, aborted]
+    choices: [opened, planned, reverting, concluded]
   run:
     description: The run that holds the lease, as returned by O(state=opened).
     type: str
@@ -61,8 +56,8 @@ options:
   direction:
     description:
       - V(forward) rolls O(version) out in stages.
-      - V(back) goes to O(version), or from the version rolled out last to what was proven on each host before; without
-        stages and bake times.
+      - V(back) rolls back to O(version), or from the version rolled out last to what was proven on each host before;
+        without stages and bake times.
       - V(recover) only puts back in service the hosts that earlier runs left out.
     type: str
     choices: [forward, back, recover]
@@ -87,7 +82,7 @@ options:
     type: str
     default: "60"
   take_over:
-    description: Take the lease, or the claim, from whoever holds it. Use it only when that run is dead for good.
+    description: Take the lease from the run that holds it. Use it only when that run is dead for good.
     type: bool
     default: false
   owner_gone:
@@ -139,7 +134,7 @@ options:
         type: raw
         default: 0
       on_failure:
-        description: V(revert) takes the whole rollout back when it stops on failures, V(hold) leaves it where it stands.
+        description: V(revert) rolls the whole rollout back when it stops on failures, V(hold) leaves it as it is.
         type: str
         choices: [revert, hold]
         default: revert
@@ -165,13 +160,13 @@ options:
     description:
       - For V(planned), the shift of traffic from one group of hosts to another that this rollout is. The hosts are then
         changed while their group has no traffic; M(steady.rollout.rollout_shift) says what comes when.
-      - Window, floor, stages and gates of O(policy) are not used then.
+      - The limits, stages and gates of O(policy) are not used then.
     type: dict
     suboptions:
-      way:
+      strategy:
         description:
           - V(blue_green) switches between two groups; the other one is left as it is.
-          - V(canary) brings the other group to the version, too, and restores the usual split.
+          - V(canary) updates the other group too and restores the usual split.
         type: str
         choices: [blue_green, canary]
         required: true
@@ -208,20 +203,15 @@ options:
       members:
         description: Its members by name, as M(steady.rollout.lb_member_info) returns them.
         type: dict
-      silent:
+      unreachable:
         description: Why the node could not be read, if so.
         type: str
       groups:
         description: The members of each group by the names that this node has for them.
         type: dict
       why:
-        description: What it said against the split that it was last told, if it did.
+        description: Why it refused the last split, if it did.
         type: str
-  to:
-    description: For V(promoted), go on with the next V(step), or with the last one (V(end)) at once.
-    type: str
-    choices: [step, end]
-    default: step
   hosts:
     description: The hosts of the inventory with what a probe found on them just now. For V(planned) and V(concluded).
     type: list
@@ -238,7 +228,7 @@ options:
         description: Its name in the balancers' pools, if not O(hosts[].name).
         type: str
       in_scope:
-        description: Whether this run may touch it. Hosts out of scope count for floor and window.
+        description: Whether this run may touch it. Hosts out of scope count for O(policy.min_available) and O(policy.max_unavailable).
         type: bool
         default: true
       healthy:
@@ -259,33 +249,26 @@ options:
       members:
         description: Its members by name, each with C(admin), C(operational) and C(in_rotation).
         type: dict
-      silent:
+      unreachable:
         description: Why the node could not be read, if so. Then nothing is planned, and nothing counts as verified.
         type: str
-  at_hand:
+  reachable_hosts:
     description:
-      - For V(reverting), the hosts that this run can still work on; one that must go back and is not among them is named
-        as stuck, and nobody waits for it.
-      - Without it every host is taken to be within reach.
+      - For V(reverting), the hosts that this run can still reach; one that must be rolled back and is not among them is
+        reported as stuck.
+      - Without it every host counts as reachable.
     type: list
     elements: str
   refused:
     description:
-      - Why nothing was started. Then V(concluded) only gives the lease back, and what an earlier run left unfinished stays.
+      - Why nothing was started. Then V(concluded) only releases the lease, and what an earlier run left unfinished stays.
     type: str
   forks:
-    description: Ansible's forks, to warn when they are narrower than the window.
+    description: Ansible's forks, to warn when they are fewer than the hosts that may be out of service at once.
     type: int
-  ledger_id:
-    description: The ledger's identity, as returned by O(state=opened). For V(claimed) and V(unclaimed).
-    type: str
-  coordinator:
-    description: The coordinator's name, shown to another one that finds the claim.
-    type: str
-  directory:
-    description: Where the claim is kept. The same default as for O(ledger).
-    type: path
 seealso:
+  - module: steady.rollout.rollout_control
+  - module: steady.rollout.rollout_claim
   - module: steady.rollout.rollout_host
   - module: steady.rollout.rollout_gate
   - module: steady.rollout.rollout_info
@@ -315,12 +298,6 @@ EXAMPLES = r"""
       - {name: app3, zone: b, healthy: true, version: "1.0.0"}
       - {name: app4, zone: b, healthy: true, version: "1.0.0"}
     balancers: []
-
-- name: Pause it from another terminal
-  steady.rollout.rollout:
-    state: paused
-    service: shop
-    ledger: /tmp/steady-example
 
 - name: Conclude
   steady.rollout.rollout:
@@ -355,7 +332,7 @@ coordinator:
 rollout:
   description: The rollout's number in the ledger.
   type: int
-  returned: except for O(state=claimed), O(state=unclaimed) and O(state=concluded)
+  returned: except for O(state=concluded)
 version:
   description: The version it is about.
   type: str
@@ -367,13 +344,13 @@ direction:
 status:
   description: V(open), V(paused), V(failing), V(reverting), V(done), V(failed), V(aborted) or V(superseded).
   type: str
-  returned: except for O(state=claimed) and O(state=unclaimed)
+  returned: always
 resumed:
   description: Whether an earlier run began it.
   type: bool
   returned: O(state=opened)
 previous_owner:
-  description: Who held the lease before, if it was not given back.
+  description: Who held the lease before, if it was not released.
   type: dict
   returned: O(state=opened)
 in_flight:
@@ -391,7 +368,7 @@ holder:
   type: dict
   returned: when it is refused or lost
 order:
-  description: The hosts to go, in the order in which they should ask for admission.
+  description: The hosts to change, in the order in which they should ask for admission.
   type: list
   elements: str
   returned: O(state=planned), O(state=reverting)
@@ -401,11 +378,11 @@ plan:
   elements: dict
   returned: O(state=planned)
 excluded:
-  description: Hosts left alone, and why.
+  description: Hosts that are skipped, and why.
   type: list
   elements: dict
   returned: O(state=planned)
-there_already:
+up_to_date:
   description: Hosts that are on the version already.
   type: list
   elements: str
@@ -415,20 +392,20 @@ stages:
   type: list
   elements: int
   returned: O(state=planned)
-window:
+max_unavailable:
   description: Most hosts out of service at once.
   type: int
   returned: O(state=planned)
-floor:
+min_available:
   description: Fewest hosts in service.
   type: int
   returned: O(state=planned)
 fleet:
-  description: Hosts that floor and window count.
+  description: Hosts that the limits count.
   type: int
   returned: O(state=planned)
 guard:
-  description: Floor and window in the form of the O(steady.rollout.lb_member#module:guard) option.
+  description: The limits in the form of the O(steady.rollout.lb_member#module:guard) option.
   type: dict
   returned: O(state=planned), O(state=reverting)
 lowest_capacity:
@@ -440,7 +417,7 @@ predicted_seconds:
   type: int
   returned: O(state=planned)
 shift:
-  description: The shift of traffic, with C(way), C(live), C(candidate), C(groups), C(steps), C(usual) and C(phase).
+  description: The shift of traffic, with C(strategy), C(live), C(candidate), C(groups), C(steps), C(usual) and C(phase).
   type: dict
   returned: O(state=planned) with O(shift)
 nothing_to_do:
@@ -448,21 +425,17 @@ nothing_to_do:
   type: bool
   returned: O(state=planned)
 targets:
-  description: The version each host goes back to.
+  description: The version each host is rolled back to.
   type: dict
   returned: O(state=reverting)
 reason:
-  description: Why it goes back.
+  description: Why it is rolled back.
   type: str
   returned: O(state=reverting)
-claim_before:
-  description: The claim that stood there.
-  type: dict
-  returned: O(state=claimed)
 succeeded:
   description:
     - Whether every host in scope is on its target and in service on every node.
-    - A revert that was asked for succeeds when all hosts are back; one that failures caused never does.
+    - A rollback that was requested succeeds when all hosts are rolled back; one that failures caused never does.
   type: bool
   returned: O(state=concluded)
 outcome:
@@ -484,7 +457,7 @@ touched:
   elements: str
   returned: O(state=concluded)
 left_out:
-  description: Hosts that we left out of service.
+  description: Hosts still drained by a rollout.
   type: list
   elements: str
   returned: O(state=concluded)
@@ -500,7 +473,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
 
 POLICY: dict[str, t.Any] = {
     "max_unavailable": {"type": "str", "default": "25%"},
@@ -529,11 +502,11 @@ HOSTS: dict[str, t.Any] = {
 BALANCERS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
     "members": {"type": "dict"},
-    "silent": {"type": "str"},
+    "unreachable": {"type": "str"},
 }
 NODES: dict[str, t.Any] = {**BALANCERS, "groups": {"type": "dict"}, "why": {"type": "str"}}
 SHIFT: dict[str, t.Any] = {
-    "way": {"type": "str", "required": True, "choices": ["blue_green", "canary"]},
+    "strategy": {"type": "str", "required": True, "choices": ["blue_green", "canary"]},
     "groups": {"type": "dict", "required": True},
     "candidate": {"type": "str"},
     "live": {"type": "str"},
@@ -545,18 +518,7 @@ SPEC: dict[str, t.Any] = {
         "state": {
             "type": "str",
             "required": True,
-            "choices": [
-                "opened",
-                "planned",
-                "reverting",
-                "claimed",
-                "unclaimed",
-                "concluded",
-                "paused",
-                "resumed",
-                "promoted",
-                "aborted",
-            ],
+            "choices": ["opened", "planned", "reverting", "concluded"],
         },
         "service": {"type": "str", "required": True},
         "ledger": {"type": "path"},
@@ -574,22 +536,23 @@ SPEC: dict[str, t.Any] = {
         "policy": {"type": "dict", "options": POLICY},
         "shift": {"type": "dict", "options": SHIFT},
         "nodes": {"type": "list", "elements": "dict", "options": NODES},
-        "to": {"type": "str", "choices": ["step", "end"], "default": "step"},
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
         "balancers": {"type": "list", "elements": "dict", "options": BALANCERS},
         "forks": {"type": "int"},
-        "ledger_id": {"type": "str"},
-        "coordinator": {"type": "str"},
-        "directory": {"type": "path"},
-        "at_hand": {"type": "list", "elements": "str"},
+        "reachable_hosts": {"type": "list", "elements": "str"},
         "refused": {"type": "str"},
     },
     "supports_check_mode": True,
+    "required_if": [
+        ("state", "reverting", ("run", "token")),
+        ("state", "concluded", ("run", "token")),
+        ("state", "planned", ("hosts",)),
+    ],
 }
 
 
 def core(call: Call) -> dict[str, t.Any]:
-    return calls.rollout(call)
+    return dispatch.rollout(call)
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - A stage whose hosts are all proven ends with a gate when O(steady.rollout.rollout#module:policy.gate) is set.
-    M(steady.rollout.rollout_host) hands the gate to one of the hosts that wait, with a claim; whoever has it runs whatever
-    measures the stage, and reports here.
+    M(steady.rollout.rollout_host) hands the gate to one of the hosts that wait, with a claim; that host runs what measures
+    the stage, and reports here.
   - No host waits after the last stage; its gate is claimed with O(verdict=ask) before the rollout is concluded.
 extends_documentation_fragment:
   - steady.rollout.ledger
@@ -148,7 +148,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
@@ -168,7 +168,7 @@ SPEC: dict[str, t.Any] = {
 
 
 def core(call: Call) -> dict[str, t.Any]:
-    return calls.rollout_gate(call)
+    return dispatch.rollout_gate(call)
 
 
 def main() -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout_host
-short_description: Ask the ledger whether a host may go, and tell it what became of the host
+short_description: Request admission for a host and report its outcome
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
-  - Runs on the coordinator, for one host of a planned rollout. Only O(state=quiet) runs on the host itself.
+  - Runs on the coordinator, for one host of a planned rollout. Only O(state=quiesced) runs on the host itself.
 extends_documentation_fragment:
   - steady.rollout.ledger
   - steady.rollout.attributes
@@ -28,41 +28,41 @@ attributes:
 options:
   state:
     description:
-      - V(admitted) waits in this one call until the host may go or the rollout has stopped. Before the answer is go, it is
-        on durable record that this host is about to be out of service.
-      - V(changing) says that a step begins and how long it may take; the lease is held for so long.
-      - V(proven) says that the host is verified in service on its target.
-      - V(failed) says that it failed; the answer tells whether it goes back at once and to which version.
-      - V(reverted) says that it is verified in service on the version it went back to.
-      - V(stuck) says that it could not go back either.
-      - V(quiet) waits until no process of an interrupted run is at work on the host where the module runs. Processes of a
-        run are modules that have the environment variable E(STEADY_ROLLOUT_RUN). A service that a step has started has it
-        too and is not waited for.
+      - V(admitted) waits until the host may be taken out of service or the rollout has stopped. Before the answer is V(go),
+        the ledger has recorded that this host is about to be out of service.
+      - V(changing) reports that a step begins and how long it may take; the lease is held for that long.
+      - V(proven) reports that the host is verified in service on its target.
+      - V(failed) reports that it failed; the answer says whether it is rolled back at once and to which version.
+      - V(reverted) reports that it is verified in service on the version it was rolled back to.
+      - V(stuck) reports that the rollback of the host failed too.
+      - V(quiesced) waits until no process of an interrupted run is running on the host where the module runs. These are
+        modules that have the environment variable E(STEADY_ROLLOUT_RUN). A service that a step has started has it too and
+        is not waited for.
     type: str
     required: true
-    choices: [admitted, changing, proven, failed, reverted, stuck, quiet]
+    choices: [admitted, changing, proven, failed, reverted, stuck, quiesced]
   run:
-    description: The run that holds the lease. Not for V(quiet).
+    description: The run that holds the lease. Not for V(quiesced).
     type: str
     required: false
   token:
-    description: Its fencing token. Not for V(quiet).
+    description: Its fencing token. Not for V(quiesced).
     type: int
     required: false
   host:
-    description: The host, by its name in the plan. Not needed for V(quiet).
+    description: The host, by its name in the plan. Not needed for V(quiesced).
     type: str
   limit:
     description:
       - Seconds that the host may take, for V(admitted) from admission on, for V(changing) for the step, for V(failed) for
-        going back.
-      - A host that is not heard of for longer has vanished and counts as failed. One hour where V(admitted) has none; as
+        the rollback.
+      - A host that does not report for longer is lost and counts as failed. One hour where V(admitted) has none; as
         long as before where V(changing) has none.
     type: float
   timeout:
     description:
-      - Seconds to wait; then V(admitted) answers wait and V(quiet) fails.
-      - Without it V(admitted) waits until there is an answer, and V(quiet) for 60 seconds.
+      - Seconds to wait; then V(admitted) answers wait and V(quiesced) fails.
+      - Without it V(admitted) waits until there is an answer, and V(quiesced) for 60 seconds.
     type: float
   step:
     description: The step that begins, in a few words. For V(changing).
@@ -79,14 +79,14 @@ options:
   kind:
     description:
       - What failed. For V(failed) and V(stuck).
-      - V(foreign) says that somebody else took the host out since the plan; it is left alone and counts for nobody.
+      - V(drained_externally) says that somebody else drained the host since the plan; it is skipped and not counted as a failure.
     type: str
-    choices: [drain, balancer, release, start, health, smoke, restore, unreachable, step, guard, coordinator, foreign]
+    choices: [drain, balancer, release, start, health, smoke, restore, unreachable, step, guard, coordinator, drained_externally]
   error:
     description: How it failed, in a sentence. For V(failed) and V(stuck).
     type: str
-  was_run:
-    description: The interrupted run, as returned by V(admitted). For V(quiet).
+  interrupted_run:
+    description: The interrupted run, as returned by V(admitted). For V(quiesced).
     type: str
 seealso:
   - module: steady.rollout.rollout
@@ -108,7 +108,7 @@ EXAMPLES = r"""
       - {name: app1, healthy: true, version: "1.0.0"}
       - {name: app2, healthy: true, version: "1.0.0"}
 
-- name: Wait until app1 may go
+- name: Wait until app1 may be taken out of service
   steady.rollout.rollout_host:
     state: admitted
     service: shop
@@ -119,7 +119,7 @@ EXAMPLES = r"""
     limit: 1800
   register: admission
 
-- name: Tell that it is in service on the new version
+- name: Report that it is in service on the new version
   steady.rollout.rollout_host:
     state: proven
     service: shop
@@ -143,11 +143,11 @@ host:
 phase:
   description: Its phase now.
   type: str
-  returned: except for O(state=quiet)
+  returned: except for O(state=quiesced)
 verdict:
   description:
     - V(go) and the host may be taken out of service now.
-    - V(stop) and it must be left alone in this run.
+    - V(stop) and it must not be changed in this run.
     - V(gate) and the gate of a stage is to be run and reported with M(steady.rollout.rollout_gate) first, then asked again.
     - V(wait) only when O(timeout) is over.
   type: str
@@ -155,15 +155,17 @@ verdict:
 reason:
   description: Why, in words. Elsewhere why the rollout has stopped.
   type: str
-  returned: except for O(state=quiet)
-about:
-  description: What a wait is about, V(window), V(floor), V(zone), V(weakest), V(stage), V(bake), V(gate) or V(paused).
+  returned: except for O(state=quiesced)
+waiting_for:
+  description:
+    - What the host waits for, V(max_unavailable), V(min_available), V(zone), V(weakest), V(stage), V(bake), V(gate), V(order),
+      V(paused) or V(shift).
   type: str
   returned: O(state=admitted)
 target:
   description: The C(version) that is meant for the host now.
   type: dict
-  returned: except for O(state=quiet)
+  returned: except for O(state=quiesced)
 previous:
   description: The C(version) proven there before; none when there is none.
   type: dict
@@ -172,11 +174,11 @@ direction:
   description: V(forward), V(back) or V(recover).
   type: str
   returned: O(state=admitted)
-ours:
-  description: Whether an earlier run of ours left the host out of service.
+drained_by_us:
+  description: Whether an earlier run left the host out of service.
   type: bool
   returned: O(state=admitted)
-was_run:
+interrupted_run:
   description: The interrupted run that had the host in flight.
   type: str
   returned: O(state=admitted)
@@ -184,8 +186,8 @@ stage:
   description: The stage that the host belongs to, or whose gate is to be run.
   type: int
   returned: O(state=admitted)
-place:
-  description: The number of its place.
+slot:
+  description: The number of its slot in the rollout.
   type: int
   returned: O(state=admitted)
 gate:
@@ -193,24 +195,24 @@ gate:
   type: dict
   returned: O(state=admitted)
 guard:
-  description: With RV(verdict=go), floor and window in the form of the O(steady.rollout.lb_member#module:guard) option.
+  description: With RV(verdict=go), the limits in the form of the O(steady.rollout.lb_member#module:guard) option.
   type: dict
   returned: O(state=admitted)
 waited:
   description: Seconds waited.
   type: float
-  returned: O(state=admitted), O(state=quiet)
+  returned: O(state=admitted), O(state=quiesced)
 waits:
-  description: The same by what was waited for, with C(about), C(reason) and C(seconds).
+  description: The same by what was waited for, with C(waiting_for), C(reason) and C(seconds).
   type: list
   elements: dict
   returned: O(state=admitted)
 go_back:
-  description: Whether the host goes back to RV(target) now.
+  description: Whether the host is rolled back to RV(target) now.
   type: bool
   returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
 was_changed:
-  description: Whether the way back must put the files back too, because their change had begun.
+  description: Whether the rollback has to restore the files too, because their change had begun.
   type: bool
   returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
 stop:
@@ -225,15 +227,15 @@ total:
   description: Hosts in scope.
   type: int
   returned: O(state=changing), O(state=proven), O(state=failed), O(state=reverted), O(state=stuck)
-is_quiet:
-  description: Whether nothing of the interrupted run is at work.
+is_quiesced:
+  description: Whether nothing of the interrupted run is running.
   type: bool
-  returned: O(state=quiet)
+  returned: O(state=quiesced)
 processes:
   description: What is, with C(pid) and C(command).
   type: list
   elements: dict
-  returned: O(state=quiet)
+  returned: O(state=quiesced)
 """
 
 import typing as t
@@ -241,14 +243,14 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
         "state": {
             "type": "str",
             "required": True,
-            "choices": ["admitted", "changing", "proven", "failed", "reverted", "stuck", "quiet"],
+            "choices": ["admitted", "changing", "proven", "failed", "reverted", "stuck", "quiesced"],
         },
         "service": {"type": "str", "required": True},
         "ledger": {"type": "path"},
@@ -275,11 +277,11 @@ SPEC: dict[str, t.Any] = {
                 "step",
                 "guard",
                 "coordinator",
-                "foreign",
+                "drained_externally",
             ],
         },
         "error": {"type": "str"},
-        "was_run": {"type": "str"},
+        "interrupted_run": {"type": "str"},
     },
     "supports_check_mode": True,
     "required_if": [
@@ -289,13 +291,13 @@ SPEC: dict[str, t.Any] = {
         ("state", "failed", ("run", "token", "host", "kind")),
         ("state", "reverted", ("run", "token", "host", "version")),
         ("state", "stuck", ("run", "token", "host")),
-        ("state", "quiet", ("was_run",)),
+        ("state", "quiesced", ("interrupted_run",)),
     ],
 }
 
 
 def core(call: Call) -> dict[str, t.Any]:
-    return calls.rollout_host(call)
+    return dispatch.rollout_host(call)
 
 
 def main() -> None:

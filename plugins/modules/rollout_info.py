@@ -12,7 +12,7 @@ short_description: Read the ledger and verify its history
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
-  - Shows who holds which service, the rollouts, the hosts of the newest one, the history, and what we left out of service.
+  - Shows who holds which service, the rollouts, the hosts of the newest one, the history, and the hosts still drained by a rollout.
   - Verifies the hash chain of the whole history each time.
 extends_documentation_fragment:
   - steady.rollout.attributes
@@ -33,7 +33,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at the service
+- name: Read the ledger of the service
   steady.rollout.rollout_info:
     service: shop
     ledger: /tmp/steady-example
@@ -78,7 +78,7 @@ hosts:
   returned: success
 shift:
   description:
-    - The shift of traffic that the newest rollout is, if it is one, with C(way), C(live), C(candidate), C(phase), C(step), the
+    - The shift of traffic that the newest rollout is, if it is one, with C(strategy), C(live), C(candidate), C(phase), C(step), the
       C(split) that every node was last seen to have, the C(moves) with their verdicts, and C(text).
   type: dict
   returned: success
@@ -104,7 +104,7 @@ chain:
   type: dict
   returned: success
 left_out:
-  description: Hosts that we took out of service and that were not seen back, with the versions C(proven) there.
+  description: Hosts that a rollout drained and that were not seen back in service, with the versions C(proven) there.
   type: list
   elements: dict
   returned: success
@@ -125,7 +125,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
@@ -138,7 +138,7 @@ SPEC: dict[str, t.Any] = {
 
 
 def core(call: Call) -> dict[str, t.Any]:
-    return calls.rollout_info(call)
+    return dispatch.rollout_info(call)
 
 
 def main() -> None:

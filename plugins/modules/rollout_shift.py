@@ -8,16 +8,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout_shift
-short_description: Ask the ledger what a shift of traffic does next
+short_description: Ask the ledger for the next action of a traffic shift
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - A blue-green deployment and a canary are the same shift of traffic from a live group of hosts to a candidate group. The
-    ledger says what comes next; whoever asked does it, looks, and asks again with what was seen.
+    ledger says what comes next; the caller does it, reads the state and asks again with what it found.
   - Traffic never goes to a group that is not verified on the version meant for it. What the balancers are to show is on
-    record before one of them is told, and is read back from every node.
-  - A split that cannot be had on every node is taken back on all. After a crash one more run goes on from what is on record
-    and what the nodes show.
+    record before any of them is changed, and is read back from every node.
+  - A split that cannot be set on every node is undone on all. After a crash the next run resumes from what is on record and
+    what the nodes show.
 extends_documentation_fragment:
   - steady.rollout.ledger
   - steady.rollout.attributes
@@ -50,7 +50,7 @@ options:
       members:
         description: Its members by name.
         type: dict
-      silent:
+      unreachable:
         description: Why the node could not be read, if so.
         type: str
   nodes:
@@ -65,14 +65,14 @@ options:
       members:
         description: Its members by name.
         type: dict
-      silent:
+      unreachable:
         description: Why the node could not be read, if so.
         type: str
       groups:
         description: The members of each group by the names that this node has for them.
         type: dict
       why:
-        description: What it said against the split that it was last told, if it did.
+        description: Why it refused the last split, if it did.
         type: str
   hosts:
     description: The hosts of the fleet with what a probe found on them just now, as for O(steady.rollout.rollout#module:hosts).
@@ -122,7 +122,7 @@ options:
     description: For V(baked), seconds to wait at most.
     type: float
   exhausted:
-    description: The run will not ask again; a shift that is still under way is stopped and goes home.
+    description: The run will not ask again; a shift that is still under way is stopped and rolled back.
     type: bool
     default: false
 seealso:
@@ -143,7 +143,7 @@ EXAMPLES = r"""
     token: "{{ opened.token }}"
     ledger: /tmp/steady-example
     shift:
-      way: blue_green
+      strategy: blue_green
       groups: {blue: [app1], green: [app2]}
       live: blue
       steps: [{share: 100, bake: 5m}]
@@ -172,7 +172,7 @@ msg:
 act:
   description:
     - V(check) on every node whether it can have RV(split), then ask again with O(checked). Only then it is decided.
-    - V(set) RV(split) on every node, then look at the nodes and ask again.
+    - V(set) RV(split) on every node, then read the nodes and ask again.
     - V(prepare), V(promote), V(mend), V(return) bring RV(hosts), which have no traffic, to what admission says.
     - V(bake) for RV(seconds) and judge the step.
     - V(over) when there is nothing more to do.
@@ -208,7 +208,7 @@ step:
   type: int
   returned: success
 share:
-  description: The candidate's share of it, in percent; 0 on the way home.
+  description: The candidate's share of it, in percent; 0 during a rollback.
   type: float
   returned: success
 phase:
@@ -223,7 +223,7 @@ reason:
   description: More about the act.
   type: str
   returned: O(state=next)
-told:
+messages:
   description: What has happened since the last call, in lines to print.
   type: list
   elements: str
@@ -235,12 +235,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
 
 BALANCERS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
     "members": {"type": "dict"},
-    "silent": {"type": "str"},
+    "unreachable": {"type": "str"},
 }
 HOSTS: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},
@@ -277,7 +277,7 @@ SPEC: dict[str, t.Any] = {
 
 
 def core(call: Call) -> dict[str, t.Any]:
-    return calls.rollout_shift(call)
+    return dispatch.rollout_shift(call)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ KINDS = (
     "balancer",
     "coordinator",
     "drain",
-    "foreign",
+    "drained_externally",
     "health",
     "release",
     "restore",
@@ -38,7 +38,7 @@ def failure(task: Result, result: Result) -> dict[str, str]:
     if worst.get("drained_externally"):
         # The module itself did not fail where it left a member alone, so it has no words for it.
         nodes = ", ".join(foreign_on([result]))
-        return {"kind": "foreign", "error": f"taken out of service on {nodes} by somebody else"}
+        return {"kind": "drained_externally", "error": f"taken out of service on {nodes} by somebody else"}
     return {"kind": worst.get("kind") or (kind if kind in KINDS else "step"), "error": failure_text(result)}
 
 
@@ -84,7 +84,7 @@ def silent_balancers(loop: Result, balancers: t.Sequence[Result]) -> list[str]:
 def balancers_seen(loop: Result, balancers: t.Sequence[Result]) -> list[dict[str, t.Any]]:
     """What each balancer said of its members, and which were silent."""
     return [
-        {"host": name_of(balancer), "members": {}, "silent": failure_text(result)}
+        {"host": name_of(balancer), "members": {}, "unreachable": failure_text(result)}
         if is_bad(result)
         else {"host": name_of(balancer), "members": result["members"]}
         for balancer, result in zip(balancers, loop.get("results", []))

@@ -28,15 +28,15 @@ a whole."""
 
 def shift_wish(settings: Facts, groups: t.Mapping[str, t.Sequence[str]], fleet: t.Sequence[str]) -> dict[str, t.Any]:
     """The ``shift`` option of the rollout module from the settings of the roles; empty without a way to go."""
-    way = settings.get("way")
-    if not way:
+    strategy = settings.get("strategy")
+    if not strategy:
         return {}
-    if way == CANARY:
+    if strategy == CANARY:
         candidate = _hosts(settings["canary_group"], groups)
         sides = {MAIN: [host for host in fleet if host not in candidate], CANARY: candidate}
-        return {"way": way, "groups": sides, "candidate": CANARY, "steps": settings["steps"]}
+        return {"strategy": strategy, "groups": sides, "candidate": CANARY, "steps": settings["steps"]}
     return {
-        "way": way,
+        "strategy": strategy,
         "groups": {str(name): _hosts(hosts, groups) for name, hosts in dict(settings["colours"]).items()},
         "live": settings.get("live_colour") or None,
         "steps": [{"share": 100, "bake": settings["bake_time"]}],
@@ -78,7 +78,7 @@ def _node(result: Facts, failed: t.Mapping[str, str], groups: Facts) -> dict[str
     name = name_of(node)
     seen = {"host": name, "groups": node.get("groups") or groups, "why": failed.get(name, "")}
     if is_bad(result):
-        return {**seen, "members": {}, "silent": failure_text(result)}
+        return {**seen, "members": {}, "unreachable": failure_text(result)}
     return {**seen, "members": result["members"]}
 
 

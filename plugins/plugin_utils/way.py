@@ -42,7 +42,7 @@ def way_home(
 def way_forward(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
     """All that can fail without taking the host out of service first; then out, changed, proven, back in."""
     return _steps(
-        _own("steps/quiet.yml", when=admission.get("was_run")),
+        _own("steps/quiesce.yml", when=admission.get("interrupted_run")),
         _own("steps/stage_release.yml" if means["artifact"] else "steps/reach.yml"),
         _hook(means, "before_drain"),
         _own("steps/drain.yml", when=means["balancers"]),
@@ -65,7 +65,7 @@ def way_back(means: Means, was_changed: bool, may_serve: bool = False) -> list[S
 def way_out(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
     """What a host that serves needs before it can go back."""
     return _steps(
-        _own("steps/quiet.yml", when=admission.get("was_run")),
+        _own("steps/quiesce.yml", when=admission.get("interrupted_run")),
         _own("steps/reach.yml"),
         _own("steps/stage_home.yml", when=means["artifact"]),
         _hook(means, "before_drain"),
@@ -76,7 +76,7 @@ def way_out(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
 
 def way_of_recovery(means: Means, admission: t.Mapping[str, t.Any]) -> list[Step]:
     """Nothing is installed: the host only has to be healthy to return, and left alone by the run that was killed."""
-    quiet = _own("steps/quiet.yml", when=admission.get("was_run"))
+    quiet = _own("steps/quiesce.yml", when=admission.get("interrupted_run"))
     return _steps(quiet, *_return(means), _own("steps/proven.yml"))
 
 
@@ -85,7 +85,7 @@ def longest_way(means: Means, times: t.Mapping[str, float]) -> float:
 
     A hook may have many tasks, each with the limit of a step; it is counted as TASKS_OF_A_HOOK of them.
     """
-    steps = way_forward(means, {"was_run": True})
+    steps = way_forward(means, {"interrupted_run": True})
     hooks = sum(1 for step in steps if step["hook"])
     own = len(steps) - hooks
     # A drain may have to wait as long again until the guard allows it.

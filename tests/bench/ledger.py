@@ -20,7 +20,7 @@ import typing as t
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(REPOSITORY, ".collections"), os.path.join(REPOSITORY, "tests")]
 
-from support.ledger_desk import Ledger, fleet, pool
+from support.ledger_client import LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.store import Store
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measured(count: int, directory: str) -> dict[str, t.Any]:
-    ledger = Ledger(store=Store.at(directory))
+    ledger = LedgerClient(store=Store.at(directory))
     hosts = fleet(count, zones=ZONES)
     ledger.open()
     planning, plan = timed(ledger.plan, hosts, balancers=[pool(hosts), pool(hosts, "lb2")], policy=POLICY)
@@ -64,7 +64,7 @@ def measured(count: int, directory: str) -> dict[str, t.Any]:
     }
 
 
-def rolled(ledger: Ledger, order: list[str]) -> tuple[list[float], list[float], list[float]]:
+def rolled(ledger: LedgerClient, order: list[str]) -> tuple[list[float], list[float], list[float]]:
     """A whole rollout, so many hosts at a time; the seconds of each go, each wait and each report."""
     decisions: list[float] = []
     waits: list[float] = []
@@ -82,7 +82,7 @@ def rolled(ledger: Ledger, order: list[str]) -> tuple[list[float], list[float], 
     return decisions, waits, reports
 
 
-def reported(ledger: Ledger, name: str) -> list[float]:
+def reported(ledger: LedgerClient, name: str) -> list[float]:
     steps = [timed(ledger.host, "changing", name, step=step, limit=300)[0] for step in STEPS]
     return [*steps, timed(ledger.host, "proven", name, version="2.0.0", drained_for=1.5)[0]]
 

@@ -54,7 +54,7 @@ def test_a_bad_release_is_taken_back(
     ended = rolling.run(BAD, **settings)
     assert ended.exit_code != 0
     assert because in ended.last_line, ended.output
-    assert "taken back" in ended.last_line
+    assert "rolled back" in ended.last_line
     assert "Roll out a corrected version" in ended.last_line
     assert 1 <= len(shop.touched(BAD, before)) <= WINDOW
     assert_as_before(shop, users)
@@ -67,8 +67,8 @@ def test_a_gate_that_fails_after_the_last_host_takes_all_back(
     shop.lab.add_release(BAD)
     ended = rolling.run(BAD, rollout_gate_tasks=failing_step(tmp_path))
     assert ended.exit_code != 0
-    assert "the gate of stage 1 said fail" in ended.last_line, ended.output
-    assert "The 6 hosts it touched serve 1.0.0 again" in ended.last_line, ended.output
+    assert "the gate of stage 1: fail" in ended.last_line, ended.output
+    assert "The 6 changed hosts serve 1.0.0 again" in ended.last_line, ended.output
     assert_as_before(shop, users)
 
 

@@ -93,7 +93,7 @@ def test_a_member_that_an_operator_drained_is_left_alone(shop: Shop, rolling: Ro
         shop.haproxy(balancer, "set server shop/app4 state drain")
     ended = rolling.run(NEW, rollout_zone_min_available=0)
     assert ended.exit_code != 0
-    assert "app4 left alone: drained on lb1 by somebody else" in ended.last_line, ended.output
+    assert "app4 skipped: drained on lb1 by somebody else" in ended.last_line, ended.output
     assert "5 of 6 hosts are in service on 2.0.0" in ended.last_line
     assert shop.starts()["app4"] == before["app4"]
     assert [drained(shop, balancer) for balancer in shop.balancers] == [{"app4"}, {"app4"}]
@@ -113,7 +113,7 @@ def test_a_member_that_an_operator_drains_meanwhile_is_left_alone(
         held.let_go()
         ended = run.wait()
     assert ended.exit_code != 0
-    assert f"{theirs} left alone: taken out of service on lb2 by somebody else" in ended.last_line, ended.output
+    assert f"{theirs} skipped: taken out of service on lb2 by somebody else" in ended.last_line, ended.output
     assert "5 of 6 hosts are in service on 2.0.0" in ended.last_line
     assert shop.starts()[theirs] == before[theirs]
     assert shop.in_rotation() == {"lb1": set(shop.apps), "lb2": set(shop.apps) - {theirs}}
@@ -187,8 +187,8 @@ def test_a_host_that_only_one_node_takes_back_is_drained_again_before_it_is_chan
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({"rollout_min_available": "60%"}, "min_available 60% of 6 = 4 leaves none to take out"),
-        ({"rollout_min_available": 1}, "max_unavailable 2 leaves none to take out"),
+        ({"rollout_min_available": "60%"}, "min_available 60% of 6 = 4 means that no host could be drained"),
+        ({"rollout_min_available": 1}, "max_unavailable 2 means that no host could be drained"),
     ],
     ids=["floor", "window"],
 )

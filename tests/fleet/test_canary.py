@@ -156,10 +156,10 @@ def test_the_operator_aborts_from_another_terminal(shop: Shop, shifting: Rolling
     shop.lab.add_release("2.0.0")
     run = shifting.start("2.0.0", playbook="canary")
     await_in(run, lambda: bool(happened(shop, "shifted")), "the first share is set")
-    call(shop.lab, "localhost", "rollout", {"state": "aborted", "service": "shop", "ledger": str(shop.ledger)})
+    call(shop.lab, "localhost", "rollout_control", {"state": "aborted", "service": "shop", "ledger": str(shop.ledger)})
     ended = run.wait()
     assert_went_home(shop, ended, "2.0.0")
-    assert "because the operator aborted it" in ended.last_line
+    assert "rolled back: the operator aborted it" in ended.last_line
     assert crowd.stop()["failed"] == 0
 
 
@@ -169,11 +169,11 @@ def test_the_operator_pauses_resumes_and_promotes(shop: Shop, shifting: Rolling,
     run = shifting.start("2.0.0", playbook="canary")
     await_in(run, lambda: bool(happened(shop, "shifted")), "the first share is set")
     tell = {"service": "shop", "ledger": str(shop.ledger)}
-    call(shop.lab, "localhost", "rollout", {"state": "paused", **tell})
+    call(shop.lab, "localhost", "rollout_control", {"state": "paused", **tell})
     run.wait_at_most(25)
     assert len(happened(shop, "shifted")) == 1
-    call(shop.lab, "localhost", "rollout", {"state": "resumed", **tell})
-    call(shop.lab, "localhost", "rollout", {"state": "promoted", "to": "end", **tell})
+    call(shop.lab, "localhost", "rollout_control", {"state": "resumed", **tell})
+    call(shop.lab, "localhost", "rollout_control", {"state": "promoted", "to": "end", **tell})
     ended = run.wait()
     assert ended.exit_code == 0, f"{ended.output}\n{shop.story()}"
     assert [share for share, dummy in verdicts(shop)] == [5.0, 100.0]

@@ -115,7 +115,7 @@ def test_a_second_run_is_told_who_holds_the_lease_and_how_to_take_over(
     assert second.exit_code != 0
     assert re.fullmatch(
         rf"shop: a rollout of 2\.0\.0 is being run by {getpass.getuser()} on {socket.gethostname()} \(pid {first.pid}\) "
-        r"since [-0-9]+ [:0-9]+ UTC; last heartbeat [0-9]+ s ago, the lease runs out at [-0-9]+ [:0-9]+ UTC unless "
+        r"since [-0-9]+ [:0-9]+ UTC; last heartbeat [0-9]+ s ago, the lease expires at [-0-9]+ [:0-9]+ UTC unless "
         r"renewed\. Wait for it, or, if that run is dead for good, take over with -e rollout_take_over=true\.",
         second.last_line,
     ), second.output

@@ -55,7 +55,7 @@ def test_a_version_that_errs_is_stopped_in_the_stage_of_one_host(
     with scraped(shop, tmp_path) as settings:
         ended = rolling.run(BAD, playbook="canary", rollout_canary_steps=BY_HOSTS, **LOOKS, **settings)
     assert ended.exit_code != 0, ended.output
-    assert f"{BAD} was taken back, because the gate of stage 1 said fail: errors" in ended.last_line, ended.output
+    assert f"{BAD} rolled back: the gate of stage 1: fail: errors" in ended.last_line, ended.output
     assert gates(shop) == [(1, "fail")]
     assert len(shop.touched(BAD, before)) == 1
     assert shop.all_on("1.0.0"), shop.versions()
@@ -69,7 +69,7 @@ def test_a_version_that_errs_loses_its_share(
     with scraped(shop, tmp_path) as settings:
         ended = rolling.run(BAD, playbook="canary", **group, **LOOKS, **settings)
     assert ended.exit_code != 0, ended.output
-    assert f"{BAD} was taken back, because the gate at 25 % said fail: errors" in ended.last_line, ended.output
+    assert f"{BAD} rolled back: the gate at 25 %: fail: errors" in ended.last_line, ended.output
     assert verdicts(shop) == [(25.0, "fail")]
     assert shop.all_on("1.0.0"), shop.versions()
     assert carries(shop) == {tuple(shop.apps)}

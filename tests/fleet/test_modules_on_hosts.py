@@ -29,7 +29,7 @@ def test_check_shows_the_plan_and_touches_nothing(shop: Shop, rolling: Rolling, 
     assert "shop: 6 of 6 hosts to 2.0.0" in ended.output
     for app in shop.apps:
         assert any(line.split()[1:2] == [app] for line in ended.output.splitlines()), ended.output
-    assert "window 2, floor 4 of 6; lowest capacity 4" in ended.output
+    assert "max unavailable 2, min available 4 of 6; lowest capacity 4" in ended.output
     assert shop.touched(NEW, before) == []
     assert admin_states(shop) == states
     assert not shop.ledger.exists()
@@ -50,7 +50,7 @@ def test_a_second_run_of_the_same_version_changes_nothing(shop: Shop, rolling: R
     ("settings", "because"),
     [
         ({"rollout_max_unavailable": "120%"}, "max_unavailable: 120% is more than 100%"),
-        ({"rollout_min_available": "100%"}, "min_available 100% of 6 = 6 leaves none to take out"),
+        ({"rollout_min_available": "100%"}, "min_available 100% of 6 = 6 means that no host could be drained"),
         ({"rollout_healthy_deadline": 90}, "are out of order: each must be shorter than the next"),
         ({"rollout_member": "{{ inventory_hostname }}-x"}, "app1: its member 'app1-x' is not in the pool of lb1"),
         ({"rollout_health": WRONG_QUERY}, "is not valid JMESPath: \"status = 'healthy'\""),

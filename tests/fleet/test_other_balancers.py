@@ -84,7 +84,7 @@ def test_a_bad_release_is_taken_back_behind_two_makes(shop: Shop, rolling: Rolli
         before = shop.starts()
         ended = rolling.run(BAD, rollout_balancers=site.balancers())
         assert ended.exit_code != 0
-        assert f"{BAD} was taken back" in ended.last_line, ended.output
+        assert f"{BAD} rolled back" in ended.last_line, ended.output
         assert shop.all_on("1.0.0"), shop.versions()
         assert 1 <= len(shop.touched(BAD, before)) <= WINDOW
         shop.await_that(lambda: all(front.is_ready() for front in site.fronts))

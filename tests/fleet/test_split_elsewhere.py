@@ -85,7 +85,7 @@ def test_a_canary_by_target_groups(
         assert verdicts(shop) == shares
         assert shop.all_on("2.0.0"), shop.versions()
     else:
-        assert "6.6.6 was taken back, because the gate at 50 % said fail" in ended.last_line, ended.output
+        assert "6.6.6 rolled back: the gate at 50 %: fail" in ended.last_line, ended.output
         assert verdicts(shop) == [shares[0], (50.0, "fail")]
         assert shop.all_on("1.0.0"), shop.versions()
     assert seen["versions"].keys() == {"1.0.0", version}

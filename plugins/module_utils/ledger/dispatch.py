@@ -9,72 +9,81 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import admit as admitting
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import claim as claiming
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import conclude as concluding
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import control as steering
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import gate as gates
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import open as opening
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import plan as plans
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import quiesce as quiet
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import report as reports
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import revert as reverting
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import shift as shifting
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import show as showing
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import claim, control, report
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import admit
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.conclude import conclude
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import (
+    claim_last_gate,
+    judge_gate,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.open import open_rollout
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.plan import plan
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.quiesce import wait_until_quiesced
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.revert import revert
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.shift import (
+    bake,
+    next_act,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.show import show
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Ledger
 
-Verb = t.Callable[[Desk, t.Dict[str, t.Any]], t.Dict[str, t.Any]]
+Operation = t.Callable[[Ledger, t.Dict[str, t.Any]], t.Dict[str, t.Any]]
 
-OF_ROLLOUT: dict[str, Verb] = {
-    "opened": opening.open_rollout,
-    "planned": plans.plan,
-    "reverting": reverting.revert,
-    "concluded": concluding.conclude,
-    "paused": steering.pause,
-    "resumed": steering.resume,
-    "promoted": steering.promote,
-    "aborted": steering.abort,
+OF_ROLLOUT: dict[str, Operation] = {
+    "opened": open_rollout,
+    "planned": plan,
+    "reverting": revert,
+    "concluded": conclude,
 }
-OF_HOST: dict[str, Verb] = {
-    "admitted": admitting.admit,
-    "changing": reports.change,
-    "proven": reports.prove,
-    "failed": reports.fail,
-    "reverted": reports.revert,
-    "stuck": reports.stick,
+OF_CONTROL: dict[str, Operation] = {
+    "paused": control.pause,
+    "resumed": control.resume,
+    "promoted": control.promote,
+    "aborted": control.abort,
+}
+OF_HOST: dict[str, Operation] = {
+    "admitted": admit,
+    "changing": report.change,
+    "proven": report.prove,
+    "failed": report.fail,
+    "reverted": report.revert,
+    "stuck": report.mark_stuck,
 }
 
 
 def rollout(call: Call) -> dict[str, t.Any]:
-    state = call.params["state"]
-    if state == "claimed":
-        return claiming.take(call.params, call.check_mode)
-    if state == "unclaimed":
-        return claiming.give_back(call.params, call.check_mode)
-    return at_desk(call, OF_ROLLOUT[state], creates=state == "opened")
+    return at_ledger(call, OF_ROLLOUT[call.params["state"]], creates=call.params["state"] == "opened")
+
+
+def rollout_control(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, OF_CONTROL[call.params["state"]])
+
+
+def rollout_claim(call: Call) -> dict[str, t.Any]:
+    return (claim.acquire if call.params["state"] == "present" else claim.release)(call.params, call.check_mode)
 
 
 def rollout_host(call: Call) -> dict[str, t.Any]:
-    if call.params["state"] == "quiet":
-        return quiet.wait_until_quiet(call.params, Clock(), call.check_mode)
-    return at_desk(call, OF_HOST[call.params["state"]])
+    if call.params["state"] == "quiesced":
+        return wait_until_quiesced(call.params, Clock(), call.check_mode)
+    return at_ledger(call, OF_HOST[call.params["state"]])
 
 
 def rollout_gate(call: Call) -> dict[str, t.Any]:
-    return at_desk(call, gates.ask if call.params["verdict"] == "ask" else gates.judge)
+    return at_ledger(call, claim_last_gate if call.params["verdict"] == "ask" else judge_gate)
 
 
 def rollout_shift(call: Call) -> dict[str, t.Any]:
-    return at_desk(call, shifting.bake if call.params["state"] == "baked" else shifting.next_act)
+    return at_ledger(call, bake if call.params["state"] == "baked" else next_act)
 
 
 def rollout_info(call: Call) -> dict[str, t.Any]:
-    return at_desk(call, showing.show)
+    return at_ledger(call, show)
 
 
-def at_desk(call: Call, verb: Verb, creates: bool = False) -> dict[str, t.Any]:
-    desk = Desk.opened(call.params.get("ledger"), call.check_mode, creates)
+def at_ledger(call: Call, operation: Operation, creates: bool = False) -> dict[str, t.Any]:
+    ledger = Ledger.opened(call.params.get("ledger"), call.check_mode, creates)
     try:
-        return verb(desk, call.params)
+        return operation(ledger, call.params)
     finally:
-        desk.store.close()
+        ledger.store.close()

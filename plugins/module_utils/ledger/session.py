@@ -16,7 +16,7 @@ import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease as leases
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import refuse_stale
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
@@ -59,7 +59,7 @@ def _parent_of_a_worker() -> int | None:
 
 
 @dataclasses.dataclass
-class Desk:
+class Ledger:
     """One call's way to the ledger."""
 
     store: Store
@@ -68,7 +68,7 @@ class Desk:
     is_alive: t.Callable[[], bool] = lambda: True
 
     @classmethod
-    def opened(cls, directory: str | None, check_mode: bool, creates: bool) -> Desk:
+    def opened(cls, directory: str | None, check_mode: bool, creates: bool) -> Ledger:
         """*creates* is false for calls that only look: they leave no ledger where there was none."""
         store = Store.at(directory) if creates and not check_mode else Store.to_look_at(directory)
         return cls(store, check_mode, is_alive=Controller().is_alive)
@@ -130,23 +130,23 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(desk: Desk, params: dict[str, t.Any]) -> t.Iterator[Session]:
+def open_session(ledger: Ledger, params: dict[str, t.Any]) -> t.Iterator[Session]:
     """One change by the run that holds the lease; beats the heart. Raises LeaseLost for any other run."""
-    with desk.writing() as records:
-        held = look_in(desk, records, params)
-        yield held
-        held.beat()
+    with ledger.writing() as records:
+        session = read_session(ledger, records, params)
+        yield session
+        session.beat()
 
 
-def look_in(desk: Desk, records: Records, params: dict[str, t.Any]) -> Session:
+def read_session(ledger: Ledger, records: Records, params: dict[str, t.Any]) -> Session:
     """The run's session without a heartbeat."""
     required(params, "run", "token")
     lease = records.lease(params["service"])
-    leases.refuse_stale(lease, params["run"], params["token"])
+    refuse_stale(lease, params["run"], params["token"])
     rollout = records.rollout_of_run(params["service"], params["run"])
     if lease is None or rollout is None:
         raise RolloutError(f"{params['service']}: run {params['run']} has no rollout; open one first.")
-    return Session(records, lease, rollout, desk.clock.now())
+    return Session(records, lease, rollout, ledger.clock.now())
 
 
 def required(params: dict[str, t.Any], *names: str) -> None:

@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers import re
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import PASS
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Controller, Desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Controller, Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import balancers, report
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Reading
@@ -75,11 +75,11 @@ def _store(params: dict[str, t.Any], check_mode: bool) -> t.Iterator[GateStore]:
     if check_mode or any(params.get(name) is None for name in OF_A_ROLLOUT):
         yield LocalGateStore(params["step"], Clock(), Controller().is_alive)
         return
-    desk = Desk.opened(params.get("ledger"), check_mode=False, creates=False)
+    ledger = Ledger.opened(params.get("ledger"), check_mode=False, creates=False)
     try:
-        yield LedgerGateStore(desk, params)
+        yield LedgerGateStore(ledger, params)
     finally:
-        desk.store.close()
+        ledger.store.close()
 
 
 def _read(call: Call) -> Reading:

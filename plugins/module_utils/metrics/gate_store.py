@@ -15,10 +15,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
     Clock,
-    Desk,
+    Ledger,
     Session,
-    look_in,
-    session,
+    open_session,
+    read_session,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Measured, Watch
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED, Measurement
@@ -124,86 +124,86 @@ class LedgerGateStore:
 
     can_ask = True
 
-    def __init__(self, desk: Desk, params: dict[str, t.Any]) -> None:
-        self.clock = desk.clock
-        self._desk = desk
+    def __init__(self, ledger: Ledger, params: dict[str, t.Any]) -> None:
+        self.clock = ledger.clock
+        self._ledger = ledger
         self._params = params
 
     def begin(self) -> Watch:
-        with session(self._desk, self._params) as held:
-            watch = held.records.watch(held.rollout.id, held.run, self._params["step"])
+        with open_session(self._ledger, self._params) as session:
+            watch = session.records.watch(session.rollout.id, session.run, self._params["step"])
             if watch is None:
-                watch = Watch(held.service, held.rollout.id, held.run, self._params["step"], held.now)
-                held.records.save_watch(watch)
-                held.records.drop_old_measurements(held.service)
+                watch = Watch(session.service, session.rollout.id, session.run, self._params["step"], session.now)
+                session.records.save_watch(watch)
+                session.records.drop_old_measurements(session.service)
             return watch
 
     def groups(self) -> dict[str, list[str]]:
         """The members of the hosts that are proven, and of those that serve the version before."""
-        with self._desk.store.reading() as records:
-            held = look_in(self._desk, records, self._params)
-            hosts = held.records.hosts(held.rollout.id)
+        with self._ledger.store.reading() as records:
+            session = read_session(self._ledger, records, self._params)
+            hosts = session.records.hosts(session.rollout.id)
         canary = [host for host in hosts if host.in_scope and host.phase in model.ON_TARGET]
         baseline = [host for host in hosts if host.phase == model.WAITING and host.is_serving]
         return {CANARY: [_member(host) for host in canary], BASELINE: [_member(host) for host in baseline]}
 
     def gathered(self) -> Gathered:
         gathered = Gathered()
-        with self._desk.store.reading() as records:
-            held = look_in(self._desk, records, self._params)
-            for row in records.measured(held.rollout.id, held.run, self._params["step"]):
+        with self._ledger.store.reading() as records:
+            session = read_session(self._ledger, records, self._params)
+            for row in records.measured(session.rollout.id, session.run, self._params["step"]):
                 samples = [Sample(*one) for one in json.loads(row.samples)]
                 gathered.add(row.at, row.metric, row.outcome, row.why, samples)
         return gathered
 
     def keep(self, watch: Watch, measurements: t.Sequence[Measurement]) -> None:
-        with session(self._desk, self._params) as held:
-            held.records.save_watch(watch)
-            held.records.add_measured([_row(watch, one) for one in measurements])
+        with open_session(self._ledger, self._params) as session:
+            session.records.save_watch(watch)
+            session.records.add_measured([_row(watch, one) for one in measurements])
 
     def conclude(self, watch: Watch, reason: str) -> None:
-        with session(self._desk, self._params) as held:
-            held.records.save_watch(watch)
-            held.event("measured", step=watch.step, verdict=watch.verdict, reason=reason, polls=watch.polls)
-            held.change_rollout(progress_at=held.now)
+        with open_session(self._ledger, self._params) as session:
+            session.records.save_watch(watch)
+            session.event("measured", step=watch.step, verdict=watch.verdict, reason=reason, polls=watch.polls)
+            session.change_rollout(progress_at=session.now)
 
     def ask(self, watch: Watch, reason: str) -> None:
-        with session(self._desk, self._params) as held:
-            held.records.save_watch(dataclasses.replace(watch, asked=1))
-            held.change_rollout(paused_at=held.now)
-            held.event("paused", step=watch.step, by={"user": "metric_gate"}, reason=reason)
+        with open_session(self._ledger, self._params) as session:
+            session.records.save_watch(dataclasses.replace(watch, asked=1))
+            session.change_rollout(paused_at=session.now)
+            session.event("paused", step=watch.step, by={"user": "metric_gate"}, reason=reason)
 
     def steering(self) -> str:
-        with self._desk.store.reading() as records:
-            return _steering(look_in(self._desk, records, self._params))
+        with self._ledger.store.reading() as records:
+            return _steering(read_session(self._ledger, records, self._params))
 
     def beat(self) -> None:
-        with self._desk.store.reading() as records:
-            held = look_in(self._desk, records, self._params)
-            if not lease.beat_is_due(held.lease, held.now):
+        with self._ledger.store.reading() as records:
+            session = read_session(self._ledger, records, self._params)
+            if not lease.beat_is_due(session.lease, session.now):
                 return
-        with session(self._desk, self._params):
+        with open_session(self._ledger, self._params):
             pass
 
     def is_wanted(self) -> bool:
-        return self._desk.is_alive()
+        return self._ledger.is_alive()
 
 
 def _member(host: model.Host) -> str:
     return host.member or host.name
 
 
-def _steering(held: Session) -> str:
-    rollout = held.rollout
+def _steering(session: Session) -> str:
+    rollout = session.rollout
     if rollout.status != model.OPEN:
         return ABORTED
     if rollout.paused_at is not None:
         return PAUSED
-    return PROMOTED if _is_promoted(held) else ""
+    return PROMOTED if _is_promoted(session) else ""
 
 
-def _is_promoted(held: Session) -> bool:
-    shift = held.records.shift(held.rollout.id)
+def _is_promoted(session: Session) -> bool:
+    shift = session.records.shift(session.rollout.id)
     return shift is not None and bool(shift.promoted)
 
 

@@ -11,7 +11,7 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import WAIT, MetricResult, Verdict
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables as texts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Measurement
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import Plan
@@ -84,7 +84,7 @@ def table(rows: Rows) -> list[str]:
     """The metrics for people."""
     if not rows:
         return []
-    return texts.table(
+    return tables.table(
         HEAD,
         [
             (

@@ -96,7 +96,7 @@ def time_to_verdict(shop: Shop) -> str:
 def assert_went_home(shop: Shop, ended: Ended, version: str, fronts: t.Sequence[Front] = ()) -> None:
     """The version was taken back from wherever it was, and the usual split is in force."""
     assert ended.exit_code != 0, ended.output
-    assert f"{version} was taken back" in ended.last_line, ended.output
+    assert f"{version} rolled back" in ended.last_line, ended.output
     assert_is_home(shop, fronts)
 
 

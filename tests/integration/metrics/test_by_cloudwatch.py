@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from support.cloudwatch import FakeCloudWatch
-from support.ledger_desk import FakeClock
+from support.ledger_client import FakeClock
 
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import report
@@ -63,7 +63,7 @@ class Watched:
 
     def gate(self, *metrics: dict[str, t.Any], **settings: t.Any) -> dict[str, t.Any]:
         params = {
-            "window": f"{MINUTES}m",
+            "max_unavailable": f"{MINUTES}m",
             "interval": "1m",
             "groups": GROUPS,
             "metrics": list(metrics),

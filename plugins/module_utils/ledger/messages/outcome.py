@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import traffic as shift_words
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.endings import (
     ABORTED,
     DONE,
@@ -18,57 +18,57 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.e
     missing_gate,
     still_on,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_model as shift_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
 
 
-def last_line(held: Session, outcome: str, endings: t.Sequence[Ending], split_fault: str = "") -> str:
-    rollout = held.rollout
-    service, what = held.service, rollout.what
-    shift = held.records.shift(rollout.id)
+def outcome_message(session: Session, outcome: str, endings: t.Sequence[Ending], split_fault: str = "") -> str:
+    rollout = session.rollout
+    service, what = session.service, rollout.what
+    shift = session.records.shift(rollout.id)
     if outcome == DONE:
-        return _shifted(held, endings, shift) + shift_words.ending(shift)
+        return _shifted(session, endings, shift) + traffic_messages.ending(shift)
     if outcome == REVERTED:
-        return _reverted(held, endings)
+        return _reverted(session, endings)
     reason = f" ({rollout.reason})" if rollout.reason else ""
     word = {ABORTED: "was aborted", INCOMPLETE: "is not complete"}.get(outcome, "failed")
-    return f"{service}: {what} {word}{reason}; {_state(held, endings)}{f', {split_fault}' if split_fault else ''}. {_next_step(held, outcome, endings)}"
+    return f"{service}: {what} {word}{reason}; {_state(session, endings)}{f', {split_fault}' if split_fault else ''}. {_next_step(session, outcome, endings)}"
 
 
-def _shifted(held: Session, endings: t.Sequence[Ending], shift: Shift | None) -> str:
-    if shift is None or shift.way != shift_model.BLUE_GREEN:
-        return _done(held, endings)
+def _shifted(session: Session, endings: t.Sequence[Ending], shift: Shift | None) -> str:
+    if shift is None or shift.strategy != traffic_model.BLUE_GREEN:
+        return _done(session, endings)
     versions = {ending.host.target_version or "" for ending in endings}
-    back = held.rollout.direction == model.BACK
-    return shift_words.switched(held.service, shift, versions, back) + _still_out(held)
+    back = session.rollout.direction == model.BACK
+    return traffic_messages.switched(session.service, shift, versions, back) + _still_out(session)
 
 
-def _done(held: Session, endings: t.Sequence[Ending]) -> str:
-    if held.rollout.direction == model.RECOVER:
+def _done(session: Session, endings: t.Sequence[Ending]) -> str:
+    if session.rollout.direction == model.RECOVER:
         back = [ending.host.name for ending in endings if ending.host.phase == model.PROVEN]
-        none = "" if held.records.left_out(held.service) else "; none is left out of service by us"
-        return f"{held.service}: {len(back)} hosts put back in service{none}." + _still_out(held)
-    skipped = sum(1 for ending in endings if ending.host.phase == model.SKIPPED)
+        none = "" if session.records.left_out(session.service) else "; no host is still drained by this rollout"
+        return f"{session.service}: {len(back)} hosts put back in service{none}." + _still_out(session)
+    skipped = sum(1 for ending in endings if ending.host.phase == model.UP_TO_DATE)
     already = f" ({skipped} of them were before)" if skipped else ""
-    return f"{held.service}: all {len(endings)} hosts are in service on {held.rollout.what}{already}." + _still_out(
-        held
+    return (
+        f"{session.service}: all {len(endings)} hosts are in service on {session.rollout.what}{already}."
+        + _still_out(session)
     )
 
 
-def _reverted(held: Session, endings: t.Sequence[Ending]) -> str:
-    rollout = held.rollout
-    bad = rollout.version in held.records.bad_versions(held.service)
+def _reverted(session: Session, endings: t.Sequence[Ending]) -> str:
+    rollout = session.rollout
+    bad = rollout.version in session.records.bad_versions(session.service)
     marked = f" and {rollout.version} is marked bad" if bad else ""
-    todo = "Roll out a corrected version" if bad else "Remove the cause, then run it again"
-    because = f", because {rollout.reason}" if rollout.reason else ""
-    still = ", ".join(still_on(held, endings))
-    named = f" Still on {rollout.version}: {still}; to leave it, run rollback.yml." if still else ""
+    todo = "Roll out a corrected version" if bad else "Fix the cause, then run again"
+    because = f": {rollout.reason}" if rollout.reason else ""
+    still = ", ".join(still_on(session, endings))
+    named = f" Still on {rollout.version}: {still}; to roll these back, run rollback.yml." if still else ""
     return (
-        f"{held.service}: {rollout.what} was taken back{because}. {_who_serves(endings)}{marked}.{named}"
-        f"{_still_out(held)} {todo}."
+        f"{session.service}: {rollout.what} rolled back{because}. {_who_serves(endings)}{marked}.{named}"
+        f"{_still_out(session)} {todo}."
     )
 
 
@@ -76,32 +76,34 @@ def _who_serves(endings: t.Sequence[Ending]) -> str:
     back = [ending.host for ending in endings if ending.host.phase == model.REVERTED]
     versions = ", ".join(sorted({host.target_version or "" for host in back}))
     if not back:
-        return "No host had to go back"
+        return "No host had to be rolled back"
     if len(back) == 1:
-        return f"The one host it touched, {back[0].name}, serves {versions} again"
-    return f"The {len(back)} hosts it touched serve {versions} again"
+        return f"The one changed host, {back[0].name}, serves {versions} again"
+    return f"The {len(back)} changed hosts serve {versions} again"
 
 
-def _still_out(held: Session) -> str:
+def _still_out(session: Session) -> str:
     """Whoever is out of service by our doing is named, also outside of this run's scope."""
-    names = sorted(held.records.left_out(held.service))
-    return f" Left out of service by us: {', '.join(names)}." if names else ""
+    names = sorted(session.records.left_out(session.service))
+    return f" Still drained by this rollout: {', '.join(names)}." if names else ""
 
 
-def _state(held: Session, endings: t.Sequence[Ending]) -> str:
+def _state(session: Session, endings: t.Sequence[Ending]) -> str:
     there = sum(1 for ending in endings if ending.is_there)
     troubled = [ending for ending in endings if _is_in_trouble(ending)]
     # Whoever is out of service by our doing is named, even where this run never came to it.
-    named = "; ".join([*(f"{ending.host.name} {ending.said()}" for ending in troubled[:5]), *_left_out(held, troubled)])
+    named = "; ".join(
+        [*(f"{ending.host.name} {ending.said()}" for ending in troubled[:5]), *_left_out(session, troubled)]
+    )
     more = f" and {len(troubled) - 5} more" if len(troubled) > 5 else ""
-    return f"{there} of {len(endings)} hosts are in service on {held.rollout.what}" + (
+    return f"{there} of {len(endings)} hosts are in service on {session.rollout.what}" + (
         f", {named}{more}" if named else ""
     )
 
 
-def _left_out(held: Session, named: t.Sequence[Ending]) -> list[str]:
-    others = sorted(set(held.records.left_out(held.service)) - {ending.host.name for ending in named})
-    return [f"left out of service by us: {', '.join(others)}"] if others else []
+def _left_out(session: Session, named: t.Sequence[Ending]) -> list[str]:
+    others = sorted(set(session.records.left_out(session.service)) - {ending.host.name for ending in named})
+    return [f"still drained by this rollout: {', '.join(others)}"] if others else []
 
 
 def _is_in_trouble(ending: Ending) -> bool:
@@ -115,12 +117,12 @@ def _was_out_already(host: Host) -> bool:
     return host.phase == model.EXCLUDED and not host.is_serving
 
 
-def _next_step(held: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
-    last = missing_gate(held)
+def _next_step(session: Session, outcome: str, endings: t.Sequence[Ending]) -> str:
+    last = missing_gate(session)
     if last and all(ending.is_there for ending in endings):
         return f"The gate of the last stage ({last}) has not passed; run again to run it."
     if any(_was_out_already(ending.host) for ending in endings) and outcome == INCOMPLETE:
-        return "Put the hosts left alone back into service, or leave them out with --limit, then run again."
-    if held.rollout.version in held.records.bad_versions(held.service):
-        return "Go back with -e rollout_resume=revert, or roll out a corrected version."
-    return "Remove the cause and run again to go on, or go back with -e rollout_resume=revert."
+        return "Put the skipped hosts into service, or exclude them with --limit, then run again."
+    if session.rollout.version in session.records.bad_versions(session.service):
+        return "Roll back with -e rollout_resume=revert, or roll out a corrected version."
+    return "Fix the cause and run again to resume, or roll back with -e rollout_resume=revert."

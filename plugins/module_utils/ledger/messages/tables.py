@@ -30,29 +30,29 @@ def plan(service: str, rollout: Rollout, answer: dict[str, t.Any], at_rest: bool
         columns = ("stage", "host", "zone", "from", "to", "condition", "why")
         lines += table(columns, [[row[column] for column in columns] for row in answer["plan"]])
         lines += [] if at_rest else [_capacity(answer)]
-    lines += [f"left alone: {host['host']} ({host['why']})" for host in answer["excluded"]]
+    lines += [f"skipped: {host['host']} ({host['why']})" for host in answer["excluded"]]
     return lines + [f"note: {warning}" for warning in answer["warnings"]]
 
 
-def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any], verb: str) -> str:
+def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any], operation: str) -> str:
     if rollout.status == "reverting":
-        return f"{service}: the rollout of {rollout.what} is going back ({rollout.reason})"
+        return f"{service}: the rollout of {rollout.what} is being rolled back ({rollout.reason})"
     if answer["nothing_to_do"]:
         return (
-            f"{service}: nothing to {verb} for {rollout.what}, {len(answer['there_already'])} hosts are there already"
+            f"{service}: nothing to {operation} for {rollout.what}, {len(answer['up_to_date'])} hosts are already on it"
         )
     return f"{service}: {len(answer['order'])} of {answer['fleet']} hosts to {rollout.what}, stages {_stages(answer)}"
 
 
 def _stages(answer: dict[str, t.Any]) -> str:
-    return ", ".join(str(places) for places in answer["stages"])
+    return ", ".join(str(slots) for slots in answer["stages"])
 
 
 def _capacity(answer: dict[str, t.Any]) -> str:
     took = answer["predicted_seconds"]
     time = f"about {took} s" if took is not None else "time unknown (no history yet)"
     return (
-        f"window {answer['window']}, floor {answer['floor']} of {answer['fleet']}; "
+        f"max unavailable {answer['max_unavailable']}, min available {answer['min_available']} of {answer['fleet']}; "
         f"lowest capacity {answer['lowest_capacity']}; {time}"
     )
 

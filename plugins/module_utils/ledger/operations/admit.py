@@ -11,18 +11,23 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import gate as gates
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import admission, failure, lease, model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic as shift_core
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision, View
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import hand_out
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
+    admission,
+    failure,
+    lease,
+    model,
+    traffic_rules,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision, Inputs
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
-    Desk,
+    Ledger,
     Session,
-    look_in,
+    open_session,
+    read_session,
     required,
-    session,
 )
 
 POLL_EVERY = 0.25
@@ -31,43 +36,43 @@ ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""
 DECIDE_EVERY = 3.0
 """Seconds after which time alone may have changed the answer. A decision costs milliseconds, and many may wait."""
-LET_PASS_FOR = 1.0
+YIELD_FOR = 1.0
 """Seconds that a free place is left to hosts earlier in the plan: whoever waits looks some times a second."""
 DEFAULT_LIMIT = 3600.0
 
 
-def admit(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def admit(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Blocks until the answer is not 'wait', or *timeout* seconds are over. A pause is waited out without bound."""
     required(params, "host")
-    timeout = 0.0 if desk.check_mode else params.get("timeout")
-    waits = Waits(desk, timeout)
+    timeout = 0.0 if ledger.check_mode else params.get("timeout")
+    waits = WaitLog(ledger, timeout)
     # Noted before the decision: what is written while it is made must wake this host too.
-    seen, decided = desk.store.changes(), desk.clock.monotonic()
-    answer = _decide_and_record(desk, params, waits)
+    seen, decided = ledger.store.changes(), ledger.clock.monotonic()
+    answer = _decide_and_record(ledger, params, waits)
     while answer["verdict"] == admission.WAIT:
         if timeout is not None and waits.total >= timeout:
             break
-        pause(desk, seen)
+        pause(ledger, seen)
         waits.note(answer)
-        if not desk.is_alive():
+        if not ledger.is_alive():
             raise RolloutError(
                 f"{params['host']}: the controller that asked for admission is gone; left without changing anything."
             )
-        decide_every = LET_PASS_FOR if answer["about"] == admission.ORDER else DECIDE_EVERY
-        if desk.store.changes() != seen or desk.clock.monotonic() - decided >= decide_every:
-            seen, decided = desk.store.changes(), desk.clock.monotonic()
-            answer = _look(desk, params, waits) or _decide_and_record(desk, params, waits)
+        decide_every = YIELD_FOR if answer["waiting_for"] == admission.ORDER else DECIDE_EVERY
+        if ledger.store.changes() != seen or ledger.clock.monotonic() - decided >= decide_every:
+            seen, decided = ledger.store.changes(), ledger.clock.monotonic()
+            answer = _look(ledger, params, waits) or _decide_and_record(ledger, params, waits)
     return {**answer, "waited": round(waits.total, 3), "waits": waits.listed()}
 
 
-class Waits:
+class WaitLog:
     """How long was waited for what."""
 
-    def __init__(self, desk: Desk, timeout: float | None) -> None:
-        self._clock = desk.clock
+    def __init__(self, ledger: Ledger, timeout: float | None) -> None:
+        self._clock = ledger.clock
         self._timeout = timeout
-        self._let_pass_for = 0.0
-        self._started = self._last = desk.clock.monotonic()
+        self._yielded_for = 0.0
+        self._started = self._last = ledger.clock.monotonic()
         self._seconds: dict[str, float] = {}
         self._words: dict[str, str] = {}
 
@@ -76,111 +81,111 @@ class Waits:
         return self._clock.monotonic() - self._started
 
     @property
-    def lets_pass(self) -> bool:
+    def yields(self) -> bool:
         """Not for longer than this call may take, or a host that asks often and briefly would never go."""
-        most = LET_PASS_FOR if self._timeout is None else min(LET_PASS_FOR, self._timeout)
-        return self._let_pass_for < most
+        most = YIELD_FOR if self._timeout is None else min(YIELD_FOR, self._timeout)
+        return self._yielded_for < most
 
     def note(self, answer: dict[str, t.Any]) -> None:
         now = self._clock.monotonic()
-        self._let_pass_for = self._let_pass_for + now - self._last if answer["about"] == admission.ORDER else 0.0
-        self._seconds[answer["about"]] = self._seconds.get(answer["about"], 0.0) + now - self._last
-        self._words[answer["about"]] = answer["reason"]
+        self._yielded_for = self._yielded_for + now - self._last if answer["waiting_for"] == admission.ORDER else 0.0
+        self._seconds[answer["waiting_for"]] = self._seconds.get(answer["waiting_for"], 0.0) + now - self._last
+        self._words[answer["waiting_for"]] = answer["reason"]
         self._last = now
 
     def listed(self) -> list[dict[str, t.Any]]:
         return [
-            {"about": about, "reason": self._words[about], "seconds": round(seconds, 3)}
-            for about, seconds in self._seconds.items()
+            {"waiting_for": waiting_for, "reason": self._words[waiting_for], "seconds": round(seconds, 3)}
+            for waiting_for, seconds in self._seconds.items()
         ]
 
 
-def pause(desk: Desk, seen: int) -> None:
+def pause(ledger: Ledger, seen: int) -> None:
     """Until another process has written, but not longer than the controller may be out of sight."""
-    until = desk.clock.monotonic() + ALIVE_EVERY
-    while desk.clock.monotonic() < until and desk.store.changes() == seen:
-        desk.clock.sleep(POLL_EVERY)
+    until = ledger.clock.monotonic() + ALIVE_EVERY
+    while ledger.clock.monotonic() < until and ledger.store.changes() == seen:
+        ledger.clock.sleep(POLL_EVERY)
 
 
-def _look(desk: Desk, params: dict[str, t.Any], waits: Waits) -> dict[str, t.Any] | None:
+def _look(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog) -> dict[str, t.Any] | None:
     """The answer where it is still 'wait' and nothing needs to be written; else None."""
-    with desk.store.reading() as records:
-        held = look_in(desk, records, params)
-        if lease.beat_is_due(held.lease, held.now) or records.overdue(held.rollout.id, held.now):
+    with ledger.store.reading() as records:
+        session = read_session(ledger, records, params)
+        if lease.beat_is_due(session.lease, session.now) or records.overdue(session.rollout.id, session.now):
             return None
-        decision = admission.decide(_view(held, held.host(params["host"]), waits))
-        return _answer(held, held.host(params["host"]), decision) if decision.verdict == admission.WAIT else None
+        decision = admission.decide(_inputs(session, session.host(params["host"]), waits))
+        return _answer(session, session.host(params["host"]), decision) if decision.verdict == admission.WAIT else None
 
 
-def _decide_and_record(desk: Desk, params: dict[str, t.Any], waits: Waits) -> dict[str, t.Any]:
-    with session(desk, params) as held:
-        upkeep.sweep(held)
-        host = held.host(params["host"])
+def _decide_and_record(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog) -> dict[str, t.Any]:
+    with open_session(ledger, params) as session:
+        upkeep.expire_overdue(session)
+        host = session.host(params["host"])
         limit = float(params.get("limit") or DEFAULT_LIMIT)
-        if host.phase in model.IN_FLIGHT and host.run == held.run:
-            return _answer(held, host, Decision(admission.GO, f"{host.name} was admitted already"))
-        decision = admission.decide(_view(held, host, waits))
-        return _RECORD[decision.verdict](held, host, decision, limit, waits)
+        if host.phase in model.IN_FLIGHT and host.run == session.run:
+            return _answer(session, host, Decision(admission.GO, f"{host.name} was admitted already"))
+        decision = admission.decide(_inputs(session, host, waits))
+        return _RECORD[decision.verdict](session, host, decision, limit, waits)
 
 
-def _view(held: Session, host: Host, waits: Waits) -> View:
-    return View(
+def _inputs(session: Session, host: Host, waits: WaitLog) -> Inputs:
+    return Inputs(
         asker=host,
-        rollout=held.rollout,
-        limits=held.limits,
-        tally=held.records.tally(held.rollout.id),
-        gates=held.records.gates(held.rollout.id),
-        now=held.now,
-        lets_pass=waits.lets_pass,
-        is_first=not waits.lets_pass or not held.records.is_anybody_before(host),
-        objection=shift_core.objection(held.records.shift(held.rollout.id), host.name),
+        rollout=session.rollout,
+        limits=session.limits,
+        tally=session.records.tally(session.rollout.id),
+        gates=session.records.gates(session.rollout.id),
+        now=session.now,
+        yields=waits.yields,
+        is_first=not waits.yields or not session.records.is_anybody_before(host),
+        veto_reason=traffic_rules.veto_reason(session.records.shift(session.rollout.id), host.name),
     )
 
 
-def _go(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
+def _go(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
     """Intent first: from here on the host counts as out of service, whatever becomes of this run."""
-    admitted = held.change_host(
+    admitted = session.change_host(
         host,
         phase=model.BACK_ADMITTED if host.phase == model.BACK_WAITING else model.ADMITTED,
-        live=model.OUT_OURS,
-        place=decision.place or host.place,
-        run=held.run,
-        admitted_at=held.now,
+        lb_state=model.DRAINED_BY_US,
+        slot=decision.slot or host.slot,
+        run=session.run,
+        admitted_at=session.now,
         in_service_at=None,
         limit_seconds=limit,
-        deadline_at=held.now + limit,
+        deadline_at=session.now + limit,
     )
-    held.records.note_left_out(held.service, admitted, held.run, held.now)
-    held.event(
+    session.records.note_left_out(session.service, admitted, session.run, session.now)
+    session.event(
         "admitted",
         host.name,
         to=host.target_version,
-        place=decision.place,
+        slot=decision.slot,
         limit=limit,
         waited=round(waits.total, 1),
     )
-    return {**_answer(held, admitted, decision), "changed": True}
+    return {**_answer(session, admitted, decision), "changed": True}
 
 
-def _gate(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
-    gate = held.records.gates(held.rollout.id)[decision.stage]
-    return {**_answer(held, host, decision), "changed": True, "gate": gates.claimed(held, gate, host.name)}
+def _gate(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
+    gate = session.records.gates(session.rollout.id)[decision.stage]
+    return {**_answer(session, host, decision), "changed": True, "gate": hand_out(session, gate, host.name)}
 
 
-def _refuse(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
+def _refuse(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
     phase = model.STUCK if host.phase == model.BACK_WAITING else model.EXCLUDED
-    refused = held.change_host(host, phase=phase, error=decision.reason)
-    held.event("refused", host.name, reason=decision.reason)
-    return {**_answer(held, refused, dataclasses.replace(decision, verdict=admission.STOP)), "changed": True}
+    refused = session.change_host(host, phase=phase, error=decision.reason)
+    session.event("refused", host.name, reason=decision.reason)
+    return {**_answer(session, refused, dataclasses.replace(decision, verdict=admission.STOP)), "changed": True}
 
 
-def _give_up(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
-    upkeep.stop(held, decision.reason, "progress")
-    return {**_answer(held, host, dataclasses.replace(decision, verdict=admission.STOP)), "changed": True}
+def _give_up(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
+    upkeep.stop(session, decision.reason, "progress")
+    return {**_answer(session, host, dataclasses.replace(decision, verdict=admission.STOP)), "changed": True}
 
 
-def _as_is(held: Session, host: Host, decision: Decision, limit: float, waits: Waits) -> dict[str, t.Any]:
-    return _answer(held, host, decision)
+def _as_is(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
+    return _answer(session, host, decision)
 
 
 _RECORD = {
@@ -193,36 +198,38 @@ _RECORD = {
 }
 
 
-def _answer(held: Session, host: Host, decision: Decision) -> dict[str, t.Any]:
+def _answer(session: Session, host: Host, decision: Decision) -> dict[str, t.Any]:
     goes = decision.verdict == admission.GO
     return {
         "changed": False,
         "verdict": decision.verdict,
         "reason": decision.reason,
-        "about": decision.about,
+        "waiting_for": decision.waiting_for,
         "host": host.name,
         "phase": host.phase,
         "target": {"version": host.target_version},
-        "previous": _previous(held, host) if goes else None,
-        "direction": model.BACK if host.phase in (*model.GOING_BACK, model.BACK_WAITING) else held.rollout.direction,
-        "ours": bool(host.ours),
-        "was_run": host.was_run,
+        "previous": _previous(session, host) if goes else None,
+        "direction": model.BACK if host.phase in (*model.GOING_BACK, model.BACK_WAITING) else session.rollout.direction,
+        "drained_by_us": bool(host.drained_by_us),
+        "interrupted_run": host.interrupted_run,
         "stage": decision.stage,
-        "place": host.place,
+        "slot": host.slot,
         "gate": None,
-        "guard": _guard(held, host) if goes else None,
+        "guard": _guard(session, host) if goes else None,
         "msg": f"{host.name}: {decision.verdict}, {decision.reason}",
     }
 
 
-def _guard(held: Session, host: Host) -> dict[str, t.Any]:
+def _guard(session: Session, host: Host) -> dict[str, t.Any]:
     """Of the zones only the host's own: taking it out leaves the others as they are."""
-    guard = json.loads(held.rollout.guard or "{}")
+    guard = json.loads(session.rollout.guard or "{}")
     return {**guard, "zones": [zone for zone in guard.get("zones", []) if zone["name"] == host.zone]}
 
 
-def _previous(held: Session, host: Host) -> dict[str, t.Any] | None:
+def _previous(session: Session, host: Host) -> dict[str, t.Any] | None:
     """The version that was proven on the host before this rollout."""
-    bad = held.records.bad_versions(held.service)
-    version = failure.way_home(host, held.records.proofs(held.service, host.name), held.rollout.version, bad)
+    bad = session.records.bad_versions(session.service)
+    version = failure.rollback_target(
+        host, session.records.proofs(session.service, host.name), session.rollout.version, bad
+    )
     return None if version is None else {"version": version}

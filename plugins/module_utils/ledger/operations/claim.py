@@ -9,10 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import required
 
 
-def take(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+def acquire(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Leaves this run's claim; refuses where another coordinator's or a later run's claim is in force."""
     claim = _claim(params)
     before = None if check_mode else claims.take(claim, force=bool(params.get("take_over")))
@@ -29,18 +28,17 @@ def take(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     }
 
 
-def give_back(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+def release(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     claim = _claim(params)
     changed = True if check_mode else claims.release(claim)
     return {
         "changed": changed,
-        "msg": f"{claim.path}: {'released' if changed else 'not ours, left as it is'}",
+        "msg": f"{claim.path}: {'released' if changed else 'not drained_by_us, left as it is'}",
         "diff": {"before": {"active": True}, "after": {"active": not changed}},
     }
 
 
 def _claim(params: dict[str, t.Any]) -> claims.Claim:
-    required(params, "service", "ledger_id", "token")
     options = {
         "service": params["service"],
         "ledger": params["ledger_id"],

@@ -27,7 +27,7 @@ class Look:
     """What was seen at the end; *seen* is None when nobody looked, *silent* names the nodes that did not answer."""
 
     seen: dict[str, Seen] | None
-    silent: list[str]
+    unreachable: list[str]
     split_fault: str = ""
     """Where traffic was shifted: what is wrong with the split, in words."""
 
@@ -43,13 +43,13 @@ class Ending:
     """What it was seen on."""
 
     @classmethod
-    def of(cls, held: Session, host: Host, look: Look) -> Ending:
+    def of(cls, session: Session, host: Host, look: Look) -> Ending:
         if look.seen is None:
             return cls(host, "could not be looked at")
         seen = look.seen.get(host.name)
-        fault = fault_of(held, host, seen)
-        if not fault and look.silent:
-            fault = f"not verified on {', '.join(look.silent)}, which did not answer"
+        fault = fault_of(session, host, seen)
+        if not fault and look.unreachable:
+            fault = f"not verified on {', '.join(look.unreachable)}, which did not answer"
         return cls(host, fault, seen.version if seen else None)
 
     @property
@@ -61,9 +61,9 @@ class Ending:
         """After a revert: gone back, or never touched and still fine."""
         if self.host.phase == model.EXCLUDED:
             return True
-        return self.host.phase in (model.REVERTED, model.WAITING, model.SKIPPED, model.FAILED) and not self.fault
+        return self.host.phase in (model.REVERTED, model.WAITING, model.UP_TO_DATE, model.FAILED) and not self.fault
 
-    def row(self, held: Session) -> dict[str, t.Any]:
+    def row(self, session: Session) -> dict[str, t.Any]:
         host = self.host
         return {
             "host": host.name,
@@ -81,48 +81,52 @@ class Ending:
         if host.phase in (model.FAILED, model.STUCK):
             return f"{host.phase} ({host.kind})" if host.kind else host.phase
         if host.phase == model.REVERTED:
-            return f"taken back ({host.kind})" if host.kind else "taken back"
+            return f"rolled back ({host.kind})" if host.kind else "rolled back"
         return self.said()
 
     def said(self) -> str:
         host = self.host
         if host.phase == model.EXCLUDED:
-            return f"left alone: {host.error}"
+            return f"skipped: {host.error}"
         if host.phase in (model.FAILED, model.STUCK):
             return f"{host.phase} ({host.kind + ': ' if host.kind else ''}{(host.error or '').rstrip('.')})"
         if host.phase == model.REVERTED:
             why = f" after {host.kind}: {host.error}" if host.kind else ""
-            return f"back{why}" + (f", but {self.fault}" if self.fault else "")
-        words = {model.PROVEN: "updated", model.SKIPPED: "there already", model.BACK_WAITING: "still to go back"}
+            return f"rolled back{why}" + (f", but {self.fault}" if self.fault else "")
+        words = {
+            model.PROVEN: "updated",
+            model.UP_TO_DATE: "already on it",
+            model.BACK_WAITING: "still to be rolled back",
+        }
         word = words.get(host.phase, "not started")
         return f"{word}, but {self.fault}" if self.fault and host.phase in model.ON_TARGET else word
 
 
-def fault_of(held: Session, host: Host, seen: Seen | None) -> str:
+def fault_of(session: Session, host: Host, seen: Seen | None) -> str:
     """What is wrong with a host that should be in service where the rollout wants it; empty where nothing is."""
     if seen is None:
-        return "not seen any more"
-    if seen.live != model.IN_SERVICE:
-        return f"not in service ({seen.note or seen.live})"
+        return "no longer seen"
+    if seen.lb_state != model.IN_SERVICE:
+        return f"not in service ({seen.note or seen.lb_state})"
     if seen.healthy is not True:
         return "not healthy" if seen.healthy is False else "its health is unknown"
     if seen.version is None:
         # A health check that tells no version cannot contradict what the run verified.
         return ""
-    is_back = held.rollout.status == model.REVERTING
-    wrong = _is_not_back(held, host, seen) if is_back else seen.version != host.target_version
+    is_back = session.rollout.status == model.REVERTING
+    wrong = _is_not_back(session, host, seen) if is_back else seen.version != host.target_version
     return f"on {seen.version}" if wrong else ""
 
 
-def _is_not_back(held: Session, host: Host, seen: Seen) -> bool:
+def _is_not_back(session: Session, host: Host, seen: Seen) -> bool:
     """What the rollout never touched stays on whatever it is on."""
     if host.phase == model.REVERTED:
         return seen.version != host.target_version
-    return host.phase == model.FAILED and seen.version == held.rollout.version != host.home_version
+    return host.phase == model.FAILED and seen.version == session.rollout.version != host.last_good_version
 
 
-def outcome_of(held: Session, endings: t.Sequence[Ending], split_fault: str = "") -> str:
-    rollout = held.rollout
+def outcome_of(session: Session, endings: t.Sequence[Ending], split_fault: str = "") -> str:
+    rollout = session.rollout
     if rollout.status == model.REVERTING:
         return REVERTED if all(ending.is_back for ending in endings) and not split_fault else FAILED
     if rollout.status == model.ABORTED:
@@ -131,33 +135,33 @@ def outcome_of(held: Session, endings: t.Sequence[Ending], split_fault: str = ""
         return FAILED
     if rollout.direction == model.RECOVER:
         return DONE if all(_is_recovered(ending) for ending in endings) else INCOMPLETE
-    if not all(ending.is_there for ending in endings) or missing_gate(held) or split_fault:
+    if not all(ending.is_there for ending in endings) or missing_gate(session) or split_fault:
         return INCOMPLETE
     return DONE
 
 
 def _is_recovered(ending: Ending) -> bool:
     if ending.host.phase == model.EXCLUDED:
-        return not ending.host.ours
-    return ending.host.phase == model.SKIPPED or ending.is_there
+        return not ending.host.drained_by_us
+    return ending.host.phase == model.UP_TO_DATE or ending.is_there
 
 
-def missing_gate(held: Session) -> int:
+def missing_gate(session: Session) -> int:
     """The last stage's number while its gate has not passed, else 0."""
-    if not held.limits.gate or held.rollout.direction != model.FORWARD:
+    if not session.limits.gate or session.rollout.direction != model.FORWARD:
         return 0
-    last = len(held.limits.stages)
-    gate = held.records.gates(held.rollout.id).get(last)
+    last = len(session.limits.stages)
+    gate = session.records.gates(session.rollout.id).get(last)
     return 0 if gate is not None and gate.has_passed else last
 
 
-def is_as_asked(held: Session, endings: t.Sequence[Ending]) -> bool:
-    return bool(held.rollout.asked_back) and not still_on(held, endings)
+def is_as_asked(session: Session, endings: t.Sequence[Ending]) -> bool:
+    return bool(session.rollout.revert_requested) and not still_on(session, endings)
 
 
-def still_on(held: Session, endings: t.Sequence[Ending]) -> list[str]:
+def still_on(session: Session, endings: t.Sequence[Ending]) -> list[str]:
     """The hosts seen on the version left, except where going back ends on that very version."""
-    left = held.rollout.version
+    left = session.rollout.version
     return [
         ending.host.name
         for ending in endings

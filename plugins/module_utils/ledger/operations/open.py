@@ -13,10 +13,16 @@ import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease as leases
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import (
+    holder,
+    may_take,
+    moment,
+    refusal,
+    taken,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease, Rollout
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Desk, Session, required
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, Session, required
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 CONTINUE = "continue"
@@ -44,18 +50,18 @@ class Wish:
         )
 
 
-def open_rollout(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Takes the lease or says who holds it; continues what is unfinished or starts anew."""
     required(params, "service")
-    with desk.writing() as records:
+    with ledger.writing() as records:
         before = records.lease(params["service"]) or Lease(params["service"])
-        session, resumed = open_in(records, params, desk.clock.now(), rehearsal=desk.check_mode)
+        session, resumed = open_in(records, params, ledger.clock.now(), rehearsal=ledger.check_mode)
         session.beat()
         rollout = session.rollout
         return {
             "changed": True,
-            "run": session.run if not desk.check_mode else "",
-            "token": session.lease.token if not desk.check_mode else 0,
+            "run": session.run if not ledger.check_mode else "",
+            "token": session.lease.token if not ledger.check_mode else 0,
             "ledger_id": records.ledger_id(),
             "coordinator": socket.gethostname(),
             "rollout": rollout.id,
@@ -63,13 +69,13 @@ def open_rollout(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "direction": rollout.direction,
             "status": rollout.shown_status,
             "resumed": resumed,
-            "previous_owner": leases.holder(before),
+            "previous_owner": holder(before),
             "in_flight": left_behind(session),
             "bad": sorted(records.bad_versions(session.service)),
-            "msg": f"{session.service}: {'goes on with' if resumed else 'opened'} the rollout of {rollout.what} "
+            "msg": f"{session.service}: {'resumed' if resumed else 'opened'} the rollout of {rollout.what} "
             f"({rollout.shown_status})",
             "diff": {
-                "before": {"holder": leases.holder(before)},
+                "before": {"holder": holder(before)},
                 "after": {"version": rollout.version, "status": rollout.shown_status},
             },
         }
@@ -82,11 +88,11 @@ def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: b
     if not rehearsal:
         _refuse_held(records, lease, params, now)
     ttl = durations.positive("lease_ttl", 60.0 if params.get("lease_ttl") is None else params["lease_ttl"])
-    taken = leases.taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
-    session = Session(records, taken, _unfinished(records, wish) or _none_yet(wish), now)
+    new_lease = taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
+    session = Session(records, new_lease, _unfinished(records, wish) or _none_yet(wish), now)
     resumed = _choose(session, wish)
-    session.change_rollout(run=taken.run)
-    session.event("opened", owner=params.get("owner") or {}, token=taken.token, resumed=resumed,
+    session.change_rollout(run=new_lease.run)
+    session.event("opened", owner=params.get("owner") or {}, token=new_lease.token, resumed=resumed,
                   version=session.rollout.version, direction=session.rollout.direction,
                   status=session.rollout.status, taken_from=lease.run)  # fmt: skip
     return session, resumed
@@ -106,7 +112,7 @@ def left_behind(session: Session) -> list[dict[str, t.Any]]:
                 "step": host.step if host else None,
                 "run": left["run"],
                 "version": of.what if of else None,
-                "since": leases.moment(left["at"]),
+                "since": moment(left["at"]),
             }
         )
     return found
@@ -114,9 +120,9 @@ def left_behind(session: Session) -> list[dict[str, t.Any]]:
 
 def _refuse_held(records: Records, lease: Lease, params: dict[str, t.Any], now: float) -> None:
     gone = params.get("previous_run") if params.get("owner_gone") else None
-    if not leases.may_take(lease, now, bool(params.get("take_over")), gone):
+    if not may_take(lease, now, bool(params.get("take_over")), gone):
         rollout = records.rollout_of_run(lease.service, lease.run)
-        raise leases.refusal(lease, f"a rollout of {rollout.what}" if rollout else "a rollout", now)
+        raise refusal(lease, f"a rollout of {rollout.what}" if rollout else "a rollout", now)
 
 
 def _none_yet(wish: Wish) -> Rollout:
@@ -165,11 +171,11 @@ def _revert(session: Session, wish: Wish) -> bool:
     session.rollout = latest
     session.change_rollout(
         status=model.REVERTING,
-        asked_back=1,
+        revert_requested=1,
         concluded_at=None,
         outcome=None,
         message=None,
-        reason=latest.reason or "the operator asked to go back",
+        reason=latest.reason or "the operator asked for a rollback",
     )
     return True
 
@@ -192,7 +198,7 @@ def _clear_or_refuse_bad(session: Session, wish: Wish, unfinished: Rollout | Non
     if unfinished is not None and _is_the_same(unfinished, wish) and _takes_itself_back(session, unfinished):
         return
     raise InputError(
-        f"{session.service}: {bad['version']} is marked bad since {leases.moment(bad['at'])} ({bad['why']}). "
+        f"{session.service}: {bad['version']} is marked bad since {moment(bad['at'])} ({bad['why']}). "
         "Roll out another version, or try this one again with -e rollout_allow_bad=true."
     )
 
@@ -213,7 +219,7 @@ def _go_on(session: Session, wish: Wish) -> None:
     else:
         session.change_rollout(
             status=model.OPEN,
-            asked_back=0,
+            revert_requested=0,
             concluded_at=None,
             outcome=None,
             reason=None,
@@ -223,9 +229,9 @@ def _go_on(session: Session, wish: Wish) -> None:
 
 
 def _begin(session: Session, wish: Wish) -> None:
-    leaving = None
+    source_version = None
     if wish.direction == model.BACK:
-        leaving = _version_to_leave(session, wish)
+        source_version = _version_to_leave(session, wish)
     elif not wish.version:
         raise InputError("version: needed to open a rollout.")
     session.rollout = session.records.add_rollout(
@@ -234,7 +240,7 @@ def _begin(session: Session, wish: Wish) -> None:
             service=wish.service,
             version=wish.version,
             direction=wish.direction,
-            leaving=leaving,
+            source_version=source_version,
             created_at=session.now,
         )
     )

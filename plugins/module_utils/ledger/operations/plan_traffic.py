@@ -11,8 +11,7 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_model as shift_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import (
@@ -34,42 +33,42 @@ Row = t.Dict[str, t.Any]
 
 
 def planned(
-    held: Session, wish: Wish, hosts: t.Sequence[Row], balancers: t.Sequence[Row], seen: t.Sequence[Seen]
+    session: Session, wish: Wish, hosts: t.Sequence[Row], balancers: t.Sequence[Row], seen: t.Sequence[Seen]
 ) -> Shift:
     """The shift of the session's rollout: as an earlier run left it, or a new one."""
-    old = held.records.shift(held.rollout.id)
+    old = session.records.shift(session.rollout.id)
     if old is not None:
-        return dataclasses.replace(old, **_steps_of(held, wish, old))
-    if held.rollout.planned_at is not None:
+        return dataclasses.replace(old, **_steps_of(session, wish, old))
+    if session.rollout.planned_at is not None:
         raise InputError(
-            f"{held.service}: the rollout of {held.rollout.what} was begun as a rolling deployment; finish it, or take it "
+            f"{session.service}: the rollout of {session.rollout.what} was begun as a rolling deployment; finish it, or take it "
             "back, with rolling.yml."
         )
     members = _members(wish, hosts)
     nodes = read_nodes(balancers, {name: list(group.values()) for name, group in members.items()})
     _refuse_silent(nodes)
     _refuse_outsiders(nodes)
-    live, candidate, usual = _sides(held, wish, nodes)
+    live, candidate, usual = _sides(session, wish, nodes)
     shift = Shift(
-        rollout=held.rollout.id,
-        way=wish.way,
+        rollout=session.rollout.id,
+        strategy=wish.strategy,
         live=live,
         candidate=candidate,
         members=json.dumps(members),
-        steps=json.dumps(_steps(held, wish)),
+        steps=json.dumps(_steps(session, wish)),
         usual=json.dumps(usual),
-        ready_for=0.0 if held.rollout.direction == model.BACK else wish.rollback_window,
+        ready_for=0.0 if session.rollout.direction == model.BACK else wish.rollback_window,
     )
-    if wish.way == BLUE_GREEN and _is_there_already(held, shift, seen):
+    if wish.strategy == BLUE_GREEN and _is_there_already(session, shift, seen):
         return dataclasses.replace(
-            shift, live=candidate, candidate=live, phase=shift_model.OVER, shown=json.dumps(usual)
+            shift, live=candidate, candidate=live, phase=traffic_model.OVER, shown=json.dumps(usual)
         )
     return shift
 
 
 def scope_of(shift: Shift) -> set[str]:
     """The hosts that are to be on the version at the end: with two colours those of one."""
-    groups = [shift.candidate] if shift.way == BLUE_GREEN else list(shift.groups)
+    groups = [shift.candidate] if shift.strategy == BLUE_GREEN else list(shift.groups)
     return {host for group in groups for host in shift.groups[group]}
 
 
@@ -93,34 +92,34 @@ def refuse_left_alone(rows: t.Sequence[Host]) -> None:
         )
 
 
-def begun(held: Session, shift: Shift, rows: t.Sequence[Host]) -> Shift:
+def begun(session: Session, shift: Shift, rows: t.Sequence[Host]) -> Shift:
     """Where this run goes on. A step whose bake was cut off bakes again: nobody was looking."""
     fresh = dataclasses.replace(shift, tries=0, goal=None, baked_from=None, promoted=None)
-    if held.rollout.status != model.OPEN:
-        return dataclasses.replace(fresh, phase=shift_model.MENDING if shift.promotes else shift_model.LEAVING)
+    if session.rollout.status != model.OPEN:
+        return dataclasses.replace(fresh, phase=traffic_model.MENDING if shift.promotes else traffic_model.LEAVING)
     in_work = [host for host in rows if host.in_scope and shift.group_of(host.name)]
     is_there = {host.name for host in in_work if host.phase in model.ON_TARGET}
     if shift.promotes:
-        return dataclasses.replace(fresh, phase=shift_model.PROMOTING)
-    if shift.phase == shift_model.OVER and held.records.shift(held.rollout.id) is None:
+        return dataclasses.replace(fresh, phase=traffic_model.PROMOTING)
+    if shift.phase == traffic_model.OVER and session.records.shift(session.rollout.id) is None:
         return fresh
-    if shift.way != BLUE_GREEN and all(host.name in is_there for host in in_work):
-        return dataclasses.replace(fresh, phase=shift_model.SETTLING)
-    was_shifting = shift.phase in (shift_model.SHIFTING, shift_model.BAKING)
+    if shift.strategy != BLUE_GREEN and all(host.name in is_there for host in in_work):
+        return dataclasses.replace(fresh, phase=traffic_model.SETTLING)
+    was_shifting = shift.phase in (traffic_model.SHIFTING, traffic_model.BAKING)
     if was_shifting and set(shift.groups[shift.candidate]) <= is_there:
-        return dataclasses.replace(fresh, phase=shift_model.SHIFTING)
-    return dataclasses.replace(fresh, phase=shift_model.CLEARING, step=0)
+        return dataclasses.replace(fresh, phase=traffic_model.SHIFTING)
+    return dataclasses.replace(fresh, phase=traffic_model.CLEARING, step=0)
 
 
-def _steps(held: Session, wish: Wish) -> list[Step]:
+def _steps(session: Session, wish: Wish) -> list[Step]:
     """A way back is never slower than the way forward: it skips steps and bake times."""
-    return [Step(100.0, 0.0)] if held.rollout.direction == model.BACK else list(wish.steps)
+    return [Step(100.0, 0.0)] if session.rollout.direction == model.BACK else list(wish.steps)
 
 
-def _steps_of(held: Session, wish: Wish, old: Shift) -> dict[str, t.Any]:
+def _steps_of(session: Session, wish: Wish, old: Shift) -> dict[str, t.Any]:
     """Other steps than those that were begun count from the first one on."""
-    steps = json.dumps(_steps(held, wish))
-    return {} if steps == old.steps or old.promotes else {"steps": steps, "phase": shift_model.CLEARING, "step": 0}
+    steps = json.dumps(_steps(session, wish))
+    return {} if steps == old.steps or old.promotes else {"steps": steps, "phase": traffic_model.CLEARING, "step": 0}
 
 
 def _members(wish: Wish, hosts: t.Sequence[Row]) -> dict[str, dict[str, str]]:
@@ -160,40 +159,40 @@ def _refuse_outsiders(nodes: t.Sequence[Node]) -> None:
             )
 
 
-def _sides(held: Session, wish: Wish, nodes: t.Sequence[Node]) -> tuple[str, str, Shares]:
+def _sides(session: Session, wish: Wish, nodes: t.Sequence[Node]) -> tuple[str, str, Shares]:
     """(live group, candidate, usual split)."""
-    before = _last_shift(held, wish)
-    if wish.way == BLUE_GREEN:
-        live = _live_colour(held, wish, nodes, before)
+    before = _last_shift(session, wish)
+    if wish.strategy == BLUE_GREEN:
+        live = _live_colour(session, wish, nodes, before)
         candidate = next(name for name in wish.groups if name != live)
         return live, candidate, {live: 100.0, candidate: 0.0}
     live = next(name for name in wish.groups if name != wish.candidate)
-    usual = _usual_split(held, wish, nodes, before)
+    usual = _usual_split(session, wish, nodes, before)
     if not usual.get(live):
         raise InputError(
-            f"{held.service}: {live} has no traffic ({in_words(usual)}), so there is nothing for {wish.candidate} to be "
+            f"{session.service}: {live} has no traffic ({in_words(usual)}), so there is nothing for {wish.candidate} to be "
             f"compared with. Give {live} its share with lb_weight first."
         )
     return live, wish.candidate, usual
 
 
-def _last_shift(held: Session, wish: Wish) -> Shift | None:
+def _last_shift(session: Session, wish: Wish) -> Shift | None:
     """The last one between the same groups; raises InputError where it was cut off in its promotion."""
-    last = held.records.latest_shift(held.service)
+    last = session.records.latest_shift(session.service)
     if last is None or set(last.groups) != set(wish.groups):
         return None
     if last.promotes:
-        of = held.records.rollout(last.rollout)
+        of = session.records.rollout(last.rollout)
         what = of.what if of else "another version"
         raise InputError(
-            f"{held.service}: the promotion of {what} was cut off: {last.live} may be half updated, and "
+            f"{session.service}: the promotion of {what} was cut off: {last.live} may be half updated, and "
             f"{last.candidate} has all traffic. Finish it with -e rollout_version={what}, or take it back with "
             "-e rollout_resume=revert."
         )
     return last
 
 
-def _live_colour(held: Session, wish: Wish, nodes: t.Sequence[Node], before: Shift | None) -> str:
+def _live_colour(session: Session, wish: Wish, nodes: t.Sequence[Node], before: Shift | None) -> str:
     for name in wish.groups:
         wanted = {group: 100.0 if group == name else 0.0 for group in wish.groups}
         if nodes and all(node.shows(wanted) for node in nodes):
@@ -204,8 +203,8 @@ def _live_colour(held: Session, wish: Wish, nodes: t.Sequence[Node], before: Shi
     if wish.live:
         return wish.live
     raise InputError(
-        f"{held.service}: the balancers do not agree on one live colour ({_told(nodes)}), and no switch of this ledger "
-        "explains it. Say who is live with -e rollout_live_colour=..., then the others are relieved first."
+        f"{session.service}: the balancers do not agree on one live colour ({_messages(nodes)}), and no switch of this ledger "
+        "explains it. Name the live colour with -e rollout_live_colour=...; the others then lose their traffic first."
     )
 
 
@@ -213,13 +212,13 @@ def _known_split(before: Shift | None) -> Shares | None:
     """What must be in force by the ledger. A switch that was cut off has left the old colour in charge."""
     if before is None:
         return None
-    if before.phase == shift_model.OVER and before.shown_split:
+    if before.phase == traffic_model.OVER and before.shown_split:
         return before.shown_split
     return before.split(0.0)
 
 
-def _usual_split(held: Session, wish: Wish, nodes: t.Sequence[Node], before: Shift | None) -> Shares:
-    if before is not None and before.phase != shift_model.OVER:
+def _usual_split(session: Session, wish: Wish, nodes: t.Sequence[Node], before: Shift | None) -> Shares:
+    if before is not None and before.phase != traffic_model.OVER:
         return before.usual_split
     agreed = agreed_split(nodes)
     if agreed is not None:
@@ -227,23 +226,23 @@ def _usual_split(held: Session, wish: Wish, nodes: t.Sequence[Node], before: Shi
     if before is not None and any(node.shows(before.usual_split) for node in nodes):
         return before.usual_split
     raise InputError(
-        f"{held.service}: the balancers split the traffic differently ({_told(nodes)}), and no shift of this ledger "
+        f"{session.service}: the balancers split the traffic differently ({_messages(nodes)}), and no shift of this ledger "
         "explains it. Give all of them the same split with lb_weight first."
     )
 
 
-def _told(nodes: t.Sequence[Node]) -> str:
+def _messages(nodes: t.Sequence[Node]) -> str:
     return "; ".join(f"{node.name}: {in_words(node.split)}" for node in nodes) or "there are none"
 
 
-def _is_there_already(held: Session, shift: Shift, seen: t.Sequence[Seen]) -> bool:
+def _is_there_already(session: Session, shift: Shift, seen: t.Sequence[Seen]) -> bool:
     """The live colour is on the version: there is nothing to switch. Back, there must be something to leave."""
     live = [host for host in seen if host.name in shift.groups[shift.live]]
-    if held.rollout.direction != model.BACK:
-        return all(host.version == held.rollout.version and host.healthy for host in live)
-    leaving = held.rollout.leaving
-    if leaving is not None and all(host.version not in (None, leaving) for host in live):
+    if session.rollout.direction != model.BACK:
+        return all(host.version == session.rollout.version and host.healthy for host in live)
+    source_version = session.rollout.source_version
+    if source_version is not None and all(host.version not in (None, source_version) for host in live):
         raise InputError(
-            f"{held.service}: {shift.live} is live and not on {leaving}, so there is nothing to switch back from."
+            f"{session.service}: {shift.live} is live and not on {source_version}, so there is nothing to switch back from."
         )
     return False

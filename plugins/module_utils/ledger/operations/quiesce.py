@@ -20,20 +20,22 @@ FIRST_LOOK = 0.1
 SLOWEST_LOOK = 1.0
 
 
-def wait_until_quiet(params: dict[str, t.Any], clock: Clock, check_mode: bool, proc: str = "/proc") -> dict[str, t.Any]:
+def wait_until_quiesced(
+    params: dict[str, t.Any], clock: Clock, check_mode: bool, proc: str = "/proc"
+) -> dict[str, t.Any]:
     """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look."""
-    required(params, "was_run")
+    required(params, "interrupted_run")
     timeout = 0.0 if check_mode else (60.0 if params.get("timeout") is None else float(params["timeout"]))
     started, pause = clock.monotonic(), FIRST_LOOK
     while True:
-        found = processes_of(params["was_run"], proc)
+        found = processes_of(params["interrupted_run"], proc)
         waited = clock.monotonic() - started
         if not found or check_mode:
             return _answer(params, found, waited)
         if waited >= timeout:
             named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
             raise RolloutError(
-                f"Modules of the interrupted run {params['was_run']} are still at work on this host after {waited:.0f} s "
+                f"Modules of the interrupted run {params['interrupted_run']} are still at work on this host after {waited:.0f} s "
                 f"({named}). Wait for them or end them, then run again.",
                 **_answer(params, found, waited),
             )
@@ -74,8 +76,8 @@ def _answer(params: dict[str, t.Any], found: list[tuple[int, str]], waited: floa
     return {
         "changed": False,
         "host": params.get("host"),
-        "is_quiet": not found,
+        "is_quiesced": not found,
         "processes": [{"pid": pid, "command": command} for pid, command in found],
         "waited": round(waited, 3),
-        "msg": "quiet" if not found else f"{len(found)} processes are still at work",
+        "msg": "quiesced" if not found else f"{len(found)} processes are still at work",
     }

@@ -9,138 +9,145 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables as texts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Desk, Session, required, session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
+    Ledger,
+    Session,
+    open_session,
+    required,
+)
 
 
-def change(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def change(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Says that a step begins and how many seconds it may take; until then the lease is held for it."""
     required(params, "host", "step")
-    with session(desk, params) as held:
-        upkeep.sweep(held)
-        before = _of_this_run(held, params["host"], *model.IN_FLIGHT)
+    with open_session(ledger, params) as session:
+        upkeep.expire_overdue(session)
+        before = _of_this_run(session, params["host"], *model.IN_FLIGHT)
         limit = float(params.get("limit") or before.limit_seconds)
-        host = held.change_host(
+        host = session.change_host(
             before,
             phase=model.CHANGING if before.phase in model.GOING_FORWARD else model.BACK_CHANGING,
             step=params["step"],
             limit_seconds=limit,
-            deadline_at=held.now + limit,
+            deadline_at=session.now + limit,
         )
-        held.event("changing", host.name, step=host.step, limit=limit)
-        return _reported(held, before, host, f"{host.name}: {host.step}, at most {limit:g} s")
+        session.event("changing", host.name, step=host.step, limit=limit)
+        return _reported(session, before, host, f"{host.name}: {host.step}, at most {limit:g} s")
 
 
-def prove(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def prove(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The host is verified in service on its target."""
     required(params, "host", "version")
-    with session(desk, params) as held:
-        before = held.host(params["host"])
+    with open_session(ledger, params) as session:
+        before = session.host(params["host"])
         _refuse_other_version(before, params["version"])
         if before.phase == model.PROVEN:
-            return {**_reported(held, before, before, _in_service(held, before)), "changed": False}
+            return {**_reported(session, before, before, _in_service(session, before)), "changed": False}
         # A host that was given up as vanished and comes after all is in service; it stays counted as a failure.
-        is_late = before.phase == model.FAILED and before.kind == failure.VANISHED
+        is_late = before.phase == model.FAILED and before.kind == failure.LOST
         if before.phase not in model.GOING_FORWARD and not is_late:
             raise _out_of_turn(before, "proven")
-        host = _back_in_service(held, before, model.PROVEN, params)
-        held.event(
+        host = _back_in_service(session, before, model.PROVEN, params)
+        session.event(
             "proven", host.name, version=host.target_version, drained_for=host.drained_for, out_for=host.out_for,
             **({"details": params["details"]} if params.get("details") else {}),
         )  # fmt: skip
-        upkeep.sweep(held)
-        upkeep.note_complete_stages(held)
-        return _reported(held, before, host, _in_service(held, host))
+        upkeep.expire_overdue(session)
+        upkeep.note_complete_stages(session)
+        return _reported(session, before, host, _in_service(session, host))
 
 
-def revert(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def revert(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The host is verified in service on the version it goes back to."""
     required(params, "host", "version")
-    with session(desk, params) as held:
-        before = held.host(params["host"])
+    with open_session(ledger, params) as session:
+        before = session.host(params["host"])
         _refuse_other_version(before, params["version"])
         if before.phase == model.REVERTED:
-            return {**_reported(held, before, before, _in_service(held, before)), "changed": False}
-        if held.rollout.direction == model.BACK and before.phase == model.PROVEN:
-            return {**_reported(held, before, before, _in_service(held, before)), "changed": False}
-        goes_forward = held.rollout.direction == model.BACK and before.phase in model.GOING_FORWARD
+            return {**_reported(session, before, before, _in_service(session, before)), "changed": False}
+        if session.rollout.direction == model.BACK and before.phase == model.PROVEN:
+            return {**_reported(session, before, before, _in_service(session, before)), "changed": False}
+        goes_forward = session.rollout.direction == model.BACK and before.phase in model.GOING_FORWARD
         if before.phase not in (*model.GOING_BACK, model.STUCK) and not goes_forward:
             raise _out_of_turn(before, "reverted")
         # In a rollback the way back is what was asked for: a host that arrives is proven.
-        host = _back_in_service(held, before, model.PROVEN if goes_forward else model.REVERTED, params)
-        held.event("reverted", host.name, version=host.target_version, out_for=host.out_for)
-        upkeep.sweep(held)
-        return _reported(held, before, host, _in_service(held, host))
+        host = _back_in_service(session, before, model.PROVEN if goes_forward else model.REVERTED, params)
+        session.event("reverted", host.name, version=host.target_version, out_for=host.out_for)
+        upkeep.expire_overdue(session)
+        return _reported(session, before, host, _in_service(session, host))
 
 
-def fail(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def fail(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The host failed: the answer says whether it goes back at once, to what, and whether the rollout stops."""
     required(params, "host", "kind")
     if params["kind"] not in failure.KINDS:
         raise InputError(f"kind: '{params['kind']}' is not one of {', '.join(failure.KINDS)}.")
-    with session(desk, params) as held:
-        before = held.host(params["host"])
+    with open_session(ledger, params) as session:
+        before = session.host(params["host"])
         error = _error(params)
         if before.phase in (*model.GOING_BACK, model.BACK_WAITING, model.STUCK):
-            return _stuck(held, before, error, params["kind"])
-        if params["kind"] == failure.FOREIGN:
-            return _leave_alone(held, before, error)
-        target = failure.way_home(
+            return _stuck(session, before, error, params["kind"])
+        if params["kind"] == failure.DRAINED_EXTERNALLY:
+            return _skip(session, before, error)
+        target = failure.rollback_target(
             before,
-            held.records.proofs(held.service, before.name),
-            held.rollout.version,
-            held.records.bad_versions(held.service),
+            session.records.proofs(session.service, before.name),
+            session.rollout.version,
+            session.records.bad_versions(session.service),
         )
-        goes_back = failure.goes_back_at_once(before, held.rollout.direction, params["kind"], target, held.run)
+        goes_back = failure.goes_back_at_once(before, session.rollout.direction, params["kind"], target, session.run)
         limit = float(params.get("limit") or before.limit_seconds)
-        host = held.change_host(
+        host = session.change_host(
             before,
             phase=_phase_after_failure(before, goes_back),
             target_version=target if goes_back else before.target_version,
             counted=1,
             kind=params["kind"],
             error=error,
-            run=held.run,
-            deadline_at=held.now + limit if goes_back else None,
+            run=session.run,
+            deadline_at=session.now + limit if goes_back else None,
             limit_seconds=limit,
         )
-        held.event("failed", host.name, kind=host.kind, error=error, back_to=target if goes_back else None)
-        held.change_rollout(progress_at=held.now)
-        upkeep.count_failure(held, host, params["kind"], error)
-        upkeep.sweep(held)
-        way = f"goes back to {target}" if goes_back else "stays as it is"
-        return _reported(held, before, host, f"{host.name} failed ({host.kind}: {error}) and {way}", goes_back)
+        session.event("failed", host.name, kind=host.kind, error=error, back_to=target if goes_back else None)
+        session.change_rollout(progress_at=session.now)
+        upkeep.count_failure(session, host, params["kind"], error)
+        upkeep.expire_overdue(session)
+        consequence = f"rolling back to {target}" if goes_back else "left as it is"
+        return _reported(session, before, host, f"{host.name} failed ({host.kind}: {error}); {consequence}", goes_back)
 
 
-def stick(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def mark_stuck(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The host could not go back either; somebody has to look at it."""
     required(params, "host")
-    with session(desk, params) as held:
-        return _stuck(held, held.host(params["host"]), _error(params), params.get("kind"))
+    with open_session(ledger, params) as session:
+        return _stuck(session, session.host(params["host"]), _error(params), params.get("kind"))
 
 
-def _stuck(held: Session, before: Host, error: str, kind: str | None) -> dict[str, t.Any]:
+def _stuck(session: Session, before: Host, error: str, kind: str | None) -> dict[str, t.Any]:
     # The kind of the first failure stays: it says why the host had to go back at all.
     kind = before.kind or kind or "restore"
-    host = held.change_host(
-        before, phase=model.STUCK, counted=1, kind=kind, error=error, run=held.run, deadline_at=None
+    host = session.change_host(
+        before, phase=model.STUCK, counted=1, kind=kind, error=error, run=session.run, deadline_at=None
     )
-    held.event("stuck", host.name, error=error)
-    held.change_rollout(progress_at=held.now)
-    upkeep.count_failure(held, host, kind, error)
-    upkeep.sweep(held)
-    return _reported(held, before, host, f"{host.name} is stuck on its way back: {error}")
+    session.event("stuck", host.name, error=error)
+    session.change_rollout(progress_at=session.now)
+    upkeep.count_failure(session, host, kind, error)
+    upkeep.expire_overdue(session)
+    return _reported(session, before, host, f"{host.name} is stuck: the rollback failed: {error}")
 
 
-def _leave_alone(held: Session, before: Host, error: str) -> dict[str, t.Any]:
+def _skip(session: Session, before: Host, error: str) -> dict[str, t.Any]:
     """Somebody else took it out since the plan was made; what this run had marked is undone already."""
-    host = held.change_host(before, phase=model.EXCLUDED, live=model.OUT_FOREIGN, error=error, deadline_at=None)
-    held.records.note_back(held.service, host.name)
-    held.event("left_alone", host.name, error=error)
-    return _reported(held, before, host, f"{host.name} is left alone: {error}")
+    host = session.change_host(
+        before, phase=model.EXCLUDED, lb_state=model.DRAINED_EXTERNALLY, error=error, deadline_at=None
+    )
+    session.records.note_back(session.service, host.name)
+    session.event("skipped", host.name, error=error)
+    return _reported(session, before, host, f"{host.name} is skipped: {error}")
 
 
 def _error(params: dict[str, t.Any]) -> str:
@@ -154,29 +161,29 @@ def _phase_after_failure(host: Host, goes_back: bool) -> str:
     return model.PROVEN if host.phase == model.PROVEN else model.FAILED
 
 
-def _back_in_service(held: Session, host: Host, phase: str, params: dict[str, t.Any]) -> Host:
-    host = held.change_host(
+def _back_in_service(session: Session, host: Host, phase: str, params: dict[str, t.Any]) -> Host:
+    host = session.change_host(
         host,
         phase=phase,
-        live=model.IN_SERVICE,
+        lb_state=model.IN_SERVICE,
         condition=model.CURRENT,
-        in_service_at=held.now,
+        in_service_at=session.now,
         drained_for=params.get("drained_for"),
         deadline_at=None,
         step=None,
         # Whatever an earlier run left here is over: a later failure on this host is this run's own.
-        ours=0,
-        was_run=None,
+        drained_by_us=0,
+        interrupted_run=None,
     )
-    held.records.note_back(held.service, host.name)
-    held.records.add_proofs(held.service, [(host.name, host.target_version or "")], held.now)
-    held.change_rollout(progress_at=held.now)
+    session.records.note_back(session.service, host.name)
+    session.records.add_proofs(session.service, [(host.name, host.target_version or "")], session.now)
+    session.change_rollout(progress_at=session.now)
     return host
 
 
-def _of_this_run(held: Session, name: str, *phases: str) -> Host:
-    host = held.host(name)
-    if host.phase not in phases or host.run != held.run:
+def _of_this_run(session: Session, name: str, *phases: str) -> Host:
+    host = session.host(name)
+    if host.phase not in phases or host.run != session.run:
         raise _out_of_turn(host, "changing")
     return host
 
@@ -196,26 +203,26 @@ def _refuse_other_version(host: Host, version: str) -> None:
         )
 
 
-def _in_service(held: Session, host: Host) -> str:
-    done, total = _progress(held)
+def _in_service(session: Session, host: Host) -> str:
+    done, total = _progress(session)
     return (
-        f"{host.name} in service on {host.target_version}, drained {texts.seconds(host.drained_for)}, "
-        f"out for {texts.seconds(host.out_for)} ({done}/{total})"
+        f"{host.name} in service on {host.target_version}, drained {tables.seconds(host.drained_for)}, "
+        f"out for {tables.seconds(host.out_for)} ({done}/{total})"
     )
 
 
-def _progress(held: Session) -> tuple[int, int]:
-    tally = held.records.tally(held.rollout.id)
-    if held.rollout.status == model.REVERTING:
+def _progress(session: Session) -> tuple[int, int]:
+    tally = session.records.tally(session.rollout.id)
+    if session.rollout.status == model.REVERTING:
         back = tally.in_phase(model.REVERTED, model.BACK_WAITING, model.STUCK, *model.GOING_BACK)
         return tally.in_phase(model.REVERTED), back
     return tally.on_target, tally.in_scope
 
 
-def _reported(held: Session, before: Host, host: Host, msg: str, goes_back: bool = False) -> dict[str, t.Any]:
-    done, total = _progress(held)
-    is_late = failure.comes_late(before, held.run) and before.step is not None
-    was_changed = before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.ours) or is_late
+def _reported(session: Session, before: Host, host: Host, msg: str, goes_back: bool = False) -> dict[str, t.Any]:
+    done, total = _progress(session)
+    is_late = failure.comes_late(before, session.run) and before.step is not None
+    was_changed = before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.drained_by_us) or is_late
     return {
         "changed": True,
         "host": host.name,
@@ -223,8 +230,8 @@ def _reported(held: Session, before: Host, host: Host, msg: str, goes_back: bool
         "go_back": goes_back,
         "was_changed": was_changed,
         "target": {"version": host.target_version},
-        "stop": held.rollout.status != model.OPEN,
-        "reason": held.rollout.reason or "",
+        "stop": session.rollout.status != model.OPEN,
+        "reason": session.rollout.reason or "",
         "done": done,
         "total": total,
         "msg": msg,

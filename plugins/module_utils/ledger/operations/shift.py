@@ -12,21 +12,37 @@ import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import admit as admitting
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import endings, upkeep
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import revert as reverting
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import fleet, lease, model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic as shift_core
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_model as shift_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import (
+    POLL_EVERY,
+    pause,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.revert import (
+    must_go_back,
+    reverts_automatically,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
+    fleet,
+    lease,
+    model,
+    traffic_model,
+    traffic_rules,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic import Act, HostSeen, Move, Stop, View
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift, in_words
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_nodes import (
     Node,
     read_nodes,
     with_idle_in_rotation,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Desk, Session, session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_rules import (
+    Act,
+    HostSeen,
+    Inputs,
+    Stop,
+    Transition,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, Session, open_session
 
 MOST_MOVES = 30
 """A shift has some ten phases; whoever moves more often goes round in circles."""
@@ -36,101 +52,103 @@ STRUCTURED = ("goal", "shown")
 Answer = t.Dict[str, t.Any]
 
 
-def next_act(desk: Desk, params: dict[str, t.Any]) -> Answer:
+def next_act(ledger: Ledger, params: dict[str, t.Any]) -> Answer:
     """Records what came of the last act and says the next one. A pause is waited out here, without bound."""
-    seen = desk.store.changes()
-    answer = _decide_and_record(desk, params)
+    seen = ledger.store.changes()
+    answer = _decide_and_record(ledger, params)
     waited = answer
-    while answer["act"] == shift_core.WAIT and not desk.check_mode:
-        admitting.pause(desk, seen)
-        _leave_if_alone(desk, params)
-        seen = desk.store.changes()
+    while answer["act"] == traffic_rules.WAIT and not ledger.check_mode:
+        pause(ledger, seen)
+        _leave_if_alone(ledger, params)
+        seen = ledger.store.changes()
         # What the last act achieved is on record; asking again must not count it twice.
         answer = _decide_and_record(
-            desk, {**params, "verdict": None, "balancers": None, "nodes": None, "checked": None}
+            ledger, {**params, "verdict": None, "balancers": None, "nodes": None, "checked": None}
         )
-    return answer if answer is waited else {**answer, "told": [*waited["told"], *answer["told"]]}
+    return answer if answer is waited else {**answer, "messages": [*waited["messages"], *answer["messages"]]}
 
 
-def bake(desk: Desk, params: dict[str, t.Any]) -> Answer:
+def bake(ledger: Ledger, params: dict[str, t.Any]) -> Answer:
     """Blocks until the step has baked, the operator or a failure has ended it, or *timeout* seconds are over."""
     timeout = params.get("timeout")
-    leave_at = None if timeout is None else desk.clock.monotonic() + float(timeout)
+    leave_at = None if timeout is None else ledger.clock.monotonic() + float(timeout)
     while True:
-        with session(desk, params) as held:
-            shift = shift_of(held)
-            ends = (shift.baked_from or held.now) + shift.at_step.bake
-            is_ended = bool(shift.promoted) or held.rollout.status != model.OPEN or shift.phase != shift_model.BAKING
-            is_late = leave_at is not None and desk.clock.monotonic() >= leave_at
-            if is_ended or held.now >= ends or is_late or desk.check_mode:
-                return _baked(held, shift, held.now >= ends and not is_ended)
-        pause = min(lease.BEAT_EVERY, ends - held.now, (leave_at or math.inf) - desk.clock.monotonic())
-        until, seen = desk.clock.monotonic() + pause, desk.store.changes()
-        while desk.clock.monotonic() < until and desk.store.changes() == seen:
-            _leave_if_alone(desk, params)
-            desk.clock.sleep(min(admitting.POLL_EVERY, max(until - desk.clock.monotonic(), 0.01)))
+        with open_session(ledger, params) as session:
+            shift = shift_of(session)
+            ends = (shift.baked_from or session.now) + shift.at_step.bake
+            is_ended = (
+                bool(shift.promoted) or session.rollout.status != model.OPEN or shift.phase != traffic_model.BAKING
+            )
+            is_late = leave_at is not None and ledger.clock.monotonic() >= leave_at
+            if is_ended or session.now >= ends or is_late or ledger.check_mode:
+                return _baked(session, shift, session.now >= ends and not is_ended)
+        nap = min(lease.BEAT_EVERY, ends - session.now, (leave_at or math.inf) - ledger.clock.monotonic())
+        until, seen = ledger.clock.monotonic() + nap, ledger.store.changes()
+        while ledger.clock.monotonic() < until and ledger.store.changes() == seen:
+            _leave_if_alone(ledger, params)
+            ledger.clock.sleep(min(POLL_EVERY, max(until - ledger.clock.monotonic(), 0.01)))
 
 
-def _baked(held: Session, shift: Shift, is_over: bool) -> Answer:
+def _baked(session: Session, shift: Shift, is_over: bool) -> Answer:
     share = shift.at_step.share if shift.all_steps else 0.0
     return {
         "changed": False,
-        "act": shift_core.BAKE,
+        "act": traffic_rules.BAKE,
         "baked": is_over,
         "step": shift.step,
         "share": share,
         "phase": shift.phase,
-        "status": held.rollout.shown_status,
-        "told": [],
-        "msg": f"{held.service}: the step of {share:g} % {'has baked' if is_over else 'bakes'}",
+        "status": session.rollout.shown_status,
+        "messages": [],
+        "msg": f"{session.service}: the step of {share:g} % {'has baked' if is_over else 'bakes'}",
     }
 
 
-def _leave_if_alone(desk: Desk, params: dict[str, t.Any]) -> None:
-    if not desk.is_alive():
+def _leave_if_alone(ledger: Ledger, params: dict[str, t.Any]) -> None:
+    if not ledger.is_alive():
         raise RolloutError(f"{params['service']}: the controller that asked is gone; left without changing anything.")
 
 
-def shift_of(held: Session) -> Shift:
-    shift = held.records.shift(held.rollout.id)
+def shift_of(session: Session) -> Shift:
+    shift = session.records.shift(session.rollout.id)
     if shift is None:
         raise RolloutError(
-            f"{held.service}: the rollout of {held.rollout.what} shifts no traffic; plan it with a shift."
+            f"{session.service}: the rollout of {session.rollout.what} shifts no traffic; plan it with a shift."
         )
     return shift
 
 
-def _decide_and_record(desk: Desk, params: dict[str, t.Any]) -> Answer:
-    with session(desk, params) as held:
-        upkeep.sweep(held)
+def _decide_and_record(ledger: Ledger, params: dict[str, t.Any]) -> Answer:
+    with open_session(ledger, params) as session:
+        upkeep.expire_overdue(session)
         if params.get("exhausted"):
-            upkeep.stop(held, "the shift came to no end in this run", "progress")
-        course = _Course(held, params)
+            upkeep.stop(session, "the shift did not finish in this run", "progress")
+        course = _Course(session, params)
         for dummy in range(MOST_MOVES):
             act = course.step()
             if act is not None:
                 return course.answer(act)
         raise RolloutError(
-            f"{held.service}: the shift of {held.rollout.what} goes round in circles; look at its events."
+            f"{session.service}: the traffic shift of {session.rollout.what} does not settle; read its events with rollout_info."
         )
 
 
 class _Course:
     """One call's way through the phases, up to the next act that the run has to carry out."""
 
-    def __init__(self, held: Session, params: dict[str, t.Any]) -> None:
-        self._held = held
+    def __init__(self, session: Session, params: dict[str, t.Any]) -> None:
+        self._held = session
         self._params = params
-        self._shift = shift_of(held)
+        self._shift = shift_of(session)
         self._verdict = params.get("verdict") or ""
         self._nodes = _nodes(self._shift, params)
-        self._checked: shift_model.Shares | None = params.get("checked")
-        self._told: list[str] = []
+        self._checked: traffic_model.Shares | None = params.get("checked")
+        self._messages: list[str] = []
 
     def step(self) -> Act | None:
         """The act to carry out; None where there is more to decide first."""
         self._go_back_if_failed()
-        decision = shift_core.decide(self._view())
+        decision = traffic_rules.decide(self._inputs())
         if isinstance(decision, Act):
             self._intend(decision)
             return decision
@@ -144,12 +162,12 @@ class _Course:
         return None
 
     def _go_back_if_failed(self) -> None:
-        if self._held.rollout.status == model.FAILING and reverting.takes_itself_back(self._held):
+        if self._held.rollout.status == model.FAILING and reverts_automatically(self._held):
             self._held.change_rollout(status=model.REVERTING)
 
-    def _view(self) -> View:
+    def _inputs(self) -> Inputs:
         rollout = self._held.rollout
-        return View(
+        return Inputs(
             shift=self._shift,
             status=rollout.status,
             is_paused=rollout.paused_at is not None,
@@ -166,7 +184,7 @@ class _Course:
 
     def _intend(self, act: Act) -> None:
         """Intent first: what the nodes are to show is on record before one of them is told."""
-        if act.kind != shift_core.SET:
+        if act.kind != traffic_rules.SET:
             return
         tries = self._shift.tries + 1 if self._shift.goal_split == act.split else 1
         self._save(goal=act.split, tries=tries)
@@ -174,7 +192,7 @@ class _Course:
 
     def _note_verdict(self) -> None:
         """A verdict counts once, for the step it was given on."""
-        if self._shift.phase != shift_model.BAKING or not (self._verdict or self._shift.promoted):
+        if self._shift.phase != traffic_model.BAKING or not (self._verdict or self._shift.promoted):
             return
         verdict = self._verdict or "promoted"
         reason = self._params.get("reason") or ("by the operator" if not self._verdict else "")
@@ -186,15 +204,17 @@ class _Course:
             "shift_gate", None, step=self._shift.step, share=share, verdict=verdict, reason=reason,
             evidence=self._params.get("evidence") or {},
         )  # fmt: skip
-        self._told.append(f"gate at {share:g} %: {verdict}" + (f", {reason}" if reason else ""))
+        self._messages.append(f"gate at {share:g} %: {verdict}" + (f", {reason}" if reason else ""))
         self._verdict = ""
 
     def _stop(self, decision: Stop) -> None:
         upkeep.stop(self._held, decision.reason, KINDS.get(decision.kind, decision.kind))
-        is_told = decision.kind in shift_core.NOT_GOOD and any(line.startswith("gate at ") for line in self._told)
-        self._told.append("stopped" if is_told else f"stopped: {decision.reason}")
+        is_told = decision.kind in traffic_rules.NOT_GOOD and any(
+            line.startswith("gate at ") for line in self._messages
+        )
+        self._messages.append("stopped" if is_told else f"stopped: {decision.reason}")
 
-    def _move(self, decision: Move) -> None:
+    def _move(self, decision: Transition) -> None:
         if "phase" in decision.changes:
             # What was judged was the phase that ends here.
             self._verdict = ""
@@ -205,22 +225,22 @@ class _Course:
         if decision.word:
             self._held.event(decision.word, None, phase=self._shift.phase, **decision.data)
 
-    def _note_shown(self, split: shift_model.Shares) -> None:
+    def _note_shown(self, split: traffic_model.Shares) -> None:
         self._held.event("shares_shown", None, split=split, nodes=[node.name for node in self._nodes or ()])
         entry = {"at": self._held.now, "split": split, "verdict": "", "reason": ""}
         self._save(verdicts=json.dumps([*self._shift.judged, entry][-200:]))
-        self._told.append(f"traffic: {in_words(split)}, on {_every(self._nodes or ())}")
+        self._messages.append(f"traffic: {in_words(split)}, on {_every(self._nodes or ())}")
 
     def _save(self, **changes: t.Any) -> None:
-        texts = {name: json.dumps(changes[name]) for name in STRUCTURED if changes.get(name) is not None}
-        self._shift = dataclasses.replace(self._shift, **{**changes, **texts})
+        tables = {name: json.dumps(changes[name]) for name in STRUCTURED if changes.get(name) is not None}
+        self._shift = dataclasses.replace(self._shift, **{**changes, **tables})
         self._held.records.save_shift(self._shift)
 
     def answer(self, act: Act) -> Answer:
         shift = self._shift
         is_forward = self._held.rollout.status == model.OPEN
         return {
-            "changed": act.kind == shift_core.SET,
+            "changed": act.kind == traffic_rules.SET,
             "act": act.kind,
             "reason": act.reason,
             "split": act.split,
@@ -232,7 +252,7 @@ class _Course:
             "share": shift.at_step.share if is_forward else 0.0,
             "phase": shift.phase,
             "status": self._held.rollout.shown_status,
-            "told": self._told,
+            "messages": self._messages,
             "msg": f"{self._held.service}: {act.kind}" + (f", {act.reason}" if act.reason else ""),
             "diff": {"before": {"split": shift.shown_split}, "after": {"split": act.split or shift.shown_split}},
         }
@@ -249,27 +269,27 @@ def _nodes(shift: Shift, params: dict[str, t.Any]) -> tuple[Node, ...] | None:
     return tuple(read_nodes(given, {name: list(hosts.values()) for name, hosts in shift.groups.items()}))
 
 
-def _hosts(held: Session, shift: Shift, params: dict[str, t.Any]) -> tuple[HostSeen, ...]:
-    looked = _seen(held, params)
+def _hosts(session: Session, shift: Shift, params: dict[str, t.Any]) -> tuple[HostSeen, ...]:
+    looked = _seen(session, params)
     return tuple(
         HostSeen(
             name=host.name,
             group=shift.group_of(host.name) or "",
             phase=host.phase,
-            must_go_back=reverting.must_go_back(held, host),
-            fault=_fault(held, host, looked),
+            must_go_back=must_go_back(session, host),
+            fault=_fault(session, host, looked),
             version=_version(host.name, looked),
         )
-        for host in held.records.hosts(held.rollout.id)
+        for host in session.records.hosts(session.rollout.id)
         if host.in_scope and shift.group_of(host.name)
     )
 
 
-def _seen(held: Session, params: dict[str, t.Any]) -> dict[str, Seen] | None:
+def _seen(session: Session, params: dict[str, t.Any]) -> dict[str, Seen] | None:
     if params.get("hosts") is None:
         return None
     nodes = fleet.answered(with_idle_in_rotation(params.get("balancers")))
-    found = fleet.read_fleet(params["hosts"], nodes, held.records.left_out(held.service), strict=False)
+    found = fleet.read_fleet(params["hosts"], nodes, session.records.left_out(session.service), strict=False)
     return {seen.name: seen for seen in found}
 
 
@@ -278,9 +298,9 @@ def _version(name: str, looked: dict[str, Seen] | None) -> str | None:
     return found.version if found else None
 
 
-def _fault(held: Session, host: model.Host, looked: dict[str, Seen] | None) -> str:
+def _fault(session: Session, host: model.Host, looked: dict[str, Seen] | None) -> str:
     if looked is None:
         return "not looked at"
     if host.phase in (model.EXCLUDED, model.STUCK):
         return f"{host.phase}: {host.error}"
-    return endings.fault_of(held, host, looked.get(host.name))
+    return endings.fault_of(session, host, looked.get(host.name))

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables as texts
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import traffic as shift_words
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 
-def show(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
+def show(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     service, limit = params.get("service"), params.get("limit") or 50
-    with desk.store.reading() as records:
-        now = desk.clock.now()
+    with ledger.store.reading() as records:
+        now = ledger.clock.now()
         held = [found for found in records.leases() if service in (None, found.service)]
         services = [_service(records, found, now) for found in held]
         rollouts = records.rollouts(service, limit)
@@ -29,7 +28,7 @@ def show(desk: Desk, params: dict[str, t.Any]) -> dict[str, t.Any]:
         broken_at = records.broken_at()
         answer: dict[str, t.Any] = {
             "changed": False,
-            "ledger": desk.store.path,
+            "ledger": ledger.store.path,
             "ledger_id": records.ledger_id(),
             "services": services,
             "holder": services[0]["holder"] if service and services else None,
@@ -85,7 +84,7 @@ def _host(host: Host) -> dict[str, t.Any]:
         "phase": host.phase,
         "step": host.step,
         "condition": host.condition,
-        "live": host.live,
+        "lb_state": host.lb_state,
         "from": host.from_version,
         "to": host.target_version,
         "kind": host.kind,
@@ -100,14 +99,14 @@ def _shift(records: Records, rollout: Rollout | None) -> dict[str, t.Any] | None
     if shift is None:
         return None
     return {
-        "way": shift.way,
+        "strategy": shift.strategy,
         "live": shift.live,
         "candidate": shift.candidate,
         "phase": shift.phase,
         "step": shift.step,
         "split": shift.shown_split,
         "moves": shift.judged,
-        "text": shift_words.status(shift),
+        "text": traffic_messages.status(shift),
     }
 
 
@@ -166,15 +165,15 @@ def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
     lines = [line for found in answer["services"] for line in _service_lines(found)]
     if hosts:
         head = ("host", "zone", "phase", "step", "from", "to", "error")
-        lines += texts.table(
+        lines += tables.table(
             head,
             [(h.name, h.zone, h.phase, h.step, h.from_version, h.target_version, h.error) for h in hosts if h.in_scope],
         )
     lines += [answer["shift"]["text"]] if answer["shift"] else []
-    lines += [f"left out of service by us: {left['host']} since {left['since']}" for left in answer["left_out"]]
+    lines += [f"still drained by this rollout: {left['host']} since {left['since']}" for left in answer["left_out"]]
     chain = answer["chain"]
     if not chain["intact"]:
-        lines.append(f"the event chain is BROKEN at event {chain['broken_at']}: the history was changed by hand")
+        lines.append(f"the event chain is BROKEN at event {chain['broken_at']}: its history is damaged")
     return lines or ["no rollout is recorded here"]
 
 
@@ -192,5 +191,5 @@ def _service_lines(found: dict[str, t.Any]) -> list[str]:
         head,
         f"  held by {owner.get('user') or 'somebody'} on {owner.get('controller') or 'an unnamed controller'} since "
         f"{holder['since']}, last heartbeat {holder['heartbeat']}"
-        + ("" if found["is_held"] else "; the lease has run out, the next run may take it"),
+        + ("" if found["is_held"] else "; the lease has expired, the next run may take it"),
     ]

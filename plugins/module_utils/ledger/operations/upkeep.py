@@ -53,23 +53,23 @@ def count_failure(session: Session, host: Host, kind: str, error: str) -> None:
         stop(session, reason, kind)
 
 
-def sweep(session: Session) -> list[Host]:
+def expire_overdue(session: Session) -> list[Host]:
     """Counts the hosts in flight whose declared time is over as failed; they stay out of service in the books."""
     if session.rollout.limits is None:
         return []
     return [
-        vanish(session, host, f"nothing heard for the declared {host.limit_seconds:g} s")
+        mark_lost(session, host, f"nothing heard for the declared {host.limit_seconds:g} s")
         for host in session.records.overdue(session.rollout.id, session.now)
     ]
 
 
-def vanish(session: Session, host: Host, error: str) -> Host:
+def mark_lost(session: Session, host: Host, error: str) -> Host:
     went_back = host.phase in model.GOING_BACK
-    kind = host.kind if went_back and host.kind else failure.VANISHED
+    kind = host.kind if went_back and host.kind else failure.LOST
     host = session.change_host(
         host, phase=model.STUCK if went_back else model.FAILED, counted=1, kind=kind, error=error, deadline_at=None
     )
-    session.event("vanished", host.name, error=error)
+    session.event("lost", host.name, error=error)
     session.change_rollout(progress_at=session.now)
     count_failure(session, host, kind, error)
     return host
@@ -82,14 +82,14 @@ def note_complete_stages(session: Session) -> None:
     limits = session.limits
     proven = session.records.tally(session.rollout.id).on_target
     gates = session.records.gates(session.rollout.id)
-    for stage, places in enumerate(limits.stages, start=1):
-        if proven < places:
+    for stage, slots in enumerate(limits.stages, start=1):
+        if proven < slots:
             continue
         gate = gates.get(stage)
         if gate is None:
-            gate = Gate(session.rollout.id, stage, complete_at=session.now, places=places)
+            gate = Gate(session.rollout.id, stage, complete_at=session.now, slots=slots)
             session.records.save_gate(gate)
-            session.event("stage_complete", stage=stage, places=places)
+            session.event("stage_complete", stage=stage, slots=slots)
         if not limits.gate and not gate.has_passed:
             session.records.save_gate(_passed_without_a_gate(gate, session.now))
 
@@ -105,5 +105,5 @@ def drop_outdated_gates(session: Session) -> None:
     stages = session.limits.stages
     proven = session.records.tally(session.rollout.id).on_target
     for gate in session.records.gates(session.rollout.id).values():
-        if gate.stage > len(stages) or stages[gate.stage - 1] != gate.places or proven < gate.places:
+        if gate.stage > len(stages) or stages[gate.stage - 1] != gate.slots or proven < gate.slots:
             session.records.remove_gate(gate)

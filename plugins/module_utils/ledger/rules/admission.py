@@ -32,14 +32,14 @@ GIVE_UP = "give_up"
 class Decision:
     verdict: str
     reason: str
-    about: str = ""
+    waiting_for: str = ""
     """What is waited for, in one word: window, floor, zone, weakest, stage, bake, gate, order, paused."""
     stage: int = 0
-    place: int = 0
+    slot: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
-class View:
+class Inputs:
     """All that one decision looks at. *now* in seconds of the coordinator's clock."""
 
     asker: Host
@@ -48,11 +48,11 @@ class View:
     tally: Tally
     gates: t.Mapping[int, Gate]
     now: float
-    lets_pass: bool = False
+    yields: bool = False
     """Whether the asker leaves a free place, for a moment, to those that wait and stand earlier in the plan."""
     is_first: bool = True
     """Whether nobody who waits stands earlier in the plan."""
-    objection: str = ""
+    veto_reason: str = ""
     """Why a shift of traffic forbids to touch the host now."""
 
     @property
@@ -60,35 +60,35 @@ class View:
         return self.asker.phase == model.BACK_WAITING
 
     @property
-    def next_place(self) -> int:
+    def next_slot(self) -> int:
         """A host that failed gives its place to the next one: a stage is complete when its places are proven."""
         return self.tally.on_target + self.tally.in_phase(*model.GOING_FORWARD) + 1
 
 
-def decide(view: View) -> Decision:
+def decide(inputs: Inputs) -> Decision:
     for rule in (_status, _weakest_first, _window, _floor, _zone_floor, _stages, _order):
-        decision = rule(view)
+        decision = rule(inputs)
         if decision is not None:
-            return _unless_hopeless(view, decision)
-    stage = view.limits.stage_of(view.next_place) if not view.goes_back else 0
-    return Decision(GO, f"{view.asker.name} may go", stage=stage, place=0 if view.goes_back else view.next_place)
+            return _unless_unrecoverable(inputs, decision)
+    stage = inputs.limits.stage_of(inputs.next_slot) if not inputs.goes_back else 0
+    return Decision(GO, f"{inputs.asker.name} may go", stage=stage, slot=0 if inputs.goes_back else inputs.next_slot)
 
 
-def _status(view: View) -> Decision | None:
-    asker, rollout = view.asker, view.rollout
+def _status(inputs: Inputs) -> Decision | None:
+    asker, rollout = inputs.asker, inputs.rollout
     if asker.phase not in model.ASKING or not asker.in_scope:
         return Decision(STOP, f"{asker.name} has nothing to do: it is {_said(asker)}")
-    if rollout.status not in ((model.REVERTING,) if view.goes_back else (model.OPEN,)):
+    if rollout.status not in ((model.REVERTING,) if inputs.goes_back else (model.OPEN,)):
         return Decision(STOP, stopped_because(rollout))
     if rollout.paused_at is not None:
         return Decision(WAIT, f"{rollout.service} is paused", "paused")
-    if view.objection:
-        return Decision(STOP, view.objection, "shift")
+    if inputs.veto_reason:
+        return Decision(STOP, inputs.veto_reason, "shift")
     return None
 
 
 def _said(host: Host) -> str:
-    words = {model.EXCLUDED: f"left alone: {host.error}", model.OUTSIDE: "not in scope"}
+    words = {model.EXCLUDED: f"skipped: {host.error}", model.OUTSIDE: "not in scope"}
     if not host.in_scope:
         return words[model.OUTSIDE]
     return words.get(host.phase, f"{host.phase} ({host.target_version})")
@@ -97,7 +97,7 @@ def _said(host: Host) -> str:
 def stopped_because(rollout: Rollout) -> str:
     words = {
         model.FAILING: "stopped",
-        model.REVERTING: "stopped and going back",
+        model.REVERTING: "stopped and being rolled back",
         model.ABORTED: "aborted",
         model.SUPERSEDED: "replaced by a later one",
     }
@@ -105,124 +105,120 @@ def stopped_because(rollout: Rollout) -> str:
     return f"the rollout of {rollout.what} is {words.get(rollout.status, rollout.status)}{why}"
 
 
-def _weakest_first(view: View) -> Decision | None:
-    weak = view.tally.weak_asking(view.asker.phase)
-    if weak and not view.asker.is_weak:
-        return Decision(WAIT, f"{weak} {_hosts(weak)} down, unknown or half-updated go first", "weakest")
+def _weakest_first(inputs: Inputs) -> Decision | None:
+    weak = inputs.tally.weak_asking(inputs.asker.phase)
+    if weak and not inputs.asker.is_weak:
+        return Decision(WAIT, f"{weak} {_hosts(weak)} down, unknown or half-updated are repaired first", "weakest")
     return None
 
 
-def _window(view: View) -> Decision | None:
-    window, tally = view.limits.max_unavailable, view.tally
-    if not view.asker.is_serving:
+def _window(inputs: Inputs) -> Decision | None:
+    window, tally = inputs.limits.max_unavailable, inputs.tally
+    if not inputs.asker.is_serving:
         if tally.in_flight + 1 > window:
-            return Decision(WAIT, f"{tally.in_flight} of at most {window} hosts are being changed", "window")
+            return Decision(WAIT, f"{tally.in_flight} of at most {window} hosts are being changed", "max_unavailable")
         return None
     if tally.out + 1 > window:
-        return Decision(WAIT, f"{tally.out} of at most {window} hosts are out of service", "window")
+        return Decision(WAIT, f"{tally.out} of at most {window} hosts are out of service", "max_unavailable")
     return None
 
 
-def _floor(view: View) -> Decision | None:
-    serving, floor = view.tally.serving, view.limits.min_available
-    if not view.asker.is_serving:
+def _floor(inputs: Inputs) -> Decision | None:
+    serving, floor = inputs.tally.serving, inputs.limits.min_available
+    if not inputs.asker.is_serving:
         return None
     if serving - 1 < floor:
-        return Decision(WAIT, f"{_serve(serving)} and {floor} must stay", "floor")
+        return Decision(WAIT, f"{serving} in service, minimum is {floor}", "min_available")
     return None
 
 
-def _zone_floor(view: View) -> Decision | None:
-    asker = view.asker
+def _zone_floor(inputs: Inputs) -> Decision | None:
+    asker = inputs.asker
     if not asker.is_serving:
         return None
-    serving, floor = view.tally.serving_in(asker.zone), view.limits.zone_floors.get(asker.zone, 0)
+    serving, floor = inputs.tally.serving_in(asker.zone), inputs.limits.zone_floors.get(asker.zone, 0)
     if serving - 1 < floor:
-        return Decision(WAIT, f"{_serve(serving)} in zone {asker.zone} and {floor} must stay", "zone")
+        return Decision(WAIT, f"{serving} in service in zone {asker.zone}, minimum is {floor}", "zone")
     return None
 
 
-def _stages(view: View) -> Decision | None:
-    if view.goes_back or view.rollout.direction != model.FORWARD:
+def _stages(inputs: Inputs) -> Decision | None:
+    if inputs.goes_back or inputs.rollout.direction != model.FORWARD:
         return None
-    for stage in range(1, view.limits.stage_of(view.next_place)):
-        decision = _stage_is_over(view, stage)
+    for stage in range(1, inputs.limits.stage_of(inputs.next_slot)):
+        decision = _stage_is_over(inputs, stage)
         if decision is not None:
             return decision
     return None
 
 
-def _stage_is_over(view: View, stage: int) -> Decision | None:
-    gate = view.gates.get(stage)
+def _stage_is_over(inputs: Inputs, stage: int) -> Decision | None:
+    gate = inputs.gates.get(stage)
     if gate is None:
-        places = view.limits.stages[stage - 1]
-        return Decision(WAIT, f"stage {stage}: {view.tally.on_target} of {places} hosts are proven", "stage")
-    baked_at = gate.complete_at + view.limits.bake_of(stage)
-    if view.now < baked_at:
-        return Decision(WAIT, f"stage {stage} bakes for {baked_at - view.now:.0f} s more", "bake")
+        slots = inputs.limits.stages[stage - 1]
+        return Decision(WAIT, f"stage {stage}: {inputs.tally.on_target} of {slots} hosts are proven", "stage")
+    baked_at = gate.complete_at + inputs.limits.bake_of(stage)
+    if inputs.now < baked_at:
+        return Decision(WAIT, f"stage {stage} bakes for {baked_at - inputs.now:.0f} s more", "bake")
     if gate.has_passed:
         return None
-    if gate.is_claimed(view.now):
-        return Decision(WAIT, f"{gate.claimed_by} runs the gate of stage {stage}", "gate")
-    return Decision(GATE, f"stage {stage} is complete; its gate is to be run", "gate", stage=stage)
+    if gate.is_claimed(inputs.now):
+        return Decision(WAIT, f"{gate.claimed_by} is running the gate of stage {stage}", "gate")
+    return Decision(GATE, f"stage {stage} is complete; its gate is due", "gate", stage=stage)
 
 
-def _order(view: View) -> Decision | None:
+def _order(inputs: Inputs) -> Decision | None:
     """The canaries are those that the plan has shown, not whoever asked first."""
-    if view.lets_pass and not view.is_first and not view.goes_back:
-        return Decision(WAIT, "hosts that stand earlier in the plan go first", ORDER)
+    if inputs.yields and not inputs.is_first and not inputs.goes_back:
+        return Decision(WAIT, "waiting for hosts earlier in the plan", ORDER)
     return None
 
 
-def _unless_hopeless(view: View, decision: Decision) -> Decision:
+def _unless_unrecoverable(inputs: Inputs, decision: Decision) -> Decision:
     """Turns a wait that nothing will ever end into an answer."""
     if decision.verdict == GATE:
-        return _unless_never_judged(view, decision)
-    if decision.verdict != WAIT or view.tally.in_flight:
+        return _unless_never_judged(inputs, decision)
+    if decision.verdict != WAIT or inputs.tally.in_flight:
         return decision
-    if decision.about in ("window", "floor", "zone") and not _somebody_comes_back(view):
-        return Decision(REFUSE, f"{decision.reason}, and nothing that would change it is on its way", decision.about)
-    if decision.about in ("window", "floor", "zone", "weakest") and _is_overdue(view):
-        return _given_up(view, decision)
+    if decision.waiting_for in ("max_unavailable", "min_available", "zone") and not _somebody_comes_back(inputs):
+        return Decision(REFUSE, f"{decision.reason}, and no recovery is in progress", decision.waiting_for)
+    if decision.waiting_for in ("max_unavailable", "min_available", "zone", "weakest") and _is_overdue(inputs):
+        return _given_up(inputs, decision)
     return decision
 
 
-def _unless_never_judged(view: View, decision: Decision) -> Decision:
+def _unless_never_judged(inputs: Inputs, decision: Decision) -> Decision:
     """Whoever takes a gate and never comes back is replaced, but not for ever."""
-    baked_at = view.gates[decision.stage].complete_at + view.limits.bake_of(decision.stage)
-    if view.now <= baked_at + view.limits.gate_limit + view.limits.progress_deadline:
+    baked_at = inputs.gates[decision.stage].complete_at + inputs.limits.bake_of(decision.stage)
+    if inputs.now <= baked_at + inputs.limits.gate_limit + inputs.limits.progress_deadline:
         return decision
-    return _given_up(view, decision)
+    return _given_up(inputs, decision)
 
 
-def _given_up(view: View, decision: Decision) -> Decision:
-    seconds = view.limits.progress_deadline
+def _given_up(inputs: Inputs, decision: Decision) -> Decision:
+    seconds = inputs.limits.progress_deadline
     return Decision(
-        GIVE_UP, f"no progress for {seconds:g} s (progress_deadline) while {decision.reason}", decision.about
+        GIVE_UP, f"no progress for {seconds:g} s (progress_deadline) while {decision.reason}", decision.waiting_for
     )
 
 
-def _somebody_comes_back(view: View) -> bool:
+def _somebody_comes_back(inputs: Inputs) -> bool:
     """A host that waits to be repaired will raise the number in service; it stands earlier in the order."""
-    return view.tally.out_asking(view.asker.phase) > 0
+    return inputs.tally.out_asking(inputs.asker.phase) > 0
 
 
-def _is_overdue(view: View) -> bool:
-    since = max(view.rollout.progress_at or 0.0, _judged_until(view))
-    return view.now > since + view.limits.progress_deadline
+def _is_overdue(inputs: Inputs) -> bool:
+    since = max(inputs.rollout.progress_at or 0.0, _judged_until(inputs))
+    return inputs.now > since + inputs.limits.progress_deadline
 
 
-def _judged_until(view: View) -> float:
+def _judged_until(inputs: Inputs) -> float:
     """While a complete stage bakes or somebody runs its gate, nobody is expected to make progress."""
-    stage = view.limits.stage_of(view.next_place) - 1
-    gate = view.gates.get(stage)
-    if gate is None or view.goes_back or view.rollout.direction != model.FORWARD:
+    stage = inputs.limits.stage_of(inputs.next_slot) - 1
+    gate = inputs.gates.get(stage)
+    if gate is None or inputs.goes_back or inputs.rollout.direction != model.FORWARD:
         return 0.0
-    return max(gate.complete_at + view.limits.bake_of(stage), gate.until or 0.0)
-
-
-def _serve(count: int) -> str:
-    return "1 host is in service" if count == 1 else f"{count} hosts are in service"
+    return max(gate.complete_at + inputs.limits.bake_of(stage), gate.until or 0.0)
 
 
 def _hosts(count: int) -> str:

@@ -24,15 +24,15 @@ KINDS = (
     "step",
     "guard",
     "coordinator",
-    "foreign",
+    "drained_externally",
 )
-VANISHED = "vanished"
-FOREIGN = "foreign"
+LOST = "lost"
+DRAINED_EXTERNALLY = "drained_externally"
 """Somebody else took the host out: it is left alone and speaks against nobody."""
 BALANCER = "balancer"
 STOPS_AT_ONCE = (BALANCER, "coordinator")
 SPEAKS_AGAINST_THE_VERSION = ("health", "smoke", "start", "gate")
-OUT_OF_REACH = ("unreachable", "coordinator", VANISHED)
+OUT_OF_REACH = ("unreachable", "coordinator", LOST)
 
 
 def why_stop(limits: Limits, failures: int, kind: str, host: str, error: str) -> str | None:
@@ -66,27 +66,29 @@ def standing(proofs: t.Sequence[str]) -> list[str]:
     return stack
 
 
-def way_home(host: Host, proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]) -> str | None:
+def rollback_target(
+    host: Host, proofs: t.Sequence[str], source_version: str | None, bad: t.Container[str]
+) -> str | None:
     """Where a host of a rollout goes back to: to what stood there before it, which may even be the same version.
 
     So a host that was only to be repaired is not sent further back than the hosts beside it.
     """
-    if host.home_version is not None and host.home_version not in bad:
-        return host.home_version
-    return way_back(proofs, leaving, bad)
+    if host.last_good_version is not None and host.last_good_version not in bad:
+        return host.last_good_version
+    return last_proven_version(proofs, source_version, bad)
 
 
-def way_back(proofs: t.Sequence[str], leaving: str | None, bad: t.Container[str]) -> str | None:
+def last_proven_version(proofs: t.Sequence[str], source_version: str | None, bad: t.Container[str]) -> str | None:
     """The last version proven in service on the host, not the one to leave and never a bad one."""
     for version in reversed(standing(proofs)):
-        if version != leaving and version not in bad:
+        if version != source_version and version not in bad:
             return version
     return None
 
 
 def comes_late(host: Host, run: str | None) -> bool:
     """Given up as vanished, while its worker in this very run is still at it."""
-    return host.phase == model.FAILED and host.kind == VANISHED and run is not None and host.run == run
+    return host.phase == model.FAILED and host.kind == LOST and run is not None and host.run == run
 
 
 def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None, run: str | None = None) -> bool:
@@ -112,7 +114,7 @@ def must_go_back(host: Host, run: str | None) -> bool:
 
     What somebody else took out is left alone. A host that got stuck on its way back in this very run is not tried again by it.
     """
-    if host.live == model.OUT_FOREIGN:
+    if host.lb_state == model.DRAINED_EXTERNALLY:
         return False
     if host.phase in (model.PROVEN, model.BACK_WAITING):
         return True
@@ -120,5 +122,5 @@ def must_go_back(host: Host, run: str | None) -> bool:
         return host.run != run
     if host.phase == model.FAILED:
         # In rotation or not: once admitted, it may be on the new version.
-        return host.admitted_at is not None or (bool(host.ours) and not host.is_serving)
-    return host.phase == model.WAITING and bool(host.ours)
+        return host.admitted_at is not None or (bool(host.drained_by_us) and not host.is_serving)
+    return host.phase == model.WAITING and bool(host.drained_by_us)

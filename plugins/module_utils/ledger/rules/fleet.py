@@ -27,7 +27,7 @@ class Seen:
     in_scope: bool
     healthy: bool | None
     version: str | None
-    live: str
+    lb_state: str
     note: str = ""
     """Where it is out of service, in words."""
 
@@ -57,20 +57,20 @@ def read_fleet(
 
 def answered(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[dict[str, t.Any]]:
     """The balancer nodes that told of their members."""
-    return [lb for lb in balancers or [] if not lb.get("silent") and lb.get("members") is not None]
+    return [lb for lb in balancers or [] if not lb.get("unreachable") and lb.get("members") is not None]
 
 
-def silent(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[str]:
+def unreachable(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[str]:
     """The nodes that should have told of their members and did not."""
     heard = answered(balancers)
     return [lb["host"] for lb in balancers or [] if lb not in heard]
 
 
-def refuse_silent(balancers: t.Sequence[dict[str, t.Any]] | None) -> None:
-    names = silent(balancers)
+def refuse_unreachable(balancers: t.Sequence[dict[str, t.Any]] | None) -> None:
+    names = unreachable(balancers)
     if names:
         raise InputError(
-            f"balancers: {', '.join(names)} did not tell of its members; floor and window can be judged only when "
+            f"balancers: {', '.join(names)} did not report its members; max_unavailable and min_available can be judged only when "
             "every node answers, so nothing is planned."
         )
 
@@ -78,7 +78,7 @@ def refuse_silent(balancers: t.Sequence[dict[str, t.Any]] | None) -> None:
 def _seen(
     host: dict[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], left_out: t.Container[str]
 ) -> Seen:
-    live, note = _live(host, member, balancers, host["name"] in left_out)
+    lb_state, note = _lb_state(host, member, balancers, host["name"] in left_out)
     return Seen(
         name=host["name"],
         zone=host.get("zone") or "",
@@ -86,12 +86,12 @@ def _seen(
         in_scope=host.get("in_scope") is not False,
         healthy=host.get("healthy"),
         version=host.get("version") or None,
-        live=live,
+        lb_state=lb_state,
         note=note,
     )
 
 
-def _live(
+def _lb_state(
     host: dict[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], is_left_out: bool
 ) -> tuple[str, str]:
     """In service only where every balancer node says so; out of service by whoever set it on any of them."""
@@ -100,8 +100,8 @@ def _live(
     states = [(lb["host"], lb["members"].get(member)) for lb in balancers]
     taken_out = [(node, state["admin"]) for node, state in states if state and state.get("admin") in TAKEN_OUT]
     for node, admin in sorted(taken_out, key=lambda found: found[1] == DRAINED):
-        is_ours = is_left_out and admin == DRAINED
-        return (model.OUT_OURS if is_ours else model.OUT_FOREIGN), f"{admin} on {node}"
+        is_by_us = is_left_out and admin == DRAINED
+        return (model.DRAINED_BY_US if is_by_us else model.DRAINED_EXTERNALLY), f"{admin} on {node}"
     for node, state in states:
         if not state:
             return model.DOWN, f"not in the pool of {node}"
@@ -117,9 +117,9 @@ def condition_of(seen: Seen, target: str | None, was_left: bool, proven: str | N
     """
     if seen.healthy is False:
         return model.DOWN
-    if was_left or seen.live == model.OUT_OURS:
+    if was_left or seen.lb_state == model.DRAINED_BY_US:
         return model.HALF_UPDATED
-    if seen.live == model.DOWN:
+    if seen.lb_state == model.DOWN:
         return model.DOWN
     if seen.healthy is None:
         return model.UNKNOWN

@@ -62,8 +62,8 @@ def refuse_stale(lease: Lease | None, run: str | None, token: int | None) -> Non
         return
     if lease is None or lease.run is None:
         raise LeaseLost(
-            f"lease lost: run {run} does not hold {lease.service if lease else 'this service'} any more and nobody "
-            "else does; start the playbook again, it goes on where this run ended."
+            f"lease lost: run {run} does not hold {lease.service if lease else 'this service'} any more: "
+            "the lease expired; run again to resume."
         )
     raise LeaseLost(
         f"lease lost: {lease.service} is now held by {owner_text(lease)} since {moment(lease.taken_at)}; "
@@ -76,7 +76,7 @@ def refusal(lease: Lease, what: str, now: float) -> RolloutError:
     """The answer to a second run of a service."""
     return RolloutError(
         f"{lease.service}: {what} is being run by {owner_text(lease)} since {moment(lease.taken_at)}; "
-        f"last heartbeat {max(now - lease.heartbeat_at, 0):.0f} s ago, the lease runs out at "
+        f"last heartbeat {max(now - lease.heartbeat_at, 0):.0f} s ago, the lease expires at "
         f"{moment(runs_out_at(lease))} unless renewed. Wait for it, or, if that run is dead for good, "
         "take over with -e rollout_take_over=true.",
         holder=holder(lease),

@@ -19,7 +19,7 @@ BACK_ADMITTED = "back_admitted"
 BACK_CHANGING = "back_changing"
 REVERTED = "reverted"
 STUCK = "stuck"
-SKIPPED = "skipped"
+UP_TO_DATE = "skipped"
 EXCLUDED = "excluded"
 OUTSIDE = "outside"
 
@@ -27,11 +27,11 @@ GOING_FORWARD = (ADMITTED, CHANGING)
 GOING_BACK = (BACK_ADMITTED, BACK_CHANGING)
 IN_FLIGHT = GOING_FORWARD + GOING_BACK
 ASKING = (WAITING, BACK_WAITING)
-ON_TARGET = (PROVEN, SKIPPED)
+ON_TARGET = (PROVEN, UP_TO_DATE)
 
 IN_SERVICE = "in_service"
-OUT_OURS = "out_ours"
-OUT_FOREIGN = "out_foreign"
+DRAINED_BY_US = "drained_by_us"
+DRAINED_EXTERNALLY = "drained_externally"
 DOWN = "down"
 
 UNKNOWN = "unknown"
@@ -67,23 +67,23 @@ class Host:
     zone: str = ""
     member: str = ""
     position: int = 0
-    place: int | None = None
+    slot: int | None = None
     condition: str = HEALTHY
-    live: str = IN_SERVICE
+    lb_state: str = IN_SERVICE
     phase: str = WAITING
     in_scope: int = 1
     """Whether the run at work may touch it; one out of scope keeps what earlier runs of the rollout did to it."""
     counted: int = 0
     from_version: str | None = None
     target_version: str | None = None
-    home_version: str | None = None
+    last_good_version: str | None = None
     """What was proven here before this rollout: where it goes back to."""
     kind: str | None = None
     error: str | None = None
     step: str | None = None
     run: str | None = None
-    was_run: str | None = None
-    ours: int = 0
+    interrupted_run: str | None = None
+    drained_by_us: int = 0
     limit_seconds: float = 0.0
     admitted_at: float | None = None
     deadline_at: float | None = None
@@ -92,7 +92,7 @@ class Host:
 
     @property
     def is_serving(self) -> bool:
-        return self.live == IN_SERVICE
+        return self.lb_state == IN_SERVICE
 
     @property
     def is_weak(self) -> bool:
@@ -107,7 +107,7 @@ class Host:
 
 @dataclasses.dataclass(frozen=True)
 class Rollout:
-    """One intent: this version on this service's fleet, or the way back from one."""
+    """One intent: this version on this service's fleet, or the rollback from one."""
 
     id: int
     service: str
@@ -117,8 +117,8 @@ class Rollout:
     reason: str | None = None
     """Why it stopped or goes back."""
     reason_kind: str | None = None
-    asked_back: int = 0
-    leaving: str | None = None
+    revert_requested: int = 0
+    source_version: str | None = None
     run: str | None = None
     limits: str | None = None
     guard: str | None = None
@@ -140,7 +140,7 @@ class Rollout:
         """How messages name the intent."""
         if self.version:
             return self.version
-        return f"the way back from {self.leaving}" if self.leaving else "recovery"
+        return f"the rollback from {self.source_version}" if self.source_version else "recovery"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Gate:
     rollout: int
     stage: int
     complete_at: float
-    places: int
+    slots: int
     status: str = "pending"
     claim: str | None = None
     claimed_by: str | None = None
@@ -186,7 +186,7 @@ class Group(t.NamedTuple):
     """So many hosts alike."""
 
     zone: str
-    live: str
+    lb_state: str
     phase: str
     condition: str
     size: int
@@ -207,14 +207,14 @@ class Tally:
 
     @property
     def serving(self) -> int:
-        return self.count(lambda group: group.live == IN_SERVICE)
+        return self.count(lambda group: group.lb_state == IN_SERVICE)
 
     def serving_in(self, zone: str) -> int:
-        return self.count(lambda group: group.live == IN_SERVICE and group.zone == zone)
+        return self.count(lambda group: group.lb_state == IN_SERVICE and group.zone == zone)
 
     @property
     def out(self) -> int:
-        return self.count(lambda group: group.live != IN_SERVICE)
+        return self.count(lambda group: group.lb_state != IN_SERVICE)
 
     def in_phase(self, *phases: str) -> int:
         return self.count(lambda group: group.phase in phases)
@@ -232,7 +232,9 @@ class Tally:
         return self.count(lambda group: group.phase not in (OUTSIDE, EXCLUDED))
 
     def weak_asking(self, phase: str) -> int:
-        return self.count(lambda group: group.phase == phase and (group.condition in WEAK or group.live != IN_SERVICE))
+        return self.count(
+            lambda group: group.phase == phase and (group.condition in WEAK or group.lb_state != IN_SERVICE)
+        )
 
     def out_asking(self, phase: str) -> int:
-        return self.count(lambda group: group.phase == phase and group.live != IN_SERVICE)
+        return self.count(lambda group: group.phase == phase and group.lb_state != IN_SERVICE)

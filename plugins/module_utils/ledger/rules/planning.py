@@ -64,7 +64,7 @@ def _can_serve(host: Host) -> bool:
 def _refuse_fleet_of_one(hosts: t.Sequence[Host], behind_balancer: bool) -> None:
     if behind_balancer and len(hosts) == 1:
         raise InputError(
-            f"{hosts[0].name} is the only member behind the balancers: taking it out leaves nobody to serve. "
+            f"{hosts[0].name} is the only member behind the balancers: taking it out leaves no host in service. "
             "Add a second host, or update it in a maintenance window without a rolling deployment."
         )
 
@@ -75,7 +75,7 @@ def _refuse_floor(policy: Policy, limits: Limits, lost: t.Sequence[Host]) -> Non
         return
     floor = policy.min_available.explained(limits.fleet, limits.min_available)
     raise InputError(
-        f"min_available {floor} leaves none to take out: {serving} of {limits.fleet} hosts can be in service"
+        f"min_available {floor} means that no host could be drained: {serving} of {limits.fleet} hosts can be in service"
         f"{_but_for(lost)}. Allow at most {max(serving - 1, 0)}, or bring more hosts into service."
     )
 
@@ -93,7 +93,7 @@ def _refuse_zone_floors(
         serving = sizes[zone] - len(lost_there)
         if serving - 1 < floor:
             raise InputError(
-                f"zone_min_available {policy.zone_min_available.explained(sizes[zone], floor)} leaves none to take out "
+                f"zone_min_available {policy.zone_min_available.explained(sizes[zone], floor)} means that no host could be drained "
                 f"in zone {zone}: {serving} of its {sizes[zone]} hosts can be in service{_but_for(lost_there)}. "
                 f"Allow at most {serving - 1} there, or bring more of its hosts into service."
             )
@@ -104,8 +104,8 @@ def _refuse_window(policy: Policy, limits: Limits, lost: t.Sequence[Host]) -> No
         return
     window = policy.max_unavailable.explained(limits.fleet, limits.max_unavailable)
     raise InputError(
-        f"max_unavailable {window} leaves none to take out: {len(lost)} of {limits.fleet} hosts are out of service "
-        f"already and not ours to bring back ({_named(lost)}). Bring them into service or allow more."
+        f"max_unavailable {window} means that no host could be drained: {len(lost)} of {limits.fleet} hosts are out of service "
+        f"already and were not drained by this rollout ({_named(lost)}). Bring them into service or allow more."
     )
 
 
@@ -148,7 +148,7 @@ def warnings(limits: Limits, hosts: t.Sequence[Host], forks: int) -> list[str]:
     usable = width(limits, hosts, 0)
     if forks and forks < usable:
         return [
-            f"forks is {forks}, narrower than the window of {usable}: no more than {forks} hosts go at once. "
-            f"Start with --forks {usable} to use the whole window."
+            f"forks is {forks}, below the {usable} hosts that may be out of service at once: at most {forks} are changed at the same time. "
+            f"Run with --forks {usable} or more."
         ]
     return []

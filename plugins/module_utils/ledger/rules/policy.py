@@ -99,10 +99,10 @@ class Limits:
         """Seconds that the stage, counted from 1, bakes."""
         return self.bake_times[stage - 1]
 
-    def stage_of(self, place: int) -> int:
+    def stage_of(self, slot: int) -> int:
         """The stage, counted from 1, that the place with this number belongs to."""
-        for number, last_place in enumerate(self.stages, start=1):
-            if place <= last_place:
+        for number, last_slot in enumerate(self.stages, start=1):
+            if slot <= last_slot:
                 return number
         return len(self.stages)
 
@@ -165,7 +165,7 @@ def resolved(policy: Policy, fleet: int, in_scope: int, zones: dict[str, int]) -
         min_available=policy.min_available.rounded_up(fleet),
         zone_floors=zone_floors(policy.zone_min_available, zones),
         max_failures=policy.max_failures.rounded_down(in_scope),
-        stages=tuple(place for place, dummy in stages),
+        stages=tuple(slot for slot, dummy in stages),
         progress_deadline=policy.progress_deadline,
         bake_times=tuple(bake for dummy, bake in stages),
         on_failure=policy.on_failure,
@@ -190,9 +190,9 @@ def stages_in_hosts(
     """
     found: list[tuple[int, float]] = []
     for stage, bake in zip(stages, bakes):
-        place = min(max(stage.rounded_up(in_scope), 1), in_scope)
-        if place > (found[-1][0] if found else 0):
-            found.append((place, bake))
+        slot = min(max(stage.rounded_up(in_scope), 1), in_scope)
+        if slot > (found[-1][0] if found else 0):
+            found.append((slot, bake))
         elif found:
             found[-1] = (found[-1][0], max(found[-1][1], bake))
     if not found or found[-1][0] < in_scope:

@@ -12,7 +12,7 @@ import typing as t
 
 BLUE_GREEN = "blue_green"
 CANARY = "canary"
-WAYS = (BLUE_GREEN, CANARY)
+STRATEGIES = (BLUE_GREEN, CANARY)
 
 CLEARING = "clearing"
 """The candidate group is relieved of traffic."""
@@ -35,7 +35,7 @@ RETURNING = "returning"
 RESTORING = "restoring"
 """Both groups are as before, the usual split is being restored."""
 
-HOMEWARD = (MENDING, LEAVING, RETURNING, RESTORING)
+ROLLING_BACK = (MENDING, LEAVING, RETURNING, RESTORING)
 
 STEP = "step"
 END = "end"
@@ -56,7 +56,7 @@ class Shift:
     """One rollout's shift. Times are seconds of the coordinator's clock; what is structured is kept as JSON."""
 
     rollout: int
-    way: str
+    strategy: str
     live: str
     candidate: str
     members: str
@@ -113,7 +113,7 @@ class Shift:
     @property
     def settled_split(self) -> Shares:
         """What is in force when all went well."""
-        return self.split(100.0) if self.way == BLUE_GREEN else self.usual_split
+        return self.split(100.0) if self.strategy == BLUE_GREEN else self.usual_split
 
     def split(self, share: float) -> Shares:
         """The shares of both groups when the candidate has *share* percent."""

@@ -79,9 +79,9 @@ def read_nodes(given: t.Sequence[dict[str, t.Any]] | None, groups: Groups) -> li
     return [
         Node(
             name=node["host"],
-            members=None if node.get("silent") or node.get("members") is None else node["members"],
+            members=None if node.get("unreachable") or node.get("members") is None else node["members"],
             groups=node.get("groups") or usual,
-            why=node.get("silent") or node.get("why") or "",
+            why=node.get("unreachable") or node.get("why") or "",
         )
         for node in given or []
     ]

@@ -12,18 +12,18 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_model as shift_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Amount, Policy, amount
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Step
 
-SETTINGS = ("way", "groups", "candidate", "live", "steps", "rollback_window")
+SETTINGS = ("strategy", "groups", "candidate", "live", "steps", "rollback_window")
 
 
 @dataclasses.dataclass(frozen=True)
 class Wish:
     """A validated wish. *candidate* is empty where the balancers say which group is idle; times are seconds."""
 
-    way: str
+    strategy: str
     groups: dict[str, list[str]]
     candidate: str
     live: str
@@ -39,17 +39,17 @@ def validated(given: dict[str, t.Any] | None) -> Wish | None:
     unknown = sorted(set(given) - set(SETTINGS))
     if unknown:
         raise InputError(f"shift: '{unknown[0]}' is not a setting; the settings are {', '.join(SETTINGS)}.")
-    way = given.get("way")
-    if way not in shift_model.WAYS:
-        raise InputError(f"shift.way: '{way}' is not one of {', '.join(shift_model.WAYS)}.")
+    strategy = given.get("strategy")
+    if strategy not in traffic_model.STRATEGIES:
+        raise InputError(f"shift.strategy: '{strategy}' is not one of {', '.join(traffic_model.STRATEGIES)}.")
     groups = _groups(given.get("groups"))
     for name in ("candidate", "live"):
         if given.get(name) and given[name] not in groups:
             raise InputError(f"shift.{name}: '{given[name]}' is not one of the groups {', '.join(groups)}.")
-    if way == shift_model.CANARY and not given.get("candidate"):
+    if strategy == traffic_model.CANARY and not given.get("candidate"):
         raise InputError("shift.candidate: needed for a canary; name the group that gets the new version first.")
     return Wish(
-        way=way,
+        strategy=strategy,
         groups=groups,
         candidate=given.get("candidate") or "",
         live=given.get("live") or "",

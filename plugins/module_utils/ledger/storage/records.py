@@ -111,8 +111,8 @@ class Records(Measurements):
 
     def change_rollout(self, number: int, changes: dict[str, t.Any]) -> None:
         """Only what changes: the guard of a large fleet is large."""
-        texts = ", ".join(f"{name} = ?" for name in changes)
-        self._connection.execute(f"UPDATE rollout SET {texts} WHERE id = ?", (*changes.values(), number))
+        tables = ", ".join(f"{name} = ?" for name in changes)
+        self._connection.execute(f"UPDATE rollout SET {tables} WHERE id = ?", (*changes.values(), number))
 
     # Hosts
 
@@ -154,13 +154,13 @@ class Records(Measurements):
     def tally(self, rollout: int) -> Tally:
         """What is out of scope counts only as what it is seen as, whatever an earlier run did to it."""
         rows = self._connection.execute(
-            "SELECT in_scope, zone, live, phase, condition, COUNT(*) FROM host WHERE rollout = ? "
-            "GROUP BY in_scope, zone, live, phase, condition",
+            "SELECT in_scope, zone, lb_state, phase, condition, COUNT(*) FROM host WHERE rollout = ? "
+            "GROUP BY in_scope, zone, lb_state, phase, condition",
             (rollout,),
         )
         return Tally(
-            Group(zone, live, phase if in_scope else model.OUTSIDE, condition, size)
-            for in_scope, zone, live, phase, condition, size in rows
+            Group(zone, lb_state, phase if in_scope else model.OUTSIDE, condition, size)
+            for in_scope, zone, lb_state, phase, condition, size in rows
         )
 
     def failed_kinds(self, rollout: int) -> list[str | None]:

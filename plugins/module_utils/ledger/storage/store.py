@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 FILE = "ledger.db"
-FORMAT = "4"
+FORMAT = "5"
 BUSY_SECONDS = 30
 
 SCHEMA = """
@@ -29,20 +29,20 @@ CREATE TABLE lease (
 ) WITHOUT ROWID;
 CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, version TEXT, direction TEXT NOT NULL, status TEXT NOT NULL,
-    reason TEXT, reason_kind TEXT, asked_back INTEGER NOT NULL, leaving TEXT, run TEXT, limits TEXT, guard TEXT,
+    reason TEXT, reason_kind TEXT, revert_requested INTEGER NOT NULL, source_version TEXT, run TEXT, limits TEXT, guard TEXT,
     created_at REAL NOT NULL, planned_at REAL, progress_at REAL, paused_at REAL, concluded_at REAL, outcome TEXT,
     message TEXT
 );
 CREATE INDEX rollout_service ON rollout (service, id);
 CREATE TABLE host (
     rollout INTEGER NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL, member TEXT NOT NULL, position INTEGER NOT NULL,
-    place INTEGER, condition TEXT NOT NULL, live TEXT NOT NULL, phase TEXT NOT NULL, in_scope INTEGER NOT NULL,
+    slot INTEGER, condition TEXT NOT NULL, lb_state TEXT NOT NULL, phase TEXT NOT NULL, in_scope INTEGER NOT NULL,
     counted INTEGER NOT NULL,
-    from_version TEXT, target_version TEXT, home_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, was_run TEXT,
-    ours INTEGER NOT NULL, limit_seconds REAL NOT NULL, admitted_at REAL, deadline_at REAL, in_service_at REAL,
+    from_version TEXT, target_version TEXT, last_good_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, interrupted_run TEXT,
+    drained_by_us INTEGER NOT NULL, limit_seconds REAL NOT NULL, admitted_at REAL, deadline_at REAL, in_service_at REAL,
     drained_for REAL, PRIMARY KEY (rollout, name)
 ) WITHOUT ROWID;
-CREATE INDEX host_tally ON host (rollout, in_scope, zone, live, phase, condition);
+CREATE INDEX host_tally ON host (rollout, in_scope, zone, lb_state, phase, condition);
 CREATE INDEX host_order ON host (rollout, phase, position);
 CREATE INDEX host_deadline ON host (rollout, phase, deadline_at);
 CREATE INDEX host_counted ON host (rollout) WHERE counted = 1;
@@ -58,7 +58,7 @@ CREATE TABLE bad (
     service TEXT NOT NULL, version TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, version)
 ) WITHOUT ROWID;
 CREATE TABLE gate (
-    rollout INTEGER NOT NULL, stage INTEGER NOT NULL, complete_at REAL NOT NULL, places INTEGER NOT NULL,
+    rollout INTEGER NOT NULL, stage INTEGER NOT NULL, complete_at REAL NOT NULL, slots INTEGER NOT NULL,
     status TEXT NOT NULL, claim TEXT, claimed_by TEXT, until REAL, verdict TEXT, reason TEXT, evidence TEXT, at REAL,
     PRIMARY KEY (rollout, stage)
 ) WITHOUT ROWID;
@@ -74,7 +74,7 @@ CREATE TABLE measured (
 );
 CREATE INDEX measured_step ON measured (rollout, run, step, at);
 CREATE TABLE shift (
-    rollout INTEGER PRIMARY KEY, way TEXT NOT NULL, live TEXT NOT NULL, candidate TEXT NOT NULL, members TEXT NOT NULL,
+    rollout INTEGER PRIMARY KEY, strategy TEXT NOT NULL, live TEXT NOT NULL, candidate TEXT NOT NULL, members TEXT NOT NULL,
     steps TEXT NOT NULL, usual TEXT NOT NULL, ready_for REAL NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL,
     goal TEXT, shown TEXT, tries INTEGER NOT NULL, baked_from REAL, promoted TEXT, promotes INTEGER NOT NULL,
     verdicts TEXT NOT NULL, ready_until REAL

@@ -44,5 +44,5 @@ def content_of(row: t.Any) -> list[t.Any]:
     return [getattr(row, name) for name in columns_of(type(row))]
 
 
-def insert_text(verb: str, table: str, columns: list[str]) -> str:
-    return f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for dummy in columns)})"
+def insert_text(operation: str, table: str, columns: list[str]) -> str:
+    return f"{operation} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for dummy in columns)})"

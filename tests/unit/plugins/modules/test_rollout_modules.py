@@ -16,20 +16,22 @@ import pytest
 import yaml
 from support.cores import call_core, params_of
 from support.documented import accepted, documented
-from support.ledger_desk import OWNER, fleet, pool
+from support.ledger_client import OWNER, fleet, pool
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import session as desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import DEFAULTS
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Controller
 from ansible_collections.steady.rollout.plugins.modules import (
     rollout,
+    rollout_claim,
+    rollout_control,
     rollout_gate,
     rollout_host,
     rollout_info,
     rollout_shift,
 )
 
-MODULES = [rollout, rollout_host, rollout_gate, rollout_info, rollout_shift]
+MODULES = [rollout, rollout_control, rollout_claim, rollout_host, rollout_gate, rollout_info, rollout_shift]
 TAKEN_BY_ANSIBLE = {"rc", "skipped", "items", "keys", "values", "get", "copy", "update", "pop"}
 Options = t.Dict[str, t.Any]
 
@@ -42,6 +44,13 @@ class Service:
 
     def rollout(self, state: str, check_mode: bool = False, **options: t.Any) -> Options:
         return self._call(rollout, check_mode, state=state, **options)
+
+    def control(self, state: str, check_mode: bool = False, **options: t.Any) -> Options:
+        options = {"service": "shop", "ledger": self.options["ledger"], "state": state, **options}
+        return self._checked(call_core(rollout_control, check_mode=check_mode, **options))
+
+    def claim(self, state: str, check_mode: bool = False, **options: t.Any) -> Options:
+        return self._checked(call_core(rollout_claim, check_mode=check_mode, service="shop", state=state, **options))
 
     def host(self, state: str, check_mode: bool = False, **options: t.Any) -> Options:
         return self._call(rollout_host, check_mode, state=state, host="app1", **options)
@@ -64,10 +73,13 @@ class Service:
         return self.rollout("planned", hosts=fleet(4), balancers=[pool(fleet(4))], **options)
 
     def _call(self, module: t.Any, check_mode: bool, **options: t.Any) -> Options:
-        outcome = call_core(module, check_mode=check_mode, **{**self.options, **options})
+        return self._checked(call_core(module, check_mode=check_mode, **{**self.options, **options}))
+
+    @staticmethod
+    def _checked(outcome: t.Any) -> Options:
         if outcome.error:
             raise AssertionError(outcome.error)
-        return outcome.result
+        return t.cast(Options, outcome.result)
 
 
 @pytest.fixture
@@ -87,18 +99,20 @@ def test_the_policys_defaults_are_those_of_the_core() -> None:
     }
 
 
-def test_every_state_has_a_verb() -> None:
+def test_every_state_has_an_operation() -> None:
     states = set(rollout.SPEC["argument_spec"]["state"]["choices"])
-    assert states == {*calls.OF_ROLLOUT, "claimed", "unclaimed"}
-    assert set(rollout_host.SPEC["argument_spec"]["state"]["choices"]) == {*calls.OF_HOST, "quiet"}
+    assert states == set(dispatch.OF_ROLLOUT)
+    assert set(rollout_control.SPEC["argument_spec"]["state"]["choices"]) == set(dispatch.OF_CONTROL)
+    assert set(rollout_host.SPEC["argument_spec"]["state"]["choices"]) == {*dispatch.OF_HOST, "quiesced"}
 
 
 def story(service: Service) -> dict[str, list[Options]]:
     """What each module returns in a rollout with a failure."""
     policy = {"stages": ["1", "100%"], "gate": True, "max_failures": 1}
-    claim = {"ledger_id": "1", "directory": os.path.dirname(service.options["ledger"])}
-    rollouts = [service.opened(), service.rollout("claimed", **claim), service.planned(policy=policy)]
-    rollouts += [service.rollout("paused"), service.rollout("resumed")]
+    claim = {"ledger_id": "1", "token": 1, "directory": os.path.dirname(service.options["ledger"])}
+    rollouts = [service.opened(), service.planned(policy=policy)]
+    claims = [service.claim("present", **claim), service.claim("absent", **claim)]
+    controls = [service.control("paused"), service.control("resumed")]
     hosts = [service.host("admitted", limit=60), service.host("changing", step="update", limit=60)]
     hosts += [service.host("proven", version="2.0.0", drained_for=0.5, details={"looks": 3})]
     gated = call_core(rollout_host, **service.options, state="admitted", host="app2", timeout=0).result
@@ -106,15 +120,16 @@ def story(service: Service) -> dict[str, list[Options]]:
     rollouts += [service.rollout("reverting")]
     hosts += [service.host("admitted"), service.host("failed", kind="health", error="x")]
     hosts += [service.host("stuck", error="x"), service.host("reverted", version="1.0.0")]
-    hosts += [service.host("quiet", was_run="none", timeout=1)]
+    hosts += [service.host("quiesced", interrupted_run="none", timeout=1)]
     rollouts += [service.rollout("concluded", hosts=fleet(4), balancers=[pool(fleet(4))])]
-    rollouts += [service.rollout("unclaimed", **claim)]
     service.opened(version="2.1.0")
     groups = {"blue": ["app1", "app2"], "green": ["app3", "app4"]}
-    rollouts += [service.planned(shift={"way": "blue_green", "groups": groups, "live": "blue"})]
+    rollouts += [service.planned(shift={"strategy": "blue_green", "groups": groups, "live": "blue"})]
     shifts = [service.shift(), service.shift(state="baked")]
     return {
         "rollout": rollouts,
+        "rollout_control": controls,
+        "rollout_claim": claims,
         "rollout_host": [*hosts, gated],
         "rollout_gate": gates,
         "rollout_info": [service.info()],
@@ -123,11 +138,11 @@ def story(service: Service) -> dict[str, list[Options]]:
 
 
 def test_results_are_documented(service: Service) -> None:
-    told = story(service)
+    messages = story(service)
     for module in MODULES:
         name = module.__name__.rpartition(".")[2]
         documented = set(yaml.safe_load(module.RETURN)) | {"changed", "diff", "warnings"}
-        returned = set().union(*told[name])
+        returned = set().union(*messages[name])
         assert returned - documented == set(), f"{name} returns more than it documents"
         # The rest is told only where the lease is refused or the coordinator does not answer.
         rest = {"holder", "kind", "warnings", "diff"}
@@ -155,18 +170,18 @@ def test_check_mode_of_the_whole_story_writes_nothing(service: Service) -> None:
     service.opened()
     service.planned()
     before = service.info()
-    for verb, options in [
+    for operation, options in [
         (service.rollout, {"state": "opened", "version": "3.0.0"}),
         (service.planned, {}),
         (service.rollout, {"state": "reverting"}),
-        (service.rollout, {"state": "paused"}),
-        (service.rollout, {"state": "aborted"}),
+        (service.control, {"state": "paused"}),
+        (service.control, {"state": "aborted"}),
         (service.rollout, {"state": "concluded", "hosts": fleet(4)}),
         (service.host, {"state": "admitted"}),
         (service.host, {"state": "failed", "kind": "health", "error": "x"}),
         (service.gate, {"verdict": "ask"}),
     ]:
-        verb(check_mode=True, **options)
+        operation(check_mode=True, **options)
         assert service.info() == before
 
 
@@ -180,15 +195,12 @@ def test_check_mode_on_a_machine_that_never_had_a_ledger(service: Service) -> No
 @pytest.mark.parametrize(
     ("module", "options", "message"),
     [
-        (rollout, {"state": "planned"}, "hosts: needed with state=planned."),
         (
             rollout,
             {"state": "planned", "hosts": fleet(2), "run": "x", "token": 1},
-            "lease lost: run x does not hold this service any more and nobody else does; start the playbook again, it "
-            "goes on where this run ended.",
+            "lease lost: run x does not hold this service any more: the lease expired; run again to resume.",
         ),
-        (rollout, {"state": "concluded"}, "run: needed with state=concluded."),
-        (rollout, {"state": "claimed"}, "ledger_id: needed with state=claimed."),
+        (rollout, {"state": "planned", "hosts": fleet(2)}, "run: needed with state=planned."),
         (
             rollout,
             {"state": "planned", "hosts": fleet(2), "run": "x", "token": 1, "policy": {"max_unavailable": "120%"}},
@@ -208,6 +220,9 @@ def test_wrong_input_is_one_sentence(service: Service, module: t.Any, options: O
         (rollout_host, {"state": "admitted", "host": "app1"}, "state is admitted but all of the following are missing: run, token"),
         (rollout_gate, {"verdict": "fail", "run": "x", "token": 1}, "verdict is fail but all of the following are missing: stage"),
         (rollout, {"state": "finished"}, "value of state must be one of: opened, planned,"),
+        (rollout, {"state": "planned"}, "state is planned but all of the following are missing: hosts"),
+        (rollout, {"state": "concluded"}, "state is concluded but all of the following are missing: run, token"),
+        (rollout_claim, {"state": "present"}, "missing required arguments: ledger_id, token"),
     ],
 )  # fmt: skip
 def test_what_the_argument_spec_refuses(module: t.Any, options: Options, said: str) -> None:
@@ -217,12 +232,12 @@ def test_what_the_argument_spec_refuses(module: t.Any, options: Options, said: s
 
 def test_claims_need_no_ledger(service: Service, tmp_path: t.Any) -> None:
     claim = {"ledger_id": "ledger-1", "token": 7, "coordinator": "laptop", "directory": str(tmp_path)}
-    assert service.rollout("claimed", **claim)["changed"] is True
-    assert service.rollout("claimed", **claim)["changed"] is False
-    other = call_core(rollout, service="shop", state="claimed", ledger_id="ledger-2", token=1, directory=str(tmp_path))
+    assert service.claim("present", **claim)["changed"] is True
+    assert service.claim("present", **claim)["changed"] is False
+    other = call_core(rollout_claim, service="shop", ledger_id="ledger-2", token=1, directory=str(tmp_path))
     assert "is claimed by another coordinator, laptop" in other.error
-    assert service.rollout("unclaimed", **claim)["changed"] is True
-    assert service.rollout("unclaimed", **{**claim, "token": 6})["changed"] is False
+    assert service.claim("absent", **claim)["changed"] is True
+    assert service.claim("absent", **{**claim, "token": 6})["changed"] is False
     assert not os.path.exists(service.options["ledger"])
 
 
@@ -257,4 +272,4 @@ def test_a_module_notices_that_nobody_reads_its_answer() -> None:
 
 
 def test_here_the_controller_is_alive() -> None:
-    assert desk.Controller().is_alive()
+    assert Controller().is_alive()

@@ -32,7 +32,7 @@ def test_a_member_that_somebody_else_took_out_is_said_in_our_words() -> None:
         "results": [{"item": LB1}, {"item": LB2, "failed": True, "drained_externally": ["app1"]}],
     }
     assert failures.failure({"name": "Drain | Mark"}, looped) == {
-        "kind": "foreign",
+        "kind": "drained_externally",
         "error": "taken out of service on /run/lb2.sock by somebody else",
     }
 

@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import shifts
 
 FLEET = ["app1", "app2", "app3"]
 SETTINGS: dict[str, t.Any] = {
-    "way": "",
+    "strategy": "",
     "colours": {"blue": "left", "green": ["app3"]},
     "live_colour": "",
     "canary_group": "few",
@@ -29,8 +29,8 @@ def test_nothing_is_wished_for_without_a_way() -> None:
 
 
 def test_a_canary_is_its_group_and_the_rest_of_the_fleet() -> None:
-    assert shifts.shift_wish({**SETTINGS, "way": "canary"}, GROUPS, FLEET) == {
-        "way": "canary",
+    assert shifts.shift_wish({**SETTINGS, "strategy": "canary"}, GROUPS, FLEET) == {
+        "strategy": "canary",
         "groups": {"main": ["app1", "app2"], "canary": ["app3"]},
         "candidate": "canary",
         "steps": [{"share": 100}],
@@ -38,8 +38,8 @@ def test_a_canary_is_its_group_and_the_rest_of_the_fleet() -> None:
 
 
 def test_colours_are_groups_or_lists() -> None:
-    assert shifts.shift_wish({**SETTINGS, "way": "blue_green"}, GROUPS, FLEET) == {
-        "way": "blue_green",
+    assert shifts.shift_wish({**SETTINGS, "strategy": "blue_green"}, GROUPS, FLEET) == {
+        "strategy": "blue_green",
         "groups": {"blue": ["app1", "app2"], "green": ["app3"]},
         "live": None,
         "steps": [{"share": 100, "bake": 60}],
@@ -67,7 +67,7 @@ def test_the_nodes_show_what_was_read_and_what_they_said_against_it() -> None:
     }
     assert shifts.nodes_seen(["app1", "app2"], hostvars, {"blue": ["a"]}, ["__rollout_set"]) == [
         {"host": "lb1", "groups": {"blue": ["a"]}, "why": "no change is allowed here", "members": {"a": {}}},
-        {"host": "lb2", "groups": {"blue": ["b"]}, "why": "", "members": {}, "silent": "no answer"},
+        {"host": "lb2", "groups": {"blue": ["b"]}, "why": "", "members": {}, "unreachable": "no answer"},
     ]
     unasked = shifts.nodes_seen(["app1"], hostvars, {"blue": ["a"]})
     assert [node["why"] for node in unasked] == [""]

@@ -10,7 +10,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import way
 RELEASE: dict[str, t.Any] = {"artifact": True, "unit": True, "balancers": True, "smoke": False, "hooks": {}}
 ALL_HOOKS = {name: f"{name}.yml" for name in
              ("before_drain", "after_drain", "before_update", "update", "after_update", "before_restore", "after_restore")}  # fmt: skip
-FRESH: dict[str, t.Any] = {"was_run": None}
+FRESH: dict[str, t.Any] = {"interrupted_run": None}
 
 
 def names(steps: list[dict[str, str]]) -> list[str]:
@@ -24,7 +24,7 @@ def test_all_that_can_fail_in_service_comes_before_the_drain() -> None:
 
 
 def test_a_host_of_an_interrupted_run_is_waited_for_first() -> None:
-    assert names(way.way_forward(RELEASE, {"was_run": "4711"}))[:2] == ["quiet", "stage_release"]
+    assert names(way.way_forward(RELEASE, {"interrupted_run": "4711"}))[:2] == ["quiesce", "stage_release"]
 
 
 def test_each_hook_has_its_place_and_update_replaces_the_release() -> None:
@@ -62,7 +62,7 @@ def test_the_way_back_changes_under_a_recorded_intent_and_before_health() -> Non
 
 def test_recovery_waits_for_what_a_killed_run_left_at_work() -> None:
     """The orphaned step of a killed run restarted the service after recover had put it in rotation."""
-    assert names(way.way_of_recovery(RELEASE, {"was_run": "4711"}))[0] == "quiet"
+    assert names(way.way_of_recovery(RELEASE, {"interrupted_run": "4711"}))[0] == "quiesce"
 
 
 def test_what_may_serve_somewhere_is_drained_before_it_is_changed_back() -> None:

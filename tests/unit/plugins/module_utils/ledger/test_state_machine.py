@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support import ledger_world as worlds
-from support.ledger_desk import Ledger
-from support.ledger_world import Host, Run, World
+from support import fleet_simulator as worlds
+from support.fleet_simulator import Host, Run, World
+from support.ledger_client import LedgerClient
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
@@ -61,11 +61,11 @@ class Fleet(RuleBasedStateMachine):
         named = [Host(f"app{n}", zone, scope) for n, (zone, scope) in enumerate(hosts, start=1)]
         named[0].in_scope = True
         for number in drained:
-            named[number % len(named)].admin = ["foreign", "foreign"]
+            named[number % len(named)].admin = ["drained_externally", "drained_externally"]
         self.world = World(named, rotten)
         self.policy, self.forks = policy, forks
         self.allowed = worlds.allowed(policy, named)
-        self.ledger = Ledger()
+        self.ledger = LedgerClient()
         self.runs: list[Run] = []
         self.orphans: list[tuple[Host, str, str, int]] = []
         self.highest_token = 0
@@ -140,8 +140,12 @@ class Fleet(RuleBasedStateMachine):
         host, act, target, token = self.orphans.pop(0)
         if act == "update" and not self.run:
             host.version = target
-        elif act.startswith(("drain", "restore")) and token == self.world.claim and "foreign" not in host.admin:
-            host.admin[int(act[-1])] = "ours" if act.startswith("drain") else "up"
+        elif (
+            act.startswith(("drain", "restore"))
+            and token == self.world.claim
+            and "drained_externally" not in host.admin
+        ):
+            host.admin[int(act[-1])] = "drained_by_us" if act.startswith("drain") else "up"
 
     @precondition(lambda self: self.run is not None)
     @rule()
@@ -151,7 +155,7 @@ class Fleet(RuleBasedStateMachine):
         if not at_work and not self.ledger.info(limit=1)["services"][0]["is_held"]:
             return
         with pytest.raises(RolloutError, match="is being run by ops on laptop"):
-            Ledger.open(self.ledger, "2", owner={"user": "somebody else"})
+            LedgerClient.open(self.ledger, "2", owner={"user": "somebody else"})
 
     @precondition(lambda self: len(self.runs) > 1)
     @rule()
@@ -160,9 +164,9 @@ class Fleet(RuleBasedStateMachine):
         run, token = self.ledger.run, self.ledger.token
         self.ledger.run, self.ledger.token = self.runs[0].run, self.runs[0].token
         events = self.ledger.info(limit=1)["chain"]["events"]
-        for verb in (lambda: self.ledger.admit("app1"), lambda: self.ledger.rollout("reverting")):
+        for operation in (lambda: self.ledger.admit("app1"), lambda: self.ledger.rollout("reverting")):
             with pytest.raises(LeaseLost, match="lease lost"):
-                verb()
+                operation()
         if self.ledger.info(limit=1)["chain"]["events"] != events:
             raise AssertionError("invariant 8: a stale run wrote something")
         self.ledger.run, self.ledger.token = run, token
@@ -178,13 +182,13 @@ class Fleet(RuleBasedStateMachine):
         host = self.some_host(number)
         left = {entry["host"] for entry in self.ledger.info(limit=1)["left_out"]}
         if host.admin == ["up", "up"] and host.name not in left:
-            host.admin = ["foreign", "foreign"]
+            host.admin = ["drained_externally", "drained_externally"]
             self.world.disturbed = True
 
     @rule(number=SEVEN)
     def operator_returns(self, number):
         host = self.some_host(number)
-        if host.admin == ["foreign", "foreign"]:
+        if host.admin == ["drained_externally", "drained_externally"]:
             host.admin = ["up", "up"]
 
     @rule(number=SEVEN, broken=st.booleans())
@@ -265,7 +269,7 @@ class Fleet(RuleBasedStateMachine):
             return
         for host in self.world.hosts.values():
             host.broken = False
-            host.admin = ["up" if admin == "foreign" else admin for admin in host.admin]
+            host.admin = ["up" if admin == "drained_externally" else admin for admin in host.admin]
         self.ledger.fake.move(300)
         # Who holds on failure wants to look at it; the way home is to revert.
         self.policy = {**self.policy, "on_failure": "revert"}

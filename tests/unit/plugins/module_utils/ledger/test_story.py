@@ -6,22 +6,22 @@
 from __future__ import annotations
 
 import pytest
-from support.ledger_desk import DOWN, DRAINED, OWNER, Ledger, fleet, pool
+from support.ledger_client import DOWN, DRAINED, OWNER, LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def ledger() -> LedgerClient:
+    return LedgerClient()
 
 
-def concluded(ledger: Ledger, version: str = "2.0.0", count: int = 4, **changed: str) -> dict:
+def concluded(ledger: LedgerClient, version: str = "2.0.0", count: int = 4, **changed: str) -> dict:
     hosts = [{**host, "version": changed.get(host["name"], version)} for host in fleet(count)]
     return ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])
 
 
-def planned(ledger: Ledger, count: int = 4, **options) -> dict:
+def planned(ledger: LedgerClient, count: int = 4, **options) -> dict:
     hosts = fleet(count)
     return ledger.plan(hosts, balancers=[pool(hosts)], **options)
 
@@ -70,7 +70,7 @@ def test_a_bad_release_is_taken_back(ledger):
     assert end["succeeded"] is False
     assert end["outcome"] == "reverted"
     assert end["message"] == (
-        "shop: 3.0.0 was taken back, because app2 failed (health: HTTP 500). The 2 hosts it touched "
+        "shop: 3.0.0 rolled back: app2 failed (health: HTTP 500). The 2 changed hosts "
         "serve 1.0.0 again and 3.0.0 is marked bad. Roll out a corrected version."
     )
     with pytest.raises(RolloutError, match=r"3.0.0 is marked bad since"):
@@ -115,7 +115,7 @@ def test_a_crash_and_one_more_run(ledger):
     plan = ledger.plan(hosts, balancers=[pool(hosts, app2=DRAINED)])
     assert plan["order"] == ["app2", "app3", "app4"]
     answer = ledger.admit("app2")
-    assert (answer["verdict"], answer["ours"], answer["was_run"]) == ("go", True, first_run)
+    assert (answer["verdict"], answer["drained_by_us"], answer["interrupted_run"]) == ("go", True, first_run)
     ledger.host("proven", "app2", version="2.0.0")
     ledger.go("app3")
     ledger.go("app4")
@@ -181,7 +181,7 @@ def test_recover_puts_back_what_we_left(ledger):
     assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
     ledger.host("proven", "app1", version="1.0.0")
     end = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts, app2=DRAINED)])
-    assert end["message"] == "shop: 1 hosts put back in service; none is left out of service by us."
+    assert end["message"] == "shop: 1 hosts put back in service; no host is still drained by this rollout."
     assert ledger.open()["resumed"] is True
 
 
@@ -191,7 +191,7 @@ def test_weakest_first(ledger):
     hosts[4]["healthy"] = False
     plan = ledger.plan(hosts, balancers=[pool(hosts, app5=DOWN)], policy={"max_unavailable": "2"})
     assert plan["order"][0] == "app5"
-    assert ledger.admit("app1")["reason"] == "1 host that is down, unknown or half-updated go first"
+    assert ledger.admit("app1")["reason"] == "1 host that is down, unknown or half-updated are repaired first"
     assert ledger.admit("app5")["verdict"] == "go"
     assert ledger.admit("app1")["verdict"] == "go"
 
@@ -203,9 +203,9 @@ def test_a_place_is_left_for_a_moment_to_hosts_earlier_in_the_plan(ledger):
     asked_at = ledger.fake.time
     ledger.fake.at(asked_at + 0.3, lambda: ledger.admit("app1"))
     answer = ledger.admit("app3", timeout=5)
-    assert (answer["verdict"], answer["about"]) == ("wait", "window")
+    assert (answer["verdict"], answer["waiting_for"]) == ("wait", "max_unavailable")
     assert ledger.phases()["app1"] == "admitted"
-    assert answer["waits"][0]["about"] == "order"
+    assert answer["waits"][0]["waiting_for"] == "order"
 
 
 def test_a_place_that_nobody_earlier_takes_is_not_lost(ledger):
@@ -221,14 +221,14 @@ def test_a_lost_host_keeps_the_last_one_of_its_zone_in_service(ledger):
     ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2", "max_failures": "1"})
     ledger.admit("app1")
     ledger.host("failed", "app1", kind="unreachable", error="no answer")
-    refused = "1 host is in service in zone a and 1 must stay, and nothing that would change it is on its way"
+    refused = "1 in service in zone a, minimum is 1, and no recovery is in progress"
     assert ledger.admit("app3")["reason"] == refused
     ledger.go("app2")
     ledger.go("app4")
     seen = [dict(host, version="1.0.0" if host["name"] == "app3" else "2.0.0") for host in hosts]
     message = ledger.rollout("concluded", hosts=seen, balancers=[pool(hosts, app1=DRAINED)])["message"]
-    assert f"app3 left alone: {refused}" in message
-    assert message.endswith("Remove the cause and run again to go on, or go back with -e rollout_resume=revert.")
+    assert f"app3 skipped: {refused}" in message
+    assert message.endswith("Fix the cause and run again to resume, or roll back with -e rollout_resume=revert.")
 
 
 def test_gates(ledger):
@@ -237,30 +237,30 @@ def test_gates(ledger):
     ledger.go("app1")
     answer = ledger.admit("app2")
     assert answer["verdict"] == "gate"
-    assert ledger.admit("app3")["reason"] == "app2 runs the gate of stage 1"
+    assert ledger.admit("app3")["reason"] == "app2 is running the gate of stage 1"
     ledger_gate(ledger, answer["gate"], "pass")
     for name in ("app2", "app3", "app4"):
         ledger.go(name)
     ledger_gate(ledger, {"stage": 2, "claim": None}, "no_data", reason="nothing scraped")
     assert ledger.rollout("reverting")["order"] == []
-    assert ledger.rollout("reverting")["reason"] == "the gate of stage 2 said no_data: nothing scraped"
+    assert ledger.rollout("reverting")["reason"] == "the gate of stage 2: no_data: nothing scraped"
 
 
 def ledger_gate(ledger, gate, verdict, **options):
-    from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import gate as gates
+    from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import judge_gate
 
     params = {"service": "shop", "run": ledger.run, "token": ledger.token, "verdict": verdict, **options}
-    return gates.judge(ledger.desk, {**params, "stage": gate["stage"], "claim": gate["claim"]})
+    return judge_gate(ledger.ledger, {**params, "stage": gate["stage"], "claim": gate["claim"]})
 
 
 def test_check_mode_plans_without_a_lease(ledger):
-    ledger.desk.check_mode = True
+    ledger.ledger.check_mode = True
     plan = planned(ledger, version="2.0.0", owner=OWNER)
     assert plan["order"] == ["app1", "app2", "app3", "app4"]
     assert ledger.info()["rollouts"] == []
 
 
-def lost_in_rotation(ledger: Ledger) -> list[dict]:
+def lost_in_rotation(ledger: LedgerClient) -> list[dict]:
     """app1 got the new version and came back into rotation, but its worker died before it could report."""
     ledger.open()
     planned(ledger, policy={"max_failures": "1", "max_unavailable": "2", "min_available": "1"})
@@ -285,13 +285,13 @@ def test_a_revert_that_leaves_a_failed_host_on_the_new_version_is_no_success(led
     hosts = lost_in_rotation(ledger)
     ledger.open(resume="revert")
     ledger.plan(hosts, balancers=[pool(hosts)])
-    ledger.rollout("reverting", at_hand=["app2", "app3", "app4"])
+    ledger.rollout("reverting", reachable_hosts=["app2", "app3", "app4"])
     for name in ("app2", "app3", "app4"):
         ledger.admit(name)
         ledger.host("reverted", name, version="1.0.0")
     end = concluded(ledger, "1.0.0", app1="2.0.0")
     assert (end["succeeded"], end["outcome"]) == (False, "failed")
-    assert "app1 stuck (vanished: lost; not reachable in this run)" in end["message"]
+    assert "app1 stuck (lost: not reachable in this run)" in end["message"]
 
 
 def test_nobody_waits_for_a_host_that_is_lost_to_the_run(ledger):
@@ -303,7 +303,7 @@ def test_nobody_waits_for_a_host_that_is_lost_to_the_run(ledger):
     ledger.go("app2")
     ledger.admit("app3", limit=60)
     ledger.fake.move(61)
-    back = ledger.rollout("reverting", at_hand=["app1", "app2", "app4", "app5", "app6"])
+    back = ledger.rollout("reverting", reachable_hosts=["app1", "app2", "app4", "app5", "app6"])
     assert back["order"] == ["app1", "app2"]
     assert ledger.phases()["app3"] == "stuck"
     assert ledger.admit("app1")["verdict"] == "go"
@@ -335,7 +335,7 @@ def test_a_host_back_in_service_owes_nothing_to_the_run_that_left_it(ledger):
     ledger.host("reverted", "app2", version="1.0.0")
     assert ledger.rollout("reverting")["order"] == ["app1"]
     answer = ledger.admit("app1")
-    assert (answer["verdict"], answer["ours"], answer["was_run"]) == ("go", False, None)
+    assert (answer["verdict"], answer["drained_by_us"], answer["interrupted_run"]) == ("go", False, None)
 
 
 def test_a_fleet_whose_health_tells_no_version_is_rolled_once_and_is_done(ledger):

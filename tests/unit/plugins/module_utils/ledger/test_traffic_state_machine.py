@@ -14,8 +14,8 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.ledger_desk import Ledger
-from support.shift_world import Run, World, finish
+from support.ledger_client import LedgerClient
+from support.traffic_simulator import Run, World, finish
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
@@ -34,15 +34,15 @@ STEPS = st.sampled_from(
 
 class Traffic(RuleBasedStateMachine):
     @initialize(
-        way=st.sampled_from(["canary", "blue_green"]),
+        strategy=st.sampled_from(["canary", "blue_green"]),
         sizes=st.tuples(st.integers(1, 2), st.integers(1, 2)),
         steps=STEPS,
         rotten=st.sets(st.sampled_from(["2", "3"]), max_size=1),
     )
-    def build(self, way, sizes, steps, rotten):
-        self.world = World(way, sizes, rotten)
+    def build(self, strategy, sizes, steps, rotten):
+        self.world = World(strategy, sizes, rotten)
         self.steps = steps
-        self.ledger = Ledger()
+        self.ledger = LedgerClient()
         self.run: Run | None = None
         self.asked = ""
         self.was_given_up = False
@@ -114,9 +114,9 @@ class Traffic(RuleBasedStateMachine):
     @rule(node=st.sampled_from(["lb1", "lb2"]), is_silent=st.booleans())
     def node_falls_silent_or_answers_again(self, node, is_silent):
         if is_silent:
-            self.world.silent.add(node)
+            self.world.unreachable.add(node)
         else:
-            self.world.silent.discard(node)
+            self.world.unreachable.discard(node)
 
     @rule(seconds=st.sampled_from([5.0, 130.0]))
     def time_passes(self, seconds):
@@ -142,11 +142,11 @@ class Traffic(RuleBasedStateMachine):
         """Invariant 14: with everybody answering, one more run ends with all nodes alike and nothing torn."""
         if not hasattr(self, "world") or not self.asked:
             return
-        self.world.silent.clear()
+        self.world.unreachable.clear()
         self.world.refusing.clear()
         self.ledger.fake.move(300)
         if self.is_running and not finish(self.run):
-            raise AssertionError(f"the run does not end: {self.told()}")
+            raise AssertionError(f"the run does not end: {self.messages()}")
         self.ledger.fake.move(300)
         self.one_more_run(self.asked)
         if self.was_given_up and self.is_unfinished():
@@ -155,9 +155,9 @@ class Traffic(RuleBasedStateMachine):
             self.ledger.fake.move(300)
             self.one_more_run("4")
         if self.torn():
-            raise AssertionError(f"invariant 14: torn: {self.torn()} {self.told()}")
+            raise AssertionError(f"invariant 14: torn: {self.torn()} {self.messages()}")
         if self.ledger.info()["left_out"]:
-            raise AssertionError(f"invariant 14: hosts are left out: {self.told()}")
+            raise AssertionError(f"invariant 14: hosts are left out: {self.messages()}")
         self.world.check()
 
     def is_unfinished(self):
@@ -177,11 +177,11 @@ class Traffic(RuleBasedStateMachine):
         if run.is_over and run.conclusion["outcome"] == "refused":
             run = self.start("", resume="revert")
         if not finish(run):
-            raise AssertionError(f"the run does not end: {self.told()}")
+            raise AssertionError(f"the run does not end: {self.messages()}")
         if len(self.world.splits()) > 1:
-            raise AssertionError(f"invariant 14: the nodes disagree: {self.world.splits()} {self.told()}")
+            raise AssertionError(f"invariant 14: the nodes disagree: {self.world.splits()} {self.messages()}")
 
-    def told(self):
+    def messages(self):
         return [*self.ledger.info()["text"], (self.run.conclusion or {}).get("message") if self.run else ""]
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from support.ledger_desk import Ledger
-from support.shift_world import NODES, Run, World, finish
+from support.ledger_client import LedgerClient
+from support.traffic_simulator import NODES, Run, World, finish
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
@@ -19,15 +19,15 @@ USUAL = {(67, 33)}
 
 
 class Site:
-    def __init__(self, way: str, rotten: t.Collection[str] = ()) -> None:
-        self.way = way
-        self.world = World(way, (2, 1) if way == "canary" else (2, 2), rotten)
-        self.ledger = Ledger()
+    def __init__(self, strategy: str, rotten: t.Collection[str] = ()) -> None:
+        self.strategy = strategy
+        self.world = World(strategy, (2, 1) if strategy == "canary" else (2, 2), rotten)
+        self.ledger = LedgerClient()
 
     def start(self, version: str = "2", **options: t.Any) -> Run:
         self.ledger.fake.move(300)
         run = Run(self.ledger, self.world)
-        run.begin(version, STEPS if self.way == "canary" else SWITCH, **options)
+        run.begin(version, STEPS if self.strategy == "canary" else SWITCH, **options)
         return run
 
     def until(self, run: Run, phase: str, act: str = "") -> None:
@@ -109,12 +109,12 @@ def test_the_plan_says_where_the_traffic_goes_and_nothing_of_capacity_that_is_no
         "traffic goes from blue to green: 100 % for 60 s; then blue is kept for 3600 s",
         "shop: 2 of 4 hosts to 2, stages 2",
     ]
-    assert [line for line in there.planned["text"] if line.startswith("window")] == []
+    assert [line for line in there.planned["text"] if line.startswith("max_unavailable")] == []
     ended(there)
     back = colours.start(None, direction="back")
     assert back.planned["text"] == [
         "traffic goes from green to blue: 100 %",
-        "shop: nothing to install for the way back from 2, 2 hosts are there already",
+        "shop: nothing to install for the rollback from 2, 2 hosts are already on it",
     ]
 
 
@@ -139,7 +139,7 @@ def test_a_gate_that_does_not_pass_sends_the_share_to_nothing_first(canary: Site
     said = run.verdict = ("fail", "no_data", "inconclusive")[verdict]
     run.act(True)
     assert (run.asked["act"], run.asked["split"], run.asked["urgent"]) == ("set", {"main": 100.0, "canary": 0.0}, True)
-    assert run.asked["told"] == [f"gate at 5 %: {said}, as told", "stopped"]
+    assert run.asked["messages"] == [f"gate at 5 %: {said}, as told", "stopped"]
     conclusion = ended(run)
     assert (conclusion["succeeded"], conclusion["outcome"]) == (False, "reverted")
     assert canary.versions() == {"main": {"1"}, "canary": {"1"}}
@@ -156,7 +156,7 @@ def test_a_colour_that_is_no_match_gets_no_traffic(colours: Site, verdict: str, 
     run.verdict = verdict
     conclusion = ended(run)
     assert conclusion["outcome"] == "reverted"
-    assert f"because green is no match for blue ({verdict}: as told)" in conclusion["message"]
+    assert f"rolled back: green failed the comparison with blue ({verdict}: as told)" in conclusion["message"]
     assert colours.versions() == {"blue": {"1"}, "green": {"1"}}
     assert colours.world.splits() == {(100, 0)}
     assert colours.bad() == bad
@@ -226,11 +226,11 @@ def test_a_node_that_would_refuse_is_found_before_the_others_are_told(colours: S
     run = colours.start()
     colours.until(run, "shifting", "check")
     colours.world.refusing.add("lb2")
-    told = []
+    messages = []
     while not run.is_over:
         run.act(True)
-        told += [run.asked["split"]] if run.asked["act"] == "set" else []
-    assert told == []
+        messages += [run.asked["split"]] if run.asked["act"] == "set" else []
+    assert messages == []
     assert run.conclusion is not None
     assert "lb2 shows blue 100 %, green 0 %: it takes no other split" in run.conclusion["message"]
     assert colours.world.splits() == {(100, 0)}
@@ -260,12 +260,12 @@ def test_a_node_that_forgot_its_weights_is_put_right(canary: Site) -> None:
     assert ended(run)["outcome"] == "done"
 
 
-@pytest.mark.parametrize("way", ["canary", "blue_green"])
+@pytest.mark.parametrize("strategy", ["canary", "blue_green"])
 @pytest.mark.parametrize("verdicts", ["good", "bad"])
-def test_one_more_run_after_a_crash_at_every_act_ends_well(way: str, verdicts: str) -> None:
+def test_one_more_run_after_a_crash_at_every_act_ends_well(strategy: str, verdicts: str) -> None:
     number = 0
     while True:
-        site = Site(way)
+        site = Site(strategy)
         run = site.start()
         for _act in range(number):
             if not run.is_over:
@@ -286,7 +286,7 @@ def test_a_host_whose_group_may_have_traffic_is_not_admitted(canary: Site) -> No
     answer = canary.ledger.admit("main0")
     assert (answer["verdict"], answer["reason"]) == (
         "stop",
-        "main0 belongs to main, which may have traffic; its turn comes when the shift says so",
+        "main0 belongs to main, which may have traffic; it is changed once that group has none",
     )
 
 
@@ -314,7 +314,7 @@ def test_the_operator_aborts(canary: Site) -> None:
     assert (run.asked["split"], run.asked["urgent"]) == ({"main": 100.0, "canary": 0.0}, True)
     conclusion = ended(run)
     assert (conclusion["succeeded"], conclusion["outcome"]) == (False, "reverted")
-    assert "because the operator aborted it" in conclusion["message"]
+    assert "rolled back: the operator aborted it" in conclusion["message"]
     assert canary.versions() == {"main": {"1"}, "canary": {"1"}}
     assert canary.bad() == []
 
@@ -334,20 +334,20 @@ def test_nodes_that_disagree_are_refused_where_no_switch_explains_it(colours: Si
     run = colours.start()
     assert run.conclusion is not None
     assert run.conclusion["message"] == (
-        "shop: nothing was started, shop: the balancers do not agree on one live colour (lb1: blue 100 %, green 0 %; "
-        "lb2: blue 50 %, green 50 %), and no switch of this ledger explains it. Say who is live with "
-        "-e rollout_live_colour=..., then the others are relieved first."
+        "shop: nothing was started: shop: the balancers do not agree on one live colour (lb1: blue 100 %, green 0 %; "
+        "lb2: blue 50 %, green 50 %), and no switch of this ledger explains it. Name the live colour with "
+        "-e rollout_live_colour=...; the others then lose their traffic first."
     )
 
 
 def test_a_node_that_cannot_be_read_is_refused_with_its_reason(canary: Site) -> None:
     """It was taken for one that sends traffic to nobody."""
     groups = {"main": ["shop-main"], "canary": ["shop-canary"]}
-    silent = {"host": "front:80", "members": {}, "silent": "no region is set.", "groups": groups}
-    wish = {"way": "canary", "groups": canary.world.groups, "candidate": "canary", "steps": STEPS}
+    unreachable = {"host": "front:80", "members": {}, "unreachable": "no region is set.", "groups": groups}
+    wish = {"strategy": "canary", "groups": canary.world.groups, "candidate": "canary", "steps": STEPS}
     canary.ledger.open("2")
     with pytest.raises(InputError) as refusal:
-        canary.ledger.plan(canary.world.looks(), nodes=[silent], shift=wish)
+        canary.ledger.plan(canary.world.looks(), nodes=[unreachable], shift=wish)
     assert refusal.value.message == (
         "front:80 cannot be read (no region is set), so how the traffic is split is not known."
     )
@@ -367,7 +367,7 @@ def test_another_version_waits_until_a_promotion_that_was_cut_off_is_ended(canar
     run = canary.start("3")
     assert run.conclusion is not None
     assert run.conclusion["message"] == (
-        "shop: nothing was started, shop: the promotion of 2 was cut off: main may be half updated, and canary has all "
+        "shop: nothing was started: shop: the promotion of 2 was cut off: main may be half updated, and canary has all "
         "traffic. Finish it with -e rollout_version=2, or take it back with -e rollout_resume=revert."
     )
     assert ended(canary.start(resume="revert"))["outcome"] == "reverted"

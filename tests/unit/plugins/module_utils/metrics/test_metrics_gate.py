@@ -9,7 +9,7 @@ import json
 import typing as t
 
 import pytest
-from support.ledger_desk import Ledger, fleet
+from support.ledger_client import LedgerClient, fleet
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
@@ -92,7 +92,7 @@ class Bench:
     """A rollout that is under way, and gates of it."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger()
+        self.ledger = LedgerClient()
         self.ledger.open()
         self.ledger.plan(fleet(3), policy={"stages": [1, "100%"], "gate": True})
         self.clock = self.ledger.fake
@@ -100,7 +100,7 @@ class Bench:
 
     def notes(self, step: str = "5%") -> LedgerGateStore:
         params = {"service": "shop", "run": self.ledger.run, "token": self.ledger.token, "step": step}
-        return LedgerGateStore(self.ledger.desk, params)
+        return LedgerGateStore(self.ledger.ledger, params)
 
     def once(self, step: str = "5%", **params: t.Any) -> dict[str, t.Any]:
         plan = planned(**params)
@@ -277,7 +277,7 @@ def test_a_pause_is_waited_out_with_the_lease(bench: Bench) -> None:
     bench.once()
     bench.ledger.rollout("paused")
     naps: list[float] = []
-    sleep = bench.ledger.desk.clock.sleep
+    sleep = bench.ledger.ledger.clock.sleep
 
     def nap(seconds: float) -> None:
         naps.append(seconds)
@@ -285,7 +285,7 @@ def test_a_pause_is_waited_out_with_the_lease(bench: Bench) -> None:
         if len(naps) == 30:
             bench.ledger.rollout("resumed")
 
-    bench.ledger.desk.clock.sleep = nap
+    bench.ledger.ledger.clock.sleep = nap
     result = bench.once()
     assert (result["verdict"], len(naps) >= 30) == ("wait", True)
     assert bench.ledger.info()["services"][0]["is_held"]
@@ -295,14 +295,14 @@ def test_a_pause_is_waited_out_with_the_lease(bench: Bench) -> None:
 def test_an_abort_ends_the_look_at_once(bench: Bench, state: str, verdict: str) -> None:
     bench.once()
     began = bench.clock.time
-    sleep = bench.ledger.desk.clock.sleep
+    sleep = bench.ledger.ledger.clock.sleep
 
     def nap(seconds: float) -> None:
         sleep(seconds)
         if bench.clock.time == began + 2:
             bench.ledger.rollout(state)
 
-    bench.ledger.desk.clock.sleep = nap
+    bench.ledger.ledger.clock.sleep = nap
     result = bench.once()
     assert (result["verdict"], result["steering"], bench.clock.time - began) == ("wait", state, 2)
     result = bench.once()
@@ -347,7 +347,7 @@ def test_a_run_that_lost_the_lease_measures_no_more(bench: Bench) -> None:
 
 
 def test_a_controller_that_is_gone_ends_the_rest(bench: Bench) -> None:
-    bench.ledger.desk.is_alive = lambda: False
+    bench.ledger.ledger.is_alive = lambda: False
     with pytest.raises(RolloutError) as caught:
         bench.once()
     assert caught.value.message == "The controller that asked for the gate is gone; left without a verdict."
@@ -380,7 +380,7 @@ def test_old_measurements_are_dropped(bench: Bench) -> None:
 
 
 def test_a_gate_without_a_rollout_looks_until_it_knows() -> None:
-    clock = Ledger().fake
+    clock = LedgerClient().fake
     result = alone(World(clock), clock)
     assert (result["verdict"], result["polls"], result["elapsed"]) == ("pass", 11, 100.0)
     assert result["metrics"][0]["figures"]["canary_requests"] == 1000
@@ -389,7 +389,7 @@ def test_a_gate_without_a_rollout_looks_until_it_knows() -> None:
 
 
 def test_without_a_rollout_nobody_can_be_asked() -> None:
-    clock = Ledger().fake
+    clock = LedgerClient().fake
     result = alone(World(clock, rates=dict.fromkeys("abc", 0.0)), clock, on_no_data="ask")
     assert result["verdict"] == "no_data"
 
@@ -406,7 +406,7 @@ def test_a_dry_run_is_shown_and_does_not_decide(bench: Bench) -> None:
 
 
 def test_a_glimpse_keeps_nothing() -> None:
-    clock = Ledger().fake
+    clock = LedgerClient().fake
     plan = planned(metrics=[])
     outcome = Gate(plan, LocalGateStore("gate", clock.clock()), World(clock).read).glimpse()
     assert outcome.decision.verdict == "wait"
@@ -421,7 +421,7 @@ def test_in_a_rollout_the_ledger_knows_who_is_who(bench: Bench) -> None:
 
 def test_the_core_asks_the_ledger_who_is_who(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.ledger.go("app1")
-    monkeypatch.setattr(core.Desk, "opened", lambda *dummy, **dummy_options: bench.ledger.desk)
+    monkeypatch.setattr(core.Ledger, "opened", lambda *dummy, **dummy_options: bench.ledger.ledger)
     monkeypatch.setattr(bench.ledger.store, "close", lambda: None)
     members = {name: bench.world._facts("a", 0.0, 0.0) for name in ("app1", "app2", "app3")}
     params = {

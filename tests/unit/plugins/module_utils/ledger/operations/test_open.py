@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from support.ledger_desk import DRAINED, Ledger, fleet, pool
+from support.ledger_client import DRAINED, LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 
 @pytest.fixture
 def ledger():
-    return Ledger()
+    return LedgerClient()
 
 
 def rolled(ledger, version="2.0.0", before="1.0.0", count=4):
@@ -53,7 +53,7 @@ def test_the_same_version_goes_on(ledger):
     first = ledger.open()
     second = ledger.open(take_over=True)
     assert second["rollout"] == first["rollout"]
-    assert second["msg"] == "shop: goes on with the rollout of 2.0.0 (open)"
+    assert second["msg"] == "shop: resumed the rollout of 2.0.0 (open)"
     assert second["previous_owner"]["run"] == first["run"]
 
 
@@ -199,7 +199,7 @@ def test_a_rollback_goes_to_what_each_host_had_and_no_further(ledger):
     assert ledger.rollout("concluded", hosts=fleet(4, version="2.0.0"))["succeeded"] is True
     ledger.open(None, direction="back")
     plan = ledger.plan(fleet(4, version="2.0.0"))
-    assert plan["text"] == ["shop: nothing to do for the way back from 3.0.0, 4 hosts are there already"]
+    assert plan["text"] == ["shop: nothing to do for the rollback from 3.0.0, 4 hosts are already on it"]
 
 
 def test_a_rollback_to_a_version_that_was_never_proven_is_refused(ledger):
@@ -209,7 +209,7 @@ def test_a_rollback_to_a_version_that_was_never_proven_is_refused(ledger):
     with pytest.raises(InputError) as caught:
         ledger.plan(fleet(4, version="2.0.0"))
     assert caught.value.message == (
-        "shop: 1.5.0 was never proven in service on app1, app2, app3, app4, so there is no proven way back; name a "
+        "shop: 1.5.0 was never proven in service on app1, app2, app3, app4, so there is no proven version to roll back to; name a "
         "version proven there, or roll a good version forward."
     )
 
@@ -260,14 +260,14 @@ def test_a_refused_start_gives_the_lease_back_and_keeps_what_was_unfinished(ledg
     first = ledger.open(take_over=True)
     end = ledger.rollout("concluded", refused="lb2 does not answer")
     assert (end["succeeded"], end["outcome"]) == (False, "refused")
-    assert end["message"] == "shop: nothing was started, lb2 does not answer"
+    assert end["message"] == "shop: nothing was started: lb2 does not answer"
     again = ledger.open()
     assert (again["rollout"], again["resumed"]) == (first["rollout"], True)
 
 
 def test_check_mode_takes_no_lease(ledger):
     ledger.open()
-    ledger.desk.check_mode = True
+    ledger.ledger.check_mode = True
     rehearsal = ledger.rollout("opened", version="2.0.0")
     assert (rehearsal["run"], rehearsal["token"], rehearsal["resumed"]) == ("", 0, True)
     assert rehearsal["previous_owner"]["owner"]["user"] == "ops"
@@ -276,7 +276,7 @@ def test_check_mode_takes_no_lease(ledger):
 
 def test_services_do_not_know_each_other(ledger):
     ledger.open()
-    other = Ledger("cart", ledger.store)
+    other = LedgerClient("cart", ledger.store)
     assert other.open()["token"] == 1
     assert [found["service"] for found in ledger.info(service=None)["services"]] == ["cart", "shop"]
 
@@ -300,7 +300,7 @@ def test_a_rerun_after_an_incomplete_run_goes_on_and_all_its_hosts_go_back(ledge
     opened = ledger.open()
     assert (opened["resumed"], opened["status"]) == (True, "open")
     plan = ledger.plan(hosts, balancers=[pool(hosts)])
-    assert (plan["order"], plan["there_already"]) == (["app4"], ["app1", "app2", "app3"])
+    assert (plan["order"], plan["up_to_date"]) == (["app4"], ["app1", "app2", "app3"])
     ledger.admit("app4")
     ledger.host("failed", "app4", kind="health", error="HTTP 500")
     ledger.host("reverted", "app4", version="1.0.0")
@@ -331,8 +331,8 @@ def test_a_revert_is_no_success_while_hosts_serve_the_version_left(ledger):
     end = ledger.rollout("concluded", hosts=hosts)
     assert (end["succeeded"], end["outcome"]) == (False, "reverted")
     assert end["message"] == (
-        "shop: 2.0.0 was taken back, because the operator asked to go back. No host had to go back. Still on 2.0.0: "
-        "app1, app2, app3; to leave it, run rollback.yml. Remove the cause, then run it again."
+        "shop: 2.0.0 rolled back: the operator asked for a rollback. No host had to be rolled back. Still on 2.0.0: "
+        "app1, app2, app3; to roll these back, run rollback.yml. Fix the cause, then run again."
     )
 
 
@@ -343,12 +343,12 @@ def test_a_refused_start_of_another_version_keeps_the_unfinished_rollout(ledger)
     ledger.go("app1")
     first = ledger.open("3.0.0", take_over=True)
     assert first["resumed"] is False
-    ledger.rollout("concluded", refused="min_available leaves none to take out")
+    ledger.rollout("concluded", refused="min_available means that no host could be drained")
     hosts = fleet(4)
     hosts[0]["version"] = "2.0.0"
     assert ledger.open("2.0.0")["resumed"] is True
     ledger.open("3.0.0", take_over=True)
-    ledger.rollout("concluded", refused="min_available leaves none to take out")
+    ledger.rollout("concluded", refused="min_available means that no host could be drained")
     ledger.open("3.0.0", resume="revert")
     ledger.plan(hosts)
     assert ledger.rollout("reverting")["order"] == ["app1"]

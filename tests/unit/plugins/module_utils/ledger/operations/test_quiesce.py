@@ -14,7 +14,11 @@ import typing as t
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import quiesce as quiet
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.quiesce import (
+    VARIABLE,
+    processes_of,
+    wait_until_quiesced,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock
 
 RUN = "2f6c"
@@ -36,22 +40,22 @@ SERVICES = [
 @pytest.mark.parametrize("words", MODULES)
 def test_a_module_of_the_run_is_at_work(tmp_path: pathlib.Path, words: list[str]) -> None:
     add_process(tmp_path, 7, words)
-    assert quiet.processes_of(RUN, str(tmp_path)) == [(7, " ".join(words))]
+    assert processes_of(RUN, str(tmp_path)) == [(7, " ".join(words))]
 
 
 @pytest.mark.parametrize("words", SERVICES)
 def test_what_a_step_has_started_to_stay_is_not_waited_for(tmp_path: pathlib.Path, words: list[str]) -> None:
     add_process(tmp_path, 7, words)
-    assert quiet.processes_of(RUN, str(tmp_path)) == []
+    assert processes_of(RUN, str(tmp_path)) == []
 
 
 def test_the_modules_of_other_runs_are_not_waited_for(tmp_path: pathlib.Path) -> None:
     add_process(tmp_path, 7, MODULES[0], run="2f6c-another")
-    assert quiet.processes_of(RUN, str(tmp_path)) == []
+    assert processes_of(RUN, str(tmp_path)) == []
 
 
 def test_a_module_that_got_its_program_on_standard_input_is_found_and_waited_for() -> None:
-    environment = {**os.environ, quiet.VARIABLE: "real-run"}
+    environment = {**os.environ, VARIABLE: "real-run"}
     module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env=environment)
     assert module.stdin is not None
     looks = []
@@ -61,16 +65,16 @@ def test_a_module_that_got_its_program_on_standard_input_is_found_and_waited_for
         module.stdin.close()
         module.wait()
 
-    answer = quiet.wait_until_quiet({"was_run": "real-run", "host": "app1"}, Clock(sleep=sleep), check_mode=False)
+    answer = wait_until_quiesced({"interrupted_run": "real-run", "host": "app1"}, Clock(sleep=sleep), check_mode=False)
     assert len(looks) == 1
-    assert (answer["is_quiet"], answer["msg"]) == (True, "quiet")
+    assert (answer["is_quiesced"], answer["msg"]) == (True, "quiesced")
 
 
 def test_what_does_not_end_in_time_is_named(tmp_path: pathlib.Path) -> None:
     add_process(tmp_path, 7, MODULES[2])
     clock = FakeClock()
     with pytest.raises(RolloutError) as raised:
-        quiet.wait_until_quiet({"was_run": RUN, "timeout": 30.0}, clock, check_mode=False, proc=str(tmp_path))
+        wait_until_quiesced({"interrupted_run": RUN, "timeout": 30.0}, clock, check_mode=False, proc=str(tmp_path))
     assert raised.value.message == (
         f"Modules of the interrupted run 2f6c are still at work on this host after 30 s (pid 7: "
         f"{' '.join(MODULES[2])}). Wait for them or end them, then run again."
@@ -80,7 +84,7 @@ def test_what_does_not_end_in_time_is_named(tmp_path: pathlib.Path) -> None:
 def add_process(proc: pathlib.Path, pid: int, words: t.Sequence[str], run: str = RUN) -> None:
     folder = proc / str(pid)
     folder.mkdir()
-    (folder / "environ").write_bytes(f"LANG=C\0{quiet.VARIABLE}={run}\0".encode())
+    (folder / "environ").write_bytes(f"LANG=C\0{VARIABLE}={run}\0".encode())
     (folder / "cmdline").write_bytes("".join(f"{word}\0" for word in words).encode())
 
 

@@ -6,15 +6,15 @@
 from __future__ import annotations
 
 import pytest
-from support.ledger_desk import DOWN, DRAINED, Ledger, fleet, pool
+from support.ledger_client import DOWN, DRAINED, LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import gate as gates
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import judge_gate
 
 
 @pytest.fixture
 def ledger():
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(4), policy={"max_unavailable": "2", "max_failures": "1"})
     return ledger
@@ -32,7 +32,7 @@ def test_intent_is_recorded_before_anything_is_touched(ledger):
     (left,) = ledger.info()["left_out"]
     assert (left["host"], left["run"], left["proven"]) == ("app1", ledger.run, ["1.0.0"])
     (host,) = [found for found in ledger.info()["hosts"] if found["host"] == "app1"]
-    assert (host["phase"], host["live"]) == ("admitted", "out_ours")
+    assert (host["phase"], host["lb_state"]) == ("admitted", "drained_by_us")
     ledger.host("proven", "app1", version="2.0.0")
     assert ledger.info()["left_out"] == []
 
@@ -64,7 +64,7 @@ def test_a_failure_within_the_budget_stops_nothing(ledger):
     ledger.admit("app1")
     answer = ledger.host("failed", "app1", kind="health", error="HTTP 500.")
     assert (answer["go_back"], answer["stop"], answer["was_changed"]) == (True, False, False)
-    assert answer["msg"] == "app1 failed (health: HTTP 500) and goes back to 1.0.0"
+    assert answer["msg"] == "app1 failed (health: HTTP 500); rolling back to 1.0.0"
     assert ledger.host("reverted", "app1", version="1.0.0")["msg"].startswith("app1 in service on 1.0.0")
     assert ledger.admit("app2")["verdict"] == "go"
     assert ledger.host("failed", "app2", kind="start", error="exit 1")["reason"] == (
@@ -88,14 +88,14 @@ def test_what_cannot_be_reached_is_not_sent_back(ledger):
     ledger.admit("app1")
     answer = ledger.host("failed", "app1", kind="unreachable", error="no route to host")
     assert answer["go_back"] is False
-    assert answer["msg"] == "app1 failed (unreachable: no route to host) and stays as it is"
+    assert answer["msg"] == "app1 failed (unreachable: no route to host); left as it is"
     assert [left["host"] for left in ledger.info()["left_out"]] == ["app1"]
 
 
 def test_a_host_somebody_else_took_out_meanwhile_counts_for_nobody(ledger):
     """Invariant 12."""
     ledger.admit("app1")
-    answer = ledger.host("failed", "app1", kind="foreign", error="drained on lb1 by somebody else")
+    answer = ledger.host("failed", "app1", kind="drained_externally", error="drained on lb1 by somebody else")
     assert (answer["stop"], answer["phase"]) == (False, "excluded")
     assert ledger.info()["left_out"] == []
     ledger.admit("app2")
@@ -106,7 +106,7 @@ def test_a_host_that_cannot_go_back_is_stuck_and_stays_counted(ledger):
     ledger.admit("app1")
     ledger.host("failed", "app1", kind="health", error="HTTP 500")
     answer = ledger.host("stuck", "app1", kind="start", error="exit 1")
-    assert answer["msg"] == "app1 is stuck on its way back: exit 1"
+    assert answer["msg"] == "app1 is stuck: the rollback failed: exit 1"
     assert ledger.phases()["app1"] == "stuck"
     assert [left["host"] for left in ledger.info()["left_out"]] == ["app1"]
 
@@ -162,8 +162,8 @@ def test_a_host_that_is_not_there_in_the_end_is_named(ledger, changed, said):
     answer = end(ledger, app2=changed)
     assert (answer["succeeded"], answer["outcome"]) == (False, "incomplete")
     assert answer["message"] == (
-        f"shop: 2.0.0 is not complete; 3 of 4 hosts are in service on 2.0.0, {said}. Remove the cause and run again to "
-        "go on, or go back with -e rollout_resume=revert."
+        f"shop: 2.0.0 is not complete; 3 of 4 hosts are in service on 2.0.0, {said}. Fix the cause and run again to "
+        "resume, or roll back with -e rollout_resume=revert."
     )
 
 
@@ -180,7 +180,7 @@ def test_a_node_that_disagrees_is_named(ledger, member, note):
 def test_a_node_that_does_not_answer_leaves_nothing_verified(ledger):
     """Invariant 13."""
     all_go(ledger)
-    answer = end(ledger, balancers=[pool(fleet(4)), {"host": "lb2", "silent": "timed out"}])
+    answer = end(ledger, balancers=[pool(fleet(4)), {"host": "lb2", "unreachable": "timed out"}])
     assert answer["succeeded"] is False
     assert "app1 updated, but not verified on lb2, which did not answer" in answer["message"]
 
@@ -201,12 +201,12 @@ def test_a_host_still_in_flight_when_the_run_ends_has_vanished(ledger):
     hosts = [{**host, "version": "2.0.0"} for host in fleet(4)]
     answer = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts, app4=DRAINED)])
     assert answer["left_out"] == ["app4"]
-    assert "app4 failed (vanished: still in flight when the run ended)" in answer["message"]
+    assert "app4 failed (lost: still in flight when the run ended)" in answer["message"]
 
 
 def test_an_operators_drain_is_named_and_no_success():
     """Invariants 12 and 15."""
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     hosts = fleet(4)
     ledger.plan(hosts, policy={"max_unavailable": "2"}, balancers=[pool(hosts, app4=DRAINED)])
@@ -214,14 +214,14 @@ def test_an_operators_drain_is_named_and_no_success():
         ledger.go(name)
     answer = end(ledger, balancers=[pool(hosts, app4=DRAINED)], app4={"version": "1.0.0"})
     assert answer["message"] == (
-        "shop: 2.0.0 is not complete; 3 of 4 hosts are in service on 2.0.0, app4 left alone: drained on lb1 by somebody "
-        "else. Put the hosts left alone back into service, or leave them out with --limit, then run again."
+        "shop: 2.0.0 is not complete; 3 of 4 hosts are in service on 2.0.0, app4 skipped: drained on lb1 by somebody "
+        "else. Put the skipped hosts into service, or exclude them with --limit, then run again."
     )
 
 
 def test_a_gate_that_never_ran_is_no_success():
     """Invariant 11."""
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(4), policy={"gate": True})
     all_go(ledger)
@@ -230,7 +230,7 @@ def test_a_gate_that_never_ran_is_no_success():
 
 def test_a_seen_recovery_is_noted():
     """A host that somebody put back by hand, healthy on a proven version, is not left out any more."""
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     hosts = fleet(4)
     ledger.plan(hosts, balancers=[pool(hosts)])
@@ -240,12 +240,12 @@ def test_a_seen_recovery_is_noted():
 
 def judge(ledger, verdict, **options):
     params = {"service": "shop", "run": ledger.run, "token": ledger.token, "verdict": verdict}
-    return gates.judge(ledger.desk, {**params, "stage": 1, **options})
+    return judge_gate(ledger.ledger, {**params, "stage": 1, **options})
 
 
 @pytest.fixture
 def gated():
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(4), policy={"stages": ["1", "100%"], "gate": True})
     ledger.go("app1")
@@ -266,14 +266,14 @@ def test_three_verdicts_that_are_not_good(gated, verdict, passed, stop, bad):
     claim = gated.admit("app2")["gate"]["claim"]
     answer = judge(gated, verdict, claim=claim, reason="as measured")
     assert (answer["passed"], answer["stop"]) == (passed, stop)
-    assert answer["msg"] == f"the gate of stage 1 said {verdict}: as measured"
+    assert answer["msg"] == f"the gate of stage 1: {verdict}: as measured"
     assert [found["version"] for found in gated.info()["bad"]] == bad
     assert gated.rollout("reverting")["order"] == (["app1"] if verdict == "fail" else [])
 
 
 def test_the_policy_says_what_no_data_means():
     """Invariant 11."""
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(4), policy={"stages": ["1", "100%"], "gate": True, "gate_no_data": "pass"})
     ledger.go("app1")
@@ -331,7 +331,7 @@ def test_a_gate_left_by_a_run_that_had_one_holds_up_nobody_where_none_is_configu
 
 @pytest.mark.parametrize("budget", ["0", "3"])
 def test_a_host_that_fails_after_the_rollout_stopped_still_speaks_against_the_version(budget):
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(8), policy={"max_unavailable": "2", "max_failures": budget})
     ledger.admit("app1")
@@ -367,7 +367,7 @@ def test_there_must_be_something_to_pause(ledger):
     assert refusal(ledger.rollout, "paused") == (
         "shop: no rollout is under way that could be paused; the last one, of 2.0.0, is done."
     )
-    assert refusal(Ledger("cart").rollout, "paused") == "cart: no rollout is under way that could be paused."
+    assert refusal(LedgerClient("cart").rollout, "paused") == "cart: no rollout is under way that could be paused."
 
 
 def test_the_status_screen(ledger):
@@ -382,9 +382,9 @@ def test_the_status_screen(ledger):
         "app2  -     changing  update  1.0.0  2.0.0  -",
         "app3  -     waiting   -       1.0.0  2.0.0  -",
         "app4  -     waiting   -       1.0.0  2.0.0  -",
-        "left out of service by us: app2 since 2026-09-21 14:13:20 UTC",
+        "still drained by this rollout: app2 since 2026-09-21 14:13:20 UTC",
     ]
 
 
 def test_an_empty_ledger_says_so():
-    assert Ledger().info()["text"] == ["no rollout is recorded here"]
+    assert LedgerClient().info()["text"] == ["no rollout is recorded here"]

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from support.ledger_desk import DRAINED, Ledger, fleet, pool
+from support.ledger_client import DRAINED, LedgerClient, fleet, pool
 
 POLICY = {"max_unavailable": "2", "min_available": "1"}
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def ledger() -> LedgerClient:
+    return LedgerClient()
 
 
 def limited(hosts, *names):
@@ -60,7 +60,7 @@ def test_a_limited_rerun_does_not_forget_what_a_later_revert_takes_back(ledger):
     """Invariant 14."""
     hosts = killed(ledger)
     plan = run_again(ledger, limited(hosts, "app5"), hosts)
-    assert (plan["order"], plan["there_already"], plan["stages"]) == (["app5"], [], [1])
+    assert (plan["order"], plan["up_to_date"], plan["stages"]) == (["app5"], [], [1])
     ledger.fake.move(1000)
     ledger.go("app5")
     hosts[4]["version"] = "2.0.0"
@@ -104,7 +104,7 @@ def test_a_limited_success_names_whom_we_left_out_elsewhere(ledger):
     ledger.go("app1")
     hosts[0]["version"] = "2.0.0"
     end = ledger.rollout("concluded", hosts=limited(hosts, "app1"), balancers=[pool(hosts, app4=DRAINED)])
-    assert end["message"] == "shop: all 1 hosts are in service on 2.0.0. Left out of service by us: app4."
+    assert end["message"] == "shop: all 1 hosts are in service on 2.0.0. Still drained by this rollout: app4."
 
 
 def test_a_limited_revert_names_whom_we_left_out_elsewhere(ledger):
@@ -117,8 +117,8 @@ def test_a_limited_revert_names_whom_we_left_out_elsewhere(ledger):
     hosts[0]["version"] = "1.0.0"
     end = ledger.rollout("concluded", hosts=limited(hosts, "app1"), balancers=[pool(hosts, app4=DRAINED)])
     assert end["message"] == (
-        "shop: 2.0.0 was taken back, because the operator asked to go back. The one host it touched, app1, serves 1.0.0 "
-        "again. Left out of service by us: app4. Remove the cause, then run it again."
+        "shop: 2.0.0 rolled back: the operator asked for a rollback. The one changed host, app1, serves 1.0.0 "
+        "again. Still drained by this rollout: app4. Fix the cause, then run again."
     )
 
 

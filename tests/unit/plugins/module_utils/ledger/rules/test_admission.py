@@ -20,8 +20,8 @@ def host(name="app1", **changes):
     return Host(rollout=1, name=name, zone="a", target_version="2.0.0", **changes)
 
 
-def group(count, phase=model.WAITING, live=model.IN_SERVICE, condition=model.HEALTHY, zone="a"):
-    return Group(zone, live, phase, condition, count)
+def group(count, phase=model.WAITING, lb_state=model.IN_SERVICE, condition=model.HEALTHY, zone="a"):
+    return Group(zone, lb_state, phase, condition, count)
 
 
 def decide(asker, *groups, rollout=OPEN, gates=None, now=NOW, **settings):
@@ -31,7 +31,7 @@ def decide(asker, *groups, rollout=OPEN, gates=None, now=NOW, **settings):
         zones[found.zone] += found.size
     allowed = policy.validated({"max_unavailable": 2, "min_available": 1, "zone_min_available": 0, **settings})
     limits = policy.resolved(allowed, tally.fleet, tally.in_scope, zones)
-    return admission.decide(admission.View(asker, rollout, limits, tally, gates or {}, now))
+    return admission.decide(admission.Inputs(asker, rollout, limits, tally, gates or {}, now))
 
 
 def said(decision):
@@ -39,12 +39,12 @@ def said(decision):
 
 
 def in_flight(count, **changes):
-    return group(count, **{"phase": model.CHANGING, "live": model.OUT_OURS, **changes})
+    return group(count, **{"phase": model.CHANGING, "lb_state": model.DRAINED_BY_US, **changes})
 
 
 def test_a_healthy_host_goes_and_gets_the_next_place():
     decision = decide(host(), group(3), group(2, model.PROVEN), in_flight(1))
-    assert (decision.verdict, decision.place, decision.stage) == ("go", 4, 1)
+    assert (decision.verdict, decision.slot, decision.stage) == ("go", 4, 1)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_healthy_host_goes_and_gets_the_next_place():
     [
         (model.FAILING, "the rollout of 2.0.0 is stopped: app9 failed"),
         (model.ABORTED, "the rollout of 2.0.0 is aborted: app9 failed"),
-        (model.REVERTING, "the rollout of 2.0.0 is stopped and going back: app9 failed"),
+        (model.REVERTING, "the rollout of 2.0.0 is stopped and being rolled back: app9 failed"),
         (model.SUPERSEDED, "the rollout of 2.0.0 is replaced by a later one: app9 failed"),
         (model.DONE, "the rollout of 2.0.0 is done: app9 failed"),
     ],
@@ -64,12 +64,12 @@ def test_nothing_starts_once_it_has_stopped(status, reason):
 
 
 def test_who_lets_others_pass_waits_for_those_earlier_in_the_plan():
-    view = admission.View(
+    inputs = admission.Inputs(
         host(), OPEN, policy.resolved(policy.validated({}), 4, 4, {"a": 4}), Tally([group(4)]), {}, NOW
     )
-    behind = dataclasses.replace(view, lets_pass=True, is_first=False)
-    assert said(admission.decide(behind)) == ("wait", "hosts that stand earlier in the plan go first")
-    assert admission.decide(dataclasses.replace(behind, lets_pass=False)).verdict == "go"
+    behind = dataclasses.replace(inputs, yields=True, is_first=False)
+    assert said(admission.decide(behind)) == ("wait", "waiting for hosts earlier in the plan")
+    assert admission.decide(dataclasses.replace(behind, yields=False)).verdict == "go"
     assert admission.decide(dataclasses.replace(behind, is_first=True)).verdict == "go"
 
 
@@ -85,7 +85,7 @@ def test_while_paused_everybody_waits():
         ({"phase": model.PROVEN}, "app1 has nothing to do: it is proven (2.0.0)"),
         (
             {"phase": model.EXCLUDED, "error": "drained on lb1"},
-            "app1 has nothing to do: it is left alone: drained on lb1",
+            "app1 has nothing to do: it is skipped: drained on lb1",
         ),
         ({"phase": model.OUTSIDE}, "app1 has nothing to do: it is not in scope"),
     ],
@@ -100,7 +100,7 @@ def test_the_weakest_go_first(condition):
     weak = group(1, condition=condition)
     assert said(decide(host(), group(3), weak)) == (
         "wait",
-        "1 host that is down, unknown or half-updated go first",
+        "1 host that is down, unknown or half-updated are repaired first",
     )
     assert decide(host("app2", condition=condition), group(3), weak).verdict == "go"
 
@@ -112,36 +112,36 @@ def test_a_weak_host_that_was_admitted_holds_nobody_up():
 
 def test_the_window_counts_everybody_who_is_out():
     """Invariant 3."""
-    foreign = group(1, model.EXCLUDED, model.OUT_FOREIGN)
+    foreign = group(1, model.EXCLUDED, model.DRAINED_EXTERNALLY)
     assert said(decide(host(), group(4), in_flight(1), foreign)) == ("wait", "2 of at most 2 hosts are out of service")
     assert decide(host(), group(4), foreign).verdict == "go"
 
 
 def test_a_host_that_is_out_already_makes_nothing_lower_and_may_be_repaired():
     """Invariants 1 and 3."""
-    out = group(3, live=model.DOWN, condition=model.DOWN)
-    asker = host(live=model.DOWN, condition=model.DOWN)
+    out = group(3, lb_state=model.DOWN, condition=model.DOWN)
+    asker = host(lb_state=model.DOWN, condition=model.DOWN)
     assert decide(asker, group(1), out, min_available=1).verdict == "go"
 
 
 def test_repairs_are_no_more_than_the_window_at_a_time():
     """Invariant 3."""
-    asker = host(live=model.DOWN, condition=model.DOWN)
-    out = group(1, live=model.DOWN, condition=model.DOWN)
+    asker = host(lb_state=model.DOWN, condition=model.DOWN)
+    out = group(1, lb_state=model.DOWN, condition=model.DOWN)
     assert said(decide(asker, group(4), out, in_flight(2))) == ("wait", "2 of at most 2 hosts are being changed")
 
 
 def test_the_floor_holds():
     """Invariant 1."""
     decision = decide(host(), group(3), in_flight(1), min_available=3)
-    assert said(decision) == ("wait", "3 hosts are in service and 3 must stay")
+    assert said(decision) == ("wait", "3 in service, minimum is 3")
     assert decide(host(), group(4), in_flight(1), min_available=3).verdict == "go"
 
 
 def test_the_floor_of_a_zone_holds():
     """Invariant 1."""
     decision = decide(host(), group(1), group(4, zone="b"), in_flight(1), zone_min_available=1)
-    assert said(decision) == ("wait", "1 host is in service in zone a and 1 must stay")
+    assert said(decision) == ("wait", "1 in service in zone a, minimum is 1")
     assert decide(host(), group(2), group(4, zone="b"), in_flight(1), zone_min_available=1).verdict == "go"
 
 
@@ -149,13 +149,13 @@ def test_without_anything_on_its_way_a_refused_host_is_passed_over():
     decision = decide(host(), group(3), min_available=3)
     assert said(decision) == (
         "refuse",
-        "3 hosts are in service and 3 must stay, and nothing that would change it is on its way",
+        "3 in service, minimum is 3, and no recovery is in progress",
     )
 
 
 def test_a_host_waits_for_one_that_will_be_repaired():
     unsure = host(condition=model.UNKNOWN)
-    repair = group(1, live=model.DOWN, condition=model.DOWN)
+    repair = group(1, lb_state=model.DOWN, condition=model.DOWN)
     assert decide(unsure, group(2), repair, min_available=2).verdict == "wait"
 
 
@@ -171,11 +171,11 @@ def test_a_stage_waits_for_the_one_before():
 def test_a_host_that_failed_gives_its_place_to_the_next():
     """Invariant 5: a stage is complete when its places are proven, whoever holds them."""
     decision = decide(host(), group(3), group(1, model.REVERTED), max_failures=1, **STAGES)
-    assert (decision.verdict, decision.place, decision.stage) == ("go", 1, 1)
+    assert (decision.verdict, decision.slot, decision.stage) == ("go", 1, 1)
 
 
 def complete(**changes):
-    return {1: Gate(1, 1, complete_at=NOW - 10, places=1, **changes)}
+    return {1: Gate(1, 1, complete_at=NOW - 10, slots=1, **changes)}
 
 
 def test_a_stage_bakes():
@@ -198,27 +198,30 @@ def test_each_stage_bakes_for_its_own_time():
 def test_a_gate_is_given_to_whoever_asks():
     """Invariant 5."""
     decision = decide(host(), group(3), group(1, model.PROVEN), gates=complete(), gate=True, **STAGES)
-    assert said(decision) == ("gate", "stage 1 is complete; its gate is to be run")
+    assert said(decision) == ("gate", "stage 1 is complete; its gate is due")
     assert decision.stage == 1
 
 
 def test_a_claimed_gate_is_waited_for_until_the_claim_runs_out():
     claimed = complete(status="claimed", claimed_by="app2", until=NOW + 1)
     asked = {"gates": claimed, "gate": True, **STAGES}
-    assert said(decide(host(), group(3), group(1, model.PROVEN), **asked)) == ("wait", "app2 runs the gate of stage 1")
+    assert said(decide(host(), group(3), group(1, model.PROVEN), **asked)) == (
+        "wait",
+        "app2 is running the gate of stage 1",
+    )
     assert decide(host(), group(3), group(1, model.PROVEN), now=NOW + 2, **asked).verdict == "gate"
 
 
 def test_a_passed_gate_opens_the_next_stage():
     decision = decide(host(), group(3), group(1, model.PROVEN), gates=complete(status="passed"), gate=True, **STAGES)
-    assert (decision.verdict, decision.stage, decision.place) == ("go", 2, 2)
+    assert (decision.verdict, decision.stage, decision.slot) == ("go", 2, 2)
 
 
 def test_a_gate_that_is_never_judged_ends_the_rollout():
     decision = decide(host(), group(3), group(1, model.PROVEN), gates=complete(), gate=True, now=NOW + 1000, **STAGES)
     assert said(decision) == (
         "give_up",
-        "no progress for 600 s (progress_deadline) while stage 1 is complete; its gate is to be run",
+        "no progress for 600 s (progress_deadline) while stage 1 is complete; its gate is due",
     )
 
 
@@ -239,7 +242,7 @@ def test_a_rollback_knows_no_stages():
 
 def test_a_stage_that_bakes_for_longer_than_the_progress_deadline_is_no_standstill():
     weak, proven = group(1, condition=model.DOWN), group(1, model.PROVEN)
-    baking = {1: Gate(1, 1, complete_at=NOW, places=1, status="passed")}
+    baking = {1: Gate(1, 1, complete_at=NOW, slots=1, status="passed")}
     asked = {"gates": baking, "bake_time": 900, **STAGES}
     assert decide(host(), group(3), weak, proven, now=NOW + 601, **asked).verdict == "wait"
     assert decide(host(), group(3), weak, proven, now=NOW + 901, **asked).verdict == "wait"
@@ -248,7 +251,7 @@ def test_a_stage_that_bakes_for_longer_than_the_progress_deadline_is_no_standsti
 
 def test_a_gate_that_runs_for_longer_than_the_progress_deadline_is_no_standstill():
     weak, proven = group(1, condition=model.DOWN), group(1, model.PROVEN)
-    claimed = {1: Gate(1, 1, complete_at=NOW, places=1, status="claimed", claimed_by="app2", until=NOW + 700)}
+    claimed = {1: Gate(1, 1, complete_at=NOW, slots=1, status="claimed", claimed_by="app2", until=NOW + 700)}
     asked = {"gates": claimed, "gate": True, **STAGES}
     assert decide(host(), group(3), weak, proven, now=NOW + 650, **asked).verdict == "wait"
     assert decide(host(), group(3), weak, proven, now=NOW + 1301, **asked).verdict == "give_up"
@@ -259,7 +262,7 @@ def test_no_progress_ends_the_rollout():
     late = NOW + 601
     assert said(decide(host(), group(3), weak, now=late)) == (
         "give_up",
-        "no progress for 600 s (progress_deadline) while 1 host that is down, unknown or half-updated go first",
+        "no progress for 600 s (progress_deadline) while 1 host that is down, unknown or half-updated are repaired first",
     )
     assert decide(host(), group(3), weak, now=NOW + 600).verdict == "wait"
     assert decide(host(), group(3), weak, in_flight(2), now=late).verdict == "wait"

@@ -34,7 +34,7 @@ def test_what_stops_at_once(kind):
     assert why(5, 1, kind) == f"app3 failed ({kind}: HTTP 500)"
 
 
-@pytest.mark.parametrize("kind", [*failure.KINDS, "vanished", "gate"])
+@pytest.mark.parametrize("kind", [*failure.KINDS, "lost", "gate"])
 def test_only_a_version_that_failed_by_itself_is_bad(kind):
     assert failure.makes_bad(["drain", kind]) is (kind in ("health", "smoke", "start", "gate"))
 
@@ -56,18 +56,18 @@ def test_going_back_takes_off_what_stood_above(proofs, standing):
 
 def test_the_way_back():
     """Invariant 9."""
-    assert failure.way_back(["1", "2"], "3", {}) == "2"
-    assert failure.way_back(["1", "2"], "2", {}) == "1"
-    assert failure.way_back(["1", "2"], "3", {"2"}) == "1"
-    assert failure.way_back(["1", "2"], "3", {"1", "2"}) is None
-    assert failure.way_back([], "3", {}) is None
+    assert failure.last_proven_version(["1", "2"], "3", {}) == "2"
+    assert failure.last_proven_version(["1", "2"], "2", {}) == "1"
+    assert failure.last_proven_version(["1", "2"], "3", {"2"}) == "1"
+    assert failure.last_proven_version(["1", "2"], "3", {"1", "2"}) is None
+    assert failure.last_proven_version([], "3", {}) is None
 
 
 @given(st.lists(st.sampled_from("1234")), st.sampled_from("1234"), st.sets(st.sampled_from("1234")))
-def test_a_way_back_is_proven_and_good(proofs, leaving, bad):
+def test_a_way_back_is_proven_and_good(proofs, source_version, bad):
     """Invariant 9: never one marked bad, never the one left, never one that was not proven there."""
-    target = failure.way_back(proofs, leaving, bad)
-    assert target is None or (target in proofs and target != leaving and target not in bad)
+    target = failure.last_proven_version(proofs, source_version, bad)
+    assert target is None or (target in proofs and target != source_version and target not in bad)
 
 
 def test_going_back_again_and_again_comes_to_an_end():
@@ -75,7 +75,7 @@ def test_going_back_again_and_again_comes_to_an_end():
     proofs = ["1", "2", "3", "4"]
     seen = []
     while True:
-        target = failure.way_back(proofs, proofs[-1], {})
+        target = failure.last_proven_version(proofs, proofs[-1], {})
         if target is None:
             break
         seen.append(target)
@@ -88,9 +88,9 @@ def host(phase, **changes):
 
 
 def test_home_is_what_stood_there_before_even_if_it_is_the_same_version():
-    assert failure.way_home(host(model.FAILED, home_version="2"), ["1", "2"], "2", {}) == "2"
-    assert failure.way_home(host(model.FAILED, home_version="2"), ["1", "2"], "2", {"2"}) == "1"
-    assert failure.way_home(host(model.FAILED), ["1"], "2", {}) == "1"
+    assert failure.rollback_target(host(model.FAILED, last_good_version="2"), ["1", "2"], "2", {}) == "2"
+    assert failure.rollback_target(host(model.FAILED, last_good_version="2"), ["1", "2"], "2", {"2"}) == "1"
+    assert failure.rollback_target(host(model.FAILED), ["1"], "2", {}) == "1"
 
 
 @pytest.mark.parametrize(
@@ -111,27 +111,27 @@ def test_who_goes_back_at_once(phase, direction, kind, target, goes):
     assert failure.goes_back_at_once(host(phase), direction, kind, target) is goes
 
 
-OUT = {"live": model.OUT_OURS}
+OUT = {"lb_state": model.DRAINED_BY_US}
 
 
 @pytest.mark.parametrize(
     ("found", "goes"),
     [
         (host(model.PROVEN), True),
-        (host(model.SKIPPED), False),
+        (host(model.UP_TO_DATE), False),
         (host(model.WAITING), False),
-        (host(model.WAITING, ours=1, **OUT), True),
+        (host(model.WAITING, drained_by_us=1, **OUT), True),
         (host(model.REVERTED), False),
         (host(model.FAILED), False),
         (host(model.FAILED, admitted_at=1.0, **OUT), True),
         (host(model.FAILED, admitted_at=1.0), True),
-        (host(model.FAILED, ours=1), False),
-        (host(model.FAILED, live=model.DOWN), False),
+        (host(model.FAILED, drained_by_us=1), False),
+        (host(model.FAILED, lb_state=model.DOWN), False),
         (host(model.CHANGING, run="run-0", **OUT), True),
         (host(model.CHANGING, run="run-1", **OUT), False),
         (host(model.STUCK, run="run-0", **OUT), True),
         (host(model.STUCK, run="run-1", **OUT), False),
-        (host(model.PROVEN, live=model.OUT_FOREIGN), False),
+        (host(model.PROVEN, lb_state=model.DRAINED_EXTERNALLY), False),
     ],
 )
 def test_what_a_revert_takes_back(found, goes):

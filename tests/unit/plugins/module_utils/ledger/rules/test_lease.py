@@ -49,7 +49,7 @@ def test_a_second_run_is_told_who_holds_it_and_how_to_take_over():
     refusal = leases.refusal(held(), "a rollout of 2.0.0", NOON + 12)
     assert refusal.message == (
         "shop: a rollout of 2.0.0 is being run by ops on laptop (pid 4711) since 2026-09-21 14:13:20 UTC; last "
-        "heartbeat 12 s ago, the lease runs out at 2026-09-21 14:14:20 UTC unless renewed. Wait for it, or, if that "
+        "heartbeat 12 s ago, the lease expires at 2026-09-21 14:14:20 UTC unless renewed. Wait for it, or, if that "
         "run is dead for good, take over with -e rollout_take_over=true."
     )
     assert refusal.result["holder"]["run"] == "run-1"
@@ -71,8 +71,7 @@ def test_a_run_whose_lease_was_given_back_learns_that():
     with pytest.raises(leases.LeaseLost) as caught:
         leases.refuse_stale(leases.released(held()), "run-1", 7)
     assert caught.value.message == (
-        "lease lost: run run-1 does not hold shop any more and nobody else does; start the playbook again, it goes on "
-        "where this run ended."
+        "lease lost: run run-1 does not hold shop any more: the lease expired; run again to resume."
     )
 
 

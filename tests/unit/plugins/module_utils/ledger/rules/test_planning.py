@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.ledger_desk import DOWN, DRAINED, UP, Ledger, fleet, pool
+from support.ledger_client import DOWN, DRAINED, UP, LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import fleet as reading
@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model 
 
 
 def planned(hosts, balancers=(), **options):
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     return ledger.plan(hosts, balancers=list(balancers), **options)
 
@@ -28,8 +28,8 @@ def refusal(hosts, balancers=(), **options):
     return caught.value.message
 
 
-def host(name, zone="", condition=model.HEALTHY, live=model.IN_SERVICE):
-    return Host(rollout=1, name=name, zone=zone, condition=condition, live=live)
+def host(name, zone="", condition=model.HEALTHY, lb_state=model.IN_SERVICE):
+    return Host(rollout=1, name=name, zone=zone, condition=condition, lb_state=lb_state)
 
 
 def test_out_of_service_first_then_the_weakest():
@@ -37,9 +37,9 @@ def test_out_of_service_first_then_the_weakest():
     hosts = [
         host("healthy"),
         host("unknown", condition=model.UNKNOWN),
-        host("out", condition=model.HALF_UPDATED, live=model.OUT_OURS),
+        host("out", condition=model.HALF_UPDATED, lb_state=model.DRAINED_BY_US),
         host("half", condition=model.HALF_UPDATED),
-        host("down", condition=model.DOWN, live=model.DOWN),
+        host("down", condition=model.DOWN, lb_state=model.DOWN),
         host("sick", condition=model.DOWN),
     ]
     assert [found.name for found in planning.ordered(hosts)] == ["down", "out", "sick", "unknown", "half", "healthy"]
@@ -58,38 +58,40 @@ def test_everybody_gets_a_place_and_neighbours_keep_their_order(drawn):
     ]
     ordered = planning.ordered(hosts)
     assert sorted(found.name for found in ordered) == sorted(found.name for found in hosts)
-    alike = [found for found in ordered if (found.zone, found.condition, found.live) == ("a", model.DOWN, model.DOWN)]
+    alike = [
+        found for found in ordered if (found.zone, found.condition, found.lb_state) == ("a", model.DOWN, model.DOWN)
+    ]
     assert alike == [found for found in hosts if found in alike]
 
 
-def live(member=UP, left_out=(), **changes):
+def lb_state(member=UP, left_out=(), **changes):
     hosts = [{"name": "app1", "healthy": True, "version": "1", **changes}]
     (seen,) = reading.read_fleet(hosts, [pool(hosts), pool(hosts, "lb2", app1=member)], left_out)
-    return seen.live, seen.note
+    return seen.lb_state, seen.note
 
 
 def test_in_service_means_on_every_node():
     """Invariants 2 and 13."""
-    assert live() == (model.IN_SERVICE, "")
-    assert live(DOWN) == (model.DOWN, "down on lb2")
-    assert live(healthy=False) == (model.DOWN, "not healthy")
+    assert lb_state() == (model.IN_SERVICE, "")
+    assert lb_state(DOWN) == (model.DOWN, "down on lb2")
+    assert lb_state(healthy=False) == (model.DOWN, "not healthy")
 
 
 def test_who_took_it_out():
     """Invariant 12."""
-    assert live(DRAINED) == (model.OUT_FOREIGN, "drained on lb2")
-    assert live(DRAINED, left_out=["app1"]) == (model.OUT_OURS, "drained on lb2")
-    assert live({**DRAINED, "admin": "maintenance"}) == (model.OUT_FOREIGN, "maintenance on lb2")
+    assert lb_state(DRAINED) == (model.DRAINED_EXTERNALLY, "drained on lb2")
+    assert lb_state(DRAINED, left_out=["app1"]) == (model.DRAINED_BY_US, "drained on lb2")
+    assert lb_state({**DRAINED, "admin": "maintenance"}) == (model.DRAINED_EXTERNALLY, "maintenance on lb2")
 
 
 def test_maintenance_is_never_ours_even_on_a_host_that_we_drained_before():
     """Invariant 12: we only ever drain."""
     maintenance = {**DRAINED, "admin": "maintenance"}
-    assert live(maintenance, left_out=["app1"]) == (model.OUT_FOREIGN, "maintenance on lb2")
+    assert lb_state(maintenance, left_out=["app1"]) == (model.DRAINED_EXTERNALLY, "maintenance on lb2")
     hosts = [{"name": "app1", "healthy": True, "version": "1"}]
     both = [pool(hosts, app1=DRAINED), pool(hosts, "lb2", app1=maintenance)]
     (seen,) = reading.read_fleet(hosts, both, ["app1"])
-    assert (seen.live, seen.note) == (model.OUT_FOREIGN, "maintenance on lb2")
+    assert (seen.lb_state, seen.note) == (model.DRAINED_EXTERNALLY, "maintenance on lb2")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +139,7 @@ def test_hosts_out_of_scope_count_and_are_not_touched():
     for found in hosts[:3]:
         found["in_scope"] = False
     plan = planned(hosts, [pool(hosts)], policy={"max_unavailable": "50%"})
-    assert (plan["fleet"], plan["window"], plan["floor"], plan["order"]) == (4, 2, 2, ["app4"])
+    assert (plan["fleet"], plan["max_unavailable"], plan["min_available"], plan["order"]) == (4, 2, 2, ["app4"])
 
 
 def test_the_guard_says_the_same_to_the_balancer():
@@ -162,21 +164,21 @@ def test_the_plan_as_people_read_it():
         "2      app1  a     1.0.0  2.0.0  healthy    -",
         "2      app2  b     1.0.0  2.0.0  healthy    -",
         "2      app3  a     1.0.0  2.0.0  healthy    -",
-        "window 2, floor 2 of 4; lowest capacity 2; time unknown (no history yet)",
-        "note: forks is 1, narrower than the window of 2: no more than 1 hosts go at once. Start with --forks 2 to use the "
-        "whole window.",
+        "max unavailable 2, min available 2 of 4; lowest capacity 2; time unknown (no history yet)",
+        "note: forks is 1, below the 2 hosts that may be out of service at once: at most 1 are changed at the same time. Run with --forks "
+        "2 or more.",
     ]
 
 
 def test_nothing_to_do():
     plan = planned(fleet(3, version="2.0.0"))
     assert plan["nothing_to_do"] is True
-    assert plan["text"] == ["shop: nothing to do for 2.0.0, 3 hosts are there already"]
-    assert plan["there_already"] == ["app1", "app2", "app3"]
+    assert plan["text"] == ["shop: nothing to do for 2.0.0, 3 hosts are already on it"]
+    assert plan["up_to_date"] == ["app1", "app2", "app3"]
 
 
 def test_the_next_plan_knows_how_long_hosts_take():
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(4))
     for number in range(1, 5):
@@ -195,19 +197,19 @@ def test_the_next_plan_knows_how_long_hosts_take():
         (
             2,
             {"min_available": "60%"},
-            "min_available 60% of 2 = 2 leaves none to take out: 2 of 2 hosts can be in service. Allow at most 1, or "
+            "min_available 60% of 2 = 2 means that no host could be drained: 2 of 2 hosts can be in service. Allow at most 1, or "
             "bring more hosts into service.",
         ),
         (
             4,
             {"min_available": "4"},
-            "min_available 4 leaves none to take out: 4 of 4 hosts can be in service. Allow at most 3, or bring more "
+            "min_available 4 means that no host could be drained: 4 of 4 hosts can be in service. Allow at most 3, or bring more "
             "hosts into service.",
         ),
         (
             4,
             {"zone_min_available": "2"},
-            "zone_min_available 2 leaves none to take out in zone a: 2 of its 2 hosts can be in service. Allow at most "
+            "zone_min_available 2 means that no host could be drained in zone a: 2 of its 2 hosts can be in service. Allow at most "
             "1 there, or bring more of its hosts into service.",
         ),
     ],
@@ -221,8 +223,8 @@ def test_a_window_that_others_fill_is_refused():
     """Invariant 3."""
     hosts = fleet(4)
     assert refusal(hosts, [pool(hosts, app2=DRAINED)]) == (
-        "max_unavailable 25% of 4 = 1 leaves none to take out: 1 of 4 hosts are out of service already and not ours to "
-        "bring back (app2). Bring them into service or allow more."
+        "max_unavailable 25% of 4 = 1 means that no host could be drained: 1 of 4 hosts are out of service already and were not "
+        "drained by this rollout (app2). Bring them into service or allow more."
     )
 
 
@@ -231,12 +233,12 @@ def test_a_window_that_others_fill_is_refused():
     [
         (
             {"min_available": "3", "zone_min_available": "0"},
-            "min_available 3 leaves none to take out: 3 of 4 hosts can be in service (without app2). Allow at most 2, or "
+            "min_available 3 means that no host could be drained: 3 of 4 hosts can be in service (without app2). Allow at most 2, or "
             "bring more hosts into service.",
         ),
         (
             {"max_unavailable": "2"},
-            "zone_min_available 1 leaves none to take out in zone b: 1 of its 2 hosts can be in service (without app2). "
+            "zone_min_available 1 means that no host could be drained in zone b: 1 of its 2 hosts can be in service (without app2). "
             "Allow at most 0 there, or bring more of its hosts into service.",
         ),
     ],
@@ -255,30 +257,30 @@ def test_the_only_member_is_never_taken_out():
     """Invariant 2."""
     hosts = fleet(1)
     assert refusal(hosts, [pool(hosts)], policy={"min_available": "0"}) == (
-        "app1 is the only member behind the balancers: taking it out leaves nobody to serve. Add a second host, or "
+        "app1 is the only member behind the balancers: taking it out leaves no host in service. Add a second host, or "
         "update it in a maintenance window without a rolling deployment."
     )
 
 
 def test_without_a_balancer_one_host_may_be_updated_when_the_floor_allows_it():
     assert planned(fleet(1), policy={"min_available": "0"})["order"] == ["app1"]
-    assert refusal(fleet(1)).startswith("min_available 50% of 1 = 1 leaves none to take out")
+    assert refusal(fleet(1)).startswith("min_available 50% of 1 = 1 means that no host could be drained")
 
 
 def test_a_fleet_of_two_goes_one_by_one():
     hosts = fleet(2)
     plan = planned(hosts, [pool(hosts)])
-    assert (plan["window"], plan["floor"], plan["order"]) == (1, 1, ["app1", "app2"])
+    assert (plan["max_unavailable"], plan["min_available"], plan["order"]) == (1, 1, ["app1", "app2"])
 
 
 def test_the_last_one_stays_whatever_the_policy_says():
     """Invariant 2."""
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     hosts = fleet(2)
     ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "100%", "min_available": "0"})
     ledger.admit("app1")
-    assert ledger.admit("app2")["reason"] == "1 host is in service and 1 must stay"
+    assert ledger.admit("app2")["reason"] == "1 in service, minimum is 1"
 
 
 @pytest.mark.parametrize(
@@ -305,7 +307,7 @@ def test_hosts_and_members_that_do_not_fit_are_refused(hosts, message):
 
 def test_a_node_that_does_not_answer_is_refused():
     hosts = fleet(2)
-    assert refusal(hosts, [pool(hosts), {"host": "lb2", "silent": "no route to host"}]) == (
-        "balancers: lb2 did not tell of its members; floor and window can be judged only when every node answers, so "
+    assert refusal(hosts, [pool(hosts), {"host": "lb2", "unreachable": "no route to host"}]) == (
+        "balancers: lb2 did not report its members; max_unavailable and min_available can be judged only when every node answers, so "
         "nothing is planned."
     )

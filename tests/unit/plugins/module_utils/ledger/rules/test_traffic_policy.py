@@ -10,31 +10,30 @@ import typing as t
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_nodes as shift_nodes
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_policy as shift_policy
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_nodes, traffic_policy
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_nodes import Node
 
 GROUPS = {"blue": ["app1"], "green": ["app2"]}
-WISH: dict[str, t.Any] = {"way": "blue_green", "groups": GROUPS}
+WISH: dict[str, t.Any] = {"strategy": "blue_green", "groups": GROUPS}
 
 
 def test_a_wish_has_usual_values() -> None:
-    wish = shift_policy.validated({**WISH, "rollback_window": "1.5h"})
+    wish = traffic_policy.validated({**WISH, "rollback_window": "1.5h"})
     assert wish is not None
     assert (wish.steps, wish.rollback_window, wish.candidate) == (((100.0, 0.0),), 5400.0, "")
-    assert shift_policy.validated(None) is None
+    assert traffic_policy.validated(None) is None
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"size": 1}, "shift: 'size' is not a setting; the settings are way, groups, candidate, live, steps, rollback_window."),
-        ({"way": "rainbow"}, "shift.way: 'rainbow' is not one of blue_green, canary."),
+        ({"size": 1}, "shift: 'size' is not a setting; the settings are strategy, groups, candidate, live, steps, rollback_window."),
+        ({"strategy": "rainbow"}, "shift.strategy: 'rainbow' is not one of blue_green, canary."),
         ({"groups": {"blue": ["app1"]}}, "shift.groups: 1 groups are named; a shift is between two."),
         ({"groups": {"blue": ["app1"], "green": []}}, "shift.groups: 'green' has no hosts; give the names that they have in the inventory."),
         ({"groups": {"blue": ["app1"], "green": ["app1"]}}, "shift.groups: app1 is in blue and in green; a host belongs to one of them."),
         ({"live": "red"}, "shift.live: 'red' is not one of the groups blue, green."),
-        ({"way": "canary"}, "shift.candidate: needed for a canary; name the group that gets the new version first."),
+        ({"strategy": "canary"}, "shift.candidate: needed for a canary; name the group that gets the new version first."),
         ({"rollback_window": "soon"}, "shift.rollback_window: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
         ({"steps": [{"share": 50}]}, "steps: the last share is 50, not 100; the new version must get all traffic."),
         ({"steps": [{"share": 50}, {"share": 50}, {"share": 100}]}, "steps: 50 comes after 50; the shares must grow."),
@@ -46,7 +45,7 @@ def test_a_wish_has_usual_values() -> None:
 )  # fmt: skip
 def test_what_cannot_be_right_is_refused(wrong: dict[str, t.Any], message: str) -> None:
     with pytest.raises(InputError) as refusal:
-        shift_policy.validated({**WISH, **wrong})
+        traffic_policy.validated({**WISH, **wrong})
     assert refusal.value.message == message
 
 
@@ -82,18 +81,18 @@ def test_a_member_that_is_down_and_has_a_weight_is_no_share_of_nothing() -> None
 
 def test_nodes_agree_or_they_do_not() -> None:
     one, same, other = (node(app1=member(w), app2=member(100 - w)) for w in (95, 95, 50))
-    silent = Node("lb2", None, one.groups)
-    assert shift_nodes.agreed_split([one, same]) == {"blue": 95.0, "green": 5.0}
-    assert shift_nodes.agreed_split([one, other]) is None
-    assert shift_nodes.agreed_split([one, silent]) is None
+    unreachable = Node("lb2", None, one.groups)
+    assert traffic_nodes.agreed_split([one, same]) == {"blue": 95.0, "green": 5.0}
+    assert traffic_nodes.agreed_split([one, other]) is None
+    assert traffic_nodes.agreed_split([one, unreachable]) is None
 
 
 def test_a_member_that_only_lacks_a_share_counts_as_in_service() -> None:
     given = [
         {"host": "lb1", "members": {"idle": member(0), "drained": member(0, admin="drained")}},
-        {"host": "lb2", "silent": "x"},
+        {"host": "lb2", "unreachable": "x"},
     ]
-    seen = shift_nodes.with_idle_in_rotation(given)
+    seen = traffic_nodes.with_idle_in_rotation(given)
     assert seen is not None
     assert [name for name, found in seen[0]["members"].items() if found["in_rotation"]] == ["idle"]
     assert seen[1] == given[1]

@@ -12,7 +12,7 @@ import sqlite3
 import stat
 
 import pytest
-from support.ledger_desk import Ledger, fleet
+from support.ledger_client import LedgerClient, fleet
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock
@@ -21,10 +21,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.stor
 processes = multiprocessing.get_context("fork")
 
 
-def at(directory, **lease) -> Ledger:
+def at(directory, **lease) -> LedgerClient:
     """A ledger on disk under the real clock, as a process of its own would open it."""
-    ledger = Ledger(store=Store.at(str(directory)))
-    ledger.desk.clock = Clock()
+    ledger = LedgerClient(store=Store.at(str(directory)))
+    ledger.ledger.clock = Clock()
     for name, value in lease.items():
         setattr(ledger, name, value)
     return ledger
@@ -58,7 +58,7 @@ def test_another_format_is_refused(tmp_path):
     with pytest.raises(RolloutError) as caught:
         Store.at(str(tmp_path))
     assert caught.value.message == (
-        f"{tmp_path}/ledger.db: the ledger has format 9, this version of steady.rollout knows format 4; use the version "
+        f"{tmp_path}/ledger.db: the ledger has format 9, this version of steady.rollout knows format 5; use the version "
         "of the collection that wrote it."
     )
 
@@ -89,7 +89,7 @@ def test_a_failed_change_leaves_no_trace():
 
 @pytest.mark.parametrize("statement", ["UPDATE event SET kind = 'x'", "DELETE FROM event"])
 def test_events_cannot_be_changed_by_accident(statement):
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     with pytest.raises(sqlite3.IntegrityError, match="events are append-only"):
         ledger.store.connection.execute(statement)
@@ -105,7 +105,7 @@ def test_events_cannot_be_changed_by_accident(statement):
     ],
 )
 def test_a_forged_history_is_found_out(forgery, broken_at):
-    ledger = Ledger()
+    ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(4))
     ledger.go("app1")
@@ -114,7 +114,7 @@ def test_a_forged_history_is_found_out(forgery, broken_at):
     assert ledger.info()["chain"]["intact"]
     ledger.store.connection.execute(forgery)
     assert ledger.info()["chain"] == {"intact": False, "broken_at": broken_at, "events": 4}
-    assert f"the event chain is BROKEN at event {broken_at}: the history was changed by hand" in ledger.info()["text"]
+    assert f"the event chain is BROKEN at event {broken_at}: its history is damaged" in ledger.info()["text"]
 
 
 def test_a_large_fleet_keeps_a_small_file(tmp_path):

@@ -13,10 +13,13 @@ import dataclasses
 import math
 import typing as t
 
-from support.ledger_desk import OWNER, Ledger
+from support.ledger_client import OWNER, LedgerClient
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import gate as gates
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import (
+    claim_last_gate,
+    judge_gate,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
 
 NODES = (0, 1)
@@ -125,7 +128,7 @@ class Worker:
 class Run:
     """One ansible-playbook: Begin, Roll, Roll back, Conclude."""
 
-    def __init__(self, ledger: Ledger, world: World, allowed: Allowed, forks: int) -> None:
+    def __init__(self, ledger: LedgerClient, world: World, allowed: Allowed, forks: int) -> None:
         self.ledger, self.world, self.allowed, self.forks = ledger, world, allowed, forks
         self.run, self.token, self.version = ledger.run, ledger.token, ""
         self.rollout = 0
@@ -205,7 +208,7 @@ class Run:
                 self.passed[stage] = since
                 self.gates_passed |= before.gates_passed & {stage}
 
-    def _as_me(self) -> Ledger:
+    def _as_me(self) -> LedgerClient:
         """The ledger with this run's token, which may be stale by now."""
         self.ledger.run, self.ledger.token = self.run, self.token
         return self.ledger
@@ -234,7 +237,7 @@ class Run:
     def _next_play(self) -> None:
         if self.play == "roll":
             self.play = "back"
-            asked = gates.ask(self.ledger.desk, self._gate_params("ask"))
+            asked = claim_last_gate(self.ledger.ledger, self._gate_params("ask"))
             if asked["verdict"] == "gate":
                 self._judge(asked["gate"], "pass")
             back = self._as_me().rollout("reverting")
@@ -267,7 +270,7 @@ class Run:
         for name, deadline in list(self.moving.items()):
             if self.ledger.fake.time > deadline:
                 del self.moving[name]
-                self._count(self.world.hosts[name], "vanished")
+                self._count(self.world.hosts[name], "lost")
 
     def _admitted(self, worker: Worker, answer: dict[str, t.Any]) -> None:
         goes_back = self.play == "back"
@@ -286,7 +289,7 @@ class Run:
 
     def _judge(self, gate: dict[str, t.Any], verdict: str) -> None:
         params = {**self._gate_params(verdict), "stage": gate["stage"], "claim": gate["claim"]}
-        judged = gates.judge(self.ledger.desk, params)
+        judged = judge_gate(self.ledger.ledger, params)
         _must(judged["passed"] is (verdict == "pass"), 11, f"{verdict} was taken for {judged}")
         if verdict == "pass":
             self.gates_passed.add(gate["stage"])
@@ -307,7 +310,7 @@ class Run:
             raise
         except RolloutError:
             # What the ledger does not take any more: the host was too slow and counts as vanished.
-            self._count(host, "vanished")
+            self._count(host, "lost")
             kind = "step"
         if kind:
             self._fail(worker, kind)
@@ -342,31 +345,35 @@ class Run:
 
     def _drain(self, host: Host, node: int) -> str:
         self._check_intent(host)
-        if host.admin[node] == "foreign":
+        if host.admin[node] == "drained_externally":
             for other in NODES:
-                if host.admin[other] == "ours":
+                if host.admin[other] == "drained_by_us":
                     host.admin[other] = "up"
-            return "foreign"
+            return "drained_externally"
         if node == 0 and self.world.would_break(host, self.allowed):
             if not self.world.disturbed:
                 raise AssertionError(
                     f"invariants 1-3: {host.name} was admitted although the floor or window would break"
                 )
             return "guard"
-        host.admin[node] = "ours"
+        host.admin[node] = "drained_by_us"
         return ""
 
     def restore(self, host: Host, node: int, token: int | None) -> str:
         if token != self.world.claim:
             return "balancer"
-        if host.admin[node] == "foreign":
+        if host.admin[node] == "drained_externally":
             return "restore"
         host.admin[node] = "up"
         return ""
 
     def _fail(self, worker: Worker, kind: str) -> None:
         host = worker.host
-        if worker.went_back or self.direction == "recover" or (self.direction == "back" and kind != "foreign"):
+        if (
+            worker.went_back
+            or self.direction == "recover"
+            or (self.direction == "back" and kind != "drained_externally")
+        ):
             self._as_me().host("stuck", host.name, kind=kind, error="it does not work")
             worker.steps = []
             self.moving.pop(host.name, None)
@@ -375,7 +382,7 @@ class Run:
             return
         answer = self._as_me().host("failed", host.name, kind=kind, error="it does not work", limit=LIMIT)
         self.moving.pop(host.name, None)
-        if kind == "foreign":
+        if kind == "drained_externally":
             self.left_alone.add(host.name)
             worker.steps = []
             return
@@ -405,8 +412,8 @@ class Run:
             self.proven.discard(host.name)
 
     def _note_stages(self) -> None:
-        for stage, places in enumerate(self.allowed.stages, start=1):
-            if len(self.proven) >= places:
+        for stage, slots in enumerate(self.allowed.stages, start=1):
+            if len(self.proven) >= slots:
                 self.passed.setdefault(stage, self.ledger.fake.time)
 
     # What must hold, in the words of invariants.md
@@ -424,17 +431,17 @@ class Run:
         )
 
     def _check_stage(self, host: Host) -> None:
-        place = len(self.proven) + len(self.moving.keys() - self.failed) + 1
-        for stage, places in enumerate(self.allowed.stages, start=1):
-            if place <= places:
+        slot = len(self.proven) + len(self.moving.keys() - self.failed) + 1
+        for stage, slots in enumerate(self.allowed.stages, start=1):
+            if slot <= slots:
                 return
             since = self.passed.get(stage)
-            _must(since is not None, 5, f"{host.name} got place {place}, stage {stage} is not proven")
+            _must(since is not None, 5, f"{host.name} got place {slot}, stage {stage} is not proven")
             _must(self.ledger.fake.time >= since + self.allowed.bake, 5, f"stage {stage} has not baked")
             _must(
                 not self.allowed.gate or stage in self.gates_passed,
                 5,
-                f"{host.name} got place {place}, the gate of stage {stage} has not passed",
+                f"{host.name} got place {slot}, the gate of stage {stage} has not passed",
             )
 
     def _check_target(self, host: Host, target: str) -> None:
@@ -462,9 +469,9 @@ def allowed(policy: dict[str, t.Any], hosts: t.Collection[Host], left_alone: t.C
     sizes = {zone: sum(1 for host in hosts if host.zone == zone) for zone in zones}
     stages: list[int] = []
     for stage in [*policy["stages"], "100%"]:
-        places = max(1, min(_amount(stage, in_scope, math.ceil), in_scope))
-        if not stages or places > stages[-1]:
-            stages.append(places)
+        slots = max(1, min(_amount(stage, in_scope, math.ceil), in_scope))
+        if not stages or slots > stages[-1]:
+            stages.append(slots)
     return Allowed(
         window=max(_amount(policy["max_unavailable"], fleet, math.floor), 1),
         floor=max(_amount(policy["min_available"], fleet, math.ceil), 1),

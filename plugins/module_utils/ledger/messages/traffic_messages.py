@@ -9,25 +9,24 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables as texts
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import traffic_model as shift_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model, traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift, Step, in_words
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_nodes import read_nodes
 
 
 def plan(shift: Shift) -> str:
-    if shift.phase == shift_model.OVER:
+    if shift.phase == traffic_model.OVER:
         return f"traffic: {in_words(shift.shown_split)}; there is nothing to shift"
     steps = ", ".join(_step(step) for step in shift.all_steps)
     after = f"then {shift.live} is brought there and the split is {in_words(shift.usual_split)} again"
     kept = f"then {shift.live} is kept for {shift.ready_for:g} s" if shift.ready_for else ""
-    last = after if shift.way == shift_model.CANARY else kept
+    last = after if shift.strategy == traffic_model.CANARY else kept
     return f"traffic goes from {shift.live} to {shift.candidate}: {steps}" + (f"; {last}" if last else "")
 
 
 def status(shift: Shift) -> str:
-    at = f" at {shift.at_step.share:g} %" if shift.phase in (shift_model.SHIFTING, shift_model.BAKING) else ""
+    at = f" at {shift.at_step.share:g} %" if shift.phase in (traffic_model.SHIFTING, traffic_model.BAKING) else ""
     kept = f"; {shift.live} is kept ready until {lease.moment(shift.ready_until)}" if shift.ready_until else ""
     return f"traffic: {in_words(shift.shown_split)}; the shift to {shift.candidate} is {shift.phase}{at}{kept}"
 
@@ -49,7 +48,7 @@ def report(shift: Shift | None) -> list[str]:
         )
         for move in shift.judged
     ]
-    return texts.table(("since", "traffic", "verdict", "why"), rows)
+    return tables.table(("since", "traffic", "verdict", "why"), rows)
 
 
 def switched(service: str, shift: Shift, versions: t.Collection[str], goes_back: bool) -> str:
@@ -75,13 +74,13 @@ def fault(shift: Shift, status: str, nodes: t.Sequence[dict[str, t.Any]] | None)
     seen = read_nodes(nodes, {name: list(hosts.values()) for name, hosts in shift.groups.items()})
     wanted = _wanted(shift, status)
     shown = "; ".join(f"{node.name} {in_words(node.split) if node.answers else 'did not answer'}" for node in seen)
-    if shift.phase != shift_model.OVER:
-        return f"the shift of traffic is not over ({shift.phase}; {shown})"
+    if shift.phase != traffic_model.OVER:
+        return f"the traffic shift is incomplete ({shift.phase}; {shown})"
     others = [node.name for node in seen if not node.shows(wanted)]
     return f"the traffic is not {in_words(wanted)} on {', '.join(others)} ({shown})" if others else ""
 
 
-def _wanted(shift: Shift, status: str) -> shift_model.Shares:
+def _wanted(shift: Shift, status: str) -> traffic_model.Shares:
     if status == model.OPEN:
         return shift.settled_split
-    return shift.split(0.0) if shift.way == shift_model.BLUE_GREEN else shift.usual_split
+    return shift.split(0.0) if shift.strategy == traffic_model.BLUE_GREEN else shift.usual_split

@@ -12,10 +12,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from support.ledger_desk import Ledger
+from support.ledger_client import LedgerClient
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import shift as shifting
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.shift import next_act
 
 NODES = ("lb1", "lb2")
 LIMIT = 120.0
@@ -35,21 +35,21 @@ class Host:
 class World:
     """*refusing* nodes answer and take no other split; *silent* ones do not answer at all."""
 
-    def __init__(self, way: str, sizes: tuple[int, int], rotten: t.Collection[str] = ()) -> None:
-        self.way = way
-        self.live, self.candidate = GROUPS[way]
+    def __init__(self, strategy: str, sizes: tuple[int, int], rotten: t.Collection[str] = ()) -> None:
+        self.strategy = strategy
+        self.live, self.candidate = GROUPS[strategy]
         names = [(self.live, number) for number in range(sizes[0])] + [
             (self.candidate, number) for number in range(sizes[1])
         ]
         self.hosts = {f"{group}{number}": Host(f"{group}{number}", group) for group, number in names}
-        usual = 100 if way == "canary" else 0
+        usual = 100 if strategy == "canary" else 0
         self.weights = {
             node: {host.name: 100 if host.group == self.live else usual for host in self.hosts.values()}
             for node in NODES
         }
         self.rotten = set(rotten)
         self.refusing: set[str] = set()
-        self.silent: set[str] = set()
+        self.unreachable: set[str] = set()
 
     def of(self, group: str) -> list[Host]:
         return [host for host in self.hosts.values() if host.group == group]
@@ -70,7 +70,9 @@ class World:
     def nodes(self, asked: dict[str, float] | None = None) -> list[dict[str, t.Any]]:
         """*asked* is the split that they were asked about; those that refuse it say so."""
         return [
-            {"host": node, "members": {}, "silent": "no answer"} if node in self.silent else self._node(node, asked)
+            {"host": node, "members": {}, "unreachable": "no answer"}
+            if node in self.unreachable
+            else self._node(node, asked)
             for node in NODES
         ]
 
@@ -90,7 +92,7 @@ class World:
 
     def set(self, node: str, split: dict[str, float]) -> None:
         """As lb_weight does: it refuses a group that has nobody to serve."""
-        if node in self.silent or self._refuses(node, split):
+        if node in self.unreachable or self._refuses(node, split):
             return
         sizes = {group: len(self.of(group)) for group in split}
         for name, host in self.hosts.items():
@@ -130,7 +132,7 @@ Atom = t.Tuple[str, ...]
 class Run:
     """One ansible-playbook: begins, then acts as the ledger says, and concludes."""
 
-    def __init__(self, ledger: Ledger, world: World) -> None:
+    def __init__(self, ledger: LedgerClient, world: World) -> None:
         self.ledger, self.world = ledger, world
         self.todo: list[Atom] = []
         self.played: str | None = None
@@ -151,12 +153,12 @@ class Run:
         self.ledger.open(version, **options)
         self.run, self.token = self.ledger.run, self.ledger.token
         wish: dict[str, t.Any] = {
-            "way": self.world.way,
+            "strategy": self.world.strategy,
             "groups": self.world.groups,
             "steps": steps,
             "rollback_window": "1h",
         }
-        if self.world.way == "canary":
+        if self.world.strategy == "canary":
             wish["candidate"] = self.world.candidate
         try:
             self.planned = self.ledger.plan(self.world.looks(), balancers=self.world.nodes(), shift=wish)
@@ -182,8 +184,8 @@ class Run:
 
     def _ask(self, goes_well: bool, variant: int) -> None:
         checked, self.checked = self.checked, None
-        self.asked = shifting.next_act(
-            self.ledger.desk,
+        self.asked = next_act(
+            self.ledger.ledger,
             {
                 **self._me(),
                 "hosts": self.world.looks(),

@@ -16,60 +16,61 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
 
 
-def planned_rows(held: Session, seen: t.Sequence[Seen], left_out: dict[str, dict[str, t.Any]]) -> list[Host]:
-    old = {host.name: host for host in held.records.hosts(held.rollout.id)}
-    proofs = held.records.all_proofs(held.service)
-    bad = held.records.bad_versions(held.service)
+def planned_hosts(session: Session, seen: t.Sequence[Seen], left_out: dict[str, dict[str, t.Any]]) -> list[Host]:
+    old = {host.name: host for host in session.records.hosts(session.rollout.id)}
+    proofs = session.records.all_proofs(session.service)
+    bad = session.records.bad_versions(session.service)
     rows = [
-        _row(held, host, old.get(host.name), left_out.get(host.name), proofs.get(host.name, []), bad) for host in seen
+        _host_plan(session, host, old.get(host.name), left_out.get(host.name), proofs.get(host.name, []), bad)
+        for host in seen
     ]
-    if held.rollout.direction == model.BACK:
-        _refuse_unproven_way_back(held, rows)
+    if session.rollout.direction == model.BACK:
+        _refuse_unproven_rollback(session, rows)
     return rows
 
 
-def _row(
-    held: Session,
+def _host_plan(
+    session: Session,
     seen: Seen,
     old: Host | None,
     left: dict[str, t.Any] | None,
     proofs: list[str],
     bad: t.Container[str],
 ) -> Host:
-    target = _target(held, seen, proofs, bad)
+    target = _target(session, seen, proofs, bad)
     known = seen.version or (proofs[-1] if proofs else None)
     if old is not None and old.phase == model.OUTSIDE:
         # No run of this rollout has come to it, so what is seen now is all there is to know.
         old = None
     host = Host(
-        rollout=held.rollout.id,
+        rollout=session.rollout.id,
         name=seen.name,
         zone=seen.zone,
         member=seen.member,
         condition=fleet.condition_of(seen, target, left is not None, known),
-        live=seen.live,
+        lb_state=seen.lb_state,
         from_version=old.from_version if old else known,
         target_version=target,
-        home_version=old.home_version if old else failure.way_back(proofs, None, bad),
-        was_run=left["run"] if left and left["run"] != held.run else None,
-        ours=int(left is not None),
+        last_good_version=old.last_good_version if old else failure.last_proven_version(proofs, None, bad),
+        interrupted_run=left["run"] if left and left["run"] != session.run else None,
+        drained_by_us=int(left is not None),
     )
     if not seen.in_scope:
-        return _row_out_of_scope(host, old)
-    if held.rollout.status == model.REVERTING:
-        return _row_going_back(host, old, seen)
-    if seen.live == model.OUT_FOREIGN and not _was_proven(old, seen):
-        return dataclasses.replace(host, phase=model.EXCLUDED, error=_foreign(seen))
-    if held.rollout.direction == model.RECOVER:
-        return _row_to_recover(host, seen, proofs, bad)
+        return _out_of_scope(host, old)
+    if session.rollout.status == model.REVERTING:
+        return _rolling_back(host, old, seen)
+    if seen.lb_state == model.DRAINED_EXTERNALLY and not _was_proven(old, seen):
+        return dataclasses.replace(host, phase=model.EXCLUDED, error=_drained_externally(seen))
+    if session.rollout.direction == model.RECOVER:
+        return _recovering(host, seen, proofs, bad)
     if old is not None and _was_proven(old, seen) and (host.condition == model.CURRENT or not host.is_serving):
-        return dataclasses.replace(old, position=0, in_scope=1, live=host.live, condition=model.CURRENT)
-    if held.rollout.direction == model.BACK and _stays(held, host, known):
-        return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT, target_version=known)
-    return dataclasses.replace(host, phase=model.SKIPPED if host.condition == model.CURRENT else model.WAITING)
+        return dataclasses.replace(old, position=0, in_scope=1, lb_state=host.lb_state, condition=model.CURRENT)
+    if session.rollout.direction == model.BACK and _stays(session, host, known):
+        return dataclasses.replace(host, phase=model.UP_TO_DATE, condition=model.CURRENT, target_version=known)
+    return dataclasses.replace(host, phase=model.UP_TO_DATE if host.condition == model.CURRENT else model.WAITING)
 
 
-def _row_out_of_scope(host: Host, old: Host | None) -> Host:
+def _out_of_scope(host: Host, old: Host | None) -> Host:
     """Its history stays in the books for the run that has it in scope again; it waits for nothing in this one."""
     if old is None or old.phase in (model.WAITING, model.EXCLUDED):
         return dataclasses.replace(host, phase=model.OUTSIDE, in_scope=0)
@@ -81,32 +82,32 @@ def _seen_anew(old: Host, host: Host) -> Host:
     return dataclasses.replace(
         old,
         in_scope=1,
-        live=host.live,
+        lb_state=host.lb_state,
         condition=host.condition,
-        was_run=host.was_run,
-        ours=host.ours,
+        interrupted_run=host.interrupted_run,
+        drained_by_us=host.drained_by_us,
         zone=host.zone,
         member=host.member,
     )
 
 
-def _target(held: Session, seen: Seen, proofs: list[str], bad: t.Container[str]) -> str | None:
-    rollout = held.rollout
+def _target(session: Session, seen: Seen, proofs: list[str], bad: t.Container[str]) -> str | None:
+    rollout = session.rollout
     if rollout.direction == model.FORWARD:
         return rollout.version
     if rollout.direction == model.RECOVER:
         return seen.version
     if rollout.version:
         return rollout.version if rollout.version in proofs else None
-    return failure.way_back(proofs, rollout.leaving, bad)
+    return failure.last_proven_version(proofs, rollout.source_version, bad)
 
 
-def _stays(held: Session, host: Host, version: str | None) -> bool:
+def _stays(session: Session, host: Host, version: str | None) -> bool:
     """Under a rollback that names no version, a healthy host that is not on the version to leave has nothing to do."""
     return (
-        held.rollout.version is None
+        session.rollout.version is None
         and host.condition in (model.HEALTHY, model.CURRENT)
-        and version not in (None, held.rollout.leaving)
+        and version not in (None, session.rollout.source_version)
     )
 
 
@@ -116,25 +117,25 @@ def _was_proven(old: Host | None, seen: Seen) -> bool:
         old is not None
         and old.phase == model.PROVEN
         and seen.version in (None, old.target_version)
-        and seen.live in (model.IN_SERVICE, model.OUT_FOREIGN)
+        and seen.lb_state in (model.IN_SERVICE, model.DRAINED_EXTERNALLY)
     )
 
 
-def _foreign(seen: Seen) -> str:
+def _drained_externally(seen: Seen) -> str:
     return f"{seen.note} by somebody else"
 
 
-def _row_going_back(host: Host, old: Host | None, seen: Seen) -> Host:
+def _rolling_back(host: Host, old: Host | None, seen: Seen) -> Host:
     if old is None or old.phase in (model.EXCLUDED, model.WAITING):
-        if seen.live == model.OUT_FOREIGN:
-            return dataclasses.replace(host, phase=model.EXCLUDED, error=_foreign(seen))
+        if seen.lb_state == model.DRAINED_EXTERNALLY:
+            return dataclasses.replace(host, phase=model.EXCLUDED, error=_drained_externally(seen))
         return dataclasses.replace(host, phase=model.WAITING)
     return _seen_anew(old, host)
 
 
-def _row_to_recover(host: Host, seen: Seen, proofs: list[str], bad: t.Container[str]) -> Host:
-    if not host.ours or seen.live == model.IN_SERVICE:
-        return dataclasses.replace(host, phase=model.SKIPPED, condition=model.CURRENT)
+def _recovering(host: Host, seen: Seen, proofs: list[str], bad: t.Container[str]) -> Host:
+    if not host.drained_by_us or seen.lb_state == model.IN_SERVICE:
+        return dataclasses.replace(host, phase=model.UP_TO_DATE, condition=model.CURRENT)
     why = None
     if not seen.healthy:
         why = "not healthy"
@@ -147,15 +148,15 @@ def _row_to_recover(host: Host, seen: Seen, proofs: list[str], bad: t.Container[
     return dataclasses.replace(host, phase=model.WAITING)
 
 
-def _refuse_unproven_way_back(held: Session, hosts: t.Sequence[Host]) -> None:
+def _refuse_unproven_rollback(session: Session, hosts: t.Sequence[Host]) -> None:
     lost = [host.name for host in hosts if host.phase == model.WAITING and host.target_version is None]
     if lost:
         what = (
-            f"{held.rollout.version} was never proven in service"
-            if held.rollout.version
+            f"{session.rollout.version} was never proven in service"
+            if session.rollout.version
             else ("no earlier version that is not bad was proven in service")
         )
         raise InputError(
-            f"{held.service}: {what} on {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}, so there is no "
-            "proven way back; name a version proven there, or roll a good version forward."
+            f"{session.service}: {what} on {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}, so there is no "
+            "proven version to roll back to; name a version proven there, or roll a good version forward."
         )

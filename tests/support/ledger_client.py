@@ -1,15 +1,15 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A ledger in memory under a clock that the test moves, and short words for its verbs."""
+"""A ledger in memory under a clock that the test moves, and short words for its operations."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch as calls
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import show as showing
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Desk
+from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.show import show
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.store import Store
 
 OWNER = {"user": "ops", "controller": "laptop", "pid": 4711}
@@ -37,14 +37,14 @@ class FakeClock:
             due[1]()
 
 
-class Ledger:
-    """All verbs of one service on one desk; *run* and *token* are remembered from the last opening."""
+class LedgerClient:
+    """All operations on one service; *run* and *token* are remembered from the last opening."""
 
     def __init__(self, service: str = "shop", store: Store | None = None) -> None:
         self.service = service
         self.fake = FakeClock()
         self.store = store or Store.in_memory()
-        self.desk = Desk(self.store, clock=self.fake.clock())
+        self.ledger = Ledger(self.store, clock=self.fake.clock())
         self.run: str | None = None
         self.token: int | None = None
 
@@ -57,10 +57,10 @@ class Ledger:
         return self.rollout("planned", hosts=hosts, **options)
 
     def rollout(self, state: str, **options: t.Any) -> dict[str, t.Any]:
-        return calls.OF_ROLLOUT[state](self.desk, self._params(state, options))
+        return {**dispatch.OF_ROLLOUT, **dispatch.OF_CONTROL}[state](self.ledger, self._params(state, options))
 
     def host(self, state: str, host: str, **options: t.Any) -> dict[str, t.Any]:
-        return calls.OF_HOST[state](self.desk, self._params(state, {"host": host, **options}))
+        return dispatch.OF_HOST[state](self.ledger, self._params(state, {"host": host, **options}))
 
     def admit(self, host: str, limit: float = 600.0, timeout: float | None = 0.0) -> dict[str, t.Any]:
         return self.host("admitted", host, limit=limit, timeout=timeout)
@@ -73,7 +73,7 @@ class Ledger:
         return self.host("proven", host, version=version, drained_for=1.5)
 
     def info(self, **options: t.Any) -> dict[str, t.Any]:
-        return showing.show(self.desk, {"service": self.service, **options})
+        return show(self.ledger, {"service": self.service, **options})
 
     def phases(self) -> dict[str, str]:
         return {host["host"]: host["phase"] for host in self.info()["hosts"]}
