@@ -14,7 +14,7 @@ from support.cores import Outcome, params_of
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import run_command
@@ -86,7 +86,7 @@ def call_core(module: t.Any, check_mode: bool = False, diff: bool = False, **opt
     warnings: list[str] = []
     call = Call(params_of(module, options), check_mode, diff, warnings.append, run_command)
     try:
-        return Outcome(module.core(call), "", warnings)
+        return Outcome(perform(module.core, call), "", warnings)
     except RolloutError as error:
         return Outcome(error.result, error.message, warnings)
 

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 NOT_FOR_THE_VALIDATOR = ("argument_spec", "supports_check_mode")
@@ -42,7 +42,7 @@ def call_core(module: t.Any, check_mode: bool = False, diff: bool = False, **opt
     warnings: list[str] = []
     call = Call(params_of(module, options), check_mode, diff, warnings.append, _no_commands)
     try:
-        return Outcome(module.core(call), "", warnings)
+        return Outcome(perform(module.core, call), "", warnings)
     except RolloutError as error:
         return Outcome(error.result, error.message, warnings)
 

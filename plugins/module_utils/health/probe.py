@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Sample
-from ansible_collections.steady.rollout.plugins.module_utils.http import queries, tls, wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import client, queries, tls
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target, redacted
 
 LONGEST_EXCERPT = 200
@@ -54,14 +54,14 @@ class Prober:
             if target.command:
                 return _run(target.command, seconds, self._run_command)
             if target.tcp:
-                wire.connect(*target.tcp, wire.Deadline(seconds)).close()
+                client.connect(*target.tcp, client.Deadline(seconds)).close()
                 return Seen()
             return self._ask_http(target, seconds)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Seen(trouble=wire.in_words(error, seconds))
+            return Seen(trouble=client.in_words(error, seconds))
 
     def _ask_http(self, target: Target, seconds: float) -> Seen:
-        request = wire.Request(
+        request = client.Request(
             method=target.method,
             url=target.url or "",
             headers=target.headers,
@@ -69,7 +69,7 @@ class Prober:
             tls=self._tls.get(target.name),
             follow_redirects=target.follow_redirects,
         )
-        answer = wire.exchange(request, wire.Deadline(seconds))
+        answer = client.exchange(request, client.Deadline(seconds))
         return Seen(text=answer.body.decode("utf-8", "replace"), status=answer.status)
 
 

@@ -14,7 +14,7 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import targets, wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import client, targets
 from ansible_collections.steady.rollout.plugins.module_utils.load.model import Group, Load, Outcome, Recipe
 from ansible_collections.steady.rollout.plugins.module_utils.load.schedule import Slot, slots
 
@@ -118,7 +118,7 @@ class Client:
         self._in_a_row[outcome.role] = self._in_a_row[outcome.role] + 1 if outcome.problem else 0
 
     def _work(self, orders: Orders) -> None:
-        connections: dict[str, wire.Connection] = {}
+        connections: dict[str, client.Connection] = {}
         while True:
             order = orders.get()
             if order is None:
@@ -128,7 +128,7 @@ class Client:
         for connection in connections.values():
             connection.close()
 
-    def _problem(self, order: Order, connections: dict[str, wire.Connection]) -> str | None:
+    def _problem(self, order: Order, connections: dict[str, client.Connection]) -> str | None:
         """Sends one request; why its answer is not good."""
         slot, timeout = order.slot, self._load.timeout
         left = timeout - (self._clock() - order.due)
@@ -136,11 +136,11 @@ class Client:
             return f"not sent within {timeout:g} s, as all {self._load.connections} connections were busy"
         recipe = self._recipes[slot.recipe]
         request = request_of(recipe, slot.group, slot.url, self._load)
-        connection = connections.setdefault(slot.url, wire.Connection(slot.url, self._load.tls))
+        connection = connections.setdefault(slot.url, client.Connection(slot.url, self._load.tls))
         try:
-            answer = _answer(connection, request, wire.Deadline(left, self._clock))
+            answer = _answer(connection, request, client.Deadline(left, self._clock))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return wire.in_words(error, timeout)
+            return client.in_words(error, timeout)
         except Exception as error:  # a thread that dies would leave its requests without an answer
             return f"could not be asked ({type(error).__name__})"
         if answer.status in recipe.status:
@@ -148,7 +148,7 @@ class Client:
         return f"answered {answer.status}, expected {' or '.join(str(status) for status in recipe.status)}"
 
 
-def request_of(recipe: Recipe, group: Group, url: str, load: Load) -> wire.Request:
+def request_of(recipe: Recipe, group: Group, url: str, load: Load) -> client.Request:
     """What is sent for a recipe to a host of a group."""
     headers = {"User-Agent": AGENT, **recipe.headers, **group.headers}
     authorization = targets.basic_authorization(url)
@@ -156,10 +156,10 @@ def request_of(recipe: Recipe, group: Group, url: str, load: Load) -> wire.Reque
         headers["Authorization"] = authorization
     parts = urlsplit(url)
     base = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
-    return wire.Request(recipe.method, base + recipe.path, headers, recipe.body, load.tls)
+    return client.Request(recipe.method, base + recipe.path, headers, recipe.body, load.tls)
 
 
-def _answer(connection: wire.Connection, request: wire.Request, deadline: wire.Deadline) -> wire.Answer:
+def _answer(connection: client.Connection, request: client.Request, deadline: client.Deadline) -> client.Answer:
     if not connection.is_usable:
         connection.open(deadline)
         return connection.ask(request, deadline)

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents, durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.http import targets, tls, wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import client, targets, tls
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
 
 LONGEST_EXCERPT = 200
@@ -69,11 +69,11 @@ class Endpoint:
         url = self.url.rstrip("/") + path if path else self.url
         if parameters:
             url += ("&" if "?" in url else "?") + urlencode(list(parameters))
-        request = wire.Request(method, url, self.headers, body, self.tls)
+        request = client.Request(method, url, self.headers, body, self.tls)
         try:
-            answer = wire.exchange(request, wire.Deadline(self.timeout))
+            answer = client.exchange(request, client.Deadline(self.timeout))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = targets.redacted(wire.in_words(error, self.timeout), self.secrets)
+            reason = targets.redacted(client.in_words(error, self.timeout), self.secrets)
             raise Trouble(f"{self.place} {reason}") from error
         return answer.status, answer.body.decode("utf-8", "replace")
 

@@ -11,8 +11,8 @@ import ssl
 import typing as t
 from urllib.parse import quote, urlencode, urlsplit
 
+from ansible_collections.steady.rollout.plugins.module_utils.http import client
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
-from ansible_collections.steady.rollout.plugins.module_utils.http import wire
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.options import UNFIT_FOR_A_HEADER
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import Step, Target
@@ -21,9 +21,9 @@ AGENT = "steady.rollout smoke_test"
 CONTENT_TYPES = {"json": "application/json", "form-urlencoded": "application/x-www-form-urlencoded"}
 
 
-def request_of(step: Step, target: Target, kept: templates.Kept, tls: ssl.SSLContext | None) -> wire.Request:
+def request_of(step: Step, target: Target, kept: templates.Kept, tls: ssl.SSLContext | None) -> client.Request:
     """What is sent for *step*; ValueError where a kept value does not fit where it is to go."""
-    return wire.Request(
+    return client.Request(
         method=step.method,
         url=_url(step, target, kept),
         headers=_headers(step, target, kept),

@@ -12,7 +12,7 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import client
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import judging, rendering, secrets, templates
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.judging import Reply
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.options import PLACES
@@ -39,7 +39,7 @@ class World:
 
     clock: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
-    exchange: Exchange = wire.exchange
+    exchange: Exchange = client.exchange
 
 
 class Conversation:
@@ -111,11 +111,11 @@ class Conversation:
         except ValueError as error:
             return Reply(0.0, trouble=f"could not be asked: {error}")
         self._hidden.add(*secrets.of_headers(request.headers), *secrets.of_url(request.url))
-        deadline = wire.Deadline(step.timeout, self._world.clock)
+        deadline = client.Deadline(step.timeout, self._world.clock)
         try:
             answer = self._session.ask(request, deadline, step.follow_redirects)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            return Reply(self._world.clock() - began, trouble=wire.in_words(error, step.timeout))
+            return Reply(self._world.clock() - began, trouble=client.in_words(error, step.timeout))
         finally:
             self._hidden.add(*self._session.cookies().values())
         return Reply(

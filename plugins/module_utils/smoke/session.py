@@ -14,37 +14,37 @@ import typing as t
 import urllib.request
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import client
 
-Exchange = t.Callable[[wire.Request, wire.Deadline], wire.Answer]
+Exchange = t.Callable[[client.Request, client.Deadline], client.Answer]
 
 
 class Session:
     """What a browser would remember between two requests of one user."""
 
-    def __init__(self, exchange: Exchange = wire.exchange) -> None:
+    def __init__(self, exchange: Exchange = client.exchange) -> None:
         self._exchange = exchange
         self._jar = http.cookiejar.CookieJar()
 
-    def ask(self, request: wire.Request, deadline: wire.Deadline, follow: bool) -> wire.Answer:
+    def ask(self, request: client.Request, deadline: client.Deadline, follow: bool) -> client.Answer:
         """The answer to a request, or to the last one that its redirects lead to.
 
         OSError or HTTPException where none comes.
         """
-        for dummy in range(wire.MOST_REDIRECTS + 1):
+        for dummy in range(client.MOST_REDIRECTS + 1):
             answer = self._exchange(self._with_cookies(request), deadline)
             self._keep_cookies(request, answer)
             location = answer.header("Location")
-            if not follow or answer.status not in wire.REDIRECTS or location is None:
+            if not follow or answer.status not in client.REDIRECTS or location is None:
                 return answer
-            request = wire.redirected(request, answer.status, on_same_host(request, location))
-        raise http.client.HTTPException(f"more than {wire.MOST_REDIRECTS} redirects")
+            request = client.redirected(request, answer.status, on_same_host(request, location))
+        raise http.client.HTTPException(f"more than {client.MOST_REDIRECTS} redirects")
 
     def cookies(self) -> dict[str, str]:
         """The cookies of this conversation by their names."""
         return {cookie.name: cookie.value or "" for cookie in self._jar}
 
-    def _with_cookies(self, request: wire.Request) -> wire.Request:
+    def _with_cookies(self, request: client.Request) -> client.Request:
         asked = _as_urllib(request)
         self._jar.add_cookie_header(asked)
         cookies = asked.get_header("Cookie")
@@ -52,11 +52,11 @@ class Session:
             return request
         return dataclasses.replace(request, headers={**request.headers, "Cookie": cookies})
 
-    def _keep_cookies(self, request: wire.Request, answer: wire.Answer) -> None:
+    def _keep_cookies(self, request: client.Request, answer: client.Answer) -> None:
         self._jar.extract_cookies(t.cast("t.Any", _Response(answer)), _as_urllib(request))
 
 
-def on_same_host(request: wire.Request, location: str) -> str:
+def on_same_host(request: client.Request, location: str) -> str:
     """Where a redirect leads: a service knows its public name only, and that may lead to another host of the fleet."""
     parts = urlsplit(urljoin(request.url, location))
     if parts.netloc.lower() != _host_header(request).lower():
@@ -67,7 +67,7 @@ def on_same_host(request: wire.Request, location: str) -> str:
 class _Response:
     """As much of a response as the cookie jar looks at."""
 
-    def __init__(self, answer: wire.Answer) -> None:
+    def __init__(self, answer: client.Answer) -> None:
         self._headers = email.message.Message()
         for name, value in answer.headers:
             if name.lower() in ("set-cookie", "set-cookie2"):
@@ -77,7 +77,7 @@ class _Response:
         return self._headers
 
 
-def _as_urllib(request: wire.Request) -> urllib.request.Request:
+def _as_urllib(request: client.Request) -> urllib.request.Request:
     """The request under the name that the service is called by, which cookies are bound to."""
     parts = urlsplit(request.url)
     netloc = _host_header(request) or parts.netloc.rpartition("@")[2]
@@ -85,5 +85,5 @@ def _as_urllib(request: wire.Request) -> urllib.request.Request:
     return urllib.request.Request(parts._replace(netloc=netloc).geturl(), headers=headers)
 
 
-def _host_header(request: wire.Request) -> str:
+def _host_header(request: client.Request) -> str:
     return next((value for name, value in request.headers.items() if name.lower() == "host"), "")

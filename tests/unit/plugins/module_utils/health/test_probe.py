@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import pathlib
 import socket
-import socketserver
 import ssl
 import threading
 import typing as t
 
 import pytest
+from support.serving import serving
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Sample
@@ -31,37 +30,6 @@ DEFAULTS: dict[str, t.Any] = {
     "follow_redirects": False,
     "validate_certs": True,
 }
-
-
-@contextlib.contextmanager
-def serving(respond: t.Callable[[str, socket.socket], None], tls: ssl.SSLContext | None = None) -> t.Iterator[int]:
-    """A server that hands every request's head and its connection to *respond*; yields its port."""
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            head = b""
-            while b"\r\n\r\n" not in head:
-                more = self.request.recv(4096)
-                if not more:
-                    return
-                head += more
-            with contextlib.suppress(OSError):
-                respond(head.decode(), self.request)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-        allow_reuse_address = True
-
-        def get_request(self) -> tuple[t.Any, t.Any]:
-            connection, address = super().get_request()
-            return (tls.wrap_socket(connection, server_side=True) if tls else connection), address
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
 
 
 def answering(status: int, document: t.Any, *headers: str) -> t.Callable[[str, socket.socket], None]:

@@ -36,7 +36,7 @@ GROUPS: dict[str, t.Any] = {"baseline": {"urls": ["http://b"]}, "candidate": {"n
         ({"min_samples": 0}, "min_samples is 0; expected good answers, from 1 to 200000."),
         ({"confidence": 50}, "confidence is 50; expected percent, from 50.01 to 99.99."),
         ({"max_latency": 0}, "max_latency is 0; expected more than 0 seconds."),
-        ({"rate": float("nan")}, "rate is nan; expected requests a second to each group, from 0.1 to 500."),
+        ({"rate": float("nan")}, "rate: nan is not a finite number that fits in 64 bits."),
         (
             {"rate": 500, "seconds": 3600},
             "rate 500 for up to 3605 s is 1802500 requests to each group; at most 200000 are sent. "

@@ -11,7 +11,7 @@ import pytest
 from support.throwing import throw
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.http import wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import client
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import http
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
 
@@ -21,16 +21,16 @@ URL = "http://prometheus:9090/base/"
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> t.Any:
     """(what is answered, what was asked)"""
-    answer: list[t.Any] = [wire.Answer(200, b'{"a": 1}')]
-    asked: list[wire.Request] = []
+    answer: list[t.Any] = [client.Answer(200, b'{"a": 1}')]
+    asked: list[client.Request] = []
 
-    def exchange(request: wire.Request, deadline: wire.Deadline) -> wire.Answer:
+    def exchange(request: client.Request, deadline: client.Deadline) -> client.Answer:
         asked.append(request)
         if isinstance(answer[0], Exception):
             throw(answer[0])
-        return t.cast(wire.Answer, answer[0])
+        return t.cast(client.Answer, answer[0])
 
-    monkeypatch.setattr(wire, "exchange", exchange)
+    monkeypatch.setattr(client, "exchange", exchange)
     return answer, asked
 
 
@@ -68,10 +68,10 @@ def test_credentials(settings: dict[str, t.Any], authorization: str | None) -> N
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (wire.Answer(400, b'{"error": "parse error at s3cret"}'), "answered 400: parse error at ********"),
-        (wire.Answer(503, b"<html>down\n</html>"), "answered 503: <html>down </html>"),
-        (wire.Answer(302, b""), "answered 302"),
-        (wire.Answer(200, b"<html>s3cret</html>"), "gave no JSON but '<html>********</html>'"),
+        (client.Answer(400, b'{"error": "parse error at s3cret"}'), "answered 400: parse error at ********"),
+        (client.Answer(503, b"<html>down\n</html>"), "answered 503: <html>down </html>"),
+        (client.Answer(302, b""), "answered 302"),
+        (client.Answer(200, b"<html>s3cret</html>"), "gave no JSON but '<html>********</html>'"),
         (TimeoutError(), "did not answer within 10 s"),
         (ConnectionRefusedError(), "refused the connection"),
         (ConnectionResetError(), "reset the connection"),
@@ -85,7 +85,7 @@ def test_trouble_is_told_without_secrets(answers: t.Any, answer: t.Any, message:
 
 
 def test_a_long_answer_is_cut_after_its_secrets_are_hidden(answers: t.Any) -> None:
-    answers[0][0] = wire.Answer(500, (b"x" * 195) + b"s3cret-token" + b"y" * 300)
+    answers[0][0] = client.Answer(500, (b"x" * 195) + b"s3cret-token" + b"y" * 300)
     with pytest.raises(Trouble) as caught:
         endpoint(token="s3cret-token").ask("")
     assert "s3c" not in str(caught.value)

@@ -10,13 +10,13 @@ import typing as t
 import pytest
 from support.cores import params_of
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import wire
+from ansible_collections.steady.rollout.plugins.module_utils.http import client
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import core as smoke_test_core
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import options, secrets
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.running import Done, World
 from ansible_collections.steady.rollout.plugins.modules import smoke_test
 
-Said = t.Union[wire.Answer, Exception]
+Said = t.Union[client.Answer, Exception]
 
 
 class Service:
@@ -24,11 +24,11 @@ class Service:
 
     def __init__(self, *answers: Said) -> None:
         self.answers = list(answers)
-        self.asked: list[wire.Request] = []
+        self.asked: list[client.Request] = []
         self.slept: list[float] = []
         self.now = 100.0
 
-    def exchange(self, request: wire.Request, deadline: wire.Deadline) -> wire.Answer:
+    def exchange(self, request: client.Request, deadline: client.Deadline) -> client.Answer:
         self.asked.append(request)
         self.now += 1.0
         answer = self.answers.pop(0)
@@ -46,8 +46,8 @@ class Service:
         return run
 
 
-def said(status: int = 200, body: str = "{}", *headers: tuple[str, str]) -> wire.Answer:
-    return wire.Answer(status, body.encode(), headers)
+def said(status: int = 200, body: str = "{}", *headers: tuple[str, str]) -> client.Answer:
+    return client.Answer(status, body.encode(), headers)
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,23 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import io
+import re
 import select
 import socket
 import ssl
 import time
 import typing as t
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 LARGEST_BODY = 1024 * 1024
 MOST_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
 FIT_FOR_STRANGERS = ("accept", "user-agent")
 """Headers that may follow a redirect to another host; credentials may not."""
+
+
+class BadRedirect(http.client.HTTPException):
+    """A redirect that is not followed; the text says which, to follow 'answered with'."""
 
 
 class Deadline:
@@ -51,6 +56,8 @@ class Request:
     body: bytes | None
     tls: ssl.SSLContext | None
     follow_redirects: bool = False
+    largest: int = LARGEST_BODY
+    """Bytes of the answer's body that are read; what follows is left out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +70,38 @@ class Answer:
         """All values of a header, joined as HTTP allows; None where it is not there."""
         found = [value for given, value in self.headers if given.lower() == name.lower()]
         return ", ".join(found) if found else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Address:
+    """Where a server listens: the *path* of a unix socket, or host and port."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+
+    def connect(self, deadline: Deadline) -> socket.socket:
+        if not self.path:
+            return connect(self.host, self.port, deadline)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(deadline.left())
+            connection.connect(self.path)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+
+def address_of(text: str) -> Address | None:
+    """Reads '/path', 'unix:/path', 'host:port', '[::1]:port' and 'http://host:port'; None where it is none of these."""
+    plain = re.sub(r"^(http://|tcp://|unix://|unix:)", "", text.strip())
+    if plain.startswith("/"):
+        return Address(path=plain)
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})/?", plain)
+    if not match or not 0 < int(match.group(3)) < 65536:
+        return None
+    return Address(match.group(1) or match.group(2), int(match.group(3)))
 
 
 def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
@@ -111,10 +150,12 @@ def _one_exchange(request: Request, deadline: Deadline) -> Answer:
 class Connection:
     """A connection to the server of a URL; may be used for one exchange after another while *is_usable*."""
 
-    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, url: str, tls: ssl.SSLContext | None, address: Address | None = None) -> None:
+        """*address* is where the server listens, where the URL does not say it."""
         parts = urlsplit(url)
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._address = address or Address(self._host, self._port)
         self._tls = tls if parts.scheme == "https" else None
         self._http = http.client.HTTPConnection(
             self._host, self._port if parts.port or parts.scheme == "https" else None
@@ -126,7 +167,7 @@ class Connection:
     def open(self, deadline: Deadline) -> None:
         """Connects, anew if it was connected before."""
         self.close()
-        self._socket = connect(self._host, self._port, deadline)
+        self._socket = self._address.connect(deadline)
         if self._tls is not None:
             self._socket.settimeout(deadline.left())
             self._socket = self._tls.wrap_socket(self._socket, server_hostname=self._host)
@@ -141,7 +182,7 @@ class Connection:
         try:
             self._http.request(request.method, path, body=request.body, headers=request.headers)
             response = self._http.getresponse()
-            answer = Answer(response.status, _read(response), tuple(response.getheaders()))
+            answer = Answer(response.status, _read(response, request.largest), tuple(response.getheaders()))
         except BaseException:
             self.close()
             raise
@@ -165,9 +206,9 @@ class Connection:
             self._socket = None
 
 
-def _read(response: http.client.HTTPResponse) -> bytes:
-    body = response.read(LARGEST_BODY)
-    if response.length and len(body) < LARGEST_BODY:
+def _read(response: http.client.HTTPResponse, largest: int) -> bytes:
+    body = response.read(largest)
+    if response.length and len(body) < largest:
         raise http.client.IncompleteRead(body, response.length)
     return body
 
@@ -177,14 +218,23 @@ def redirected(request: Request, status: int, location: str) -> Request:
     url = urljoin(request.url, location)
     before, after = urlsplit(request.url), urlsplit(url)
     if after.scheme not in ("http", "https") or not after.hostname:
-        raise http.client.HTTPException("a redirect to something that is neither http nor https")
+        raise BadRedirect("a redirect to something that is neither http nor https")
+    if (before.scheme, after.scheme) == ("https", "http"):
+        raise BadRedirect("a redirect from https to http, which is not followed")
     headers = request.headers
-    if (before.scheme, before.hostname, before.port) != (after.scheme, after.hostname, after.port):
+    is_elsewhere = _origin(before) != _origin(after)
+    if is_elsewhere:
         headers = {name: value for name, value in headers.items() if name.lower() in FIT_FOR_STRANGERS}
-    if status in (307, 308):
-        return dataclasses.replace(request, url=url, headers=headers)
-    method = request.method if request.method == "HEAD" else "GET"
-    return dataclasses.replace(request, url=url, headers=headers, method=method, body=None)
+    if status not in (307, 308):
+        method = request.method if request.method == "HEAD" else "GET"
+        return dataclasses.replace(request, url=url, headers=headers, method=method, body=None)
+    if is_elsewhere and request.body is not None:
+        raise BadRedirect(f"a redirect ({status}) that would send the request's body to another host")
+    return dataclasses.replace(request, url=url, headers=headers)
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
+    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def in_words(error: Exception, seconds: float) -> str:
@@ -201,6 +251,8 @@ def in_words(error: Exception, seconds: float) -> str:
         return f"could not be resolved ({error.strerror})"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"has a certificate that is not trusted ({error.verify_message})"
+    if isinstance(error, BadRedirect):
+        return f"answered with {error}"
     if isinstance(error, http.client.HTTPException):
         return f"gave no proper HTTP answer ({type(error).__name__}: {str(error).strip()})"
     if isinstance(error, OSError):
@@ -216,8 +268,10 @@ class _Watched:
         self._deadline = deadline
 
     def sendall(self, data: bytes) -> None:
-        self._connection.settimeout(self._deadline.left())
-        self._connection.sendall(data)
+        unsent = memoryview(data)
+        while unsent:
+            self._connection.settimeout(self._deadline.left())
+            unsent = unsent[self._connection.send(unsent) :]
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(_WatchedReader(self._connection, self._deadline))
