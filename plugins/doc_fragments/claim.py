@@ -33,6 +33,9 @@ options:
         type: str
         default: ""
       directory:
-        description: Where claims are kept on this host. V(/var/lib/steady-rollout) for root.
+        description:
+          - Where claims are kept on this host. V(/var/lib/steady-rollout-claims) for root.
+          - Other users use that directory too if they may write to it (give it a group and mode V(2775)). Otherwise they
+            keep claims in V($XDG_STATE_HOME/steady-rollout), and a claim of root's still takes precedence.
         type: path
 """

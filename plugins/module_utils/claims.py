@@ -4,20 +4,24 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """The claim that a rollout leaves where it changes things: on the balancers' and the fleet's hosts.
 
-Two coordinators that do not know of each other collide here, and a process that outlived its run finds a
-newer token and leaves without touching anything. A claim is a small JSON file per service, held under
-flock while a change is made, so that changes of the same service on one host come one after the other.
+Two independent coordinators are detected as conflicting here, and a process that outlived its run finds a newer
+token and changes nothing. A claim is a small JSON file per service, replaced at one instant. A lock beside it is held
+while a change is made, so that changes of the same service on one host come one after the other.
+
+*acquire* announces a run and excludes others until *release*. *held* fences each single change: it records the newest
+token seen, also where nothing was announced before, and refuses every older one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
+import stat
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents, files
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 ARGUMENTS = {
@@ -27,6 +31,11 @@ ARGUMENTS = {
     "coordinator": {"type": "str", "default": ""},
     "directory": {"type": "path"},
 }
+# One place for all users of a host; only root can make it.
+SHARED = "/var/lib/steady-rollout-claims"
+LONGEST_SERVICE = 200
+LONGEST_CLAIM = 65536
+MOST_SUPERSEDED = 100
 
 
 class ClaimLost(RolloutError):
@@ -47,18 +56,44 @@ class Claim:
     def from_params(cls, params: dict[str, t.Any] | None) -> Claim | None:
         if not params:
             return None
-        if "/" in params["service"] or params["service"].startswith("."):
-            raise InputError(f"claim.service: '{params['service']}' cannot name a file; use letters, digits, - and _.")
+        service = params["service"]
+        is_name = service.isprintable() and 0 < len(service.encode("utf-8", "replace")) <= LONGEST_SERVICE
+        if not is_name or "/" in service or service.startswith("."):
+            raise InputError(f"claim.service: {service!r} cannot name a file; use letters, digits, - and _.")
         known: dict[str, t.Any] = {field.name: params.get(field.name) for field in dataclasses.fields(cls)}
         return cls(**known)
 
     @property
     def path(self) -> str:
-        return os.path.join(self.directory or state_directory(), f"{self.service}.claim")
+        return os.path.join(self.directory or claims_directory(), f"{self.service}.claim")
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What a claim's file says."""
+
+    ledger: str
+    token: int
+    coordinator: str
+    active: bool
+    """Whether others are excluded: from acquire until release."""
+    superseded: dict[str, int] = dataclasses.field(default_factory=dict)
+    """The newest token of each other ledger that had this claim; none of its runs up to that one may change anything."""
+
+
+def claims_directory() -> str:
+    """Where claims and the locks of pools are: one directory for all users of the host, where there is one.
+
+    Root makes it. Other users share it if root gave them a group's access to it. Otherwise they have one of their own,
+    and root's claims still count.
+    """
+    if os.geteuid() == 0 or os.access(SHARED, os.W_OK | os.X_OK):
+        return SHARED
+    return state_directory()
 
 
 def state_directory() -> str:
-    """Where the collection keeps its durable files on any host: the ledger and the claims."""
+    """Where the collection keeps its durable files on any host, such as the ledger."""
     if os.geteuid() == 0:
         return "/var/lib/steady-rollout"
     home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
@@ -66,79 +101,151 @@ def state_directory() -> str:
 
 
 @contextlib.contextmanager
-def held(claim: Claim | None) -> t.Iterator[None]:
+def held(claim: Claim | None, timeout: float = files.LOCK_TIMEOUT) -> t.Iterator[None]:
     """Holds the claim for the time of one change; raises ClaimLost where it is somebody else's.
 
-    Nothing is checked where no claim was given. Waits while another process of the same service changes
-    something on this host: those changes are short, waiting for a drain happens outside.
+    Nothing is checked where no claim was given. Waits at most *timeout* seconds while another process of the same
+    service changes something on this host: those changes are short, waiting for a drain happens outside.
     """
     if claim is None:
         yield
         return
-    with _locked(claim) as stream:
-        _refuse_others(claim, _read(stream))
+    with _locked(claim, timeout):
+        before = _read(claim.path)
+        _refuse_others(claim, before)
+        _refuse_others(claim, _shared_record(claim))
+        active = before.active if before and before.ledger == claim.ledger else False
+        _write(claim, before, active)
         yield
 
 
-def take(claim: Claim, force: bool = False) -> dict[str, t.Any] | None:
-    """Writes the claim for this run and returns the one that stood there; *force* takes it from another ledger."""
-    with _locked(claim) as stream:
-        before = _read(stream)
-        if not force:
-            _refuse_others(claim, before)
-        _write(stream, {"ledger": claim.ledger, "token": claim.token, "coordinator": claim.coordinator, "active": True})
-    return before
+def acquire(claim: Claim, force: bool = False) -> dict[str, t.Any] | None:
+    """Writes the claim for this run and returns the one that stood there.
+
+    *force* takes it from another ledger. It never overwrites a newer token of the same ledger.
+    """
+    with _locked(claim):
+        before = _read(claim.path)
+        _refuse_others(claim, before, force)
+        _refuse_others(claim, _shared_record(claim))
+        _write(claim, before, active=True)
+    return dataclasses.asdict(before) if before else None
 
 
 def release(claim: Claim) -> bool:
     """Marks the claim as no longer in use, so that any coordinator may claim; False where it is not ours."""
-    with _locked(claim) as stream:
-        before = _read(stream)
-        if not before or before["ledger"] != claim.ledger or before["token"] > claim.token:
+    with _locked(claim):
+        before = _read(claim.path)
+        if not before or before.ledger != claim.ledger or before.token > claim.token:
             return False
-        _write(stream, {**before, "active": False})
+        _replace(claim.path, dataclasses.replace(before, active=False))
     return True
 
 
-def _refuse_others(claim: Claim, found: dict[str, t.Any] | None) -> None:
+@contextlib.contextmanager
+def lock(directory: str, name: str, what: str, timeout: float = files.LOCK_TIMEOUT) -> t.Iterator[None]:
+    """Holds a lock in a directory of claims, which is made where it is missing. Raises OSError where it cannot be."""
+    files.private_directory(directory, 0o755 if directory == SHARED else 0o700)
+    with files.locked(os.path.join(directory, f"{name}.lock"), what, timeout, _mode(directory)):
+        yield
+
+
+def _mode(directory: str) -> int:
+    """For a group only where the directory is shared by one: who may open a lock may hold it."""
+    shared = stat.S_ISGID | stat.S_IWGRP
+    return 0o660 if os.stat(directory).st_mode & shared == shared else 0o600
+
+
+def _refuse_others(claim: Claim, found: Record | None, force: bool = False) -> None:
     if found is None:
         return
-    if found["ledger"] == claim.ledger:
-        if found["token"] > claim.token:
-            raise ClaimLost(
-                f"{claim.path}: a later run of '{claim.service}' (token {found['token']}, ours is {claim.token}) "
-                "has taken over; this run makes no further changes."
-            )
-    elif found["active"]:
+    if found.ledger == claim.ledger and found.token > claim.token:
         raise ClaimLost(
-            f"{claim.path}: '{claim.service}' is claimed by another coordinator, {found['coordinator'] or 'unnamed'} "
-            f"(ledger {found['ledger']}, token {found['token']}). Finish its rollout there, or, if it is gone for "
+            f"{claim.path}: a later run of '{claim.service}' (token {found.token}, ours is {claim.token}) "
+            "has taken over; this run makes no further changes."
+        )
+    if found.ledger == claim.ledger:
+        return
+    if found.active and not force:
+        raise ClaimLost(
+            f"{claim.path}: '{claim.service}' is claimed by another coordinator, {found.coordinator or 'unnamed'} "
+            f"(ledger {found.ledger}, token {found.token}). Finish its rollout there, or, if it is gone for "
             "good, run with -e rollout_take_over=true."
+        )
+    if found.superseded.get(claim.ledger, -1) >= claim.token:
+        raise ClaimLost(
+            f"{claim.path}: another coordinator, {found.coordinator or 'unnamed'} (ledger {found.ledger}, token "
+            f"{found.token}), has changed '{claim.service}' since this run (token {claim.token}) began; this run makes no "
+            "further changes."
         )
 
 
+def _write(claim: Claim, before: Record | None, active: bool) -> None:
+    """Records the claim, unless it stands there already."""
+    superseded = dict(before.superseded) if before else {}
+    if before and before.ledger != claim.ledger:
+        superseded[before.ledger] = max(before.token, superseded.get(before.ledger, before.token))
+    superseded.pop(claim.ledger, None)
+    for ledger in list(superseded)[:-MOST_SUPERSEDED]:
+        del superseded[ledger]
+    known = before.coordinator if before and before.ledger == claim.ledger else ""
+    now = Record(claim.ledger, claim.token, claim.coordinator or known, active, superseded)
+    if before != now:
+        _replace(claim.path, now)
+
+
+def _shared_record(claim: Claim) -> Record | None:
+    """Root's claim for the same service, where this user keeps claims elsewhere and may read it."""
+    directory = os.path.dirname(claim.path)
+    if claim.directory or directory == SHARED:
+        return None
+    return _read(os.path.join(SHARED, f"{claim.service}.claim"))
+
+
 @contextlib.contextmanager
-def _locked(claim: Claim) -> t.Iterator[t.IO[str]]:
-    os.makedirs(os.path.dirname(claim.path), mode=0o700, exist_ok=True)
-    with open(claim.path, "a+", encoding="utf-8") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield stream
+def _locked(claim: Claim, timeout: float = files.LOCK_TIMEOUT) -> t.Iterator[None]:
+    what = f"service '{claim.service}' on this host"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock(os.path.dirname(claim.path), os.path.basename(claim.path), what, timeout))
+        except OSError as error:
+            raise RolloutError(
+                f"{claim.path}: the claim cannot be kept there ({error.strerror or error}). Use become, or correct "
+                "claim.directory."
+            ) from error
+        yield
 
 
-def _read(stream: t.IO[str]) -> dict[str, t.Any] | None:
-    stream.seek(0)
-    text = stream.read()
+def _read(path: str) -> Record | None:
     try:
-        return json.loads(text) if text.strip() else None
+        content = files.read(path, LONGEST_CLAIM, follow=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RolloutError(f"{path}: the claim cannot be read ({error.strerror or error}).") from error
+    try:
+        return _parsed(documents.parsed(content.decode("utf-8")))
     except ValueError:
+        shown = repr(content[:60].decode("utf-8", "replace")) if content else "it is empty"
         raise RolloutError(
-            f"{stream.name}: not a claim (bad JSON: {text[:60]!r}). Inspect it, then remove it."
+            f"{path}: not a claim ({shown}), so who may change the service is unknown. Make sure that no rollout of it "
+            "is running, then remove the file."
         ) from None
 
 
-def _write(stream: t.IO[str], content: dict[str, t.Any]) -> None:
-    stream.seek(0)
-    stream.truncate()
-    json.dump(content, stream)
-    stream.flush()
-    os.fsync(stream.fileno())
+def _parsed(content: t.Any) -> Record:
+    """Raises ValueError unless *content* is a claim's."""
+    types = {"ledger": str, "token": int, "coordinator": str, "active": bool, "superseded": dict}
+    if not isinstance(content, dict):
+        raise ValueError("not a mapping")
+    content.setdefault("superseded", {})
+    if set(content) != set(types) or any(type(content[name]) is not kind for name, kind in types.items()):
+        raise ValueError("other fields")
+    if any(not isinstance(token, int) for token in content["superseded"].values()):
+        raise ValueError("other tokens")
+    return Record(**content)
+
+
+def _replace(path: str, record: Record) -> None:
+    mode = _mode(os.path.dirname(path)) | 0o044
+    files.replace(path, json.dumps(dataclasses.asdict(record)), files.Access(mode))

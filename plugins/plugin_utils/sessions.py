@@ -12,6 +12,7 @@ import tempfile
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import files
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 
 POLL_EVERY = 0.05
@@ -26,7 +27,7 @@ def session(run: str, purpose: str, count: int) -> t.Iterator[None]:
     must not each hold one. Files locked with flock are what forked workers share; a lock ends with its holder.
     """
     folder = os.path.join(tempfile.gettempdir(), f"steady-rollout-{os.getuid()}")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
+    files.private_directory(folder)
     while True:
         for number in range(count):
             with open(os.path.join(folder, f"{run}-{purpose}-{number}.session"), "w", encoding="utf-8") as stream:

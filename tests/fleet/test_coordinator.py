@@ -21,7 +21,7 @@ from fleet.world.rolling import Ended, Rolling, Run
 from fleet.world.shop import Shop
 from support.background import Background
 
-CLAIM = "/var/lib/steady-rollout/shop.claim"
+CLAIM = "/var/lib/steady-rollout-claims/shop.claim"
 
 
 @pytest.fixture

@@ -197,4 +197,4 @@ def on_disk(shop: Shop, app: str) -> list[str]:
 
 
 def has_claim(shop: Shop, balancer: str) -> bool:
-    return shop.lab.run(balancer, ["test", "-e", "/var/lib/steady-rollout"], check=False).returncode == 0
+    return shop.lab.run(balancer, ["test", "-e", "/var/lib/steady-rollout-claims"], check=False).returncode == 0

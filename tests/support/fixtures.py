@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import tempfile
@@ -12,7 +13,7 @@ import typing as t
 
 import pytest
 
-LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock.state_directory"
+LOCK = "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory"
 
 
 @pytest.fixture
@@ -26,8 +27,6 @@ def directory() -> t.Iterator[pathlib.Path]:
 
 @pytest.fixture(autouse=True)
 def state_directory(directory: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks and claims go to the test's own directory."""
-    place = directory / "state"
-    place.mkdir()
-    place.chmod(0o777)
-    monkeypatch.setattr(LOCK, lambda: str(place))
+    """Locks and claims go to the test's own directory, one for each user."""
+    directory.chmod(0o1777)
+    monkeypatch.setattr(LOCK, lambda: str(directory / f"state-{os.geteuid()}"))

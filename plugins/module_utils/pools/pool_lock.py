@@ -10,32 +10,27 @@ Between reading that a member may be taken out and taking it out nobody else may
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
-import os
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
-from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim, state_directory
+from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 
 @contextlib.contextmanager
 def pool_lock(balancer: Balancer, claim: Claim | None) -> t.Iterator[None]:
     """Waits for its turn; the lock is a file beside the claims."""
-    directory = (claim and claim.directory) or state_directory()
-    with _open(directory, balancer) as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
-def _open(directory: str, balancer: Balancer) -> t.IO[str]:
+    directory = (claim and claim.directory) or claims.claims_directory()
     digest = hashlib.sha256(f"{balancer.where}\n{balancer.pool}".encode()).hexdigest()[:16]
-    try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        return open(os.path.join(directory, f"pool-{digest}.lock"), "a", encoding="utf-8")
-    except OSError as error:
-        raise RolloutError(
-            f"{directory}: cannot keep the lock for pool '{balancer.pool}' there ({error.strerror}). Use become, or "
-            "point XDG_STATE_HOME at a directory that this user may write to."
-        ) from error
+    what = f"pool '{balancer.pool}' of {balancer.where}"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(claims.lock(directory, f"pool-{digest}", what))
+        except OSError as error:
+            raise RolloutError(
+                f"{directory}: the lock for pool '{balancer.pool}' cannot be kept there ({error.strerror or error}). "
+                "Use become, or set XDG_STATE_HOME to a directory that this user may write to."
+            ) from error
+        yield

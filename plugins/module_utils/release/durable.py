@@ -12,7 +12,7 @@ import os
 import shutil
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import documents
+from ansible_collections.steady.rollout.plugins.module_utils import documents, files
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 
@@ -29,19 +29,7 @@ def read_json(path: str) -> t.Any:
 
 def write_json(path: str, content: t.Any) -> None:
     """Replaces a JSON file, at one instant and on disk."""
-    new = f"{path}.new-{os.getpid()}"
-    try:
-        with open(new, "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), 0o644)
-            json.dump(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.rename(new, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(new)
-        raise
-    sync(os.path.dirname(path))
+    files.replace(path, json.dumps(content), files.Access(0o644))
 
 
 def sync(path: str) -> None:
@@ -55,8 +43,8 @@ def sync(path: str) -> None:
 
 def sync_tree(top: str) -> None:
     """Waits until all below a directory is on disk. Cheaper after writing everything than file by file."""
-    for directory, dummy, files in os.walk(top):
-        for name in files:
+    for directory, dummy, names in os.walk(top):
+        for name in names:
             path = os.path.join(directory, name)
             if not os.path.islink(path):
                 sync(path)

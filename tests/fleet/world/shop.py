@@ -22,7 +22,7 @@ SETTLE_WITHIN = 30.0
 KEEP = f"test -d {PRISTINE} || cp -a /opt/shop {PRISTINE}"
 BACK_TO_FIRST = (
     f"systemctl stop shop; find /opt/shop -mindepth 1 -maxdepth 1 ! -name lost+found -exec rm -rf {{}} +; "
-    f"cp -a {PRISTINE}/. /opt/shop/; rm -rf /var/lib/steady-rollout; systemctl reset-failed shop; systemctl start shop"
+    f"cp -a {PRISTINE}/. /opt/shop/; rm -rf /var/lib/steady-rollout /var/lib/steady-rollout-claims; systemctl reset-failed shop; systemctl start shop"
 )
 
 
@@ -45,7 +45,10 @@ class Shop:
         self._on_each(self.apps, KEEP)
         self._on_each(self.apps, BACK_TO_FIRST)
         ready = "; ".join(f"set server shop/{app} state ready; set server shop/{app} weight 100%" for app in self.apps)
-        self._on_each(self.balancers, "rm -rf /var/lib/steady-rollout; : > /var/lib/haproxy/server-state")
+        self._on_each(
+            self.balancers,
+            "rm -rf /var/lib/steady-rollout /var/lib/steady-rollout-claims; : > /var/lib/haproxy/server-state",
+        )
         self._tell_balancers(ready)
         shutil.rmtree(self.ledger, ignore_errors=True)
         # The balancers may not have noticed the restart yet.

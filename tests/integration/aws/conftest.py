@@ -30,7 +30,7 @@ StartWorld = t.Callable[..., "World"]
 def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks and claims go to the test's own directory."""
     monkeypatch.setattr(
-        "ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock.state_directory",
+        "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory",
         lambda: str(tmp_path / "state"),
     )
 

@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks and claims go to the test's own directory."""
     monkeypatch.setattr(
-        "ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock.state_directory",
+        "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory",
         lambda: str(tmp_path / "state"),
     )
 

@@ -62,11 +62,11 @@ def drain(settings: dict[str, t.Any], state_home: str, member: str) -> str:
     """One change from a process of its own; returns its error."""
     from support.cores import call_core
 
-    from ansible_collections.steady.rollout.plugins.module_utils.pools import pool_lock
+    from ansible_collections.steady.rollout.plugins.module_utils import claims
     from ansible_collections.steady.rollout.plugins.modules import lb_member
 
     # Without the pool's lock, so that the file's own is what keeps the changes apart.
-    pool_lock.state_directory = lambda: f"{state_home}/{member}"  # type: ignore[attr-defined]
+    claims.claims_directory = lambda: f"{state_home}/{member}"  # type: ignore[attr-defined]
     return call_core(lb_member, balancer=settings, members=[member], state="drained", wait=False).error
 
 

@@ -13,7 +13,7 @@ from support.haproxy import Node, Slow
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 
 FORCED_DRAIN = 0x08
-LOCK = "ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock.state_directory"
+LOCK = "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory"
 
 # Fresh interpreters would take longer than what is tested; a fork sees the test's lock directory, too.
 processes = multiprocessing.get_context("fork")
@@ -60,7 +60,7 @@ def claim(tmp_path: pathlib.Path) -> dict[str, t.Any]:
 
 
 def take(claim: dict[str, t.Any], **changes: t.Any) -> None:
-    claims.take(claims.Claim(**{**claim, **changes}), force=True)
+    claims.acquire(claims.Claim(**{**claim, **changes}), force=True)
 
 
 def test_nothing_is_changed_under_a_foreign_claim(node: Node, balancer: t.Any, claim: dict[str, t.Any]) -> None:

@@ -7,33 +7,39 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import stat
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import files
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+MOST_BYTES = 64 * 1024 * 1024
 
 
 class OwnedFile:
     """The file at *path*; *where* and *option* are how messages call the node and the file.
 
-    A symbolic link stays one: the file behind it is edited.
+    A symbolic link of root's or this user's stays one: the file behind it is edited.
     """
 
     def __init__(self, path: str, where: str, option: str) -> None:
-        self.path = os.path.realpath(path)
         self.option = option
         self._where = where
+        try:
+            self.path = files.trusted_target(path)
+        except OSError as error:
+            raise RolloutError(
+                f"{where}: {path} is not edited ({error.strerror}). Remove the link, or let {option} name the file itself."
+            ) from error
 
     def read(self) -> str:
         try:
-            with open(self.path, encoding="utf-8", newline="") as stream:
-                return stream.read()
+            return files.read(self.path, MOST_BYTES).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise RolloutError(
-                f"{self._where}: {self.path} cannot be read ({reason}). {self.option} is a file on the host where the module runs."
+                f"{self._where}: {self.path} cannot be read ({reason}). {self.option} is a file on the host where the "
+                "module runs."
             ) from error
 
     def modified(self) -> float:
@@ -56,22 +62,17 @@ class OwnedFile:
     def locked(self) -> t.Iterator[None]:
         """Waits for its turn among those that edit the file."""
         self.require_writable()
-        with self._lock_file() as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self.beside("lock"), self.path))
+            except OSError as error:
+                raise self._error(error) from error
             yield
 
     def replace(self, text: str, modified: float | None = None) -> None:
         """Puts a new file in its place with the same access; *modified* gives it back the time of an older one."""
-        draft = self.beside("new")
         try:
-            with open(draft, "w", encoding="utf-8", newline="") as stream:
-                _same_access(self.path, stream.fileno())
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if modified is not None:
-                os.utime(draft, (modified, modified))
-            os.replace(draft, self.path)
+            files.replace(self.path, text, files.access_of(self.path), modified)
         except OSError as error:
             raise self._error(error) from error
 
@@ -82,14 +83,8 @@ class OwnedFile:
 
     def write_beside(self, kind: str, text: str) -> None:
         """A file that belongs to this one, for everybody to read."""
-        path = self.beside(kind)
         try:
-            with open(f"{path}~", "w", encoding="utf-8", newline="") as stream:
-                os.fchmod(stream.fileno(), 0o644)
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(f"{path}~", path)
+            files.replace(self.beside(kind), text, files.Access(0o644))
         except OSError as error:
             raise self._error(error) from error
 
@@ -97,27 +92,11 @@ class OwnedFile:
         """Removes files written beside this one, but for the newest ones."""
         directory, beginning = os.path.split(self.beside(prefix))
         found = [os.path.join(directory, name) for name in os.listdir(directory) if name.startswith(beginning)]
-        for path in sorted(found, key=os.path.getmtime, reverse=True)[keep:]:
+        for path in sorted(found, key=lambda path: os.lstat(path).st_mtime, reverse=True)[keep:]:
             os.unlink(path)
-
-    def _lock_file(self) -> t.IO[str]:
-        try:
-            return open(self.beside("lock"), "a", encoding="utf-8")
-        except OSError as error:
-            raise self._error(error) from error
 
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(
-            f"{self._where}: {self.path} cannot be replaced ({error.strerror or error}); it is as it was. "
+            f"{self._where}: {self.path} cannot be replaced ({error.strerror or error}); it is unchanged. "
             f"Make it and its directory writable for this user, or correct {self.option}."
         )
-
-
-def _same_access(path: str, descriptor: int) -> None:
-    """Gives the new file the mode of the old one, and its owner where we may."""
-    old = os.stat(path)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    try:
-        os.fchown(descriptor, old.st_uid, old.st_gid)
-    except PermissionError:
-        pass

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
 import re
 import socket
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
@@ -86,7 +86,7 @@ class HttpAdmin:
 
     def _parsed(self, path: str, body: bytes) -> t.Any:
         try:
-            return json.loads(body.decode("utf-8"))
+            return documents.parsed(body.decode("utf-8"))
         except ValueError:
             raise RolloutError(
                 f"{self.where}: the answer to GET {_route(path)} is not JSON ({body[:60]!r}). "

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
 
 Json = t.Dict[str, t.Any]
@@ -125,7 +126,7 @@ class Document:
 def parse_response(text: str, kind: str, part: str) -> tuple[Json, Json]:
     """The DiscoveryResponse and its one resource of *kind* that has *part*; raises BadDocument."""
     try:
-        data = json.loads(text)
+        data = documents.parsed(text)
     except ValueError as error:
         raise BadDocument(
             f"it is not JSON ({error}); Envoy reads JSON from a file of any name, YAML is not edited"

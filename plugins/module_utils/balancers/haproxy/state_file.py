@@ -9,13 +9,16 @@ A stale file brings old drains back, so it is rewritten after every change, in b
 
 from __future__ import annotations
 
-import fcntl
-import os
-import stat
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import files
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import state as haproxy_state
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+# A server's line has less than 400 bytes.
+MOST_BYTES = 64 * 1024 * 1024
+# HAProxy reads the file before it gives up root's rights.
+USUAL = files.Access(0o644)
 
 
 class StateFile:
@@ -27,9 +30,8 @@ class StateFile:
     def own_states(self, pool: str) -> dict[str, str]:
         """What the file would bring back, by member; nothing where there is no file or it cannot be read as one."""
         try:
-            with open(self.path, encoding="utf-8") as stream:
-                rows = haproxy_state.state_rows(stream.read())
-        except (FileNotFoundError, haproxy_state.BadReply):
+            rows = haproxy_state.state_rows(files.read(self.path, MOST_BYTES).decode("utf-8"))
+        except (FileNotFoundError, UnicodeDecodeError, haproxy_state.BadReply):
             return {}
         except OSError as error:
             raise self._error(error) from error
@@ -45,37 +47,19 @@ class StateFile:
         The state is read under a lock, so that of two writers the later one has seen both changes.
         """
         try:
-            with open(f"{self.path}.lock", "a", encoding="utf-8") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                self._replace(read_state() + "\n")
+            with files.locked(f"{self.path}.lock", self.path):
+                files.replace(self.path, read_state() + "\n", self._access())
         except OSError as error:
             raise self._error(error) from error
 
-    def _replace(self, text: str) -> None:
-        draft = f"{self.path}.new"
-        with open(draft, "w", encoding="utf-8") as stream:
-            _same_access(self.path, stream.fileno())
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(draft, self.path)
+    def _access(self) -> files.Access:
+        try:
+            return files.access_of(self.path)
+        except FileNotFoundError:
+            return USUAL
 
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(
             f"{self.path}: cannot keep HAProxy's server state: {error.strerror or error}. The change itself is made; "
             "a reload would lose it. Make balancer.state_file writable for this user, then run again."
         )
-
-
-def _same_access(path: str, descriptor: int) -> None:
-    """Gives the new file the mode of the old one, and its owner where we may."""
-    try:
-        old = os.stat(path)
-    except FileNotFoundError:
-        os.fchmod(descriptor, 0o644)
-        return
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-    try:
-        os.fchown(descriptor, old.st_uid, old.st_gid)
-    except PermissionError:
-        pass

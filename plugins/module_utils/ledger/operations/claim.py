@@ -14,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import claims
 def acquire(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     """Leaves this run's claim; refuses where another coordinator's or a later run's claim is in force."""
     claim = _claim(params)
-    before = None if check_mode else claims.take(claim, force=bool(params.get("take_over")))
+    before = None if check_mode else claims.acquire(claim, force=bool(params.get("take_over")))
     changed = before is None or (before["ledger"], before["token"], before["active"]) != (
         claim.ledger,
         claim.token,

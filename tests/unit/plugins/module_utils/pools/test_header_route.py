@@ -94,10 +94,9 @@ class FakePages(Pages):
 
 @pytest.fixture(autouse=True)
 def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("claims", "pools.pool_lock"):
-        monkeypatch.setattr(
-            f"ansible_collections.steady.rollout.plugins.module_utils.{module}.state_directory", lambda: str(tmp_path)
-        )
+    monkeypatch.setattr(
+        "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory", lambda: str(tmp_path)
+    )
 
 
 @pytest.fixture
@@ -228,7 +227,7 @@ def test_a_reload_is_waited_out_but_not_silence(routes: FakeRoutes) -> None:
 
 
 def test_a_claim_of_a_later_run_is_respected(routes: FakeRoutes, tmp_path: pathlib.Path) -> None:
-    claims.take(Claim("shop", "one", 4))
+    claims.acquire(Claim("shop", "one", 4))
     assert failure(routes, claim=CLAIM).message == (
         f"{tmp_path}/shop.claim: a later run of 'shop' (token 4, ours is 3) has taken over; this run makes no further "
         "changes."

@@ -285,14 +285,14 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(host: Host, monkeypatch: pyt
 def test_a_failure_after_the_switch_tells_what_is_current(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.deploy("1.0")
     host.deploy("2.0", state="staged")
-    real = os.rename
+    real = os.replace
 
-    def full(before: str, after: str) -> None:
+    def full(before: str, after: str, **options: t.Any) -> None:
         if after.endswith("activated"):
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(before, after)
+        real(before, after, **options)
 
-    monkeypatch.setattr(os, "rename", full)
+    monkeypatch.setattr(os, "replace", full)
     outcome = host.release("2.0")
     assert outcome.error == (
         f"{host.path}: no space left on its file system. Free some, for example with a smaller keep, and run again."
@@ -342,7 +342,7 @@ def test_files_of_others_among_the_releases_are_left_alone(host: Host) -> None:
 
 def test_a_claim_that_was_lost_changes_nothing(host: Host) -> None:
     ours = {"service": "shop", "ledger": "a", "token": 1, "directory": str(host.directory / "claims")}
-    claims.take(claims.Claim("shop", "a", 2, "here", str(host.directory / "claims")))
+    claims.acquire(claims.Claim("shop", "a", 2, "here", str(host.directory / "claims")))
     outcome = host.deploy("1.0", claim=ours)
     assert "has taken over" in outcome.error
     assert not host.path.exists()
@@ -356,7 +356,7 @@ def test_a_claim_lost_while_unpacking_changes_nothing(host: Host, monkeypatch: p
 
     def overtaken(*args: t.Any) -> None:
         release_archive.unpack(*args)
-        claims.take(claims.Claim("shop", "a", 2, "here", directory))
+        claims.acquire(claims.Claim("shop", "a", 2, "here", directory))
 
     monkeypatch.setattr(release_stage, "unpack", overtaken)
     outcome = host.deploy("2.0", claim={"service": "shop", "ledger": "a", "token": 1, "directory": directory})

@@ -100,3 +100,31 @@ def test_a_folder_that_is_missing_is_named(tmp_path: pathlib.Path) -> None:
         f"{path}: cannot keep HAProxy's server state: No such file or directory. The change itself is made; a reload "
         "would lose it. Make balancer.state_file writable for this user, then run again."
     )
+
+
+def test_a_link_planted_under_the_drafts_old_name_is_not_followed(tmp_path: pathlib.Path) -> None:
+    """HAProxy's user owns the directory; root wrote to and gave it whatever '<state_file>.new' led to."""
+    victim = tmp_path / "passwd"
+    victim.write_text("root")
+    (tmp_path / "state").write_text("old")
+    (tmp_path / "state.new").symlink_to(victim)
+    StateFile(str(tmp_path / "state")).rewrite(lambda: "new")
+    assert (victim.read_text(), (tmp_path / "state").read_text()) == ("root", "new\n")
+
+
+@pytest.mark.parametrize("name", ["state", "state.lock"])
+def test_a_link_in_place_of_the_file_or_its_lock_is_refused(tmp_path: pathlib.Path, name: str) -> None:
+    victim = tmp_path / "passwd"
+    victim.write_text("root")
+    (tmp_path / name).symlink_to(victim)
+    with pytest.raises(RolloutError) as caught:
+        StateFile(str(tmp_path / "state")).rewrite(lambda: "new")
+    assert caught.value.message.startswith(f"{tmp_path}/state: cannot keep HAProxy's server state: ")
+    assert victim.read_text() == "root"
+
+
+def test_a_pipe_in_place_of_the_file_does_not_block(tmp_path: pathlib.Path) -> None:
+    os.mkfifo(tmp_path / "state")
+    with pytest.raises(RolloutError) as caught:
+        StateFile(str(tmp_path / "state")).own_states("shop")
+    assert "cannot keep HAProxy's server state: it is not a regular file." in caught.value.message

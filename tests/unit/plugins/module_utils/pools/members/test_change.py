@@ -19,7 +19,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 )
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.pools import pool_lock
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members.change import MemberChange
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members.request import Request
 from ansible_collections.steady.rollout.plugins.modules import lb_member
@@ -264,10 +263,10 @@ def test_restore_does_not_break_the_floor(desk: Desk, pool: FakePool) -> None:
 
 
 def test_a_later_run_ends_the_wait(desk: Desk, pool: FakePool) -> None:
-    claims.take(claims.Claim(**desk.claim))
+    claims.acquire(claims.Claim(**desk.claim))
     later = claims.Claim(**{**desk.claim, "token": 4})
     pool.change("a", sessions=1)
-    desk.time.at(2.5, lambda: claims.take(later))
+    desk.time.at(2.5, lambda: claims.acquire(later))
     message, result = desk.fails(members=["a"], state="drained", timeout=60, on_timeout="restore")
     assert "a later run of 'shop' (token 4, ours is 3) has taken over" in message
     assert desk.time.now < 4
@@ -276,7 +275,7 @@ def test_a_later_run_ends_the_wait(desk: Desk, pool: FakePool) -> None:
 
 
 def test_a_foreign_claim_is_not_even_looked_past(desk: Desk, pool: FakePool) -> None:
-    claims.take(claims.Claim(**{**desk.claim, "ledger": "theirs"}))
+    claims.acquire(claims.Claim(**{**desk.claim, "ledger": "theirs"}))
     message, result = desk.fails(members=["a"], state="drained")
     assert "is claimed by another coordinator" in message
     assert (pool.looks, pool.asked, result["changed"]) == (0, [], False)
@@ -383,10 +382,10 @@ def test_a_lock_that_cannot_be_kept_is_named(
     pool: FakePool, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(pool_lock, "state_directory", lambda: str(tmp_path / "file" / "state"))
+    monkeypatch.setattr(claims, "claims_directory", lambda: str(tmp_path / "file" / "state"))
     message, result = Desk(pool, tmp_path).fails(members=["a"], state="drained", claim=None)
     assert message == (
-        f"{tmp_path}/file/state: cannot keep the lock for pool 'shop' there (Not a directory). Use become, or point "
-        "XDG_STATE_HOME at a directory that this user may write to."
+        f"{tmp_path}/file/state: the lock for pool 'shop' cannot be kept there (Not a directory). Use become, or set "
+        "XDG_STATE_HOME to a directory that this user may write to."
     )
     assert result["changed"] is False

@@ -51,10 +51,9 @@ class WeighedPool(FakePool):
 
 @pytest.fixture(autouse=True)
 def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("claims", "pools.pool_lock"):
-        monkeypatch.setattr(
-            f"ansible_collections.steady.rollout.plugins.module_utils.{module}.state_directory", lambda: str(tmp_path)
-        )
+    monkeypatch.setattr(
+        "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory", lambda: str(tmp_path)
+    )
 
 
 @pytest.fixture
@@ -198,7 +197,7 @@ def test_a_kind_without_weights_says_so(pool: WeighedPool, monkeypatch: pytest.M
 
 
 def test_a_claim_of_a_later_run_is_obeyed(pool: WeighedPool, tmp_path: pathlib.Path) -> None:
-    claims.take(Claim(service="shop", ledger="one", token=4, coordinator="laptop"))
+    claims.acquire(Claim(service="shop", ledger="one", token=4, coordinator="laptop"))
     error = failure(pool, 5, claim=CLAIM)
     assert "a later run of 'shop' (token 4, ours is 3) has taken over" in error.message
     assert pool.asked == []
