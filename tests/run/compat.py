@@ -3,7 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The collection on other ansible-cores and Pythons than the one that the other parts use.
 
-Usage: python -m run.compat REPORTS oldest | newest | python38
+Usage: python -m run.compat REPORTS CASE
+
+CASE is oldest or newest for the unit tests and the playbooks' syntax on that ansible-core, python38 for what runs on
+hosts, rollouts for real rollouts on every ansible-core in CORES, sample for one on the oldest. Results of rollouts are
+in build/compat.json (see tests/compat/rollouts.py).
 """
 
 from __future__ import annotations
@@ -15,6 +19,10 @@ import typing as t
 
 from . import house, tools
 
+CORES = ("oldest", "core-2.18", "test", "newest")
+"""Files in tests/requirements; each names an ansible-core and is a venv."""
+ROLLOUTS = house.ROOT / "tests" / "compat" / "rollouts.py"
+RESULTS = house.BUILD / "compat.json"
 OLDEST_TARGET = "python3.8"
 ON_HOSTS = ("plugins/modules", "plugins/module_utils")
 IMPORT_ALL = """
@@ -39,6 +47,24 @@ def on_core(requirements: str, reports: pathlib.Path) -> None:
         house.run([programs / "ansible-playbook", "--syntax-check", "-i", "fleet,", playbook], env=env)
 
 
+def rollouts(cores: t.Iterable[str]) -> None:
+    """Goes on after a core on which a scenario failed, so that the results are of all."""
+    RESULTS.unlink(missing_ok=True)
+    failed = [core for core in cores if not rolled_out(core)]
+    if failed:
+        raise SystemExit(f"Rollouts failed on the ansible-core of {', '.join(failed)}; see {RESULTS}.")
+
+
+def rolled_out(core: str, *scenarios: str) -> bool:
+    argv = [str(tools.venv(core) / "bin" / "python"), str(ROLLOUTS), *scenarios]
+    return subprocess.run(argv, cwd=house.ROOT, env=house.environment(), check=False).returncode == 0
+
+
+def sample() -> None:
+    if not rolled_out(CORES[0], "rolling"):
+        raise SystemExit(f"The rollout failed; see {RESULTS}.")
+
+
 def on_oldest_target() -> None:
     """What runs on hosts is compiled, and what needs no Ansible imported, by the oldest Python it may meet there."""
     interpreter = house.which(OLDEST_TARGET)
@@ -55,6 +81,8 @@ CASES: dict[str, t.Callable[[pathlib.Path], None]] = {
     "oldest": lambda reports: on_core("oldest", reports),
     "newest": lambda reports: on_core("newest", reports),
     "python38": lambda reports: on_oldest_target(),
+    "rollouts": lambda reports: rollouts(CORES),
+    "sample": lambda reports: sample(),
 }
 
 if __name__ == "__main__":

@@ -165,9 +165,18 @@ MOLECULE = Part(
 
 COMPAT = Part(
     "compat",
-    "unit tests and playbook syntax on the oldest and the newest ansible-core, Python 3.8 for what hosts run",
-    tuple(Step(name, script("compat", "{reports}", name)) for name in ("oldest", "newest", "python38")),
-    limit=1800,
+    "real rollouts on four ansible-cores, in build/compat.json; unit tests on the oldest and the newest; Python 3.8",
+    tuple(Step(name, script("compat", "{reports}", name)) for name in ("rollouts", "oldest", "newest", "python38")),
+    limit=3600,
+    programs=("haproxy",),
+)
+
+OLDEST = Part(
+    "oldest",
+    "a rolling deployment with a gate, and one that fails, on the oldest ansible-core, on local processes",
+    (Step("rollouts", script("compat", "{reports}", "sample")),),
+    limit=600,
+    programs=("haproxy",),
 )
 
 MUTANTS = Part(
@@ -177,9 +186,10 @@ MUTANTS = Part(
     limit=3600,
 )
 
-ALL = (LINT, SANITY, PACKAGE, UNIT, CONTRACT, FLEET, MOLECULE)
+ALL = (LINT, SANITY, PACKAGE, UNIT, OLDEST, CONTRACT, FLEET, MOLECULE)
 EVERY = (*ALL, BALANCERS, INTEGRATION, COMPAT, MUTANTS)
-LONG = tuple(part for part in EVERY if part not in (CONTRACT, BALANCERS))  # which are in INTEGRATION
+WITHIN_OTHERS = (CONTRACT, BALANCERS, OLDEST)
+LONG = tuple(part for part in EVERY if part not in WITHIN_OTHERS)
 LONG_FACTOR = 6
 """How much longer than its limit a part may take when the long series run."""
 
