@@ -20,6 +20,7 @@ description:
     same time.
   - The wait ends early when the proof can no longer be complete at the deadline.
   - Every probe uses a new connection that goes straight to the target. Proxies from the environment are not used.
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 extends_documentation_fragment:
   - steady.rollout.attributes
 attributes:
@@ -137,7 +138,6 @@ options:
     description: Whether a target that is not healthy fails the task. With V(false) only RV(healthy) tells.
     type: bool
     default: true
-  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """

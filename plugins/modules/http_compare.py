@@ -20,6 +20,7 @@ description:
   - After 50 failures in a row of one group nothing more is sent.
   - Without O(baseline) it is a load on the candidate that is judged by O(max_failures) and O(max_latency).
   - Connections go straight to the hosts. Proxies from the environment are not used, redirects are not followed.
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 extends_documentation_fragment:
   - steady.rollout.attributes
 attributes:
@@ -153,7 +154,6 @@ options:
     elements: str
     choices: [fail, no_data, inconclusive]
     default: [fail, no_data, inconclusive]
-  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """

@@ -18,7 +18,8 @@ description:
     becomes one by a rename, when all of it is on disk. An interrupted call leaves no release that is not complete.
   - C(current) is switched by renaming a new link over it, so that it points to one release or the other at every instant.
   - Where a version came from, whether it is bad, and what was active before is kept in C(.rollout) below the directory.
-  - The module does not restart anything.
+  - Only O(restart), O(stop_command) and O(start_command) touch the service that runs.
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 extends_documentation_fragment:
   - steady.rollout.claim
   - steady.rollout.attributes
@@ -84,6 +85,19 @@ options:
         may be another version than the one that is switched to already.
       - Only with O(state=active).
     type: str
+  stop_command:
+    description:
+      - What stops a service that systemd does not manage, as a command line (split into words, without a shell) or a list of
+        words. It runs under the claim, after the switch.
+      - Only with O(state=active).
+    type: raw
+  start_command:
+    description: What starts the service, after O(stop_command), in the same way.
+    type: raw
+  restart_timeout:
+    description: How long each of the commands that stop, start and restart may take; then it is terminated.
+    type: str
+    default: "300"
   keep:
     description:
       - How many releases are kept when one is activated. Bad ones go first, then those staged first.
@@ -95,7 +109,9 @@ options:
     type: bool
     default: false
   owner:
-    description: The owner of all files of a release when it is staged, and of the directories that are made.
+    description:
+      - The owner of all files of a release when it is staged, and of what is shared.
+      - Run by root, O(path), C(releases) and C(.rollout) belong to root, so that this user cannot make root write elsewhere.
     type: str
   group:
     description: The group of the same.
@@ -110,14 +126,21 @@ options:
     type: dict
     default: {}
   timeout:
-    description: For how many seconds a server with the source may be silent.
+    description: How long a server with the source may be silent, in seconds or for example V(2m).
     type: str
     default: "60"
+  download_timeout:
+    description: How long a download may take in all, in seconds or for example V(30m).
+    type: str
+    default: "1800"
+  max_size:
+    description: How many bytes the artifact may have at most, packed and unpacked.
+    type: int
+    default: 10000000000
   validate_certs:
     description: Whether the certificate of a server with the source has to be valid.
     type: bool
     default: true
-  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """
@@ -230,12 +253,17 @@ SPEC = {
         "shared": {"type": "list", "elements": "str", "default": []},
         "keep": {"type": "int", "default": 5},
         "restart": {"type": "str"},
+        "stop_command": {"type": "raw"},
+        "start_command": {"type": "raw"},
+        "restart_timeout": {"type": "str", "default": "300"},
         "allow_bad": {"type": "bool", "default": False},
         "owner": {"type": "str"},
         "group": {"type": "str"},
         "mode": {"type": "str"},
         "headers": {"type": "dict", "default": {}, "no_log": True},
         "timeout": {"type": "str", "default": "60"},
+        "download_timeout": {"type": "str", "default": "1800"},
+        "max_size": {"type": "int", "default": 10000000000},
         "validate_certs": {"type": "bool", "default": True},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
     },

@@ -20,6 +20,7 @@ description:
   - What is kept, cookies, credentials in headers and URLs and values with telling names (such as C(password) or C(token)) are
     hidden in everything that comes out. The answer of a request that keeps something of its body is never shown.
   - Connections go straight to the service. Proxies from the environment are not used.
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 extends_documentation_fragment:
   - steady.rollout.attributes
 attributes:
@@ -158,7 +159,6 @@ options:
     description: Whether a request that did not pass fails the task. With V(false) only RV(passed) tells.
     type: bool
     default: true
-  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author:
   - "The steady.rollout maintainers (@steady-rollout)"
 """

@@ -27,7 +27,32 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 CHUNK = 1024 * 1024
 END_OF_ARCHIVE: type[Exception] = tarfile.EOFHeaderError  # type: ignore[attr-defined]
 BAD_HEADER = tarfile.HeaderError
-UNREADABLE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, struct.error, ValueError, IndexError)
+UNREADABLE = (
+    tarfile.TarError,
+    EOFError,
+    zlib.error,
+    gzip.BadGzipFile,
+    struct.error,
+    ValueError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+)
+LARGEST_HEADER = 1024 * 1024
+"""Bytes of a long name or of extended attributes, which tarfile reads into memory."""
+LONGEST_PATH, LONGEST_NAME, DEEPEST = 3000, 255, 100
+MOST_ENTRIES = 500000
+HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+MOST_ENDS = 100
+"""tarfile goes on skipping at the end of a stream until it has skipped what a header claims."""
+LARGEST = 10**10
+"""Bytes that an archive may come to, packed or unpacked, unless the caller says otherwise."""
 
 
 class ArtifactError(RolloutError):
@@ -53,14 +78,22 @@ class Entry:
 
 
 class _Stream:
-    """The tar inside an archive, with its checksum."""
+    """The tar inside an archive, with its checksum; ValueError once more than *largest* bytes were read."""
 
-    def __init__(self, source: t.IO[bytes]) -> None:
+    def __init__(self, source: t.IO[bytes], largest: int) -> None:
         self._source = source
+        self.left = largest
+        self._ends = 0
         self._hash = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
         data = self._source.read(size)
+        self.left -= len(data)
+        self._ends += not data
+        if self.left < 0:
+            raise ValueError("unpacked it is larger than max_size allows")
+        if self._ends > MOST_ENDS:
+            raise EOFError("it breaks off")
         self._hash.update(data)
         return data
 
@@ -77,11 +110,21 @@ class _Member(tarfile.TarInfo):
     @classmethod
     def fromtarfile(cls, tarfile: tarfile.TarFile) -> _Member:
         try:
-            return super().fromtarfile(tarfile)
+            member = super().fromtarfile(tarfile)
         except END_OF_ARCHIVE:
             raise
         except BAD_HEADER as error:
             raise ValueError(f"it breaks off or is damaged after {tarfile.offset} bytes ({error})") from None
+        left = t.cast("t.Any", tarfile.fileobj).fileobj.left
+        if not 0 <= member.size <= left:
+            raise ValueError(f"'{member.name}' claims {member.size} bytes, more than max_size allows")
+        return member
+
+    def _proc_member(self, tarfile: tarfile.TarFile) -> t.Any:
+        """Called by tarfile for each header, before it reads or skips as many bytes as the header claims."""
+        if self.size < 0 or (self.type in HEADERS and self.size > LARGEST_HEADER):
+            raise ValueError(f"a header claims {self.size} bytes")
+        return super()._proc_member(tarfile)  # type: ignore[misc]
 
 
 class _Names:
@@ -96,6 +139,7 @@ class _Names:
         name = self._stripped(member.name)
         if not name:
             return None
+        _refuse_unusable(name)
         if member.isdir():
             self._note(name, "directory")
             return Entry(name, member)
@@ -131,20 +175,36 @@ class _Names:
             raise ValueError(f"'{name}' is there twice, as a {self._kinds[name]} and as a {kind}")
 
 
+def _refuse_unusable(name: str) -> None:
+    parts = name.split("/")
+    longest = max(len(os.fsencode(part)) for part in parts)
+    if "\0" in name or longest > LONGEST_NAME or len(parts) > DEEPEST or len(os.fsencode(name)) > LONGEST_PATH:
+        raise ValueError(
+            f"'{name[:60]}...' is no usable path: at most {LONGEST_PATH} bytes, {DEEPEST} levels and {LONGEST_NAME} bytes a name"
+        )
+
+
 def _inner_target(name: str, target: str) -> str:
+    if "\0" in target or not 0 < len(os.fsencode(target)) <= LONGEST_PATH:
+        raise ValueError(f"'{name}' is a link to a path that is empty or too long")
     resolved = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
     if target.startswith("/") or resolved == ".." or resolved.startswith("../"):
         raise ValueError(f"'{name}' is a link to '{target}', which is outside of the release")
     return target
 
 
-def inspect(path: str, strip: int, name: str | None = None) -> Manifest:
-    """Reads an archive from end to end and changes nothing; ArtifactError where it could not be unpacked safely."""
+def inspect(path: str, strip: int, name: str | None = None, largest: int = LARGEST) -> Manifest:
+    """Reads an archive from end to end and changes nothing; ArtifactError where it could not be unpacked safely.
+
+    *largest* is how many bytes its tar may have, so that a few bytes that unpack to many end early.
+    """
     size = files = 0
-    with _reading(path, name or path) as stream:
+    with _reading(path, name or path, largest) as stream:
         for entry, dummy in _entries(stream, strip):
             size += entry.member.size if entry.member.isreg() else 0
             files += 1
+            if files > MOST_ENTRIES or size > largest:
+                raise ValueError(f"it holds more than {MOST_ENTRIES} entries or {largest} bytes")
         content = stream.finish()
     if not files:
         raise ArtifactError(f"{name or path}: nothing is in it{' after strip' if strip else ''}, so it is no release.")
@@ -181,7 +241,7 @@ def unpack(path: str, strip: int, tree: str, name: str | None = None) -> None:
 
 
 @contextlib.contextmanager
-def _reading(path: str, name: str) -> t.Iterator[_Stream]:
+def _reading(path: str, name: str, largest: int = 2**63) -> t.Iterator[_Stream]:
     """Opens an archive; whatever is wrong with it becomes an ArtifactError that names it."""
     try:
         with open(path, "rb") as raw:
@@ -191,9 +251,9 @@ def _reading(path: str, name: str) -> t.Iterator[_Stream]:
                 raise EOFError("it is empty")
             if magic == b"\x1f\x8b":
                 with gzip.GzipFile(fileobj=raw) as unpacked:
-                    yield _Stream(t.cast("t.IO[bytes]", unpacked))
+                    yield _Stream(t.cast("t.IO[bytes]", unpacked), largest)
             else:
-                yield _Stream(raw)
+                yield _Stream(raw, largest)
     except UNREADABLE as error:
         raise ArtifactError(
             f"{name} is not a sound tar.gz: {str(error).rstrip('.') or type(error).__name__}. "

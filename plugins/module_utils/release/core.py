@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.release import durable
 from ansible_collections.steady.rollout.plugins.module_utils.release import plan as release_plan
+from ansible_collections.steady.rollout.plugins.module_utils.release import restart as restarting
 from ansible_collections.steady.rollout.plugins.module_utils.release import shared as release_shared
 from ansible_collections.steady.rollout.plugins.module_utils.release.archive import inspect
 from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, fetch
@@ -27,45 +28,41 @@ from ansible_collections.steady.rollout.plugins.module_utils.release.request imp
     layout_from,
     request_from,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.release.restart import check_restart, restart
+from ansible_collections.steady.rollout.plugins.module_utils.release.restart import Restart
 from ansible_collections.steady.rollout.plugins.module_utils.release.stage import OUT_OF_SPACE, Delivery, staged_tree
 
 
 def core(call: Call) -> dict[str, t.Any]:
     """Brings the releases of a path to the state asked for; RolloutError carries the same keys as the result."""
-    check_restart(call.params)
+    restart = restarting.from_params(call.params)
     request = request_from(call)
     layout = layout_from(call.params)
-    work = Work(call, request, layout)
+    work = Work(call, request, layout, restart)
     try:
-        result = work.run()
+        return work.run()
     except OSError as error:
         raise RolloutError(_in_words(error, layout.path), **work.result()) from None
     except RolloutError as error:
         error.result = {**work.result(), **error.result}
         raise
-    return _restarted(call, result)
-
-
-def _restarted(call: Call, result: dict[str, t.Any]) -> dict[str, t.Any]:
-    """What runs may be another version than the one that is switched to already, so it is always restarted."""
-    if not call.params.get("restart"):
-        return result
-    try:
-        done = restart(call, call.params["restart"])
-    except RolloutError as error:
-        error.result = {**result, **error.result}
-        raise
-    return {**result, "changed": True, "actions": [*result["actions"], done]}
 
 
 class Work:
     """One call: what was there before, the steps planned and those made."""
 
-    def __init__(self, call: Call, request: Request, layout: Layout, clock: t.Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        call: Call,
+        request: Request,
+        layout: Layout,
+        restart: Restart,
+        clock: t.Callable[[], float] = time.time,
+    ) -> None:
         self._call = call
         self._request = request
         self._layout = layout
+        self._restart = restart
+        self._restarted: list[str] = []
         self._claim = claims.Claim.from_params(call.params["claim"])
         self._now = clock()
         self._before = Snapshot()
@@ -88,7 +85,7 @@ class Work:
         """The module's result: what is there now or, in check mode, would be."""
         after = self._after()
         return {
-            "changed": bool(self._made) or after != self._before,
+            "changed": bool(self._made or self._restarted) or after != self._before,
             "path": self._layout.path,
             "version": self._request.version or None,
             "current": after.current,
@@ -96,7 +93,7 @@ class Work:
             "versions": after.versions,
             "bad": after.bad,
             "pruned": [step.version for step in self._made if step.kind == "prune"],
-            "actions": [str(step) for step in self._made],
+            "actions": [*(str(step) for step in self._made), *self._restarted],
             "diff": {"before": _shown(self._before), "after": _shown(after)},
         }
 
@@ -111,6 +108,7 @@ class Work:
     def _rehearse(self) -> None:
         with self._delivery() as delivery:
             self._made = self._plan(delivery)
+        self._restarted = self._restart.actions
 
     def _perform(self) -> None:
         removed: list[str] = []
@@ -119,8 +117,15 @@ class Work:
             with staged_tree(self._layout, delivery, self._request.version) as tree, claims.held(self._claim):
                 for step in steps:
                     self._make(step, delivery, tree, removed)
+                self._restart_service()
         for path in removed:
             durable.remove(path)
+
+    def _restart_service(self) -> None:
+        """Also where nothing was switched: what runs may be another version than the one that is current already."""
+        if self._restart.actions:
+            restarting.perform(self._call, self._restart)
+            self._restarted = self._restart.actions
 
     @contextlib.contextmanager
     def _delivery(self) -> t.Iterator[Delivery | None]:
@@ -166,7 +171,7 @@ class Work:
 
     def _read(self, source: Source, place: str) -> Delivery:
         path, checksum = fetch(source, place)
-        manifest = inspect(path, self._request.strip, source.name)
+        manifest = inspect(path, self._request.strip, source.name, source.largest)
         return Delivery(source.name, path, Artifact(checksum, manifest.content, self._request.strip), manifest.size)
 
     def _plan(self, delivery: Delivery | None) -> list[Step]:

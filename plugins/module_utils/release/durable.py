@@ -24,7 +24,7 @@ def read_json(path: str) -> t.Any:
     except FileNotFoundError:
         return None
     except ValueError:
-        raise RolloutError(f"{path} is not JSON, so nobody knows what it said. Look at it, then remove it.") from None
+        raise RolloutError(f"{path} is not JSON, so its content is unknown. Check it, then remove it.") from None
 
 
 def write_json(path: str, content: t.Any) -> None:

@@ -6,21 +6,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import http.client
 import os
 import re
-import shutil
+import socket
 import ssl
+import threading
 import typing as t
 import urllib.error
 import urllib.request
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.http import tls
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import shown_url, split_url
-from ansible_collections.steady.rollout.plugins.module_utils.release.archive import ArtifactError
+from ansible_collections.steady.rollout.plugins.module_utils.release.archive import LARGEST, ArtifactError
 from ansible_collections.steady.rollout.plugins.module_utils.release.pack import pack
 
 CHUNK = 1024 * 1024
@@ -35,6 +38,10 @@ class Source:
     checksum: str | None = None
     headers: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     timeout: float = 60.0
+    """Seconds that a server may be silent."""
+    deadline: float = 1800.0
+    """Seconds for all of a download."""
+    largest: int = LARGEST
     validate_certs: bool = True
 
     @property
@@ -113,47 +120,137 @@ def checksum_of(path: str) -> str:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but leaves the given headers behind when another host is asked."""
+    """Follows redirects, but leaves the given headers behind when another host is asked, and never leaves https."""
 
     def __init__(self, given: t.Iterable[str]) -> None:
         self._given = {name.capitalize() for name in given}
 
     def redirect_request(self, req: t.Any, fp: t.Any, code: t.Any, msg: t.Any, headers: t.Any, newurl: t.Any) -> t.Any:
+        before, after = urlsplit(req.full_url), urlsplit(newurl)
+        if before.scheme == "https" and after.scheme != "https":
+            raise urllib.error.URLError("it answered with a redirect from https to http, which is not followed")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if request is not None and urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
+        if request is not None and after[:2] != before[:2]:
             for name in self._given:
                 request.remove_header(name)
         return request
 
 
+class _Watchdog:
+    """Cuts the connections of a download off when its time is over, however a server drips."""
+
+    def __init__(self, seconds: float) -> None:
+        self.has_bitten = False
+        self._connections: list[socket.socket] = []
+        self._timer = threading.Timer(seconds, self._bite)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watchdog:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *dummy: object) -> None:
+        self._timer.cancel()
+        for connection in self._connections:
+            connection.close()
+
+    def connect(self, *given: t.Any, **options: t.Any) -> socket.socket:
+        """As socket.create_connection. A duplicate is kept, as TLS takes the original's descriptor away."""
+        if self.has_bitten:
+            raise socket.timeout("timed out")
+        connection = socket.create_connection(*given, **options)
+        self._connections.append(connection.dup())
+        return connection
+
+    def _bite(self) -> None:
+        self.has_bitten = True
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, watchdog: _Watchdog) -> None:
+        super().__init__()
+        self._watchdog = watchdog
+
+    def http_open(self, req: urllib.request.Request) -> t.Any:
+        return self.do_open(_connections(http.client.HTTPConnection, self._watchdog), req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, watchdog: _Watchdog, context: ssl.SSLContext) -> None:
+        super().__init__(context=context)
+        self._watchdog = watchdog
+        self._tls = context
+
+    def https_open(self, req: urllib.request.Request) -> t.Any:
+        return self.do_open(_connections(http.client.HTTPSConnection, self._watchdog), req, context=self._tls)
+
+
+def _connections(kind: type[http.client.HTTPConnection], watchdog: _Watchdog) -> t.Any:
+    def made(host: str, **options: t.Any) -> http.client.HTTPConnection:
+        connection = kind(host, **options)
+        connection._create_connection = watchdog.connect  # type: ignore[attr-defined]
+        return connection
+
+    return made
+
+
 def _download(source: Source, place: str) -> str:
     """Proxies of the environment are used, as for other downloads on the host."""
-    try:
-        with _opened(source) as answer, open(place, "wb") as target:
-            shutil.copyfileobj(answer, target, CHUNK)
-            if getattr(answer, "length", None):
-                raise http.client.IncompleteRead(b"", answer.length)
-    except urllib.error.HTTPError as error:
-        raise RolloutError(f"{source.name} could not be fetched: the server answered {error.code}.") from None
-    except urllib.error.URLError as error:
-        raise RolloutError(f"{source.name} could not be fetched: {_in_words(error.reason)}.") from None
-    except http.client.IncompleteRead:
-        raise RolloutError(f"{source.name} could not be fetched: the answer was cut short.") from None
-    except http.client.HTTPException as error:
-        raise RolloutError(
-            f"{source.name} could not be fetched: no proper HTTP answer ({type(error).__name__})."
-        ) from None
-    except (ConnectionError, TimeoutError, ssl.SSLError) as error:
-        raise RolloutError(f"{source.name} could not be fetched: {_in_words(error)}.") from None
+    with _Watchdog(source.deadline) as watchdog:
+        try:
+            _save(source, place, watchdog)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if isinstance(error, OSError) and error.filename == place:
+                raise
+            if watchdog.has_bitten:
+                raise _too_slow(source) from None
+            raise RolloutError(f"{source.name} could not be fetched: {_in_words(error)}.") from None
     return checksum_of(place)
 
 
-def _opened(source: Source) -> t.Any:
+def _save(source: Source, place: str, watchdog: _Watchdog) -> None:
+    with _opened(source, watchdog) as answer, open(place, "xb") as target:
+        length = getattr(answer, "length", None) or 0
+        written = 0
+        while written <= source.largest >= length:
+            data = answer.read(CHUNK)
+            if not data:
+                break
+            written += _written(target, data, place)
+        else:
+            raise ArtifactError(
+                f"{source.name} is larger than max_size allows ({source.largest} bytes). Nothing was changed."
+            )
+        if watchdog.has_bitten:
+            raise _too_slow(source)
+        if getattr(answer, "length", None):
+            raise http.client.IncompleteRead(b"", answer.length)
+
+
+def _written(target: t.IO[bytes], data: bytes, place: str) -> int:
+    try:
+        return target.write(data)
+    except OSError as error:
+        error.filename = place  # tells a full disk from a broken connection
+        raise
+
+
+def _too_slow(source: Source) -> RolloutError:
+    return RolloutError(
+        f"{source.name} could not be fetched within {source.deadline:g} s. Nothing was changed. Set download_timeout if "
+        "the way to the server is that slow."
+    )
+
+
+def _opened(source: Source, watchdog: _Watchdog) -> t.Any:
     request = urllib.request.Request(_bare(source.location), headers=dict(source.headers))
     opener = urllib.request.build_opener(
-        _Redirects(source.headers), urllib.request.HTTPSHandler(context=_tls(source.validate_certs))
+        _Redirects(source.headers), _Http(watchdog), _Https(watchdog, tls.context(source.validate_certs))
     )
-    return opener.open(request, timeout=source.timeout)
+    return opener.open(request, timeout=min(source.timeout, source.deadline))
 
 
 def _bare(url: str) -> str:
@@ -162,13 +259,12 @@ def _bare(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _tls(validate: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if not validate:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def _in_words(reason: t.Any) -> str:
+def _in_words(error: t.Any) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answered {error.code}"
+    if isinstance(error, http.client.IncompleteRead):
+        return "the answer was cut short"
+    if isinstance(error, http.client.HTTPException):
+        return f"no proper HTTP answer ({type(error).__name__})"
+    reason = getattr(error, "reason", error)
     return str(getattr(reason, "strerror", None) or reason)

@@ -14,14 +14,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
+import secrets
 import shutil
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import files
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release import durable
+from ansible_collections.steady.rollout.plugins.module_utils.release import durable, folders
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import (
     VERSION,
     Artifact,
@@ -30,7 +31,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.release.plan import
     activations,
 )
 
-LEFT_OVER = re.compile(r"\..+\.(partial|delivery|replaced|removed)-[0-9]+")
+LOCK_TIMEOUT = 1800.0
+"""As long as a download by another call may take."""
+LEFT_OVER = re.compile(r"\..+\.(partial|delivery|replaced|removed)-[0-9a-f]+")
 
 
 class Layout:
@@ -45,44 +48,60 @@ class Layout:
         self._mode = mode
         self.owner = owner
         self.group = group
+        self._is_owned = (owner, group) != (-1, -1)
+        self._is_root = os.geteuid() == 0
 
     def release(self, version: str) -> str:
         return os.path.join(self.releases, version)
 
     def unfinished(self, version: str, purpose: str) -> str:
         """A name for files that are not a release (yet); swept away by the next call if this one is killed."""
-        return os.path.join(self.releases, f".{version}.{purpose}-{os.getpid()}")
+        return os.path.join(self.releases, f".{version}.{purpose}-{secrets.token_hex(8)}")
 
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[None]:
         """One call at a time; waits for another one, such as one that outlived the run that started it."""
-        for directory in (self.path, self.releases, self.shared):
-            self.make_directory(directory)
-        os.makedirs(self._records, mode=0o755, exist_ok=True)
-        with open(os.path.join(self._records, "lock"), "a", encoding="utf-8") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        self._make_directories()
+        with files.locked(os.path.join(self._records, "lock"), f"the releases of {self.path}", LOCK_TIMEOUT):
             self._sweep()
             yield
 
-    def make_directory(self, directory: str) -> None:
-        """Makes a directory at or below the path and those above it, where they are missing."""
+    def _make_directories(self) -> None:
+        """Run by root, all but shared stays root's: who could rename or link in them could make root write elsewhere."""
+        os.makedirs(os.path.dirname(self.path), mode=0o755, exist_ok=True)
+        if self._is_root:
+            folders.refuse_untrusted(self.path)
+        for directory in (self.path, self.releases, self._records):
+            self._make_own(directory)
+            if self._is_root:
+                folders.secure(directory, self.owner)
+        with folders.entered(self.path, ["shared"], self.dress):
+            pass
+
+    def _make_own(self, directory: str) -> None:
         if os.path.isdir(directory):
             return
-        if directory == self.path:
-            os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
-        else:
-            self.make_directory(os.path.dirname(directory))
-        os.mkdir(directory)
-        self.dress(directory)
+        os.mkdir(directory, 0o700)
+        os.chmod(directory, 0o755 if directory == self._records else self._mode & (0o755 if self._is_root else 0o777))
+        if not self._is_root:
+            self.own(directory)
 
-    def dress(self, directory: str) -> None:
-        """Gives a new directory its mode and owner."""
-        os.chmod(directory, self._mode)
-        self.own(directory)
+    def dress(self, handle: int) -> None:
+        """Gives a new directory, by its descriptor, its mode and owner."""
+        os.fchmod(handle, self._mode)
+        if self._is_owned:
+            os.fchown(handle, self.owner, self.group)
 
-    def own(self, path: str) -> None:
-        if (self.owner, self.group) != (-1, -1):
-            os.chown(path, self.owner, self.group, follow_symlinks=False)
+    def own(self, path: str, within: int | None = None) -> None:
+        if self._is_owned:
+            os.chown(path, self.owner, self.group, dir_fd=within, follow_symlinks=False)
+
+    def own_below(self, tree: str) -> None:
+        """Gives what is below an unfinished tree to its owner, who cannot enter it before it is published."""
+        if self._is_owned:
+            for directory, directories, files in os.walk(tree):
+                for name in directories + files:
+                    self.own(os.path.join(directory, name))
 
     def snapshot(self) -> Snapshot:
         """What is there now."""
@@ -109,6 +128,8 @@ class Layout:
 
     def publish(self, tree: str, version: str, artifact: Artifact, now: float) -> None:
         """Makes a finished tree the release of its version, in place of another one that is not in use."""
+        with folders.opened(tree) as handle:
+            self.dress(handle)
         final = self.release(version)
         replaced = None
         if os.path.lexists(final):
@@ -125,9 +146,7 @@ class Layout:
     def switch(self, version: str) -> None:
         """Makes *version* current, at one instant."""
         before = self.current_version()
-        link = os.path.join(self.path, f".current-{os.getpid()}")
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(link)
+        link = os.path.join(self.path, f".current-{secrets.token_hex(8)}")
         try:
             os.symlink(os.path.join("releases", version), link)
             self.own(link)
@@ -173,7 +192,6 @@ class Layout:
         return durable.read_json(self._record_path(version)) or {}
 
     def _record(self, version: str, **facts: t.Any) -> None:
-        os.makedirs(self._records, mode=0o755, exist_ok=True)
         durable.write_json(self._record_path(version), {**self._read_record(version), **facts})
 
     def _sweep(self) -> None:

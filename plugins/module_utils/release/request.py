@@ -66,8 +66,16 @@ def source_from(params: dict[str, t.Any]) -> Source | None:
     if credentials:
         headers.setdefault("Authorization", credentials)
     checksum = params["checksum"].lower() if params["checksum"] else None
+    if params["max_size"] < 1:
+        raise InputError(f"max_size is {params['max_size']}; expected a number of bytes from 1 on.")
     source = Source(
-        params["source"], checksum, headers, durations.positive("timeout", params["timeout"]), params["validate_certs"]
+        location=params["source"],
+        checksum=checksum,
+        headers=headers,
+        timeout=durations.positive("timeout", params["timeout"]),
+        deadline=durations.positive("download_timeout", params["download_timeout"]),
+        largest=params["max_size"],
+        validate_certs=params["validate_certs"],
     )
     check_source(source)
     return source

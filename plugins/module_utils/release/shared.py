@@ -10,7 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release import durable
+from ansible_collections.steady.rollout.plugins.module_utils.release import folders
 from ansible_collections.steady.rollout.plugins.module_utils.release.layout import Layout
 
 
@@ -25,17 +25,33 @@ def link(layout: Layout, tree: str, paths: t.Iterable[str]) -> None:
     Where nothing is shared yet, what the release brings becomes the beginning; otherwise what it brings is dropped.
     """
     for path in unlinked(layout, tree, paths):
-        place, shared = os.path.join(tree, path), os.path.join(layout.shared, path)
-        _make_way(layout, tree, path)
-        layout.make_directory(os.path.dirname(shared))
-        if os.path.lexists(place):
-            _give(place, shared)
-        if not os.path.lexists(shared):
-            layout.make_directory(shared)
-        os.symlink(_target(layout, path), place)
-        layout.own(place)
-        durable.sync(os.path.dirname(place))
-        durable.sync(os.path.dirname(shared))
+        *above, name = path.split("/")
+        try:
+            with folders.entered(tree, above, layout.dress) as in_tree, folders.entered(
+                layout.shared, above, layout.dress
+            ) as in_shared:
+                _link(layout, name, in_tree, in_shared, _target(layout, path))
+        except folders.NotAFolder as error:
+            raise RolloutError(
+                f"shared: '{path}' cannot be linked, as {_shown(error.place, tree)} is a symbolic link or not a directory."
+            ) from None
+
+
+def _link(layout: Layout, name: str, in_tree: int, in_shared: int, target: str) -> None:
+    if folders.exists(name, in_tree):
+        if folders.exists(name, in_shared) or folders.is_link(name, in_tree):
+            folders.remove(name, in_tree)
+        else:
+            os.rename(name, name, src_dir_fd=in_tree, dst_dir_fd=in_shared)
+    folders.make(name, in_shared, layout.dress)
+    os.symlink(target, name, dir_fd=in_tree)
+    layout.own(name, in_tree)
+    os.fsync(in_tree)
+    os.fsync(in_shared)
+
+
+def _shown(place: str, tree: str) -> str:
+    return f"'{os.path.relpath(place, tree)}' of the release" if place.startswith(f"{tree}/") else place
 
 
 def _target(layout: Layout, path: str) -> str:
@@ -47,21 +63,3 @@ def _target(layout: Layout, path: str) -> str:
 def _is_linked(layout: Layout, tree: str, path: str) -> bool:
     place = os.path.join(tree, path)
     return os.path.islink(place) and os.readlink(place) == _target(layout, path)
-
-
-def _make_way(layout: Layout, tree: str, path: str) -> None:
-    place = tree
-    for part in path.split("/")[:-1]:
-        place = os.path.join(place, part)
-        if os.path.islink(place) or (os.path.exists(place) and not os.path.isdir(place)):
-            raise RolloutError(
-                f"shared: '{path}' cannot be linked, as '{os.path.relpath(place, tree)}' of the release is no directory."
-            )
-        layout.make_directory(place)
-
-
-def _give(place: str, shared: str) -> None:
-    if os.path.lexists(shared) or os.path.islink(place):
-        durable.remove(place)
-    else:
-        os.rename(place, shared)

@@ -73,11 +73,7 @@ def _refuse_too_big(layout: Layout, delivery: Delivery) -> None:
 def _unpack(layout: Layout, delivery: Delivery, tree: str) -> None:
     os.mkdir(tree, 0o700)
     unpack(delivery.path, delivery.artifact.strip, tree, delivery.name)
-    layout.dress(tree)
-    if (layout.owner, layout.group) != (-1, -1):
-        for directory, directories, files in os.walk(tree):
-            for name in directories + files:
-                layout.own(os.path.join(directory, name))
+    layout.own_below(tree)
     durable.sync_tree(tree)
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pathlib
 import tarfile
@@ -220,3 +221,58 @@ def test_a_directory_packs_to_the_same_archive_whatever_its_times(tmp_path: path
     assert unpacked(tmp_path / "a.tar.gz", tmp_path / "tree") == contents(source)
     assert os.access(tmp_path / "tree" / "bin" / "app", os.X_OK)
     assert os.stat(tmp_path / "tree" / "bin" / "app").st_mtime > 1_000_000_000
+
+
+def with_attributes(archive_path: pathlib.Path, attributes: dict[str, str]) -> pathlib.Path:
+    """An archive whose one file has extended attributes, which count instead of its header."""
+    with tarfile.open(archive_path, "w:gz", format=tarfile.PAX_FORMAT) as tar:
+        member = tarfile.TarInfo("a")
+        member.size, member.pax_headers = 1, attributes
+        tar.addfile(member, io.BytesIO(b"x"))
+    return archive_path
+
+
+SOUND = "Build or copy it again; nothing was changed."
+
+
+@pytest.mark.parametrize("size", ["100000000000000000000", "1000000000000000", "-1", "-100000000000000000000"])
+def test_a_size_that_nothing_has_is_not_skipped_for_ever(tmp_path: pathlib.Path, size: str) -> None:
+    """An archive of 147 bytes kept a host busy for hours."""
+    message = refusal(with_attributes(tmp_path / "a.tar.gz", {"size": size}))
+    assert message == (f"a.tar.gz is not a sound tar.gz: 'a' claims {size} bytes, more than max_size allows. {SOUND}")
+
+
+def test_a_few_bytes_that_unpack_to_many_end_early(tmp_path: pathlib.Path) -> None:
+    path = archive(tmp_path / "a.tar.gz", {"zeros": b"\0" * 1_000_000})
+    with pytest.raises(ArtifactError, match="'zeros' claims 1000000 bytes, more than max_size allows"):
+        inspect(str(path), 0, largest=100_000)
+
+
+def test_attributes_longer_than_any_name_are_not_read_into_memory(tmp_path: pathlib.Path) -> None:
+    header = tarfile.TarInfo("long")
+    header.type, header.size = tarfile.XHDTYPE, 2**33
+    path = tmp_path / "a.tar"
+    path.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024)
+    assert refusal(path) == f"a.tar is not a sound tar.gz: a header claims 8589934592 bytes. {SOUND}"
+
+
+def test_headers_without_end_end_in_no_recursion(tmp_path: pathlib.Path) -> None:
+    header = tarfile.TarInfo("more")
+    header.type, header.size = tarfile.XHDTYPE, 0
+    path = tmp_path / "a.tar"
+    path.write_bytes(header.tobuf(tarfile.USTAR_FORMAT) * 5000)
+    assert "is not a sound tar.gz" in refusal(path)
+
+
+@pytest.mark.parametrize("name", ["/".join("d" * 2000), "n" * 300, "\u6771" * 90, "/".join(["n" * 200] * 20), "a\0b"])
+def test_paths_that_no_file_system_takes(tmp_path: pathlib.Path, name: str) -> None:
+    assert "is no usable path: at most 3000 bytes, 100 levels and 255 bytes a name" in refusal(
+        with_attributes(tmp_path / "a.tar.gz", {"path": name})
+    )
+
+
+def test_names_that_no_encoding_takes_are_names_all_the_same(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.tar"
+    header = tarfile.TarInfo("bytes-\udcff\udcfe")
+    path.write_bytes(header.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape") + b"\0" * 1024)
+    assert list(unpacked(path, tmp_path / "tree")) == ["bytes-\udcff\udcfe"]

@@ -5,21 +5,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import http.server
 import json
 import os
 import pathlib
+import socket
 import threading
+import time
 import typing as t
+import urllib.error
+import urllib.request
 
 import pytest
 from support.archives import archive, recompressed, symlink
-from support.cores import Outcome, call_core
+from support.cores import Outcome, call_core, params_of
+from support.serving import serving
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.release import archive as release_archive
+from ansible_collections.steady.rollout.plugins.module_utils.release import fetch as release_fetch
 from ansible_collections.steady.rollout.plugins.module_utils.release import stage as release_stage
 from ansible_collections.steady.rollout.plugins.modules import release
 
@@ -222,7 +231,10 @@ def test_a_staged_release_gets_links_that_it_lacks(host: Host) -> None:
 def test_a_release_cannot_lead_shared_paths_astray(host: Host) -> None:
     source = archive(host.directory / "a.tar.gz", {"VERSION": "1", "real/x": "1", "etc": symlink("real")})
     outcome = host.release("1", source=str(source), shared=["etc/shop"])
-    assert outcome.error == "shared: 'etc/shop' cannot be linked, as 'etc' of the release is no directory."
+    assert (
+        outcome.error
+        == "shared: 'etc/shop' cannot be linked, as 'etc' of the release is a symbolic link or not a directory."
+    )
     assert not outcome["changed"]
     assert os.listdir(host.path / "releases") == []
 
@@ -535,3 +547,112 @@ def test_the_record_says_where_files_came_from(host: Host) -> None:
     host.release("1.0", source=path)
     record = json.loads((host.path / ".rollout" / "1.0.json").read_text())
     assert record["checksum"] == f"sha256:{hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()}"
+
+
+def test_a_server_that_drips_ends_with_the_download_timeout(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+    def drip(dummy: str, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        for _byte in range(300):
+            connection.sendall(b"x")
+            time.sleep(0.1)
+
+    with serving(drip) as port:
+        url = f"http://127.0.0.1:{port}/x"
+        outcome = host.release("1.0", source=url, checksum="sha256:" + "0" * 64, download_timeout="500ms")
+    assert outcome.error == (
+        f"{url} could not be fetched within 0.5 s. Nothing was changed. Set download_timeout if the way to the server is "
+        "that slow."
+    )
+    assert os.listdir(host.path / "releases") == []
+
+
+def test_headers_that_drip_end_with_the_download_timeout(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+    def drip(dummy: str, connection: socket.socket) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.1)
+
+    with serving(drip) as port:
+        url = f"http://127.0.0.1:{port}/x"
+        outcome = host.release("1.0", source=url, checksum="sha256:" + "0" * 64, download_timeout="500ms")
+    assert outcome.error.startswith(f"{url} could not be fetched within 0.5 s.")
+
+
+@pytest.mark.parametrize("head", [b"", b"Content-Length: 100000000\r\n"])
+def test_a_download_without_end_is_cut_off(host: Host, monkeypatch: pytest.MonkeyPatch, head: bytes) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+    def flood(dummy: str, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    with serving(flood) as port:
+        url = f"http://127.0.0.1:{port}/x"
+        outcome = host.release("1.0", source=url, checksum="sha256:" + "0" * 64, max_size=5_000_000)
+    assert outcome.error == f"{url} is larger than max_size allows (5000000 bytes). Nothing was changed."
+    assert os.listdir(host.path / "releases") == []
+
+
+def test_a_download_is_not_redirected_from_https_to_http() -> None:
+    handler = release_fetch._Redirects([])
+    request = urllib.request.Request("https://files.example.com/a")
+    with pytest.raises(urllib.error.URLError, match="a redirect from https to http, which is not followed"):
+        handler.redirect_request(request, None, 302, "Found", {}, "http://files.example.com/a")
+
+
+# restarted under the claim
+
+
+def restarted(host: Host, events: list[str]) -> str:
+    given = {"service": "shop", "ledger": "l1", "token": 3, "directory": str(host.directory / "claims")}
+    options = {"path": str(host.path), "version": "1.0", "source": host.artifact("1.0"), "remote_source": True}
+    params = params_of(release, {**options, "claim": given, "restart": "shop", "start_command": "ctl start"})
+
+    def run_command(argv: list[str], **_options: t.Any) -> tuple[int, str, str]:
+        events.append(" ".join(argv[4:] if argv[0] == "timeout" else argv))
+        return 0, "", ""
+
+    try:
+        release.core(Call(params, False, False, print, run_command))
+    except RolloutError as error:
+        return error.message
+    return ""
+
+
+def test_the_service_is_restarted_while_the_claim_is_held(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A controller that was suspended restarted a serving host after another run had taken over."""
+    events: list[str] = []
+    real = claims.held
+
+    @contextlib.contextmanager
+    def held(claim: claims.Claim | None) -> t.Iterator[None]:
+        with real(claim):
+            events.append("held")
+            yield
+            events.append(f"let go on {os.path.basename(os.path.realpath(host.path / 'current'))}")
+
+    monkeypatch.setattr(claims, "held", held)
+    assert restarted(host, events) == ""
+    assert events == [
+        "held",
+        "let go on current",
+        "held",
+        "systemctl daemon-reload",
+        "systemctl reset-failed -- shop",
+        "systemctl restart -- shop",
+        "env -u STEADY_ROLLOUT_RUN ctl start",
+        "let go on 1.0",
+    ]
+
+
+def test_a_run_that_was_overtaken_restarts_nothing(host: Host) -> None:
+    restarted(host, [])
+    claims.acquire(claims.Claim("shop", "l1", 4, "", str(host.directory / "claims")))
+    events: list[str] = []
+    assert "has taken over" in restarted(host, events)
+    assert events == []

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The restart that makes a switch count."""
+"""What is run for a service that runs a release: by systemd and by commands."""
 
 from __future__ import annotations
 
@@ -11,57 +11,104 @@ import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release.restart import check_restart, restart
+from ansible_collections.steady.rollout.plugins.module_utils.release import restart
+from ansible_collections.steady.rollout.plugins.module_utils.release.restart import Restart
+
+SHOW = (
+    "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=5\n"
+    "ExecMainCode=1\nExecMainStatus=7\nMainPID=0\n"
+)
+BOTH = Restart("shop.service", (("/opt/shop/ctl", "stop"), ("/opt/shop/ctl", "start it")), 300.0)
 
 
-class Systemd:
-    """Notes what is asked of systemctl; *refuses* is the word that fails."""
+class Programs:
+    """Notes what is run; what holds the word *refuses* fails."""
 
-    def __init__(self, refuses: str = "") -> None:
-        self.asked: list[str] = []
+    def __init__(self, refuses: str = "nothing", status: int = 1) -> None:
+        self.run: list[str] = []
         self._refuses = refuses
+        self._status = status
 
     def run_command(self, argv: list[str], **_options: t.Any) -> tuple[int, str, str]:
-        self.asked.append(" ".join(argv[1:]))
-        return (
-            (1, "", "Job for shop.service failed.\nSee systemctl status.\n")
-            if argv[1] == self._refuses
-            else (0, "", "")
-        )
+        argv = argv[4:] if argv[0] == "timeout" else argv
+        self.run.append(" ".join(argv))
+        if argv[:2] == ["systemctl", "show"]:
+            return 0, SHOW, ""
+        if argv[0] == "journalctl":
+            return 0, "starting\nno such table: orders\n", ""
+        if self._refuses in argv:
+            return self._status, "", "Job for shop.service failed.\nSee systemctl status.\n"
+        return 0, "", ""
 
-    def call(self, check_mode: bool = False) -> Call:
-        return Call({}, check_mode, diff=False, warn=print, run_command=self.run_command)
+    def call(self) -> Call:
+        return Call({}, False, diff=False, warn=print, run_command=self.run_command)
 
 
-def test_a_crash_loop_is_forgotten_before_the_restart() -> None:
-    systemd = Systemd()
-    assert restart(systemd.call(), "shop.service") == "restart shop.service"
-    assert systemd.asked == ["daemon-reload", "reset-failed shop.service", "restart shop.service"]
+def test_everything_in_its_order_and_without_the_mark_of_the_run() -> None:
+    programs = Programs()
+    restart.perform(programs.call(), BOTH)
+    assert programs.run == [
+        "systemctl daemon-reload",
+        "systemctl reset-failed -- shop.service",
+        "systemctl restart -- shop.service",
+        "env -u STEADY_ROLLOUT_RUN /opt/shop/ctl stop",
+        "env -u STEADY_ROLLOUT_RUN /opt/shop/ctl start it",
+    ]
+    assert BOTH.actions == ["restart shop.service", "run /opt/shop/ctl stop", "run /opt/shop/ctl 'start it'"]
 
 
 def test_a_unit_that_has_not_failed_is_restarted_all_the_same() -> None:
-    systemd = Systemd(refuses="reset-failed")
-    restart(systemd.call(), "shop.service")
-    assert systemd.asked[-1] == "restart shop.service"
+    programs = Programs(refuses="reset-failed")
+    restart.perform(programs.call(), Restart("shop.service"))
+    assert programs.run[-1] == "systemctl restart -- shop.service"
 
 
-def test_a_restart_that_fails_is_a_failed_start() -> None:
+def test_a_restart_that_fails_shows_what_systemd_knows() -> None:
     with pytest.raises(RolloutError) as raised:
-        restart(Systemd(refuses="restart").call(), "shop.service")
+        restart.perform(Programs(refuses="restart").call(), Restart("shop.service"))
     assert raised.value.message == (
-        "systemctl restart shop.service failed with 1: Job for shop.service failed. See systemctl status."
+        "'systemctl restart shop.service' failed with exit status 1: Job for shop.service failed. See systemctl status. "
+        "shop.service is activating (auto-restart), result exit-code, restarted 5 times; its process exited with status "
+        "7. Its journal ends with: starting | no such table: orders"
     )
     assert raised.value.result == {"kind": "start"}
 
 
-def test_check_mode_asks_systemd_for_nothing() -> None:
-    systemd = Systemd()
-    assert restart(systemd.call(check_mode=True), "shop.service") == "restart shop.service"
-    assert systemd.asked == []
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (3, "'/opt/shop/ctl stop' failed with exit status 3: Job for shop.service failed. See systemctl status."),
+        (124, "'/opt/shop/ctl stop' did not end within 300 s and was terminated."),
+    ],
+)
+def test_a_command_that_fails_ends_it(status: int, message: str) -> None:
+    programs = Programs("stop", status)
+    with pytest.raises(RolloutError) as raised:
+        restart.perform(programs.call(), BOTH)
+    assert (raised.value.message, raised.value.result) == (message, {"kind": "start"})
+    assert programs.run[-1].endswith("ctl stop")
 
 
-def test_only_what_is_made_active_can_be_restarted() -> None:
-    check_restart({"restart": "shop", "state": "active"})
-    check_restart({"restart": None, "state": "staged"})
-    with pytest.raises(InputError, match=r"^restart: goes with state=active only, not with state=staged\.$"):
-        check_restart({"restart": "shop", "state": "staged"})
+def test_what_the_options_mean() -> None:
+    given = {"state": "active", "restart": "shop", "stop_command": "ctl 'stop all'", "start_command": ["ctl", 1]}
+    assert restart.from_params({**given, "restart_timeout": "2m"}) == Restart(
+        "shop", (("ctl", "stop all"), ("ctl", "1")), 120.0
+    )
+    assert restart.from_params({"state": "staged"}).actions == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"restart": "shop", "state": "staged"}, "restart: goes with state=active only, not with state=staged."),
+        ({"start_command": "a", "state": "bad"}, "start_command: goes with state=active only, not with state=bad."),
+        ({"restart": "--now"}, "restart: '--now' is not the name of a systemd unit, such as shop.service."),
+        ({"restart": "shop\n"}, "restart: 'shop\n' is not the name of a systemd unit, such as shop.service."),
+        ({"stop_command": "a 'b"}, 'stop_command: expected a command line, or a list of words; found "a \'b".'),
+        ({"stop_command": 7}, "stop_command: expected a command line, or a list of words; found '7'."),
+    ],
+)
+def test_what_cannot_be_right(given: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(InputError) as raised:
+        restart.from_params({"state": "active", **given})
+    assert raised.value.message == message

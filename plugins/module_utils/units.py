@@ -1,0 +1,143 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What systemd knows of a unit: it sees a crash loop at once that probes would be waited out for."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.call import Call
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+
+RunCommand = t.Callable[..., t.Tuple[int, str, str]]
+
+NAME = re.compile(r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]{0,254}")
+PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "Result",
+    "NRestarts",
+    "ExecMainCode",
+    "ExecMainStatus",
+    "MainPID",
+)
+LINES = 20
+LONGEST_LINE = 300
+SECONDS = "10"
+CODES = {"1": "exited with status", "2": "was killed by signal", "3": "dumped core after signal"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """A unit as systemd shows it. *sub* says more than *active*: running, auto-restart, dead."""
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    result: str
+    restarts: int
+    main_pid: int
+    exit: str
+    """How the main process last ended, in words; empty where it did not."""
+
+    @property
+    def crash_loops(self) -> bool:
+        """systemd is between two starts of it, or has given up starting it."""
+        return self.sub in ("auto-restart", "auto-restart-queued") or self.result == "start-limit-hit"
+
+    @property
+    def has_failed(self) -> bool:
+        """It will not become healthy by waiting."""
+        return self.active == "failed" or self.result == "start-limit-hit"
+
+    @property
+    def described(self) -> str:
+        restarts = f", restarted {self.restarts} times" if self.restarts else ""
+        result = f", result {self.result}" if self.result not in ("", "success") else ""
+        return f"{self.name} is {self.active} ({self.sub}){result}{restarts}{f'; its process {self.exit}' if self.exit else ''}"
+
+
+def core(call: Call) -> dict[str, t.Any]:
+    """unit_info."""
+    name = call.params["unit"]
+    if not name:
+        raise InputError("unit: empty; give the name of a systemd unit, such as shop.service.")
+    check_name("unit", name)
+    unit = read(call.run_command, name)
+    lines = journal(call.run_command, name, call.params["lines"]) if call.params["lines"] else []
+    return {
+        "changed": False,
+        "unit": unit.name,
+        "load_state": unit.load,
+        "active_state": unit.active,
+        "sub_state": unit.sub,
+        "result": unit.result,
+        "restarts": unit.restarts,
+        "main_pid": unit.main_pid,
+        "crash_loops": unit.crash_loops,
+        "has_failed": unit.has_failed,
+        "journal": lines,
+        "msg": unit.described,
+    }
+
+
+def check_name(option: str, name: str) -> None:
+    """InputError where systemd has no unit of that name; one that begins with a dash would be read as an option."""
+    if name and not NAME.fullmatch(name):
+        raise InputError(f"{option}: '{name[:80]}' is not the name of a systemd unit, such as shop.service.")
+
+
+def read(run_command: RunCommand, name: str) -> Unit:
+    """RolloutError where systemd does not answer."""
+    status, stdout, stderr = _ask(run_command, "systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", name)
+    found = dict(line.partition("=")[::2] for line in stdout.splitlines() if "=" in line)
+    if status or "ActiveState" not in found:
+        said = " ".join((stderr or stdout).split())[:LONGEST_LINE] or "it printed nothing"
+        raise RolloutError(f"systemctl show {name} failed with exit status {status}: {said}")
+    code, value = CODES.get(found.get("ExecMainCode", "")), found.get("ExecMainStatus", "")
+    return Unit(
+        name=name,
+        load=found.get("LoadState", ""),
+        active=found["ActiveState"],
+        sub=found.get("SubState", ""),
+        result=found.get("Result", ""),
+        restarts=_whole(found.get("NRestarts")),
+        main_pid=_whole(found.get("MainPID")),
+        exit=f"{code} {value}" if code else "",
+    )
+
+
+def journal(run_command: RunCommand, name: str, lines: int = LINES) -> list[str]:
+    """The last lines that the unit logged; empty where this user may not read them."""
+    words = ("--no-pager", "--output=cat", f"--lines={lines}", f"--unit={name}")
+    status, stdout, dummy = _ask(run_command, "journalctl", *words)
+    if status:
+        return []
+    return [line[:LONGEST_LINE] for line in stdout.splitlines() if line.strip()][-lines:]
+
+
+def explained(run_command: RunCommand, name: str) -> list[str]:
+    """Sentences on a unit that did not start: its state and what it logged last. Empty where systemd does not say."""
+    try:
+        state = read(run_command, name)
+    except RolloutError:
+        return []
+    lines = journal(run_command, name, 5)
+    return [f"{state.described}.", *([f"Its journal ends with: {' | '.join(lines)}"] if lines else [])]
+
+
+def _ask(run_command: RunCommand, *argv: str) -> tuple[int, str, str]:
+    try:
+        return run_command(["timeout", "-k", "1", SECONDS, *argv], handle_exceptions=False, expand_user_and_vars=False)
+    except OSError as error:
+        return 127, "", f"{argv[0]}: {error.strerror or error}"
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and re.fullmatch("[0-9]{1,18}", text) else 0
