@@ -26,7 +26,7 @@ PROPERTIES = (
     "ExecMainStatus",
     "MainPID",
 )
-LINES = 20
+LINES, MOST_LINES = 20, 1000
 LONGEST_LINE = 300
 SECONDS = "10"
 CODES = {"1": "exited with status", "2": "was killed by signal", "3": "dumped core after signal"}
@@ -69,6 +69,8 @@ def core(call: Call) -> dict[str, t.Any]:
     if not name:
         raise InputError("unit: empty; give the name of a systemd unit, such as shop.service.")
     check_name("unit", name)
+    if not 0 <= call.params["lines"] <= MOST_LINES:
+        raise InputError(f"lines is {call.params['lines']}; expected from 0 to {MOST_LINES}.")
     unit = read(call.run_command, name)
     lines = journal(call.run_command, name, call.params["lines"]) if call.params["lines"] else []
     return {

@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import os
 import subprocess
+import tempfile
 import types
 import typing as t
 
@@ -27,6 +28,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import controller, 
 
 COLLECTION = "ansible_collections.steady.rollout.plugins"
 SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+LARGEST_OUTPUT = 8 * 1024 * 1024
 LOCAL = ("local", "ansible.builtin.local")
 
 
@@ -136,14 +138,27 @@ class InWorkerAction(ActionBase):
 
 
 def run_command(argv: list[str], **options: t.Any) -> tuple[int, str, str]:
-    """AnsibleModule.run_command for the worker, as far as the cores use it: argv, data, cwd, environ_update."""
-    done = subprocess.run(
-        argv,
-        input=options.get("data"),
-        cwd=options.get("cwd"),
-        env={**os.environ, **options.get("environ_update", {})},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
+    """AnsibleModule.run_command for the worker, as far as the cores use it: argv, data, cwd, environ_update.
+
+    The output goes to files: a service that a command leaves behind keeps them open, and nobody waits for that. Only
+    the end of long outputs is read.
+    """
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        data = options.get("data")
+        done = subprocess.run(
+            argv,
+            input=None if data is None else data.encode(),
+            stdin=subprocess.DEVNULL if data is None else None,
+            cwd=options.get("cwd"),
+            env={**os.environ, **options.get("environ_update", {})},
+            stdout=stdout,
+            stderr=stderr,
+            check=False,
+        )
+        return done.returncode, _end_of(stdout), _end_of(stderr)
+
+
+def _end_of(stream: t.IO[bytes]) -> str:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - LARGEST_OUTPUT))
+    return stream.read().decode("utf-8", "replace")
