@@ -156,6 +156,19 @@ options:
         type: str
         choices: [stop, pass, fail]
         default: stop
+      after_proof:
+        description: When a host that was proven has failed after all, as M(steady.rollout.rollout_watch) observes it.
+        type: dict
+        default: {failures: 3, of: 5}
+        suboptions:
+          failures:
+            description: So many bad observations.
+            type: int
+            default: 3
+          of:
+            description: Of so many, the newest ones.
+            type: int
+            default: 5
   shift:
     description:
       - For V(planned), the shift of traffic from one group of hosts to another that this rollout is. The hosts are then
@@ -425,9 +438,9 @@ nothing_to_do:
   type: bool
   returned: O(state=planned)
 targets:
-  description: The version each host is rolled back to.
+  description: The version meant for each host of RV(order), so that it can be staged before admission.
   type: dict
-  returned: O(state=reverting)
+  returned: O(state=planned), O(state=reverting)
 reason:
   description: Why it is rolled back.
   type: str
@@ -490,6 +503,11 @@ POLICY: dict[str, t.Any] = {
     "gate_limit": {"type": "str", "default": "300"},
     "gate_inconclusive": {"type": "str", "choices": ["stop", "pass", "fail"], "default": "stop"},
     "gate_no_data": {"type": "str", "choices": ["stop", "pass", "fail"], "default": "stop"},
+    "after_proof": {
+        "type": "dict",
+        "default": {"failures": 3, "of": 5},
+        "options": {"failures": {"type": "int", "default": 3}, "of": {"type": "int", "default": 5}},
+    },
 }
 HOSTS: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},

@@ -30,9 +30,11 @@ options:
     description:
       - V(admitted) waits until the host may be taken out of service or the rollout has stopped. Before the answer is V(go),
         the ledger has recorded that this host is about to be out of service.
-      - V(changing) reports that a step begins and how long it may take; the lease is held for that long.
+      - V(changing) reports that a step begins and how long it may take. Without a watch the lease is held for that long, see
+        M(steady.rollout.rollout_watch).
       - V(proven) reports that the host is verified in service on its target.
-      - V(failed) reports that it failed; the answer says whether it is rolled back at once and to which version.
+      - V(failed) reports that it failed; the answer says whether it is rolled back at once and to which version. A host that
+        was not admitted yet, because its release could not be staged, stays in service.
       - V(reverted) reports that it is verified in service on the version it was rolled back to.
       - V(stuck) reports that the rollback of the host failed too.
       - V(quiesced) waits until no process of an interrupted run is running on the host where the module runs. These are
@@ -67,6 +69,18 @@ options:
   step:
     description: The step that begins, in a few words. For V(changing).
     type: str
+  modifies:
+    description:
+      - For V(changing), whether the step changes the host itself. A rollback restores nothing on a host where no such step
+        has begun.
+    type: bool
+    default: true
+  out_for:
+    description:
+      - Seconds since the host was drained, as the caller measured them; for V(proven) and V(reverted) until it was seen in
+        rotation again. For V(changing), V(proven) and V(reverted).
+      - Without it the time out of service counts from admission.
+    type: float
   version:
     description: The version the host was verified on. For V(proven) and V(reverted).
     type: str
@@ -260,6 +274,8 @@ SPEC: dict[str, t.Any] = {
         "limit": {"type": "float"},
         "timeout": {"type": "float"},
         "step": {"type": "str"},
+        "modifies": {"type": "bool", "default": True},
+        "out_for": {"type": "float"},
         "version": {"type": "str"},
         "drained_for": {"type": "float"},
         "details": {"type": "dict"},

@@ -20,6 +20,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.g
     claim_last_gate,
     judge_gate,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.observe import observe
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
 
 NODES = (0, 1)
@@ -149,6 +150,9 @@ class Run:
         self.passed: dict[int, float] = {}
         self.gates_passed: set[int] = set()
         self.is_stopped = False
+        self.has_watch = False
+        self.bad_observations: dict[str, list[bool]] = {}
+        """The newest health observations of each proven host, True where it was bad."""
 
     @property
     def is_over(self) -> bool:
@@ -249,6 +253,48 @@ class Run:
             self.conclusion = self._as_me().rollout(
                 "concluded", hosts=self.world.probes(), balancers=self.world.nodes()
             )
+
+    def watch(self, nodes: bool) -> None:
+        """One report of the run's watch: all hosts are probed, and the balancers' view is read as well or not."""
+        if self.is_over:
+            return
+        self.has_watch = True
+        self._note_vanished()
+        bad = [name for name in sorted(self.proven) if self._fails_after_proof(self.world.hosts[name], nodes)]
+        drained = [host for host in self.world.hosts.values() if nodes and "drained_externally" in host.admin]
+        answer = observe(
+            self.ledger.ledger,
+            {
+                "service": self.ledger.service,
+                "run": self.run,
+                "token": self.token,
+                "balancers": self.world.nodes() if nodes else None,
+                "hosts": [{**probe, "why": "HTTP 500"} for probe in self.world.probes()],
+            },
+        )
+        for name in bad:
+            _must(any(line.startswith(f"{name} failed (") for line in answer["messages"]), 17, f"{name} failed unseen")
+            self.proven.discard(name)
+            self._count(self.world.hosts[name], "health")
+        if self.play == "roll":
+            _must(answer["stop"] or not self.is_stopped, 17, f"{bad} failed after their proof, and it goes on")
+        for host in drained:
+            if host.in_scope and host.name not in self.touched | self.proven:
+                self.left_alone.add(host.name)
+        if nodes and self.play == "roll":
+            # The ledger knows by now what the world looks like, so admission has to respect it.
+            self.world.disturbed = False
+
+    def _fails_after_proof(self, host: Host, nodes: bool) -> bool:
+        """Worked out from what was shown, not from what the ledger makes of it."""
+        if self.play != "roll" or host.name not in self.touched or host.name in self.moving:
+            return False
+        if nodes and "drained_externally" in host.admin:
+            self.bad_observations[host.name] = []
+            return False
+        is_bad = not self.world.is_healthy(host)
+        seen = self.bad_observations[host.name] = [*self.bad_observations.get(host.name, []), is_bad][-5:]
+        return (nodes and is_bad and host.admin != ["drained_externally"] * 2) or sum(seen) >= 3
 
     def _ask(self, worker: Worker, outcome: str) -> bool:
         answer = self._as_me().admit(worker.host.name, limit=LIMIT)
@@ -405,6 +451,7 @@ class Run:
     def _arrived(self, host: Host, act: str, worker: Worker) -> None:
         self.moving.pop(host.name, None)
         host.stood.add(host.version)
+        self.bad_observations.pop(host.name, None)
         if act == "prove" or (self.direction == "back" and not worker.went_back):
             self.proven.add(host.name)
             self._note_stages()

@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.observe import observe
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.shift import next_act
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.show import show
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.store import Store
@@ -71,6 +73,12 @@ class LedgerClient:
         if verdict["verdict"] != "go":
             raise AssertionError(verdict["msg"])
         return self.host("proven", host, version=version, drained_for=1.5)
+
+    def watch(self, **options: t.Any) -> dict[str, t.Any]:
+        return observe(self.ledger, self._params("", options))
+
+    def shift(self, **options: t.Any) -> dict[str, t.Any]:
+        return next_act(self.ledger, self._params("next", options))
 
     def info(self, **options: t.Any) -> dict[str, t.Any]:
         return show(self.ledger, {"service": self.service, **options})

@@ -16,6 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.g
     claim_last_gate,
     judge_gate,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.observe import observe
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.open import open_rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.plan import plan
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.quiesce import wait_until_quiesced
@@ -75,6 +76,10 @@ def rollout_gate(call: Call) -> dict[str, t.Any]:
 
 def rollout_shift(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, bake if call.params["state"] == "baked" else next_act)
+
+
+def rollout_watch(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, observe)
 
 
 def rollout_info(call: Call) -> dict[str, t.Any]:

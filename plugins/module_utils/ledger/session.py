@@ -16,7 +16,7 @@ import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import refuse_stale
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import is_watched, refuse_stale
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
@@ -123,9 +123,8 @@ class Session:
         return host
 
     def beat(self) -> None:
-        self.lease = dataclasses.replace(
-            self.lease, heartbeat_at=self.now, held_until=self.records.latest_deadline(self.rollout.id)
-        )
+        held_until = 0.0 if is_watched(self.lease, self.now) else self.records.latest_deadline(self.rollout.id)
+        self.lease = dataclasses.replace(self.lease, heartbeat_at=self.now, held_until=held_until)
         self.records.save_lease(self.lease)
 
 

@@ -152,6 +152,10 @@ def _go(session: Session, host: Host, decision: Decision, limit: float, waits: W
         run=session.run,
         admitted_at=session.now,
         in_service_at=None,
+        drained_at=None,
+        step=None,
+        step_at=None,
+        modified=0,
         limit_seconds=limit,
         deadline_at=session.now + limit,
     )

@@ -215,6 +215,7 @@ def _answer(
         "direction": session.rollout.direction,
         "status": session.rollout.shown_status,
         "order": [host.name for host in pending],
+        "targets": {host.name: host.target_version for host in pending},
         "plan": rows,
         "excluded": [{"host": host.name, "why": host.error} for host in excluded],
         "up_to_date": on_target,

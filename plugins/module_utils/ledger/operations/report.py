@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
@@ -28,10 +29,14 @@ def change(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         upkeep.expire_overdue(session)
         before = _of_this_run(session, params["host"], *model.IN_FLIGHT)
         limit = float(params.get("limit") or before.limit_seconds)
+        modifies = params.get("modifies") is not False
         host = session.change_host(
             before,
-            phase=model.CHANGING if before.phase in model.GOING_FORWARD else model.BACK_CHANGING,
+            phase=_phase_of_step(before, modifies),
             step=params["step"],
+            step_at=session.now,
+            modified=int(modifies or bool(before.modified)),
+            drained_at=_drained_at(session, before, params),
             limit_seconds=limit,
             deadline_at=session.now + limit,
         )
@@ -116,8 +121,15 @@ def fail(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         session.change_rollout(progress_at=session.now)
         upkeep.count_failure(session, host, params["kind"], error)
         upkeep.expire_overdue(session)
-        consequence = f"rolling back to {target}" if goes_back else "left as it is"
+        consequence = f"rolling back to {target}" if goes_back else _stays(before)
         return _reported(session, before, host, f"{host.name} failed ({host.kind}: {error}); {consequence}", goes_back)
+
+
+def _stays(host: Host) -> str:
+    """A release that cannot be staged takes no host out of service."""
+    if host.phase == model.WAITING and host.is_serving:
+        return f"it stayed in service on {host.from_version or 'its old version'}"
+    return "left as it is"
 
 
 def mark_stuck(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -150,6 +162,18 @@ def _skip(session: Session, before: Host, error: str) -> dict[str, t.Any]:
     return _reported(session, before, host, f"{host.name} is skipped: {error}")
 
 
+def _phase_of_step(host: Host, modifies: bool) -> str:
+    if not modifies:
+        return host.phase
+    return model.CHANGING if host.phase in model.GOING_FORWARD else model.BACK_CHANGING
+
+
+def _drained_at(session: Session, host: Host, params: dict[str, t.Any]) -> float | None:
+    """From the seconds that the run has measured: between them and the report lies everything that users do not see."""
+    out_for = params.get("out_for")
+    return host.drained_at if out_for is None else session.now - durations.seconds("out_for", out_for)
+
+
 def _error(params: dict[str, t.Any]) -> str:
     return (params.get("error") or "no reason given").strip().rstrip(".")
 
@@ -168,14 +192,18 @@ def _back_in_service(session: Session, host: Host, phase: str, params: dict[str,
         lb_state=model.IN_SERVICE,
         condition=model.CURRENT,
         in_service_at=session.now,
+        drained_at=_drained_at(session, host, params),
         drained_for=params.get("drained_for"),
         deadline_at=None,
         step=None,
+        step_at=None,
+        modified=0,
         # Whatever an earlier run left here is over: a later failure on this host is this run's own.
         drained_by_us=0,
         interrupted_run=None,
     )
     session.records.note_back(session.service, host.name)
+    session.records.forget_observed(session.rollout.id, host.name)
     session.records.add_proofs(session.service, [(host.name, host.target_version or "")], session.now)
     session.change_rollout(progress_at=session.now)
     return host
@@ -221,8 +249,8 @@ def _progress(session: Session) -> tuple[int, int]:
 
 def _reported(session: Session, before: Host, host: Host, msg: str, goes_back: bool = False) -> dict[str, t.Any]:
     done, total = _progress(session)
-    is_late = failure.comes_late(before, session.run) and before.step is not None
-    was_changed = before.phase in (model.CHANGING, model.BACK_CHANGING) or bool(before.drained_by_us) or is_late
+    # What an earlier run left drained may be half updated, whatever this one did to it.
+    was_changed = bool(before.modified) or bool(before.drained_by_us)
     return {
         "changed": True,
         "host": host.name,

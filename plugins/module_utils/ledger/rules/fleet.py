@@ -15,6 +15,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
 DRAINED = "drained"
 """The only state we take a host out with; any other was set by somebody else."""
 TAKEN_OUT = (DRAINED, "maintenance")
+IN_SERVICE = "in_service"
+"""The admin state of a member that nobody has drained."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +80,7 @@ def refuse_unreachable(balancers: t.Sequence[dict[str, t.Any]] | None) -> None:
 def _seen(
     host: dict[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], left_out: t.Container[str]
 ) -> Seen:
-    lb_state, note = _lb_state(host, member, balancers, host["name"] in left_out)
+    lb_state, note = lb_state_of(host, member, balancers, host["name"] in left_out)
     return Seen(
         name=host["name"],
         zone=host.get("zone") or "",
@@ -91,8 +93,8 @@ def _seen(
     )
 
 
-def _lb_state(
-    host: dict[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], is_left_out: bool
+def lb_state_of(
+    host: t.Mapping[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], is_left_out: bool
 ) -> tuple[str, str]:
     """In service only where every balancer node says so; out of service by whoever set it on any of them."""
     if not balancers:

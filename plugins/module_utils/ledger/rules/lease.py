@@ -18,12 +18,21 @@ BEAT_EVERY = 5.0
 """Seconds between two heartbeats of calls that wait."""
 
 
+WATCH_REPORTS_WITHIN = 15.0
+"""Seconds after which a watch that has not reported is taken to be gone."""
+
+
 class LeaseLost(RolloutError):
     """The run no longer owns its service; it starts nothing any more."""
 
 
 def runs_out_at(lease: Lease) -> float:
     return max(lease.heartbeat_at + lease.ttl, lease.held_until)
+
+
+def is_watched(lease: Lease, now: float) -> bool:
+    """Whether the run's watch is alive: it beats for the run, so that no step has to hold the lease in advance."""
+    return lease.watch_at is not None and now <= lease.watch_at + WATCH_REPORTS_WITHIN
 
 
 def is_held(lease: Lease, now: float) -> bool:

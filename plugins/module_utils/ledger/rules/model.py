@@ -84,9 +84,13 @@ class Host:
     run: str | None = None
     interrupted_run: str | None = None
     drained_by_us: int = 0
+    modified: int = 0
+    """Whether a step that changes the host itself has begun since it was last in service."""
+    step_at: float | None = None
     limit_seconds: float = 0.0
     admitted_at: float | None = None
     deadline_at: float | None = None
+    drained_at: float | None = None
     in_service_at: float | None = None
     drained_for: float | None = None
 
@@ -100,9 +104,10 @@ class Host:
 
     @property
     def out_for(self) -> float | None:
-        if self.admitted_at is None or self.in_service_at is None:
+        since = self.admitted_at if self.drained_at is None else self.drained_at
+        if since is None or self.in_service_at is None:
             return None
-        return round(self.in_service_at - self.admitted_at, 1)
+        return round(self.in_service_at - since, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +185,8 @@ class Lease:
     heartbeat_at: float = 0.0
     ttl: float = 60.0
     held_until: float = 0.0
+    watch_at: float | None = None
+    """When the run's watch last reported."""
 
 
 class Group(t.NamedTuple):
@@ -232,8 +239,12 @@ class Tally:
         return self.count(lambda group: group.phase not in (OUTSIDE, EXCLUDED))
 
     def weak_asking(self, phase: str) -> int:
+        """A host that goes down while it waits for its update may have no worker yet, so nobody waits for it to go first."""
+        by_state = phase != WAITING
         return self.count(
-            lambda group: group.phase == phase and (group.condition in WEAK or group.lb_state != IN_SERVICE)
+            lambda group: (
+                group.phase == phase and (group.condition in WEAK or (by_state and group.lb_state != IN_SERVICE))
+            )
         )
 
     def out_asking(self, phase: str) -> int:

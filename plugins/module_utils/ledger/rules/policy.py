@@ -57,6 +57,8 @@ class Policy:
     gate_limit: float
     gate_inconclusive: str
     gate_no_data: str
+    after_proof: tuple[int, int]
+    """A proven host has failed after so many bad ones of so many observations."""
 
 
 DEFAULTS: dict[str, t.Any] = {
@@ -74,6 +76,7 @@ DEFAULTS: dict[str, t.Any] = {
     "gate_limit": 300.0,
     "gate_inconclusive": "stop",
     "gate_no_data": "stop",
+    "after_proof": {"failures": 3, "of": 5},
 }
 
 
@@ -94,6 +97,8 @@ class Limits:
     gate_limit: float
     gate_inconclusive: str
     gate_no_data: str
+    after_proof_failures: int = 3
+    after_proof_of: int = 5
 
     def bake_of(self, stage: int) -> float:
         """Seconds that the stage, counted from 1, bakes."""
@@ -136,6 +141,7 @@ def validated(given: dict[str, t.Any] | None) -> Policy:
         gate_limit=durations.seconds("gate_limit", options["gate_limit"]),
         gate_inconclusive=_choice("gate_inconclusive", options["gate_inconclusive"], VERDICT_ACTIONS),
         gate_no_data=_choice("gate_no_data", options["gate_no_data"], VERDICT_ACTIONS),
+        after_proof=_after_proof(options["after_proof"]),
     )
     _refuse_deadlines_out_of_order(policy)
     return policy
@@ -173,6 +179,8 @@ def resolved(policy: Policy, fleet: int, in_scope: int, zones: dict[str, int]) -
         gate_limit=policy.gate_limit,
         gate_inconclusive=policy.gate_inconclusive,
         gate_no_data=policy.gate_no_data,
+        after_proof_failures=policy.after_proof[0],
+        after_proof_of=policy.after_proof[1],
     )
 
 
@@ -227,6 +235,20 @@ def _positive(name: str, raw: t.Any) -> Amount:
     if value.number == 0:
         raise InputError(f"{name}: {value.text} lets no host be updated; give at least 1.")
     return value
+
+
+def _after_proof(raw: t.Any) -> tuple[int, int]:
+    given = raw if isinstance(raw, dict) else {}
+    unknown = sorted(set(given) - {"failures", "of"})
+    counts = {**DEFAULTS["after_proof"], **{name: value for name, value in given.items() if value is not None}}
+    numbers = [amount(f"after_proof.{name}", counts[name]) for name in ("failures", "of")]
+    failures, of = (int(one.number) for one in numbers)
+    if unknown or not isinstance(raw, dict) or any(one.is_share for one in numbers) or not 0 < failures <= of <= 100:
+        raise InputError(
+            f"after_proof: {raw!r:.80} is not such as {{failures: 3, of: 5}}; expected how many of how many observations "
+            "may be bad before a proven host has failed, at most 100."
+        )
+    return failures, of
 
 
 def _choice(name: str, raw: t.Any, choices: t.Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, observation
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import (
     Gate,
     Group,
@@ -147,6 +147,20 @@ class Records(Measurements):
         self._connection.executemany(
             insert_text("INSERT OR REPLACE", "host", names), [content_of(host) for host in hosts]
         )
+
+    def observed(self, rollout: int) -> dict[str, observation.Record]:
+        """The newest health observations of each proven host."""
+        rows = self._connection.execute("SELECT host, results, why FROM observed WHERE rollout = ?", (rollout,))
+        return {host: observation.Record(results, why) for host, results, why in rows}
+
+    def save_observed(self, rollout: int, records: t.Mapping[str, observation.Record]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO observed VALUES (?, ?, ?, ?)",
+            [(rollout, host, record.results, record.why) for host, record in records.items()],
+        )
+
+    def forget_observed(self, rollout: int, host: str) -> None:
+        self._connection.execute("DELETE FROM observed WHERE rollout = ? AND host = ?", (rollout, host))
 
     def remove_hosts(self, rollout: int) -> None:
         self._connection.execute("DELETE FROM host WHERE rollout = ?", (rollout,))

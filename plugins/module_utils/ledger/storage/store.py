@@ -25,7 +25,8 @@ SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE lease (
     service TEXT PRIMARY KEY, token INTEGER NOT NULL, run TEXT, owner TEXT NOT NULL, taken_at REAL NOT NULL,
-    heartbeat_at REAL NOT NULL, ttl REAL NOT NULL, held_until REAL NOT NULL
+    heartbeat_at REAL NOT NULL, ttl REAL NOT NULL, held_until REAL NOT NULL,
+    watch_at REAL
 ) WITHOUT ROWID;
 CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, version TEXT, direction TEXT NOT NULL, status TEXT NOT NULL,
@@ -39,13 +40,16 @@ CREATE TABLE host (
     slot INTEGER, condition TEXT NOT NULL, lb_state TEXT NOT NULL, phase TEXT NOT NULL, in_scope INTEGER NOT NULL,
     counted INTEGER NOT NULL,
     from_version TEXT, target_version TEXT, last_good_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, interrupted_run TEXT,
-    drained_by_us INTEGER NOT NULL, limit_seconds REAL NOT NULL, admitted_at REAL, deadline_at REAL, in_service_at REAL,
-    drained_for REAL, PRIMARY KEY (rollout, name)
+    drained_by_us INTEGER NOT NULL, modified INTEGER NOT NULL, step_at REAL, limit_seconds REAL NOT NULL, admitted_at REAL,
+    deadline_at REAL, drained_at REAL, in_service_at REAL, drained_for REAL, PRIMARY KEY (rollout, name)
 ) WITHOUT ROWID;
 CREATE INDEX host_tally ON host (rollout, in_scope, zone, lb_state, phase, condition);
 CREATE INDEX host_order ON host (rollout, phase, position);
 CREATE INDEX host_deadline ON host (rollout, phase, deadline_at);
 CREATE INDEX host_counted ON host (rollout) WHERE counted = 1;
+CREATE TABLE observed (
+    rollout INTEGER NOT NULL, host TEXT NOT NULL, results TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (rollout, host)
+) WITHOUT ROWID;
 CREATE TABLE left_out (
     service TEXT NOT NULL, host TEXT NOT NULL, member TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL,
     at REAL NOT NULL, PRIMARY KEY (service, host)

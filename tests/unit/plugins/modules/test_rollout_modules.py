@@ -29,9 +29,19 @@ from ansible_collections.steady.rollout.plugins.modules import (
     rollout_host,
     rollout_info,
     rollout_shift,
+    rollout_watch,
 )
 
-MODULES = [rollout, rollout_control, rollout_claim, rollout_host, rollout_gate, rollout_info, rollout_shift]
+MODULES = [
+    rollout,
+    rollout_control,
+    rollout_claim,
+    rollout_host,
+    rollout_gate,
+    rollout_info,
+    rollout_shift,
+    rollout_watch,
+]
 TAKEN_BY_ANSIBLE = {"rc", "skipped", "items", "keys", "values", "get", "copy", "update", "pop"}
 Options = t.Dict[str, t.Any]
 
@@ -114,6 +124,7 @@ def story(service: Service) -> dict[str, list[Options]]:
     claims = [service.claim("present", **claim), service.claim("absent", **claim)]
     controls = [service.control("paused"), service.control("resumed")]
     hosts = [service.host("admitted", limit=60), service.host("changing", step="update", limit=60)]
+    watches = [service._call(rollout_watch, False, hosts=[], balancers=[pool(fleet(4))])]
     hosts += [service.host("proven", version="2.0.0", drained_for=0.5, details={"looks": 3})]
     gated = call_core(rollout_host, **service.options, state="admitted", host="app2", timeout=0).result
     gates = [service.gate("fail", stage=1, claim=gated["gate"]["claim"], reason="too slow"), service.gate("ask")]
@@ -134,6 +145,7 @@ def story(service: Service) -> dict[str, list[Options]]:
         "rollout_gate": gates,
         "rollout_info": [service.info()],
         "rollout_shift": shifts,
+        "rollout_watch": watches,
     }
 
 

@@ -120,6 +120,39 @@ class Fleet(RuleBasedStateMachine):
                 self.check_end()
 
     @precondition(lambda self: self.run is not None)
+    @rule(nodes=st.booleans(), times=st.sampled_from([1, 1, 3]))
+    def watch(self, nodes, times):
+        """Invariant 17: proof does not expire unseen."""
+        for _time in range(times):
+            if self.run is not None:
+                self.run.watch(nodes)
+
+    @precondition(lambda self: self.run is not None and self.run.play == "roll")
+    @rule(count=st.integers(1, 3))
+    def work_until_hosts_are_proven(self, count):
+        """Few random acts come so far that there is a proof to be lost."""
+        before = len(self.run.proven & self.run.touched)
+        for _round in range(60):
+            run = self.run
+            if run is None or run.play != "roll" or len(run.proven & run.touched) >= before + count:
+                return
+            if not run.step(_round, "good"):
+                self.ledger.fake.move(3)
+            self.check_end()
+
+    @precondition(lambda self: self.run is not None and self.run.proven & self.run.touched)
+    @rule(number=SEVEN, nodes=st.booleans(), heals=st.booleans())
+    def a_proven_host_fails(self, number, nodes, heals):
+        """Invariant 17: it counts, whether a balancer or only the probe notices it; one bad observation is no failure."""
+        names = sorted(self.run.proven & self.run.touched)
+        self.world.hosts[names[number % len(names)]].broken = True
+        self.world.disturbed = True
+        for time in range(3):
+            self.run.watch(nodes)
+            if heals and not time:
+                self.world.hosts[names[number % len(names)]].broken = False
+
+    @precondition(lambda self: self.run is not None)
     @rule()
     def work_on(self):
         """Most runs end well; without this few would end at all."""
@@ -152,7 +185,7 @@ class Fleet(RuleBasedStateMachine):
     def second_run_is_refused(self):
         """Invariant 8: one owner; the refusal names the holder."""
         at_work = any(deadline >= self.ledger.fake.time for deadline in self.run.moving.values())
-        if not at_work and not self.ledger.info(limit=1)["services"][0]["is_held"]:
+        if (not at_work or self.run.has_watch) and not self.ledger.info(limit=1)["services"][0]["is_held"]:
             return
         with pytest.raises(RolloutError, match="is being run by ops on laptop"):
             LedgerClient.open(self.ledger, "2", owner={"user": "somebody else"})
