@@ -48,14 +48,17 @@ options:
       - C(query) - what to ask the source for; see the notes.
       - C(kind) - V(value), or V(share) where requests and bad requests are counted.
       - C(limit) - where the canary's figure is good, such as V(< 1%), V(<= 500ms) or V(> 10, < 20).
-      - C(baseline) - where its ratio to the baseline is good, such as V(< 2x), V(> 90%) or V(within 20%).
+      - C(baseline) - where its ratio to the baseline is good, such as V(< 2x), V(> 90%) or V(within 20%). What is beyond it is
+        bad only where chance does not explain it. Give business metrics as C(kind=share) where they can be counted, such as
+        orders of visits: their numbers say how sure a ratio is.
       - C(judge) - V(true) has both compared statistically, and lets pass what is worse by up to C(tolerance), 10% by default.
       - C(direction) - whether an V(increase) is bad, the default, a V(decrease), or V(either).
       - C(unit) - of a value, such as V(ms) or V(s).
       - C(critical) - whether this metric alone fails the gate. C(weight) and C(group) - how much it counts in the score.
-      - C(minimum) - how many requests (V(share), 100) or measurements (V(value), 5, with a C(limit) only 1) there have to be
+      - C(minimum) - how many requests (V(share), 100) or measurements (V(value), 3, with a C(limit) only 1) there have to be
         before any verdict.
-      - C(delay) - seconds at the start of the window that are left out.
+      - C(delay) - seconds at the start of the window that are left out. By default none, but 60, and at most a fifth of the
+        window, where values such as latencies are judged, as what has just started is slow for a while.
       - C(dry_run) - shown and stored, but never decides.
       - C(on_no_data) - V(no_data), V(inconclusive), V(fail), or V(ignore).
       - C(max_failures), C(max_consecutive_failures) - how many measurements may be beyond C(limit).
@@ -102,7 +105,8 @@ options:
   judge:
     description:
       - How sure the judge has to be.
-      - C(false_stop) (2%) - the chance at most that a release which is no worse is failed, over all polls and all metrics.
+      - C(false_stop) (4%) - the chance at most that a release which is no worse is failed, over all polls, all metrics and all
+        gates of the rollout; C(gates) (4) - how many gates share it.
       - C(host_noise) (10%) - by how much hosts with the same release differ (one standard deviation), believed until the hosts
         show it.
       - C(pass_score) and C(marginal_score) (both 100, so that every metric has to pass) - from which score on, in percent, the
@@ -113,10 +117,10 @@ options:
     description:
       - What follows when the window is over and the result is not clear.
       - V(go_on) passes, V(stop) does not, V(wait) keeps polling for up to O(wait_limit) and then does not, V(ask) pauses the rollout;
-        resumed it passes.
+        resumed it passes. Where more time would not make it clearer, as with errors on a single host of several, V(wait) stops.
     type: str
     choices: [go_on, wait, ask, stop]
-    default: stop
+    default: wait
   on_no_data:
     description: The same for what the sources had no data on.
     type: str
@@ -127,6 +131,14 @@ options:
     type: str
     choices: [go_on, wait, ask, stop]
     default: stop
+  on_not_judged:
+    description:
+      - What follows where nothing was judged at all, such as a comparison after the last host of the baseline was updated.
+      - The verdict is V(not_judged) then, which is no pass. V(go_on) lets the rollout continue all the same, V(ask) pauses it,
+        V(stop) ends with V(no_data).
+    type: str
+    choices: [go_on, ask, stop]
+    default: go_on
   wait_limit:
     description: How long V(wait) may keep polling after the window, in seconds or as V(5m); as long as O(window) by default.
     type: str
@@ -142,7 +154,7 @@ options:
     type: str
     default: gate
   fail:
-    description: Whether any verdict but V(pass) fails the task. By default it does, but not with O(once=true).
+    description: Whether any verdict but V(pass) and V(not_judged) fails the task. By default it does, but not with O(once=true).
     type: bool
   service:
     description: The service whose rollout this is part of.
@@ -242,7 +254,8 @@ EXAMPLES = r"""
 RETURN = r"""
 verdict:
   description:
-    - What follows, with the policies applied, V(pass), V(fail), V(inconclusive), V(no_data), or, only with O(once=true), V(wait).
+    - What follows, with the policies applied, V(pass), V(fail), V(inconclusive), V(no_data),
+      V(not_judged), or, only with O(once=true), V(wait).
     - What a policy lets pass is V(pass), and what it waits or asks for is V(wait).
   type: str
   returned: always, unless the options are wrong
@@ -321,9 +334,10 @@ SPEC: dict[str, t.Any] = {
         "window": {"type": "str", "default": "300", "aliases": ["for"]},
         "interval": {"type": "str", "default": "10"},
         "judge": {"type": "dict", "default": {}},
-        "on_inconclusive": {"type": "str", "choices": ACTIONS, "default": "stop"},
+        "on_inconclusive": {"type": "str", "choices": ACTIONS, "default": "wait"},
         "on_no_data": {"type": "str", "choices": ACTIONS, "default": "stop"},
         "on_error": {"type": "str", "choices": ACTIONS, "default": "stop"},
+        "on_not_judged": {"type": "str", "choices": ["go_on", "ask", "stop"], "default": "go_on"},
         "wait_limit": {"type": "str"},
         "once": {"type": "bool", "default": False},
         "step": {"type": "str", "default": "gate"},

@@ -42,7 +42,7 @@ options:
       - V(ask) reports nothing; it asks whether the last stage's gate is left to run and, if so, claims it.
     type: str
     required: true
-    choices: [pass, fail, inconclusive, no_data, ask]
+    choices: [pass, fail, inconclusive, no_data, not_judged, ask]
   reason:
     description: Why, in a sentence.
     type: str
@@ -158,12 +158,18 @@ SPEC: dict[str, t.Any] = {
         "token": {"type": "int", "required": True, "no_log": False},
         "stage": {"type": "int"},
         "claim": {"type": "str"},
-        "verdict": {"type": "str", "required": True, "choices": ["pass", "fail", "inconclusive", "no_data", "ask"]},
+        "verdict": {
+            "type": "str",
+            "required": True,
+            "choices": ["pass", "fail", "inconclusive", "no_data", "not_judged", "ask"],
+        },
         "reason": {"type": "str"},
         "evidence": {"type": "dict"},
     },
     "supports_check_mode": True,
-    "required_if": [("verdict", verdict, ("stage",)) for verdict in ("pass", "fail", "inconclusive", "no_data")],
+    "required_if": [
+        ("verdict", verdict, ("stage",)) for verdict in ("pass", "fail", "inconclusive", "no_data", "not_judged")
+    ],
 }
 
 

@@ -111,7 +111,7 @@ options:
   verdict:
     description: The verdict on the step that has baked.
     type: str
-    choices: [pass, fail, inconclusive, no_data]
+    choices: [pass, fail, inconclusive, no_data, not_judged]
   reason:
     description: Why, in a sentence.
     type: str
@@ -266,7 +266,7 @@ SPEC: dict[str, t.Any] = {
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
         "played": {"type": "str", "choices": ["prepare", "promote", "mend", "return"]},
         "checked": {"type": "dict"},
-        "verdict": {"type": "str", "choices": ["pass", "fail", "inconclusive", "no_data"]},
+        "verdict": {"type": "str", "choices": ["pass", "fail", "inconclusive", "no_data", "not_judged"]},
         "reason": {"type": "str"},
         "evidence": {"type": "dict"},
         "timeout": {"type": "float"},

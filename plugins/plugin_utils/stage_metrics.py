@@ -16,7 +16,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 
 # The first and the last poll, and those that an operator's pauses cut short.
 POLLS_BESIDE = 20
-UNCLEAR = ("on_inconclusive", "on_no_data", "on_error")
+# What follows where the policy does not say, as in metric_gate.
+UNCLEAR = {"on_inconclusive": "wait", "on_no_data": "stop", "on_error": "stop"}
 
 
 def metrics_error(metrics: t.Sequence[t.Any], sources: t.Any) -> str:
@@ -40,7 +41,7 @@ def polls_needed(policy: t.Mapping[str, t.Any], window: t.Any, interval: t.Any, 
             durations.seconds("rollout_metric_window", window),
             durations.positive("rollout_analysis_interval", interval),
         )
-        if "wait" in [policy.get(name) for name in UNCLEAR]:
+        if "wait" in [policy.get(name, usual) for name, usual in UNCLEAR.items()]:
             seconds += durations.seconds("rollout_metric_policy.wait_limit", policy.get("wait_limit", seconds))
     except InputError as error:
         raise AnsibleFilterError(error.message) from error

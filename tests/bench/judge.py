@@ -3,18 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How well the judge tells good canaries from bad ones, in simulation, beside others. `make bench-judge`.
 
-In every setting canaries of three kinds: no worse at all (A/A), with the error rate doubled from 1 to
-2 percent, with every latency up by half. All are judged with two metrics, the share of errors and the p95, by the default
-policy, with a look after every interval and an early fail wherever the judge sees one: the A/A ones too. What the traffic
-and the hosts do is described in tests/support/canaries.py and printed with the figures; the judge is told none of it.
+The streams are described in judge_streams.py and differ from those of the unit tests, the rivals in judge_rivals.py. Every
+scenario is judged by the default policy with a look every 10 s, which stops as soon as the judge does; what is inconclusive
+at the end of the window waits, as by default, for at most as long as the window once more, and counts as stopped after that.
 
-A false stop is whatever is not a pass, "inconclusive" too; caught is only what fails. The verdict's time is that of
-caught canaries. The figures of the file's top level are those of the first two settings together, which are what the
-judge is for: a canary beside the rest of the fleet, and beside a fresh baseline of its own size. The others are harder
-than that: hosts that differ twice as much as the policy believes, or little traffic on few hosts under everything that
-can disturb at once.
+    judge.py [STREAMS]     streams of each scenario on the usual fleet (100 requests/s, 2 of 10 hosts with 20 %); a tenth of
+                           that, but at least 20, on each of the other fleets. 1000 by default; 60 shows whether it works.
 
-    judge.py [CANARIES]     of each kind in each of the first two settings; a quarter of that in the others
+Results go to build/bench/judge.json as {scenario: {fleet: {rate, share, hosts, n, stopped, inconclusive, caught, median_s,
+rivals: {name: the same}}}}. *stopped* are fails, *inconclusive* what stopped without a verdict after waiting, *caught* both
+of them for a bad release; *in_window* is what failed before the window was over. *median_s* is that of what was stopped.
 """
 
 from __future__ import annotations
@@ -23,141 +21,207 @@ import collections
 import json
 import math
 import multiprocessing
+import os
 import pathlib
 import statistics
 import sys
 import time
 import typing as t
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests"), str(pathlib.Path(__file__).parent)]
 
-from support import canary_judges
-from support.canaries import BAKE, NORMAL, QUANTILE, Effect, Setting, canary
-from support.judging import judged
+import judge_rivals
+from judge_streams import INTERVAL, Fleet, Scenario, Stream, stream
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge import model, spec
+from ansible_collections.steady.rollout.plugins.module_utils.judge.decide import decide
 
 OUT = ROOT / "build" / "bench" / "judge.json"
-CANARIES = 1000
-SEED = "1"
+STREAMS = 1000
+SEED = 20
 
-GOOD = Effect("A/A")
-ERRORS = Effect("errors x 2", errors=2.0)
-LATENCY = Effect("p95 x 1.5", latency=1.5)
-EFFECTS = (GOOD, ERRORS, LATENCY)
+USUAL = Fleet()
+OTHERS = tuple(
+    Fleet(rate, share, canary, 10)
+    for rate in (20.0, 100.0, 1000.0, 5000.0)
+    for share, canary in ((0.05, 1), (0.2, 2), (0.5, 5))
+    if (rate, share) != (USUAL.rate, USUAL.share)
+) + (Fleet(100.0, 0.2, 3), Fleet(100.0, 0.2, 4))
 
-BESIDE_FLEET = Setting("beside the fleet")
-FRESH = Setting("fresh baseline", baseline_hosts=3, baseline_share=0.05)
-UNLIKE = Setting("unlike hosts", host_noise=0.2)
-HARSH = Setting(
-    "harsh",
-    rate=400.0,
-    canary_hosts=2,
-    baseline_hosts=12,
-    latency_sigma=1.0,
-    host_noise=0.15,
-    wander=0.1,
-    jitter=0.1,
-    drift=0.5,
-    clump=1.5,
-    hiccups=0.02,
+SCENARIOS = (
+    Scenario("good", False),
+    Scenario("good, unlike hosts", False, host_noise=0.2),
+    Scenario("good, clumped errors", False, clumps=True),
+    Scenario("good, first minute slow", False, warm_up=3.0),
+    Scenario("good, one client's burst", False, base_errors=0.0, burst=8),
+    Scenario("errors x 2", True, errors=2.0, metrics=("errors",)),
+    Scenario("latency x 1.5, unlike hosts", True, latency=1.5, host_noise=0.2),
+    Scenario("latency x 1.25", True, latency=1.25),
+    Scenario("orders, good", False, window=900.0, metrics=("orders",)),
+    Scenario("orders - 20 %", True, orders=0.8, window=900.0, metrics=("orders",)),
+    Scenario("orders as a share, good", False, window=900.0, metrics=("order share",)),
+    Scenario("orders as a share - 20 %", True, orders=0.8, window=900.0, metrics=("order share",)),
+    Scenario("leak, + 100 % in 20 minutes", True, leak=1.0, window=360.0),
 )
-SETTINGS = (BESIDE_FLEET, FRESH, UNLIKE, HARSH)
-COUNTED = (BESIDE_FLEET, FRESH)
-
+METRICS = {
+    "errors": {"name": "errors", "kind": "share", "judge": True},
+    "p95": {"name": "p95", "unit": "ms", "judge": True},
+    "orders": {"name": "orders", "baseline": "> 90%"},
+    "order share": {"name": "order share", "kind": "share", "direction": "decrease", "baseline": "> 90%"},
+}
+POLICY = spec.parse_policy(None)
 OURS = "this judge"
-AT_THE_END = "Kayenta, at the end"
-EVERY_MINUTE = "Kayenta, every minute"
-THRESHOLD = "fixed threshold"
-HEADER = f"{'':<46} {'false stops':>11} {'errors x 2':>11} {'p95 x 1.5':>10} {'median time':>12} {'canaries':>9}"
-JUDGES = (OURS, AT_THE_END, EVERY_MINUTE, THRESHOLD)
 
 
 class Outcome(t.NamedTuple):
-    """What one judge said of one canary, and when, in seconds."""
+    """What was said of one stream, and when, in seconds. *window* is that of the scenario."""
 
-    setting: str
-    effect: str
-    judge: str
     verdict: str
     at: float
+    window: float
 
 
-def outcomes(job: tuple[Setting, Effect, int]) -> list[Outcome]:
-    """One canary before all judges."""
-    setting, effect, number = job
-    intervals = list(canary(setting, effect, f"{SEED}/{setting.name}/{effect.name}/{number}"))
-    verdict, at = judged(intervals)
-    found = [Outcome(setting.name, effect.name, OURS, verdict, at)]
-    every_minute = range(canary_judges.MINUTE, len(intervals) + 1, canary_judges.MINUTE)
-    usual = setting.median_ms * math.exp(setting.latency_sigma * NORMAL.inv_cdf(QUANTILE))
-    for name, stopped in (
-        (AT_THE_END, canary_judges.kayenta(intervals, [len(intervals)])),
-        (EVERY_MINUTE, canary_judges.kayenta(intervals, every_minute)),
-        (THRESHOLD, canary_judges.threshold(intervals, setting, usual)),
-    ):
-        found.append(Outcome(setting.name, effect.name, name, "pass" if stopped is None else "fail", stopped or BAKE))
+def samples(metric: str, seen: Stream, fleet: Fleet, at: int, when: float) -> list[model.Sample]:
+    """What one look measures. Orders per visit are those of a group, as monitoring would tell them."""
+    found = []
+    if metric == "orders":
+        for group, hosts in ((model.CANARY, slice(0, fleet.canary)), (model.BASELINE, slice(fleet.canary, None))):
+            requests = float(seen.requests[at, hosts].sum())
+            if requests:
+                found.append(model.Sample(when, group, "", 0, float(seen.orders[at, hosts].sum()) / requests))
+        return found
+    table = {"errors": seen.bad, "p95": seen.p95, "order share": seen.orders}[metric]
+    for host in range(fleet.hosts):
+        requests = float(seen.requests[at, host])
+        if requests:
+            group = model.CANARY if host < fleet.canary else model.BASELINE
+            found.append(model.Sample(when, group, f"h{host}", requests, float(table[at, host])))
     return found
 
 
+def ours(scenario: Scenario, fleet: Fleet, seen: Stream) -> Outcome:
+    metrics = spec.parse_metrics([METRICS[name] for name in scenario.metrics])
+    past = {
+        name: [
+            each
+            for at in range(len(seen.past.requests))
+            for each in samples(name, seen.past, fleet, at, (at - len(seen.past.requests) + 1) * INTERVAL - 60.0)
+        ]
+        for name in scenario.metrics
+    }
+    gathered: dict[str, list[model.Sample]] = {name: [] for name in scenario.metrics}
+    found = model.Verdict(model.INCONCLUSIVE, "", (), None)
+    for at in range(len(seen.requests)):
+        elapsed = (at + 1) * INTERVAL
+        for name in scenario.metrics:
+            gathered[name] += samples(name, seen, fleet, at, elapsed)
+        final = elapsed >= scenario.window
+        progress = model.Progress(0.0, elapsed, scenario.window, final, scenario.window)
+        found = decide(metrics, model.Evidence(gathered, past=past), progress, POLICY)
+        if found.verdict in (model.PASS, model.FAIL) or found.stops:
+            return Outcome(found.verdict, elapsed, scenario.window)
+    return Outcome(found.verdict, 2 * scenario.window, scenario.window)
+
+
+def outcomes(job: tuple[Scenario, Fleet, int]) -> tuple[str, str, dict[str, Outcome], t.Any]:
+    """One stream before all judges; the bound needs all streams together, so its figures are handed on."""
+    scenario, fleet, number = job
+    looks = round(2 * scenario.window / INTERVAL)
+    place = [each.name for each in SCENARIOS].index(scenario.name)
+    seen = stream(
+        scenario, fleet, [SEED, place, round(fleet.rate), round(100 * fleet.share), fleet.canary, number], looks
+    )
+    found = {OURS: ours(scenario, fleet, seen)}
+    for name, stopped in judge_rivals.all_of(scenario, fleet, seen).items():
+        found[name] = Outcome(
+            model.PASS if stopped is None else model.FAIL, stopped or scenario.window, scenario.window
+        )
+    return scenario.name, fleet.name, found, judge_rivals.statistics_of(scenario, fleet, seen)
+
+
 def figures(found: t.Sequence[Outcome]) -> dict[str, t.Any]:
-    """Shares of canaries, and the median of the seconds that a caught one took."""
-    verdicts = {effect.name: [each for each in found if each.effect == effect.name] for effect in EFFECTS}
-
-    def part(effect: Effect, verdict: str) -> float:
-        return sum(1 for each in verdicts[effect.name] if each.verdict == verdict) / len(verdicts[effect.name])
-
-    caught = [each.at for effect in (ERRORS, LATENCY) for each in verdicts[effect.name] if each.verdict == "fail"]
+    count = len(found)
+    stopped = [each for each in found if each.verdict == model.FAIL]
+    unclear = [each for each in found if each.verdict not in (model.FAIL, model.PASS)]
     return {
-        "false_stop": round(1 - part(GOOD, "pass"), 5),
-        "caught_error_x2": round(part(ERRORS, "fail"), 5),
-        "caught_p95_x1_5": round(part(LATENCY, "fail"), 5),
-        "median_seconds_to_verdict": statistics.median(caught) if caught else None,
-        "n": len(found),
+        "n": count,
+        "stopped": round(len(stopped) / count, 4),
+        "inconclusive": round(len(unclear) / count, 4),
+        "caught": round((len(stopped) + len(unclear)) / count, 4),
+        "interval": [round(each, 4) for each in wilson(len(stopped) + len(unclear), count)],
+        "in_window": round(sum(1 for each in stopped if each.at <= each.window) / count, 4),
+        "median_s": statistics.median(each.at for each in stopped) if stopped else None,
     }
 
 
-def all_figures(found: t.Sequence[Outcome]) -> dict[str, t.Any]:
-    by_place: dict[tuple[str, str], list[Outcome]] = collections.defaultdict(list)
-    for each in found:
-        by_place[each.setting, each.judge].append(each)
-    settings = {
-        setting.name: {
-            "assumes": setting.described(),
-            "judges": {judge: figures(by_place[setting.name, judge]) for judge in JUDGES},
-        }
-        for setting in SETTINGS
-    }
-    counted = [each for setting in COUNTED for each in by_place[setting.name, OURS]]
-    return {**figures(counted), "settings": settings}
+def wilson(hits: int, count: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share (Wilson 1927)."""
+    z, share = 1.96, hits / count
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def jobs(number: int, only: t.Sequence[str]) -> list[tuple[Scenario, Fleet, int]]:
+    few = max(20, number // 10)
+    wanted = [each for each in SCENARIOS if not only or each.name in only]
+    usual = [(scenario, USUAL, each) for scenario in wanted for each in range(number)]
+    if only:
+        return usual
+    return usual + [(scenario, fleet, each) for scenario in wanted for fleet in OTHERS for each in range(few)]
+
+
+def all_figures(done: t.Iterable[tuple[str, str, dict[str, Outcome], t.Any]]) -> dict[str, t.Any]:
+    by_place: dict[tuple[str, str], dict[str, list[Outcome]]] = collections.defaultdict(
+        lambda: collections.defaultdict(list)
+    )
+    of_bound: dict[tuple[str, str], list[t.Any]] = collections.defaultdict(list)
+    for scenario, fleet, found, statistic in done:
+        of_bound[scenario, fleet].append(statistic)
+        for judge, outcome in found.items():
+            by_place[scenario, fleet][judge].append(outcome)
+    fleets = {fleet.name: fleet for fleet in (USUAL, *OTHERS)}
+    result: dict[str, t.Any] = {}
+    for scenario in SCENARIOS:
+        for name, fleet in fleets.items():
+            judges = by_place.get((scenario.name, name))
+            if not judges:
+                continue
+            row = {"rate": fleet.rate, "share": fleet.share, "hosts": fleet.canary, **figures(judges[OURS])}
+            row["rivals"] = {judge: figures(found) for judge, found in judges.items() if judge != OURS}
+            result.setdefault(scenario.name, {})[name] = row
+    for name in fleets:
+        judge_rivals.add_bound(result, of_bound, name)
+    return result
 
 
 def shown(result: t.Mapping[str, t.Any], seconds: float) -> str:
-    lines = []
-    for name, setting in result["settings"].items():
-        lines += ["", f"{name}: {setting['assumes']}", HEADER]
-        lines += [row(judge, each) for judge, each in setting["judges"].items()]
-    counted = " and ".join(setting.name for setting in COUNTED)
-    return "\n".join([*lines, "", HEADER, row(f"{OURS}: {counted}", result), f"in {seconds:.0f} s"])
+    lines = [f"{'':<68} {'fail':>7} {'unclear':>8} {'stopped':>8} {'95 % interval':>17} {'median':>7} {'n':>6}"]
+    for scenario, fleets in result.items():
+        for fleet, row in fleets.items():
+            lines.append(_row(f"{scenario}: {fleet}", row))
+            if fleet == USUAL.name:
+                lines += [_row(f"    {name}", rival) for name, rival in row["rivals"].items()]
+    return "\n".join([*lines, f"in {seconds:.0f} s"])
 
 
-def row(name: str, each: t.Mapping[str, t.Any]) -> str:
-    median = "-" if each["median_seconds_to_verdict"] is None else f"{each['median_seconds_to_verdict']:.0f} s"
-    caught = f"{each['caught_error_x2']:>11.1%} {each['caught_p95_x1_5']:>10.1%}"
-    return f"{name:<46} {each['false_stop']:>11.2%} {caught} {median:>12} {each['n']:>9,}"
+def _row(name: str, row: t.Mapping[str, t.Any]) -> str:
+    median = "-" if row.get("median_s") is None else f"{row['median_s']:.0f} s"
+    low, high = row.get("interval", (0.0, 0.0))
+    return (
+        f"{name:<68} {row['stopped']:>7.1%} {row['inconclusive']:>8.1%} {row['caught']:>8.1%} "
+        f"{low:>7.1%} to {high:>5.1%} {median:>7} {row['n']:>6,}"
+    )
 
 
 def main() -> int:
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else CANARIES
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else STREAMS
     began = time.monotonic()
-    jobs = [
-        (setting, effect, each)
-        for setting in SETTINGS
-        for effect in EFFECTS
-        for each in range(number if setting in COUNTED else math.ceil(number / 4))
-    ]
     with multiprocessing.Pool() as pool:
-        found = [each for some in pool.imap_unordered(outcomes, jobs, chunksize=8) for each in some]
-    result = all_figures(found)
+        done = list(pool.imap_unordered(outcomes, jobs(number, sys.argv[2:]), chunksize=4))
+    result = all_figures(done)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(shown(result, time.monotonic() - began))

@@ -236,7 +236,7 @@ MUTANTS = (
     ),
     Mutant("judge: critical is a word", JUDGE + "score.py", "if result.critical and", "if not result.critical and"),
     Mutant(
-        "judge: proof is not needed", JUDGE + "compare.py", "evidence >= threshold, chance", "evidence >= 1, chance"
+        "judge: proof is not needed", JUDGE + "compare.py", "any(test.p <= needed for", "any(test.p <= 0.5 for"
     ),
     Mutant(
         "judge: hosts are all alike",
@@ -247,14 +247,32 @@ MUTANTS = (
     Mutant(
         "judge: only one direction",
         JUDGE + "compare.py",
-        "case.intervals, side == DECREASE)\n    noise",
-        "case.intervals, False)\n    noise",
+        "case.given, side == DECREASE)",
+        "case.given, False)",
     ),
     Mutant(
         "judge: clumps count in full",
-        JUDGE + "proportions.py",
+        JUDGE + "clumps.py",
         "return max(1.0, (BELIEVED_FREEDOM",
         "return min(1.0, (BELIEVED_FREEDOM",
+    ),
+    Mutant(
+        "judge: one burst marks a version bad",
+        JUDGE + "comparisons.py",
+        "if len(bad) < LEAST_INTERVALS:",
+        "if not bad:",
+    ),
+    Mutant(
+        "judge: every poll may spend the whole chance",
+        JUDGE + "spending.py",
+        "allowed = budget.spent(at) - before.spent",
+        "allowed = budget.chance",
+    ),
+    Mutant(
+        "judge: a host's own past is forgotten",
+        JUDGE + "values.py",
+        "(logarithm(value) - levels.get(host, unknown).mean)",
+        "(logarithm(value) - unknown.mean)",
     ),
     Mutant(
         "judge: ties are won",

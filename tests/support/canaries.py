@@ -23,6 +23,7 @@ import typing as t
 
 BAKE = 600.0
 INTERVAL = 10.0
+PAST = 20
 NORMAL = statistics.NormalDist()
 QUANTILE = 0.95
 
@@ -100,7 +101,7 @@ class _Wandering:
 
 class _Host:
     def __init__(self, rng: random.Random, setting: Setting, effect: Effect) -> None:
-        self._rng, self._setting, self._effect = rng, setting, effect
+        self._rng, self._setting, self.effect = rng, setting, effect
         self._errors = rng.gauss(0, setting.host_noise)
         self._latency = rng.gauss(0, setting.host_noise)
         self._wander = _Wandering(rng, setting.wander, setting.wander_time)
@@ -109,26 +110,28 @@ class _Host:
         rng, setting = self._rng, self._setting
         requests = poisson(rng, rate * INTERVAL)
         wander = self._wander.step()
-        share = setting.error_share * self._effect.errors * math.exp(self._errors + wander + errors_drift)
+        share = setting.error_share * self.effect.errors * math.exp(self._errors + wander + errors_drift)
         bad = min(requests, clumped(rng, requests * share, setting.clump))
         if not requests:
             return Seen(0, 0, None)
         hiccup = math.log(2) if rng.random() < setting.hiccups else 0.0
         shift = self._latency + wander + latency_drift + hiccup + rng.gauss(0, setting.jitter)
         p95 = (
-            setting.median_ms * self._effect.latency * math.exp(shift + setting.latency_sigma * quantile(rng, requests))
+            setting.median_ms * self.effect.latency * math.exp(shift + setting.latency_sigma * quantile(rng, requests))
         )
         return Seen(requests, bad, p95)
 
 
 def canary(setting: Setting, effect: Effect, seed: str) -> t.Iterator[Interval]:
-    """The intervals of one simulated canary, the same for the same seed."""
+    """The intervals of one simulated canary, the same for the same seed; those up to 0 are of before the release."""
     rng = random.Random(seed)
     nothing = Effect("none")
     canaries = {f"c{number}": _Host(rng, setting, effect) for number in range(setting.canary_hosts)}
     baselines = {f"b{number}": _Host(rng, setting, nothing) for number in range(setting.baseline_hosts)}
     load, errors, latency = (_Wandering(rng, setting.drift, setting.drift_time) for dummy in range(3))
-    for number in range(1, round(BAKE / INTERVAL) + 1):
+    for number in range(1 - PAST, round(BAKE / INTERVAL) + 1):
+        for host in canaries.values():
+            host.effect = effect if number > 0 else nothing
         rate = setting.rate * math.exp(load.step())
         drifts = errors.step(), latency.step()
         yield Interval(

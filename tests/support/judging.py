@@ -29,10 +29,13 @@ def judged(intervals: t.Iterable[Interval]) -> tuple[str, float]:
 
 def verdict_on(intervals: t.Iterable[Interval]) -> tuple[model.Verdict, float]:
     samples: dict[str, list[model.Sample]] = {"errors": [], "p95": []}
+    past: dict[str, list[model.Sample]] = {"errors": [], "p95": []}
     for interval in intervals:
-        _take(samples, interval)
+        _take(samples if interval.at > 0 else past, interval)
+        if interval.at <= 0:
+            continue
         progress = model.Progress(0.0, interval.at, BAKE, final=interval.at >= BAKE)
-        verdict = decide(METRICS, model.Evidence(samples), progress, POLICY)
+        verdict = decide(METRICS, model.Evidence(samples, past=past), progress, POLICY)
         if verdict.verdict != model.WAIT:
             return verdict, interval.at
     raise AssertionError("the last look had no verdict")

@@ -2,7 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""The canary beside its baseline: judged statistically, or held to a ratio that the user named."""
+"""The canary beside its baseline: judged statistically, or held to a ratio that the user named.
+
+Three things have to come together for a fail: chance alone brings it about too seldom (spending.py says how seldom that has
+to be at this look), what was measured is beyond the tolerance or the ratio that the user named, and it is spread over
+intervals and hosts.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,15 @@ import dataclasses
 import math
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts
-from ansible_collections.steady.rollout.plugins.module_utils.judge.comparisons import Comparison, comparison
+from ansible_collections.steady.rollout.plugins.module_utils.judge import clumps, comparisons, paired, proportions
+from ansible_collections.steady.rollout.plugins.module_utils.judge.comparisons import (
+    ONE_HOST,
+    PAST,
+    SPREAD,
+    Given,
+    Tested,
+    comparison,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.judge.findings import (
     Finding,
     both,
@@ -21,26 +33,29 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.findings impo
 )
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
-    BASELINE,
-    CANARY,
     DECREASE,
     EITHER,
     FAIL,
     INCONCLUSIVE,
     INCREASE,
     PASS,
+    SHARE,
     WAIT,
     Metric,
+    Progress,
     Range,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import crossing, normal_quantile
+from ansible_collections.steady.rollout.plugins.module_utils.judge.spending import Budget, level
 
-# Of the chance of a false stop: what all looks together may take, for hosts that differ and for luck, and what the
-# last look may take by itself.
-TO_HOSTS, TO_LOOKS, TO_LAST = 0.25, 0.25, 0.5
-# A ratio of this much that chance brings about no more often than that is no proof, but no clean bill either.
-SUSPECT_RATIO, SUSPECT_CHANCE = 1.5, 0.2
-NEAREST, FURTHEST = 0.01, 1000.0
+# At the end of the window a p-value up to the first is suspect: a gate that may wait waits for more, until it is above the
+# second.
+SUSPECT, CLEARED = 0.05, 0.15
+# Where no more time is left, what is this many times too likely for a fail is still no pass.
+UNDECIDED = 2.0
+# Before the end, what was measured has to be beyond the tolerance with some certainty: this is the p-value.
+EARLY_BEYOND = 0.16
+# What is bad on one of several hosts only is reported before the end where it is so much clearer than it had to be.
+CLEARLY = 0.001
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,23 +64,50 @@ class Case:
 
     metric: Metric
     intervals: t.Sequence[Interval]
+    earlier: t.Sequence[Interval]
+    past: t.Sequence[Interval]
     sizes: t.Mapping[str, int]
     host_noise: float
     chance: float
-    final: bool
+    progress: Progress
+
+    @property
+    def final(self) -> bool:
+        return self.progress.final
+
+    @property
+    def given(self) -> Given:
+        began = self.progress.began
+        return Given(self.intervals, self.earlier, self.past, self.sizes, self.host_noise, began)
+
+    def looks(self) -> list[float]:
+        """When there was something to look at, as fractions of the window without the metric's delay."""
+        delay = self.metric.delay or 0.0
+        since, window = self.progress.began + delay, self.progress.window - delay
+        return [(each.at - since) / max(window, 1.0) for each in self.intervals if each.canary and each.baseline]
+
+    def waiting(self) -> float:
+        """How long the gate may wait after the window, in windows."""
+        return self.progress.waiting / self.progress.window
+
+
+class Judged(t.NamedTuple):
+    """What the tests say together. *p* is the smallest p-value, *level* what it would have to be."""
+
+    verdict: str
+    p: float
+    level: float
+    is_of_one_host: bool = False
 
 
 def judged(case: Case) -> Finding:
-    """Whether the canary is worse than the baseline by more than the tolerance and than hosts differ among themselves."""
+    """Whether the canary is worse than the baseline, by more than the tolerance as measured and for sure not by chance."""
     sides = (INCREASE, DECREASE) if case.metric.direction == EITHER else (case.metric.direction,)
     return together([_judged(case, side) for side in sides])
 
 
 def held(case: Case, bounds: Range) -> Finding:
-    """Whether the canary's ratio to the baseline stays within the bounds.
-
-    Before the last look only what is sure to be beyond them fails; on the last one the measured ratio counts.
-    """
+    """Whether the canary's ratio to the baseline stays within the bounds, or is beyond them by no more than luck."""
     findings = []
     if bounds.high is not None:
         findings.append(_held(case, bounds, INCREASE, bounds.high))
@@ -75,62 +117,62 @@ def held(case: Case, bounds: Range) -> Finding:
 
 
 def _judged(case: Case, side: str) -> Finding:
-    """At any look: is the ratio for sure above what is tolerated, and what hosts explain? At the last: or beyond luck?"""
-    compared = comparison(case.metric.kind, case.intervals, side == DECREASE)
-    noise = hosts.noise(case.host_noise, compared.spreads())
-    by_hosts = hosts.variance_of_ratio(noise, case.sizes[CANARY], case.sizes[BASELINE])
+    compared = comparison(case.metric.kind, case.given, side == DECREASE)
     tolerated = _tolerated(case.metric.tolerance, side)
-    allowed = max(tolerated, math.exp(normal_quantile(case.chance * TO_HOSTS) * math.sqrt(by_hosts)))
-    evidence = compared.log_evidence(allowed)
-    threshold = -math.log(case.chance * TO_LOOKS)
-    chance = _chance(compared, tolerated, by_hosts) if case.final else 1.0
-    verdict = _verdict(case, compared, evidence >= threshold, chance)
+    found = verdict_on(case, compared.tests(tolerated), tolerated, compared.extent)
     figures = {
         **overall(case.metric, case.intervals),
         **compared.figures(),
         "ratio": rounded(_outward(compared.ratio(), side)),
-        "allowed_ratio": rounded(_outward(allowed, side)),
-        "host_noise": rounded(noise),
-        "p_value": rounded(chance if case.final else min(1.0, math.exp(-evidence))),
+        "allowed_ratio": rounded(_outward(tolerated, side)),
+        "host_noise": rounded(compared.noise),
+        "p_value": rounded(found.p),
+        "p_needed": rounded(found.level),
     }
-    if evidence >= threshold:
-        sure = crossing(lambda ratio: compared.log_evidence(ratio) >= threshold, NEAREST, FURTHEST)
-        figures["sure_ratio"] = rounded(_outward(sure, side))
-    return Finding(verdict, _sentence(case, side, verdict, figures), figures)
+    return Finding(found.verdict, _sentence(case, found, figures), figures, stops=found.is_of_one_host)
 
 
-def _chance(compared: Comparison, tolerated: float, by_hosts: float) -> float:
-    """How likely this or worse is for a release that is no worse: by luck at the tolerated ratio, and by luck and hosts.
-
-    Both have to be unlikely (an intersection-union test, Berger 1982).
-    """
-    return max(compared.p_value(tolerated), compared.p_value_of_hosts(by_hosts))
-
-
-def _verdict(case: Case, compared: Comparison, is_proven: bool, chance: float) -> str:
-    if (is_proven or chance <= case.chance * TO_LAST) and not compared.is_too_little():
-        return FAIL
+def verdict_on(case: Case, tests: t.Sequence[Tested], tolerated: float, extent: t.Callable[[float], str]) -> Judged:
+    """At any look: is it proven? At the end of the window: is it suspect, and is there time to wait?"""
+    if not tests:
+        return Judged(INCONCLUSIVE if case.final else WAIT, 1.0, 0.0)
+    looks = case.looks()
+    least_beyond = 0.5 if case.final else EARLY_BEYOND
+    levels = [level(Budget(case.chance * test.part, test.power, case.waiting()), looks) for test in tests]
+    beyond = [(test, needed) for test, needed in zip(tests, levels) if test.beyond <= least_beyond]
+    test, needed = min(beyond or list(zip(tests, levels)), key=lambda each: each[0].p)
+    is_proven = any(test.p <= needed for test, needed in beyond)
+    is_suspect = case.final and bool(beyond) and test.p <= _suspicion(case)
+    where = extent(tolerated) if is_proven or is_suspect else ""
+    if is_proven and where == SPREAD:
+        return Judged(FAIL, test.p, needed)
+    if is_proven and where == ONE_HOST and (case.final or test.p <= needed * CLEARLY):
+        return Judged(INCONCLUSIVE, test.p, needed, is_of_one_host=True)
     if not case.final:
-        return WAIT
-    ratio = compared.ratio()
-    is_suspect = chance <= SUSPECT_CHANCE and ratio is not None and ratio >= SUSPECT_RATIO
-    return INCONCLUSIVE if is_proven or is_suspect else PASS
+        return Judged(WAIT, test.p, needed)
+    return Judged(INCONCLUSIVE if is_suspect and where != PAST else PASS, test.p, needed)
 
 
-def _sentence(case: Case, side: str, verdict: str, figures: t.Mapping[str, t.Any]) -> str:
+def _suspicion(case: Case) -> float:
+    """Up to which p-value a result at the end of the window is not clear."""
+    over = case.progress.elapsed - case.progress.window
+    if over >= case.progress.waiting:
+        return UNDECIDED * case.chance
+    return CLEARED if over >= case.progress.window / 20 else SUSPECT
+
+
+def _sentence(case: Case, found: Judged, figures: t.Mapping[str, t.Any]) -> str:
     said = f"{case.metric.name}: {both(case.metric, figures)}"
-    chance = "" if figures["p_value"] is None else f" (p {figures['p_value']:.2g})"
-    if verdict == WAIT:
+    chance = f" (p {found.p:.2g})"
+    if found.verdict == WAIT:
         return f"{said}; no proof of harm so far."
-    if verdict == INCONCLUSIVE:
+    if found.is_of_one_host:
+        return f"{said}; worse than chance explains{chance}, but on one host only: the host or the release may be at fault."
+    if found.verdict == INCONCLUSIVE:
         return f"{said}; suspect, but too little to be sure{chance}."
-    reasons = f"tolerance and differences between hosts ({100 * figures['host_noise']:.2g} %)"
-    if verdict == PASS:
+    reasons = f"chance, tolerance and differences between hosts ({100 * figures['host_noise']:.2g} %)"
+    if found.verdict == PASS:
         return f"{said}; no worse than {reasons} explain{chance}."
-    if "sure_ratio" in figures:
-        said += (
-            f", for sure {'at most' if side == DECREASE else 'at least'} {figures['sure_ratio']:.3g} times the baseline"
-        )
     return f"{said}; worse than {reasons} explain{chance}."
 
 
@@ -148,17 +190,29 @@ def _outward(ratio: float | None, side: str) -> float | None:
 
 
 def _held(case: Case, bounds: Range, side: str, allowed: float) -> Finding:
-    compared = comparison(case.metric.kind, case.intervals, side == DECREASE)
-    ratio = _outward(compared.ratio(), side)
-    figures = {**overall(case.metric, case.intervals), **compared.figures(), "ratio": rounded(ratio)}
-    is_proven = compared.log_evidence(allowed) >= -math.log(case.chance) and not compared.is_too_little()
+    reverse = side == DECREASE
+    if case.metric.kind == SHARE:
+        intervals = clumps.capped(case.intervals)
+        splits = proportions.splits(intervals, reverse)
+        dispersion = clumps.dispersion(intervals)
+        ratio = proportions.ratio(splits)
+        p_values = [proportions.p_value(splits, each, dispersion) for each in (min(1.0, allowed), allowed)]
+    else:
+        pairs = paired.pairs(case.intervals, reverse)
+        ratio = paired.ratio(pairs)
+        p_values = [paired.p_value(pairs, each) for each in (min(1.0, allowed), allowed)]
+    test = Tested(1.0, comparisons.OfShares.POWER, p_values[0], ratio, p_values[1])
+    found = verdict_on(case, [test], allowed, lambda dummy: SPREAD)
+    outward = _outward(ratio, side)
+    figures = {**overall(case.metric, case.intervals), "ratio": rounded(outward), "p_value": rounded(found.p)}
     said = f"{case.metric.name}: {both(case.metric, figures)}"
-    if is_proven:
-        return Finding(FAIL, f"{said}, for sure not {bounds.text}.", figures)
-    if not case.final:
+    chance = f" (p {found.p:.2g})"
+    if found.verdict == FAIL:
+        return Finding(FAIL, f"{said}, not {bounds.text}, and not by chance{chance}.", figures)
+    if found.verdict == WAIT:
         return Finding(WAIT, f"{said}, wanted {bounds.text}; nothing is proven so far.", figures)
-    if ratio is None or bounds.holds(ratio):
+    if found.verdict == INCONCLUSIVE:
+        return Finding(INCONCLUSIVE, f"{said}, not {bounds.text}, but too little to be sure{chance}.", figures)
+    if outward is None or bounds.holds(outward):
         return Finding(PASS, f"{said}, as wanted {bounds.text}.", figures)
-    if compared.is_too_little():
-        return Finding(INCONCLUSIVE, f"{said}, not {bounds.text}, but too little to be sure.", figures)
-    return Finding(FAIL, f"{said}, not {bounds.text}.", figures)
+    return Finding(PASS, f"{said}, not {bounds.text} as measured, but chance explains it{chance}.", figures)

@@ -2,52 +2,70 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Two groups compared, the same questions for both kinds of measure: is the suspected one worse by more than is allowed?"""
+"""Two groups compared, the same questions for both kinds of measure: is the suspected one worse, and is it so everywhere?"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import statistics
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts, proportions, ranks
+from ansible_collections.steady.rollout.plugins.module_utils.judge import clumps, hosts, levels, proportions, values
 from ansible_collections.steady.rollout.plugins.module_utils.judge.findings import rounded
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
-from ansible_collections.steady.rollout.plugins.module_utils.judge.model import SHARE
-from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import mean_over_normal, normal_tail
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY, SHARE
 from ansible_collections.steady.rollout.plugins.module_utils.judge.rounds import in_rounds
 
 # With fewer bad requests than this nobody is sentenced, whatever the ratio.
 LEAST_BAD = 5
+# What is bad in fewer intervals than this may be one incident.
+LEAST_INTERVALS = 3
+# Without its worst host, the canary is still suspect at this p-value where the release is at fault and not the host.
+OTHERS = 0.5
+
+SPREAD, SHORT, PAST, ONE_HOST = "spread", "short", "past", "one_host"
+"""Where the evidence is: over intervals and hosts, in too few intervals so far, in too few that are over, on one of several hosts."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What is compared. *earlier* are the intervals of gates before this one, *past* those before the release."""
+
+    intervals: t.Sequence[Interval]
+    earlier: t.Sequence[Interval]
+    past: t.Sequence[Interval]
+    sizes: t.Mapping[str, int]
+    host_noise: float
+    began: float
+
+
+class Tested(t.NamedTuple):
+    """One statistic. *part* of the chance of a false stop is its own, spent by *power* of the time (see spending.py).
+
+    *p* is its p-value against "no worse at all", *ratio* what it measures, *beyond* its p-value against the tolerated ratio.
+    """
+
+    part: float
+    power: float
+    p: float
+    ratio: t.Optional[float]
+    beyond: float
 
 
 class Comparison:
     """The suspected group is the canary, or in *reverse* the baseline. Ratios are of the suspected group to the other."""
 
-    def __init__(self, intervals: t.Sequence[Interval]) -> None:
-        self.intervals = intervals
+    noise: float
+
+    def tests(self, tolerated: float) -> list[Tested]:
+        raise NotImplementedError
 
     def ratio(self) -> float | None:
-        """What was measured; None where there was nothing of it in either group."""
+        """What was measured at this gate; None where there was nothing of it in either group."""
         raise NotImplementedError
 
-    def log_evidence(self, allowed: float) -> float:
-        """The logarithm of the e-value against a ratio of at most *allowed*."""
-        raise NotImplementedError
-
-    def p_value(self, allowed: float) -> float:
-        """The chance to see this or worse at a ratio of *allowed*; for one look only."""
-        raise NotImplementedError
-
-    def p_value_of_hosts(self, variance: float) -> float:
-        """The same where the groups are alike but for their hosts, which make the ratio's logarithm vary by *variance*."""
-        raise NotImplementedError
-
-    def is_too_little(self) -> bool:
-        """Whether no sentence may be based on it, however clear it looks."""
-        raise NotImplementedError
-
-    def spreads(self) -> list[hosts.Spread]:
-        """How much the hosts of either group differ."""
+    def extent(self, tolerated: float) -> str:
         raise NotImplementedError
 
     def figures(self) -> dict[str, t.Any]:
@@ -56,66 +74,141 @@ class Comparison:
 
 
 class OfShares(Comparison):
-    def __init__(self, intervals: t.Sequence[Interval], reverse: bool) -> None:
-        super().__init__(intervals)
-        self._splits = proportions.splits(intervals, reverse)
-        self._tables = proportions.tables(intervals)
-        self._dispersion = proportions.dispersion(intervals, self._tables)
+    """Errors come at any time, so most of the chance is kept for the end."""
+
+    POWER = 2.0
+    AT_THIS_GATE = 0.7
+
+    def __init__(self, given: Given, reverse: bool) -> None:
+        self._reverse = reverse
+        self._gates = [_Counted(given.intervals, given, reverse)]
+        if given.earlier:
+            self._gates.append(_Counted([*given.earlier, *given.intervals], given, reverse))
+        self.noise = self._gates[0].noise
+
+    def tests(self, tolerated: float) -> list[Tested]:
+        parts = [1.0] if len(self._gates) == 1 else [self.AT_THIS_GATE, 1 - self.AT_THIS_GATE]
+        return [
+            Tested(part, self.POWER, gate.p_value(1.0), gate.ratio, gate.p_value(tolerated))
+            for part, gate in zip(parts, self._gates)
+        ]
 
     def ratio(self) -> float | None:
-        return proportions.ratio(self._splits)
+        return self._gates[0].ratio
 
-    def log_evidence(self, allowed: float) -> float:
-        return proportions.log_evidence(self._splits, allowed, self._dispersion)
-
-    def p_value(self, allowed: float) -> float:
-        return proportions.p_value(self._splits, allowed, self._dispersion)
-
-    def p_value_of_hosts(self, variance: float) -> float:
-        deviation = math.sqrt(variance)
-        return mean_over_normal(lambda z: self.p_value(math.exp(deviation * z)))
-
-    def is_too_little(self) -> bool:
-        return sum(split.worse_bad for split in self._splits) < LEAST_BAD
-
-    def spreads(self) -> list[hosts.Spread]:
-        return hosts.spreads_of_shares(self._tables, self._dispersion)
+    def extent(self, tolerated: float) -> str:
+        return self._gates[-1].extent()
 
     def figures(self) -> dict[str, t.Any]:
-        return {"dispersion": rounded(self._dispersion)}
+        return {"dispersion": rounded(self._gates[0].dispersion)}
+
+
+class _Counted:
+    """Shares of some intervals."""
+
+    def __init__(self, intervals: t.Sequence[Interval], given: Given, reverse: bool) -> None:
+        self._reverse = reverse
+        self._intervals = clumps.capped(intervals)
+        self._splits = proportions.splits(self._intervals, reverse)
+        self.dispersion = clumps.dispersion(self._intervals)
+        self.ratio = proportions.ratio(self._splits)
+        spreads = hosts.spreads_of_shares(proportions.expected(self._intervals), self.dispersion)
+        self.noise, dummy = hosts.noise(given.host_noise, spreads)
+        self._by_hosts = hosts.variance_of_ratio(self.noise, given.sizes[CANARY], given.sizes[BASELINE])
+
+    def p_value(self, allowed: float) -> float:
+        return proportions.p_value(self._splits, allowed, self.dispersion, self._by_hosts)
+
+    def extent(self) -> str:
+        bad = [split for split in self._splits if split.worse_bad]
+        if len(bad) < LEAST_INTERVALS:
+            return SHORT if any(split.worse_bad for split in self._splits[1 - LEAST_INTERVALS :]) else PAST
+        if sum(split.worse_bad for split in bad) < LEAST_BAD:
+            return SHORT
+        canary = {host for each in self._intervals for host in each.canary}
+        if len(canary) > 1 and max(self._without(host) for host in canary) > OTHERS:
+            return ONE_HOST
+        return SPREAD
+
+    def _without(self, host: str) -> float:
+        splits = proportions.splits(self._intervals, self._reverse, without=host)
+        return proportions.p_value(splits, 1.0, self.dispersion)
 
 
 class OfValues(Comparison):
-    def __init__(self, intervals: t.Sequence[Interval], reverse: bool) -> None:
-        super().__init__(in_rounds(intervals))
-        self._heats = ranks.heats(self.intervals, reverse)
-        self._temper = ranks.temper(self._heats)
+    """What is slow is slow from the first interval on, so the chance is spent evenly."""
+
+    POWER = 1.0
+    # The two statistics have a correlation of 0.87, so that both are met by chance in 1.25 times 0.8 of it.
+    OF_MEAN, OF_TREND = 0.65, 0.6
+    # What part of the intervals, the latest ones, must be beyond the tolerance too: what has passed is no reason to stop.
+    LATEST = 3
+
+    def __init__(self, given: Given, reverse: bool) -> None:
+        intervals = in_rounds(given.intervals)
+        earlier = in_rounds(given.earlier)
+        known, before = levels.estimated(given.past)
+        self._here = values.changes(intervals, known, reverse)
+        self._data = [*values.changes(earlier, known, reverse), *self._here]
+        self._began = min([given.began, *(each.at for each in self._data[:1])])
+        self._differences = values.differences(self._data) if self._data else []
+        self._is_own = bool(known) and all(
+            host in known for each in intervals for host in (*each.canary, *each.baseline)
+        )
+        self._hosts = self._between(given, known)
+        self._noise = values.noise(self._data, self._differences, before) if self._data else values.Noise(0, 0, 1)
+
+    def _between(self, given: Given, known: t.Mapping[str, levels.Level]) -> hosts.Between:
+        believed, belief = given.host_noise, hosts.BELIEF_OF_VALUES
+        if self._is_own and believed > levels.OWN_NOISE:
+            believed, belief = levels.OWN_NOISE, levels.BELIEF
+        groups = [[each.canary for each in self._data], [each.baseline for each in self._data]]
+        of_levels = []
+        for group in groups:
+            names = {host for row in group for host in row if host in known}
+            of_levels.append(statistics.fmean(known[host].variance for host in names) if names else 0.0)
+        spreads = [hosts.spread_of_values(group, variance) for group, variance in zip(groups, of_levels)]
+        self.noise, freedom = hosts.noise(believed, [each for each in spreads if each is not None], belief)
+        canary, baseline = given.sizes[CANARY], given.sizes[BASELINE]
+        variance = hosts.variance_of_ratio(self.noise, canary, baseline)
+        return hosts.Between(variance, freedom, of_levels[0] / canary + of_levels[1] / baseline)
+
+    def tests(self, tolerated: float) -> list[Tested]:
+        if not self._data:
+            return []
+        mean = values.mean(self._differences[-len(self._here) or len(self._data) :], self._noise, self._hosts)
+        tests = [self._tested(self.OF_MEAN, mean, tolerated)]
+        if len(self._data) >= LEAST_INTERVALS:
+            trend = values.trend(self._data, self._differences, self._began, self._noise, self._hosts)
+            tests.append(self._tested(self.OF_TREND, trend, tolerated))
+        return tests
+
+    def _tested(self, part: float, estimate: values.Estimate, tolerated: float) -> Tested:
+        beyond = estimate.p_value(math.log(tolerated)) if math.isfinite(tolerated) else 1.0
+        return Tested(part, self.POWER, estimate.p_value(), math.exp(min(estimate.figure, 700.0)), beyond)
 
     def ratio(self) -> float | None:
-        return ranks.ratio(self._heats)
+        if not self._here:
+            return None
+        return math.exp(min(700.0, statistics.fmean(self._differences[-len(self._here) :])))
 
-    def log_evidence(self, allowed: float) -> float:
-        return ranks.log_evidence(self._heats, allowed, self._temper)
-
-    def p_value(self, allowed: float) -> float:
-        return ranks.p_value(self._heats, allowed, self._temper)
-
-    def p_value_of_hosts(self, variance: float) -> float:
-        """By the logarithm of the ratio, taken for normal; by ranks where it cannot be told."""
-        measured = ranks.log_ratio(self._heats, self._temper)
-        if measured is None or not measured[1] + variance:
-            return self.p_value(1.0)
-        return normal_tail(measured[0] / math.sqrt(measured[1] + variance))
-
-    def is_too_little(self) -> bool:
-        return not self._heats
-
-    def spreads(self) -> list[hosts.Spread]:
-        return hosts.spreads_of_values(self.intervals)
+    def extent(self, tolerated: float) -> str:
+        latest = self._differences[-max(LEAST_INTERVALS, len(self._here) // self.LATEST) :]
+        if len(latest) < LEAST_INTERVALS or statistics.median(latest) <= math.log(tolerated):
+            return SHORT if len(latest) < LEAST_INTERVALS else PAST
+        by_host: dict[str, list[float]] = {}
+        for each in self._here:
+            middle = statistics.fmean(each.baseline.values())
+            for host, value in each.canary.items():
+                by_host.setdefault(host, []).append(value - middle)
+        means = sorted(statistics.fmean(each) for each in by_host.values())
+        if len(means) > 1 and statistics.fmean(means[:-1]) <= math.log(tolerated) / 2:
+            return ONE_HOST
+        return SPREAD
 
     def figures(self) -> dict[str, t.Any]:
-        return {"effect": rounded(ranks.effect(self._heats)), "temper": rounded(self._temper)}
+        return {"temper": rounded(self._noise.temper), "own_past": self._is_own}
 
 
-def comparison(kind: str, intervals: t.Sequence[Interval], reverse: bool) -> Comparison:
-    return OfShares(intervals, reverse) if kind == SHARE else OfValues(intervals, reverse)
+def comparison(kind: str, given: Given, reverse: bool) -> Comparison:
+    return OfShares(given, reverse) if kind == SHARE else OfValues(given, reverse)

@@ -9,6 +9,8 @@ Before the last look there is an early fail or nothing yet; on the last one pass
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import compare, hosts, intervals, limits
@@ -42,7 +44,8 @@ def decide(metrics: t.Sequence[Metric], evidence: Evidence, progress: Progress, 
     Call it after every look with everything that the step has gathered so far; looking often does not make a false
     stop likelier.
     """
-    chance = policy.false_stop / max(1, sum(_tests(metric) for metric in metrics))
+    metrics = [dataclasses.replace(metric, delay=intervals.warm_up(metric, progress.window)) for metric in metrics]
+    chance = policy.false_stop / policy.gates / max(1, sum(_tests(metric) for metric in metrics))
     results = tuple(_result(metric, evidence, progress, policy, chance) for metric in metrics)
     return scored(metrics, results, progress, policy)
 
@@ -58,25 +61,28 @@ def _tests(metric: Metric) -> int:
 
 def _result(metric: Metric, evidence: Evidence, progress: Progress, policy: Policy, chance: float) -> MetricResult:
     unmeasured = evidence.unmeasured.get(metric.name, ())
-    found = intervals.arranged(metric, evidence.samples.get(metric.name, ()), progress)
+    since = progress.began + metric.delay if metric.delay else -math.inf
+    found = intervals.arranged(metric, evidence.samples.get(metric.name, ()), since)
     finding = (
         _given_up(metric, found, unmeasured)
         or _lacking(metric, found, unmeasured, progress)
-        or _ruled(metric, found, evidence, policy, chance, progress.final)
+        or _ruled(metric, found, evidence, policy, chance, progress)
     )
     verdict, decides = finding.verdict, not metric.dry_run
     if verdict == NO_DATA and metric.on_no_data != NO_DATA:
         decides = decides and metric.on_no_data != IGNORE
         verdict = verdict if metric.on_no_data == IGNORE else metric.on_no_data
-    return MetricResult(metric.name, verdict, finding.reason, finding.figures, metric.critical, decides)
+    return MetricResult(metric.name, verdict, finding.reason, finding.figures, metric.critical, decides, finding.stops)
 
 
 def _ruled(
-    metric: Metric, found: t.Sequence[Interval], evidence: Evidence, policy: Policy, chance: float, final: bool
+    metric: Metric, found: t.Sequence[Interval], evidence: Evidence, policy: Policy, chance: float, progress: Progress
 ) -> Finding:
     """What the metric's rules say, where there is enough to go by."""
     sizes = {group: hosts.count(found, group, evidence.hosts) for group in (CANARY, BASELINE)}
-    case = compare.Case(metric, found, sizes, policy.host_noise, chance, final)
+    earlier = intervals.arranged(metric, evidence.earlier.get(metric.name, ()), -math.inf)
+    past = intervals.arranged(metric, evidence.past.get(metric.name, ()), -math.inf)
+    case = compare.Case(metric, found, earlier, past, sizes, policy.host_noise, chance, progress)
     findings = []
     if metric.limit is not None:
         findings.append(limits.limited(case, metric.limit))

@@ -31,6 +31,8 @@ class Finding:
     verdict: str
     reason: str
     figures: t.Mapping[str, t.Any]
+    stops: bool = False
+    """Of what is inconclusive: whether more time would not make it clearer."""
 
 
 def together(findings: t.Sequence[Finding]) -> Finding:
@@ -39,7 +41,7 @@ def together(findings: t.Sequence[Finding]) -> Finding:
     figures: dict[str, t.Any] = {}
     for finding in findings:
         figures.update({**finding.figures, **worst.figures})
-    return Finding(worst.verdict, worst.reason, figures)
+    return Finding(worst.verdict, worst.reason, figures, worst.stops)
 
 
 def overall(metric: Metric, intervals: t.Sequence[Interval]) -> dict[str, t.Any]:

@@ -10,9 +10,11 @@ import dataclasses
 import math
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge.model import CANARY, SHARE, Metric, Progress, Sample
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import CANARY, SHARE, Metric, Sample
 
 Cell = t.Tuple[float, float]  # count, value
+# Seconds, but no more than this part of the window.
+WARM_UP, WARM_UP_PART = 60.0, 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +26,15 @@ class Interval:
     baseline: dict[str, Cell]
 
 
-def arranged(metric: Metric, samples: t.Sequence[Sample], progress: Progress) -> tuple[Interval, ...]:
-    """The usable samples by interval, oldest first; those of the metric's delay are left out."""
-    since = progress.began + metric.delay if metric.delay else -math.inf
+def warm_up(metric: Metric, window: float) -> float:
+    """How many seconds of the window's start are left out: what starts cold is slow for a while, and fails no more often."""
+    if metric.delay is not None:
+        return metric.delay
+    return min(WARM_UP, window / WARM_UP_PART) if metric.kind != SHARE and metric.judge else 0.0
+
+
+def arranged(metric: Metric, samples: t.Sequence[Sample], since: float) -> tuple[Interval, ...]:
+    """The usable samples after *since* by interval, oldest first."""
     join, least = (_added, 0.0) if metric.kind == SHARE else (averaged, -math.inf)
     intervals: dict[float, Interval] = {}
     for sample in samples:

@@ -29,8 +29,9 @@ PASS = "pass"
 FAIL = "fail"
 INCONCLUSIVE = "inconclusive"
 NO_DATA = "no_data"
+NOT_JUDGED = "not_judged"
 WAIT = "wait"
-VERDICTS = (PASS, FAIL, INCONCLUSIVE, NO_DATA, WAIT)
+VERDICTS = (PASS, FAIL, INCONCLUSIVE, NO_DATA, NOT_JUDGED, WAIT)
 
 IGNORE = "ignore"
 NO_DATA_ACTIONS = (NO_DATA, INCONCLUSIVE, FAIL, IGNORE)
@@ -80,7 +81,8 @@ class Metric:
 
     *limit* bounds the canary's figure itself, *baseline* its ratio to the baseline's, *judge* asks for the statistical
     comparison, which lets pass what is worse by up to *tolerance* (a fraction). *minimum* is in requests of the canary
-    for a share, in measurements for a value. *delay* is how many seconds of the window's start are left out.
+    for a share, in measurements for a value. *delay* is how many seconds of the window's
+    start are left out; None: the usual warm-up of a comparison of values, see intervals.py.
     """
 
     name: str
@@ -97,7 +99,7 @@ class Metric:
     weight: float
     group: str
     minimum: int
-    delay: float
+    delay: t.Optional[float]
     dry_run: bool
     on_no_data: str
     max_errors: int | None
@@ -120,12 +122,13 @@ class Metric:
 class Policy:
     """How sure the judge has to be, and what a score means.
 
-    *false_stop* is the chance at most that a canary which is no worse is failed, over all looks and all metrics that
-    are judged. *host_noise* is by what fraction hosts with the same release differ (one standard deviation), believed
+    *false_stop* is the chance at most that a release which is no worse is failed, over all looks, all metrics that are
+    judged and all *gates* of the rollout. *host_noise* is by what fraction hosts with the same release differ (one standard deviation), believed
     until the hosts themselves show it. *groups* are the weights of groups of metrics in the score; empty: by metrics.
     """
 
     false_stop: float
+    gates: int
     host_noise: float
     pass_score: float
     marginal_score: float
@@ -134,24 +137,32 @@ class Policy:
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """All that was measured for this step, by metric's name. *hosts* is how many each group has, where known."""
+    """All that was measured for this step, by metric's name. *hosts* is how many each group has, where known.
+
+    *earlier* is what the gates before this one of the same rollout measured of the same version, *past* what was measured
+    of the hosts before the release, whatever group they are in.
+    """
 
     samples: t.Mapping[str, t.Sequence[Sample]]
     unmeasured: t.Mapping[str, t.Sequence[Unmeasured]] = dataclasses.field(default_factory=dict)
     hosts: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
+    earlier: t.Mapping[str, t.Sequence[Sample]] = dataclasses.field(default_factory=dict)
+    past: t.Mapping[str, t.Sequence[Sample]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
     """Where in its window the step is: it began at *began*, *elapsed* of *window* seconds are over.
 
-    *final* says that no look follows this one: only then is there a verdict other than an early fail.
+    *final* says that the window is over: only then is there a verdict other than an early fail. *waiting* is for how many
+    seconds after it the gate may go on where the result is not clear.
     """
 
     began: float
     elapsed: float
     window: float
     final: bool
+    waiting: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,6 +175,8 @@ class MetricResult:
     figures: t.Mapping[str, t.Any]
     critical: bool
     decides: bool
+    stops: bool = False
+    """Of what is inconclusive: whether more time would not make it clearer."""
 
     def to_dict(self) -> dict[str, t.Any]:
         return {
@@ -184,6 +197,11 @@ class Verdict:
     reason: str
     metrics: tuple[MetricResult, ...]
     score: float | None
+
+    @property
+    def stops(self) -> bool:
+        """Whether waiting would not make an inconclusive result clearer."""
+        return any(result.decides and result.stops for result in self.metrics)
 
     def to_dict(self) -> dict[str, t.Any]:
         return {

@@ -37,9 +37,15 @@ def normal_quantile(tail: float) -> float:
 
 def mean_over_normal(function: t.Callable[[float], float]) -> float:
     """The mean of a function of a standard normal figure, by the trapezoidal rule, which is all but exact for it."""
-    steps = [step / 10 for step in range(-45, 46)]
+    steps = [step / 2 for step in range(-9, 10)]
     weights = [math.exp(-step * step / 2) for step in steps]
     return sum(weight * function(step) for weight, step in zip(weights, steps)) / sum(weights)
+
+
+def student_tail(figure: float, freedom: float) -> float:
+    """The chance that a figure with Student's t-distribution is above *figure*: NIST DLMF 8.17 (Abramowitz and Stegun 26.7)."""
+    half = incomplete_beta(freedom / 2, 0.5, freedom / (freedom + figure * figure)) / 2 if figure else 0.5
+    return half if figure >= 0 else 1 - half
 
 
 def binomial_tail(successes: float, trials: float, chance: float) -> float:

@@ -12,6 +12,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     FAIL,
     INCONCLUSIVE,
     NO_DATA,
+    NOT_JUDGED,
     PASS,
     WAIT,
     Metric,
@@ -37,6 +38,9 @@ def scored(
     missing = _with(deciding, NO_DATA)
     if missing:
         return Verdict(NO_DATA, _reason(missing), results, None)
+    hopeless = [result for result in _with(deciding, INCONCLUSIVE) if result.stops]
+    if hopeless:
+        return Verdict(INCONCLUSIVE, _reason(hopeless), results, None)
     if not progress.final:
         so_far = _reason([result for dummy, result in deciding])
         return Verdict(WAIT, f"{progress.elapsed:.0f} of {progress.window:.0f} s. {so_far}".strip(), results, None)
@@ -73,10 +77,11 @@ def _with(deciding: t.Sequence[tuple[Metric, MetricResult]], verdict: str) -> li
 
 
 def _undecided(results: tuple[MetricResult, ...]) -> Verdict:
-    """Metrics that are all told not to decide let pass; no metrics at all do not."""
+    """What judged nothing is no pass, and no bad news either."""
     if results:
-        return Verdict(PASS, "No metric decides: all are dry runs, or without data that may be ignored.", results, None)
-    return Verdict(NO_DATA, "There is no metric to judge by.", results, None)
+        reason = "No metric decides: all are dry runs, or without data that may be ignored."
+        return Verdict(NOT_JUDGED, reason, results, None)
+    return Verdict(NOT_JUDGED, "There is no metric to judge by.", results, None)
 
 
 def _reason(results: t.Sequence[MetricResult]) -> str:

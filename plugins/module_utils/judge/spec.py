@@ -38,7 +38,7 @@ METRIC_DEFAULTS: dict[str, t.Any] = {
     "weight": 1,
     "group": "",
     "minimum": None,
-    "delay": 0,
+    "delay": None,
     "dry_run": False,
     "on_no_data": NO_DATA,
     "max_errors": None,
@@ -47,7 +47,8 @@ METRIC_DEFAULTS: dict[str, t.Any] = {
     "max_consecutive_failures": None,
 }
 POLICY_DEFAULTS: dict[str, t.Any] = {
-    "false_stop": "2%",
+    "false_stop": "4%",
+    "gates": 4,
     "host_noise": "10%",
     "pass_score": 100,
     "marginal_score": 100,
@@ -55,7 +56,7 @@ POLICY_DEFAULTS: dict[str, t.Any] = {
 }
 # Below so many requests (for a share) or measurements (for a value) nothing is said.
 MINIMUM_REQUESTS = 100
-MINIMUM_COMPARED = 5
+MINIMUM_COMPARED = 3
 MINIMUM_LIMITED = 1
 
 
@@ -74,6 +75,7 @@ def parse_policy(given: t.Mapping[str, t.Any] | None) -> Policy:
     words = _with_defaults("policy", given or {}, POLICY_DEFAULTS)
     policy = Policy(
         false_stop=conditions.parse_fraction("policy.false_stop", words["false_stop"]),
+        gates=_whole("policy.gates", words["gates"], 1),
         host_noise=conditions.parse_fraction("policy.host_noise", words["host_noise"]),
         pass_score=_number("policy.pass_score", words["pass_score"], 100),
         marginal_score=_number("policy.marginal_score", words["marginal_score"], 100),
@@ -116,7 +118,7 @@ def _metric(number: int, given: t.Mapping[str, t.Any]) -> Metric:
         weight=_number(where + ".weight", words["weight"]),
         group=str(words["group"] or ""),
         minimum=_minimum(where, words, kind),
-        delay=durations.seconds(where + ".delay", words["delay"]),
+        delay=None if words["delay"] is None else durations.seconds(where + ".delay", words["delay"]),
         dry_run=_flag(where + ".dry_run", words["dry_run"]),
         on_no_data=_one_of(where + ".on_no_data", words["on_no_data"], NO_DATA_ACTIONS),
         max_errors=_count(where + ".max_errors", words["max_errors"]),

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.judge.model import PASS
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import NOT_JUDGED, PASS
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Controller, Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import balancers, report
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan as plans
@@ -42,7 +42,7 @@ def core(call: Call) -> dict[str, t.Any]:
         outcome = _run(gate, call)
     result = report.result(outcome, plan)
     fails = params["fail"] if params["fail"] is not None else not params["once"]
-    if fails and not call.check_mode and outcome.decision.verdict != PASS:
+    if fails and not call.check_mode and outcome.decision.verdict not in (PASS, NOT_JUDGED):
         message = result.pop("msg")
         raise RolloutError(message, **result)
     return result

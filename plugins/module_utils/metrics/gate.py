@@ -15,7 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.decide import
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
     FAIL,
     NO_DATA,
-    PASS,
+    NOT_JUDGED,
     WAIT,
     Evidence,
     Progress,
@@ -77,7 +77,9 @@ class Gate:
 
     def _poll(self, watch: Watch) -> Outcome:
         if not self._plan.metrics:
-            return self._over(watch, Decision(PASS, f"Nothing can be judged: {NO_BASELINE}."), None, ())
+            standing = self._standing(watch)
+            decision = policies.not_judged(f"{NO_BASELINE}.", self._plan.policies, standing)
+            return self._over(watch, decision, Verdict(NOT_JUDGED, decision.reason, (), None), ())
         gathered = self._store.gathered()
         watch, measurements = self._measured(watch, gathered)
         self._store.keep(watch, measurements)
@@ -112,7 +114,7 @@ class Gate:
     def _judged(self, gathered: Gathered, watch: Watch, standing: Standing) -> Verdict:
         evidence = Evidence(gathered.samples, gathered.unmeasured, self._plan.hosts)
         final = standing.elapsed >= standing.window
-        progress = Progress(watch.began_at, standing.elapsed, self._plan.window, final)
+        progress = Progress(watch.began_at, standing.elapsed, self._plan.window, final, self._plan.policies.waiting)
         return decide(self._plan.metrics, evidence, progress, self._plan.policy)
 
     def _over(

@@ -43,7 +43,13 @@ class Policies:
     on_inconclusive: str
     on_no_data: str
     on_error: str
+    on_not_judged: str
     limit: float
+
+    @property
+    def waiting(self) -> float:
+        """How many seconds after the window a result that is not clear may be waited for."""
+        return self.limit if self.on_inconclusive == KEEP_POLLING else 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +186,8 @@ def _policies(params: dict[str, t.Any], window: float) -> Policies:
     limit = params.get("wait_limit")
     answers = {name: params[name] for name in ("on_inconclusive", "on_no_data", "on_error")}
     waits = KEEP_POLLING in answers.values()
-    return Policies(limit=(window if limit is None else _positive("wait_limit", limit)) if waits else 0.0, **answers)
+    limit = (window if limit is None else _positive("wait_limit", limit)) if waits else 0.0
+    return Policies(on_not_judged=params.get("on_not_judged") or GO_ON, limit=limit, **answers)
 
 
 def _positive(name: str, given: t.Any) -> float:

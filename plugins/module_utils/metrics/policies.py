@@ -13,6 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     FAIL,
     INCONCLUSIVE,
     NO_DATA,
+    NOT_JUDGED,
     PASS,
     WAIT,
     Verdict,
@@ -46,10 +47,12 @@ def decided(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies, 
     """*outcomes* are those of the latest measurement of each metric."""
     if judged.verdict in (PASS, FAIL, WAIT):
         return Decision(judged.verdict, judged.reason)
+    if judged.verdict == NOT_JUDGED:
+        return not_judged(judged.reason, policies, standing)
     name, policy = _policy(judged, outcomes, policies)
     if policy == GO_ON:
         return Decision(PASS, f"{judged.reason} The rollout continues ({name}=go_on).")
-    if policy == KEEP_POLLING and standing.elapsed < standing.window + policies.limit:
+    if policy == KEEP_POLLING and not judged.stops and standing.elapsed < standing.window + policies.limit:
         left = standing.window + policies.limit - standing.elapsed
         return Decision(WAIT, f"{judged.reason} Analysis continues for up to {left:.0f} s more ({name}=wait).")
     if policy == ASK and standing.asked:
@@ -59,6 +62,20 @@ def decided(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies, 
             WAIT, f"{judged.reason} The rollout is paused ({name}=ask): resume it to continue, or abort it.", asks=True
         )
     return Decision(judged.verdict, judged.reason)
+
+
+def not_judged(reason: str, policies: Policies, standing: Standing) -> Decision:
+    """What follows where nothing was judged at all, which is no pass."""
+    said = f"Not judged: {reason}"
+    if policies.on_not_judged == GO_ON:
+        return Decision(NOT_JUDGED, f"{said} The rollout continues (on_not_judged=go_on).")
+    if policies.on_not_judged == ASK and standing.asked:
+        return Decision(NOT_JUDGED, f"{said} The operator resumed the rollout.")
+    if policies.on_not_judged == ASK and standing.can_ask:
+        return Decision(
+            WAIT, f"{said} The rollout is paused (on_not_judged=ask): resume it to continue, or abort it.", asks=True
+        )
+    return Decision(NO_DATA, f"{said} The rollout stops (on_not_judged={policies.on_not_judged}).")
 
 
 def steered(steering: str) -> Decision | None:

@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 
 CLAIM_LOST = "gate_claim_lost"
 """The kind of a refusal that says nothing about the stage: somebody else runs its gate by now."""
-VERDICTS = ("pass", "fail", "inconclusive", "no_data")
+VERDICTS = ("pass", "fail", "inconclusive", "no_data", "not_judged")
 
 
 def claim_last_gate(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -92,6 +92,9 @@ def meaning_of(session: Session, verdict: str) -> str:
         return session.limits.gate_inconclusive
     if verdict == "no_data":
         return session.limits.gate_no_data
+    if verdict == "not_judged":
+        # metric_gate's own policy has let it through; it stays on record as what it is.
+        return "pass"
     return verdict
 
 

@@ -31,6 +31,7 @@ BAKE = "bake"
 WAIT = "wait"
 OVER = "over"
 
+GOOD = ("pass", "not_judged")
 NOT_GOOD = ("fail", "inconclusive", "no_data")
 MOST_TRIES = 2
 """How often a split is set before it is given up."""
@@ -154,7 +155,7 @@ def _bake(inputs: Inputs) -> Decision:
     if inputs.verdict in NOT_GOOD:
         why = f": {inputs.reason.rstrip('.')}" if inputs.reason else ""
         return Stop(f"the gate at {shift.at_step.share:g} %: {inputs.verdict}{why}", inputs.verdict)
-    if inputs.verdict == "pass" or shift.promoted or not inputs.judges:
+    if inputs.verdict in GOOD or shift.promoted or not inputs.judges:
         return _next_step(inputs)
     if inputs.nodes is not None and not all(node.shows(shift.split(shift.at_step.share)) for node in inputs.nodes):
         drifted = [node.name for node in inputs.nodes if not node.shows(shift.split(shift.at_step.share))]

@@ -16,11 +16,11 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import stage_metric
 @pytest.mark.parametrize(
     ("policy", "window", "interval", "polls"),
     [
-        ({}, 300, 10, 50),
-        ({}, "5m", "30s", 30),
+        ({}, 300, 10, 80),
+        ({"on_inconclusive": "stop"}, "5m", "30s", 30),
         ({"on_no_data": "wait"}, 300, 10, 80),
         ({"on_error": "wait", "wait_limit": "1m"}, 300, 10, 56),
-        ({"on_error": "ask"}, 5, 10, 21),
+        ({"on_inconclusive": "ask", "on_error": "ask"}, 5, 10, 21),
     ],
 )
 def test_looks_for_window_and_waiting(policy: dict[str, t.Any], window: t.Any, interval: t.Any, polls: int) -> None:
@@ -52,8 +52,8 @@ def test_times_that_cannot_be_right(policy: dict[str, t.Any], window: t.Any, int
 
 
 def test_rounds_of_looks() -> None:
-    assert stage_metrics.polls_needed({}, 300, 10, 5) == 10
-    assert stage_metrics.polls_needed({}, 310, 10, 5) == 11
+    assert stage_metrics.polls_needed({"on_inconclusive": "stop"}, 300, 10, 5) == 10
+    assert stage_metrics.polls_needed({"on_inconclusive": "stop"}, 310, 10, 5) == 11
 
 
 def test_metrics_that_fit() -> None:

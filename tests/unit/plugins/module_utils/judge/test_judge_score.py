@@ -88,7 +88,7 @@ def test_a_dry_run_is_shown_and_never_decides() -> None:
     ]
     found = verdict({"b": (BAD, {"dry_run": True})})
     assert (found.verdict, found.reason) == (
-        "pass",
+        "not_judged",
         "No metric decides: all are dry runs, or without data that may be ignored.",
     )
 
@@ -97,7 +97,7 @@ def test_no_data_is_never_good_news() -> None:
     found = verdict({"a": (GOOD, {"weight": 99}), "b": (None, {})}, pass_score=50, marginal_score=0)
     assert (found.verdict, found.score) == ("no_data", None)
     assert found.reason == "b: only 0 measurements of the canary, at least 1 are needed."
-    assert verdict({}).verdict == "no_data"
+    assert verdict({}).verdict == "not_judged"
     assert verdict({}).reason == "There is no metric to judge by."
     assert verdict({}, final=False).verdict == "wait"
 

@@ -78,7 +78,7 @@ def test_durations_and_fractions() -> None:
 
 def test_what_is_left_out_has_a_default() -> None:
     metric = one(judge=True)
-    assert (metric.source, metric.kind, metric.direction, metric.minimum) == ("balancer", "value", "increase", 5)
+    assert (metric.source, metric.kind, metric.direction, metric.minimum) == ("balancer", "value", "increase", 3)
     assert (metric.on_no_data, metric.max_consecutive_errors, metric.tolerance) == ("no_data", 4, pytest.approx(0.1))
     assert one(kind="share", judge="yes").minimum == 100
     assert one(limit="< 5").minimum == 1

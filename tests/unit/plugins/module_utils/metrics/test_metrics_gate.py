@@ -139,7 +139,7 @@ def test_a_good_release_passes_at_the_end_of_the_window(bench: Bench) -> None:
     assert (result["verdict"], result["judged"], result["polls"], result["elapsed"]) == ("pass", "pass", 11, 100.0)
     assert result["reason"] == (
         "errors: 0 % of 1,000 requests against 0 % of 10,000 requests; "
-        "no worse than tolerance and differences between hosts (10 %) explain (p 1)."
+        "no worse than chance, tolerance and differences between hosts (10 %) explain (p 1)."
     )
     assert result["score"] == 100
     (metric,) = result["metrics"]
@@ -355,8 +355,10 @@ def test_a_controller_that_is_gone_ends_the_rest(bench: Bench) -> None:
 
 def test_nothing_to_compare_with_is_nothing_against_it(bench: Bench) -> None:
     result = bench.polls(groups={"canary": ["a", "b", "c"], "baseline": []})
-    assert (result["verdict"], result["polls"]) == ("pass", 0)
-    assert result["reason"] == "Nothing can be judged: there is no baseline to compare with."
+    assert (result["verdict"], result["judged"], result["polls"]) == ("not_judged", "not_judged", 0)
+    assert result["reason"] == (
+        "Not judged: there is no baseline to compare with. The rollout continues (on_not_judged=go_on)."
+    )
     assert result["notes"] == ["errors is set aside: there is no baseline to compare with."]
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import MetricResult, Verdict
@@ -16,7 +18,7 @@ OVER = Standing(elapsed=300.0, window=300.0, can_ask=True)
 
 
 def given_policies(unclear: str = "stop", no_data: str = "stop", error: str = "stop", limit: float = 60.0) -> Policies:
-    return Policies(unclear, no_data, error, limit)
+    return Policies(unclear, no_data, error, "go_on", limit)
 
 
 def verdict(word: str) -> Verdict:
@@ -49,6 +51,33 @@ def test_looking_on_has_an_end() -> None:
     found = policies.decided(verdict("inconclusive"), {}, waits, Standing(310.0, 300.0))
     assert found == Decision("wait", "Because. Analysis continues for up to 50 s more (on_inconclusive=wait).")
     assert policies.decided(verdict("inconclusive"), {}, waits, Standing(360.0, 300.0)).verdict == "inconclusive"
+
+
+def test_what_more_time_would_not_make_clearer_is_not_waited_for() -> None:
+    result = MetricResult("errors", "inconclusive", "why", {}, critical=False, decides=True, stops=True)
+    judged = Verdict("inconclusive", "Because.", (result,), None)
+    assert (
+        policies.decided(judged, {}, given_policies(unclear="wait"), Standing(100.0, 300.0)).verdict == "inconclusive"
+    )
+
+
+def test_what_judged_nothing_was_called_a_pass() -> None:
+    """The last stage said "pass: nothing can be judged, there is no baseline"."""
+    judged = Verdict("not_judged", "There is no baseline.", (), None)
+
+    def after(word: str, standing: Standing) -> Decision:
+        return policies.decided(judged, {}, dataclasses.replace(given_policies(), on_not_judged=word), standing)
+
+    said = "Not judged: There is no baseline."
+    assert after("go_on", OVER) == Decision("not_judged", f"{said} The rollout continues (on_not_judged=go_on).")
+    assert after("stop", OVER) == Decision("no_data", f"{said} The rollout stops (on_not_judged=stop).")
+    assert after("ask", OVER) == Decision(
+        "wait", f"{said} The rollout is paused (on_not_judged=ask): resume it to continue, or abort it.", asks=True
+    )
+    assert after("ask", Standing(300.0, 300.0, asked=True)) == Decision(
+        "not_judged", f"{said} The operator resumed the rollout."
+    )
+    assert after("ask", Standing(300.0, 300.0)).verdict == "no_data"
 
 
 def test_the_operator_is_asked_once_and_resuming_is_the_answer() -> None:

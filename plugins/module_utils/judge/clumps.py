@@ -1,0 +1,100 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Bad requests that come in clumps: one client that tries again eight times is one incident, not eight.
+
+Two means, both for each host and interval (a cell), both in both groups alike:
+
+- A cell counts at most as many bad requests as its group's *other* cells make plausible: the smallest number that a Poisson
+  variable of their rate exceeds with a chance of at most *RARE*. It is the bounded influence of robust generalised linear
+  models (Cantoni and Ronchetti 2001, 2.1), with the rate estimated without the cell, so that a clump cannot vouch for itself.
+- What clumping is left is estimated as overdispersion: Pearson's chi-square over its degrees of freedom (McCullagh and Nelder
+  1989, 4.5 and 9.2), the expected number of a cell being its requests times its host's share of bad ones times how the whole
+  fleet was doing in that interval. A clump in one host is thereby seen although there is only one.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval, total
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY
+
+RARE = 0.01
+BESIDE = 0.5
+"""Bad requests that any cell may be expected to have, however good the others are."""
+STEADY = 5.0
+"""Bad requests of the fleet's usual rate that are added to every interval: how few of them tell little of it."""
+BELIEVED_DISPERSION, BELIEVED_FREEDOM = 1.5, 10
+"""Until there is something to go by; counts like so many degrees of freedom."""
+
+Group = t.Sequence[t.Dict[str, Cell]]
+
+
+def capped(intervals: t.Sequence[Interval]) -> list[Interval]:
+    """The intervals with what no other cell of the group makes plausible cut off."""
+    canary, baseline = _capped([each.canary for each in intervals]), _capped([each.baseline for each in intervals])
+    return [Interval(each.at, one, other) for each, one, other in zip(intervals, canary, baseline)]
+
+
+def _capped(group: Group) -> list[dict[str, Cell]]:
+    requests, bad = total(cell for cells in group for cell in cells.values())
+    return [
+        {host: (count, min(seen, _most(count, requests - count, bad - seen))) for host, (count, seen) in cells.items()}
+        for cells in group
+    ]
+
+
+def _most(count: float, others: float, others_bad: float) -> float:
+    """How many bad ones of *count* requests are plausible."""
+    expected = BESIDE + (count * others_bad / others if others > 0 else 0.0)
+    return poisson_most(round(expected, 1 if expected < 10 else 0))
+
+
+def poisson_most(expected: float) -> float:
+    """The smallest number that a Poisson variable exceeds with a chance of at most RARE; by Wilson and Hilferty (1931) where large."""
+    if expected > 30:
+        return math.ceil(expected * (1 - 1 / (9 * expected) + 2.33 / (3 * math.sqrt(expected))) ** 3)
+    chance = reached = math.exp(-expected)
+    number = 0
+    while 1 - reached > RARE:
+        number += 1
+        chance *= expected / number
+        reached += chance
+    return float(number)
+
+
+def dispersion(intervals: t.Sequence[Interval]) -> float:
+    """How much more the bad ones vary than chance lets them; at least 1."""
+    rates = _rates(intervals)
+    squares = freedom = 0.0
+    for interval in intervals:
+        cells = [(cell, rates[name]) for name, cell in _cells(interval) if rates[name]]
+        usual = sum(count * rate for (count, dummy), rate in cells)
+        if not usual:
+            continue
+        level = (sum(bad for (dummy, bad), dummy_rate in cells) + STEADY) / (usual + STEADY)
+        for (count, bad), rate in cells:
+            expected = count * rate * level
+            squares += (bad - expected) ** 2 / expected
+        freedom += len(cells) - usual / (usual + STEADY)
+    freedom = max(0.0, freedom - sum(1 for rate in rates.values() if rate))
+    return max(1.0, (BELIEVED_FREEDOM * BELIEVED_DISPERSION + squares) / (BELIEVED_FREEDOM + freedom))
+
+
+def _rates(intervals: t.Sequence[Interval]) -> dict[tuple[str, str], float]:
+    """Each host's share of bad requests."""
+    sums: dict[tuple[str, str], Cell] = {}
+    for interval in intervals:
+        for name, (count, bad) in _cells(interval):
+            before = sums.get(name, (0.0, 0.0))
+            sums[name] = (before[0] + count, before[1] + bad)
+    return {name: bad / requests for name, (requests, bad) in sums.items()}
+
+
+def _cells(interval: Interval) -> t.Iterator[tuple[tuple[str, str], Cell]]:
+    for group, cells in ((CANARY, interval.canary), (BASELINE, interval.baseline)):
+        for host, cell in cells.items():
+            yield (group, host), cell

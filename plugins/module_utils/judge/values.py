@@ -1,0 +1,164 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Values such as latencies: how much the canary's hosts changed beside the baseline's, in logarithms.
+
+In every interval each host's value is taken relative to the host's own level before the release, where that is known
+(levels.py), and the canary's mean is compared with the baseline's of the same interval: what happens to the whole fleet
+cancels (difference in differences; Bertrand, Duflo and Mullainathan 2004 for what follows when neighbouring intervals are
+alike). Two statistics of these differences are tested: their mean, and, for what grows slowly such as a leak, their slope
+from the first interval on (a linear contrast, the most powerful one against a linear trend; Draper and Smith 1998, 1.4).
+
+The noise of an interval is estimated from the hosts by two-way analysis of variance (Scheffe 1959, 4.1) together with the
+differences themselves; a host's lasting deviation is a variance component of its own (hosts.py). The sum has a
+t-distribution with Satterthwaite's degrees of freedom (1946). Assumed: logarithms are roughly normal within an interval,
+after differences beyond three deviations are cut off (Huber 1964); correlation falls off from interval to interval.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts
+from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval
+from ansible_collections.steady.rollout.plugins.module_utils.judge.levels import Level, logarithm
+from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import student_tail
+
+CUT = 3.0
+"""Deviations of the median beyond which a difference is cut off."""
+TO_NORMAL = 1.4826
+"""The standard deviation of a normal figure is so many median absolute deviations."""
+NOTHING = 1e-12
+
+Logs = t.Dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One interval: every host's logarithm over its own level, and the mean number of requests behind a value."""
+
+    at: float
+    canary: Logs
+    baseline: Logs
+    canary_count: float
+    baseline_count: float
+
+    @property
+    def difference(self) -> float:
+        return statistics.fmean(self.canary.values()) - statistics.fmean(self.baseline.values())
+
+
+class Noise(t.NamedTuple):
+    """The variance of one interval's difference, its degrees of freedom, and what part of the intervals' number counts."""
+
+    variance: float
+    freedom: float
+    temper: float
+
+
+class Estimate(t.NamedTuple):
+    """A logarithm of a ratio, its standard error and degrees of freedom."""
+
+    figure: float
+    error: float
+    freedom: float
+
+    def p_value(self, allowed: float = 0.0) -> float:
+        """How likely this or more is where the true logarithm is *allowed*."""
+        if self.error <= NOTHING:
+            return 0.0 if self.figure > allowed + NOTHING else 1.0
+        return student_tail((self.figure - allowed) / self.error, self.freedom)
+
+
+def changes(intervals: t.Sequence[Interval], levels: t.Mapping[str, Level], reverse: bool) -> list[Change]:
+    """The intervals in which both groups were measured; *reverse* turns what falls into what rises."""
+    sign = -1.0 if reverse else 1.0
+    found = []
+    for each in intervals:
+        if each.canary and each.baseline:
+            canary, baseline = _logs(each.canary, levels, sign), _logs(each.baseline, levels, sign)
+            found.append(Change(each.at, canary, baseline, _count(each.canary), _count(each.baseline)))
+    return found
+
+
+def _logs(cells: t.Mapping[str, Cell], levels: t.Mapping[str, Level], sign: float) -> Logs:
+    unknown = Level(0.0, 0.0)
+    return {host: sign * (logarithm(value) - levels.get(host, unknown).mean) for host, (dummy, value) in cells.items()}
+
+
+def _count(cells: t.Mapping[str, Cell]) -> float:
+    return sum(count for count, dummy in cells.values()) / len(cells)
+
+
+def differences(data: t.Sequence[Change]) -> list[float]:
+    """The intervals' differences; what lies further than CUT deviations from their median is cut off."""
+    found = [each.difference for each in data]
+    middle = statistics.median(found)
+    deviation = TO_NORMAL * statistics.median(abs(each - middle) for each in found)
+    if len(found) < 5 or not deviation:
+        return found
+    return [min(max(each, middle - CUT * deviation), middle + CUT * deviation) for each in found]
+
+
+def noise(data: t.Sequence[Change], found: t.Sequence[float], before: hosts.Within) -> Noise:
+    """What chance does to one interval's difference: hosts beside each other show it, before and since, and so do the intervals."""
+    canary = hosts.within([each.canary for each in data])
+    baseline = hosts.within([each.baseline for each in data])
+    counts = (
+        statistics.fmean(each.canary_count for each in data),
+        statistics.fmean(each.baseline_count for each in data),
+    )
+    # With fewer requests behind each value the canary's is noisier than the baseline's.
+    thinner = max(1.0, counts[1] / counts[0]) if counts[0] > 0 else 1.0
+    others = hosts.pooled((baseline, before))
+    own = hosts.pooled((canary, hosts.Within(others.variance * thinner, others.freedom, others.correlation)))
+    sizes = [(len(each.canary), len(each.baseline)) for each in data]
+    by_hosts = statistics.fmean(own.variance / many + others.variance / few for many, few in sizes)
+    seen = statistics.variance(found) if len(found) > 1 else 0.0
+    freedom = own.freedom + max(0, len(found) - 1)
+    variance = (own.freedom * by_hosts + max(0, len(found) - 1) * seen) / freedom if freedom else 0.0
+    correlation = own.correlation if own.freedom else _correlation(found)
+    return Noise(variance, freedom, (1 - correlation) / (1 + correlation))
+
+
+def _correlation(found: t.Sequence[float]) -> float:
+    """Of neighbouring differences; one standard error is forgiven: by chance alone it is above 0 half of the time."""
+    if len(found) < 3:
+        return 0.0
+    middle = statistics.fmean(found)
+    around = [each - middle for each in found]
+    squares = sum(each * each for each in around)
+    if squares < NOTHING:
+        return 0.0
+    seen = sum(one * following for one, following in zip(around, around[1:])) / squares
+    return min(0.9, max(0.0, seen - 1 / math.sqrt(len(found))))
+
+
+def mean(found: t.Sequence[float], chance: Noise, between: hosts.Between) -> Estimate:
+    """The differences' mean."""
+    return _estimate(found, [1.0] * len(found), chance, between)
+
+
+def trend(
+    data: t.Sequence[Change], found: t.Sequence[float], began: float, chance: Noise, between: hosts.Between
+) -> Estimate:
+    """What a line from nothing at *began* has grown to at the last interval."""
+    length = data[-1].at - began
+    return _estimate(found, [(each.at - began) / length for each in data], chance, between)
+
+
+def _estimate(found: t.Sequence[float], weights: t.Sequence[float], chance: Noise, between: hosts.Between) -> Estimate:
+    squares = sum(weight * weight for weight in weights)
+    figure = sum(weight * each for weight, each in zip(weights, found)) / squares
+    by_chance = chance.variance / squares / chance.temper
+    by_hosts = between.variance * (sum(weights) / squares) ** 2
+    by_levels = between.known * (sum(weights) / squares) ** 2
+    variance = by_chance + by_hosts + by_levels
+    if variance <= NOTHING:
+        return Estimate(figure, 0.0, 1.0)
+    parts = by_chance**2 / max(1.0, chance.freedom * chance.temper) + by_hosts**2 / max(1.0, between.freedom)
+    return Estimate(figure, math.sqrt(variance), variance**2 / parts)

@@ -1,0 +1,154 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What others do with the same streams, and what no test could do better.
+
+- *Kayenta*: its judge with the published defaults (spinnaker.io/docs/guides/user/canary/judge; NetflixACAJudge: confidence
+  0.98, tolerance 0.25), each metric a series of the group; asked once when the window is over, as it is meant to be.
+- *Fixed threshold*: error share above 1.5 times and p95 above 1.25 times what was usual before the split, two minutes in a row.
+- *Ratio*: the canary's figure above 1.5 times the baseline's over the window so far, at a look every minute.
+- *mSPRT*: the mixture sequential probability ratio test (Robbins 1970; Johari et al. 2017) of the difference of the groups'
+  intervals, normal, mixing variance as large as that of a tenth of the baseline's figure, at the same chance as ours (1 %).
+- *Bound*: the most powerful test of a sample of fixed size. For errors it is the conditional test of the canary's number of
+  bad requests (Lehmann and Romano 2005, 4.5), with the critical value taken from the good streams of the same fleet so
+  that it stops as many of them as our judge does: it knows what no judge knows beforehand. For latency, the same with the
+  mean of the logarithms over the hosts' own past.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+import numpy as np
+from judge_streams import ERROR_SHARE, INTERVAL, Fleet, Scenario, Stream
+
+MINUTE = 6
+CONFIDENCE_Z = 2.3263
+TOLERANCE = 0.25
+RATIO = 1.5
+CHANCE = 0.01
+BOUND = "bound: most powerful fixed sample"
+
+Stop = t.Optional[float]
+GOOD = {"errors x 2": "good", "latency x 1.25": "good", "latency x 1.5, unlike hosts": "good, unlike hosts"}
+"""Which good streams a bad scenario's bound takes its critical value from."""
+
+
+def all_of(scenario: Scenario, fleet: Fleet, seen: Stream) -> dict[str, Stop]:
+    looks = round(scenario.window / INTERVAL)
+    series = [_series(name, fleet, seen, looks) for name in scenario.metrics]
+    usual = [_usual(name, fleet, seen) for name in scenario.metrics]
+    falls = [name.startswith("order") for name in scenario.metrics]
+    pairs = [(1 / c, 1 / b) if fall else (c, b) for (c, b), fall in zip(map(_filled, series), falls)]
+    return {
+        "Kayenta, at the end": scenario.window if any(_is_high(c, b) for c, b in pairs) else None,
+        "fixed threshold": _first(
+            _threshold(c, level, name) for (c, b), level, name in zip(pairs, usual, scenario.metrics)
+        ),
+        "ratio": _first(_ratio(c, b) for c, b in pairs),
+        "mSPRT": _first(_msprt(c, b, CHANCE / len(pairs)) for c, b in pairs),
+    }
+
+
+def _first(stops: t.Iterable[Stop]) -> Stop:
+    return min((each for each in stops if each is not None), default=None)
+
+
+def _series(metric: str, fleet: Fleet, seen: Stream, looks: int) -> tuple[t.Any, t.Any]:
+    return tuple(_of_group(metric, seen, hosts, looks) for hosts in (slice(0, fleet.canary), slice(fleet.canary, None)))
+
+
+def _of_group(metric: str, seen: Stream, hosts: slice, looks: int) -> t.Any:
+    requests = seen.requests[:looks, hosts]
+    if metric == "p95":
+        weights = np.where(np.isnan(seen.p95[:looks, hosts]), 0, requests)
+        return (np.nan_to_num(seen.p95[:looks, hosts]) * weights).sum(1) / np.maximum(1, weights.sum(1))
+    counted = seen.bad if metric == "errors" else seen.orders
+    return counted[:looks, hosts].sum(1) / np.maximum(1, requests.sum(1))
+
+
+def _filled(pair: tuple[t.Any, t.Any]) -> tuple[t.Any, t.Any]:
+    return np.maximum(pair[0], 1e-9), np.maximum(pair[1], 1e-9)
+
+
+def _usual(metric: str, fleet: Fleet, seen: Stream) -> float:
+    past = _of_group(metric, seen.past, slice(None), len(seen.past.requests))
+    level = float(past.mean())
+    return max(level, ERROR_SHARE) if metric == "errors" else level
+
+
+def _is_high(canary: t.Any, baseline: t.Any) -> bool:
+    """By the confidence interval of the shift (Hollander and Wolfe 1999, 4.3)."""
+    shifts = np.sort((canary[:, None] - baseline[None, :]).ravel())
+    size, other = len(canary), len(baseline)
+    rank = math.floor(size * other / 2 - 0.5 - CONFIDENCE_Z * math.sqrt(size * other * (size + other + 1) / 12))
+    return bool(shifts[max(0, rank)] > TOLERANCE * abs(np.median(shifts)))
+
+
+def _threshold(canary: t.Any, usual: float, metric: str) -> Stop:
+    limit = 1 / (0.8 * usual) if metric.startswith("order") else usual * (1.5 if metric == "errors" else 1.25)
+    row = 0
+    for end in range(MINUTE, len(canary) + 1, MINUTE):
+        row = row + 1 if canary[end - MINUTE : end].mean() > limit else 0
+        if row == 2:
+            return end * INTERVAL
+    return None
+
+
+def _ratio(canary: t.Any, baseline: t.Any) -> Stop:
+    for end in range(MINUTE, len(canary) + 1, MINUTE):
+        if canary[:end].mean() > RATIO * baseline[:end].mean():
+            return end * INTERVAL
+    return None
+
+
+def _msprt(canary: t.Any, baseline: t.Any, chance: float) -> Stop:
+    differences = canary - baseline
+    mixing = (0.1 * baseline.mean()) ** 2
+    for end in range(3, len(canary) + 1):
+        variance = differences[:end].var(ddof=1) or 1e-18
+        total = variance + end * mixing
+        middle = differences[:end].mean()
+        gain = 0.5 * math.log(variance / total) + end * end * mixing * middle**2 / (2 * variance * total)
+        if middle > 0 and gain >= -math.log(2 * chance):
+            return end * INTERVAL
+    return None
+
+
+def statistics_of(scenario: Scenario, fleet: Fleet, seen: Stream) -> dict[str, float]:
+    """What the bound's tests look at, over a window of the usual length."""
+    looks = round(scenario.window / INTERVAL)
+    canary, baseline = slice(0, fleet.canary), slice(fleet.canary, None)
+    requests = seen.requests[:looks].sum(0)
+    part = requests[canary].sum() / max(1, requests.sum())
+    bad = seen.bad[:looks].sum(0)
+    variance = max(1e-9, bad.sum() * part * (1 - part))
+    own = np.nanmean(np.log(seen.past.p95), 0)
+    change = np.nanmean(np.log(seen.p95[:looks]) - own, 0)
+    return {
+        "errors": float((bad[canary].sum() - bad.sum() * part) / math.sqrt(variance)),
+        "p95": float(change[canary].mean() - change[baseline].mean()),
+    }
+
+
+def add_bound(result: dict[str, t.Any], found: t.Mapping[tuple[str, str], t.Sequence[t.Any]], fleet: str) -> None:
+    """The share that the bound catches where it stops as many good ones as our judge did."""
+    for bad, good in GOOD.items():
+        if (bad, fleet) not in found or (good, fleet) not in found:
+            continue
+        metric = "errors" if bad.startswith("errors") else "p95"
+        under = np.array([each[metric] for each in found[good, fleet]])
+        seen = np.array([each[metric] for each in found[bad, fleet]])
+        row = result[good][fleet]
+        for name, rate in ((BOUND, max(row["caught"], 0.5 / len(under))), (f"{BOUND}, 1 % false stops", 0.01)):
+            critical = np.quantile(under, 1 - rate)
+            share = round(float((seen > critical).mean()), 4)
+            result[bad][fleet]["rivals"][name] = {
+                "n": len(seen),
+                "stopped": share,
+                "inconclusive": 0.0,
+                "caught": share,
+                "median_s": None,
+                "false_stops": round(float(rate), 4),
+            }

@@ -1,0 +1,158 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Values compared: the change of hosts against their own past, beside scipy and in simulation."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts, levels, paired, values
+from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
+from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import student_tail
+from ansible_collections.steady.rollout.plugins.module_utils.judge.values import Estimate, Noise
+
+NO_HOSTS = hosts.Between(0.0, 1.0, 0.0)
+UNKNOWN = hosts.Within(0.0, 0.0, 0.0)
+
+
+def fleet(
+    rng: random.Random, own: dict[str, float], looks: int, worse: float = 1.0, noise: float = 0.1, canary: int = 2
+) -> list[Interval]:
+    """Hosts with levels of their own, a fleet that drifts, the first *canary* of them slower by a factor."""
+    intervals = []
+    for at in range(1, looks + 1):
+        level = 100 * math.exp(0.3 * math.sin(at / 5))
+        cells = {
+            host: (50.0, level * factor * math.exp(rng.gauss(0, noise)) * (worse if place < canary else 1.0))
+            for place, (host, factor) in enumerate(own.items())
+        }
+        names = list(cells)
+        intervals.append(
+            Interval(
+                at * 10.0,
+                {host: cells[host] for host in names[:canary]},
+                {host: cells[host] for host in names[canary:]},
+            )
+        )
+    return intervals
+
+
+@pytest.mark.parametrize(("figure", "freedom"), [(0.0, 3.0), (2.1, 1.0), (-1.3, 4.5), (3.7, 12.2), (40.0, 200.0)])
+def test_students_distribution_beside_scipy(figure: float, freedom: float) -> None:
+    assert student_tail(figure, freedom) == pytest.approx(stats.t.sf(figure, freedom), rel=1e-9)
+
+
+def test_the_mean_without_hosts_is_the_t_test() -> None:
+    found = [0.2, 0.05, -0.1, 0.3, 0.15, 0.12, 0.02]
+    data = [values.Change(at, {"": each}, {"": 0.0}, 0, 0) for at, each in enumerate(found)]
+    noise = values.noise(data, found, UNKNOWN)
+    assert noise.temper == 1.0
+    assert values.mean(found, noise, NO_HOSTS).p_value() == pytest.approx(
+        stats.ttest_1samp(found, 0, alternative="greater").pvalue
+    )
+
+
+def test_the_noise_within_hosts_beside_a_two_way_analysis_of_variance() -> None:
+    rng = random.Random("anova")
+    rows = [{f"h{host}": rng.gauss(host, 0.3) + at for host in range(5)} for at in range(40)]
+    table = [[row[f"h{host}"] for row in rows] for host in range(5)]
+    grand = statistics.fmean(statistics.fmean(each) for each in table)
+    residuals = [
+        table[host][at] - statistics.fmean(table[host]) - statistics.fmean(rows[at].values()) + grand
+        for host in range(5)
+        for at in range(40)
+    ]
+    found = hosts.within(rows)
+    assert found.freedom == pytest.approx(4 * 39)
+    assert found.variance == pytest.approx(sum(each**2 for each in residuals) / (4 * 39))
+    assert found.correlation == 0.0
+
+
+def test_neighbours_that_are_alike_count_less() -> None:
+    rng = random.Random("alike")
+    state = dict.fromkeys("abcd", 0.0)
+    rows = []
+    for dummy in range(200):
+        state = {host: 0.8 * each + rng.gauss(0, 0.1) for host, each in state.items()}
+        rows.append(dict(state))
+    assert 0.6 < hosts.within(rows).correlation < 0.85
+
+
+def test_a_hosts_own_level_is_taken_off() -> None:
+    rng = random.Random("levels")
+    own = {"c1": 1.5, "c2": 1.4, "b1": 1.0, "b2": 0.8, "b3": 1.1, "b4": 0.9}
+    known, before = levels.estimated(fleet(rng, own, 40))
+    mean = statistics.fmean(math.log(each) for each in own.values())
+    for host, factor in own.items():
+        assert known[host].mean == pytest.approx(math.log(factor) - mean, abs=0.06)
+        assert known[host].variance == pytest.approx(0.01 / 40, rel=0.3)
+    assert before.variance == pytest.approx(0.01, rel=0.25)
+    found = values.differences(values.changes(fleet(rng, own, 20, worse=1.2), known, reverse=False))
+    assert statistics.fmean(found) == pytest.approx(math.log(1.2), abs=0.05)
+
+
+def test_a_host_seen_too_seldom_has_no_level() -> None:
+    past = [Interval(at, {}, {"a": (1, 1.0), "b": (1, 2.0)}) for at in range(2)]
+    assert levels.estimated(past)[0] == {}
+    assert levels.estimated([])[0] == {}
+
+
+def test_a_line_from_nothing() -> None:
+    data = [values.Change(at * 10.0, {"": 0.01 * at}, {"": 0.0}, 0, 0) for at in range(1, 21)]
+    found = [each.difference for each in data]
+    assert values.trend(data, found, 0.0, Noise(0.01, 10, 1.0), NO_HOSTS).figure == pytest.approx(0.2)
+    slope = stats.linregress([0.0] * 20 + [each.at for each in data], [0.0] * 20 + found).slope
+    assert values.trend(data, found, 0.0, Noise(0.01, 10, 1.0), NO_HOSTS).figure / 200 == pytest.approx(slope, rel=0.2)
+
+
+def test_outliers_are_cut_off() -> None:
+    data = [values.Change(at, {"": 5.0 if at == 3 else 0.1 * (at % 3)}, {"": 0.0}, 0, 0) for at in range(20)]
+    assert max(values.differences(data)) < 1
+
+
+def test_an_estimate_without_any_noise() -> None:
+    assert Estimate(0.5, 0.0, 1.0).p_value() == 0.0
+    assert Estimate(0.0, 0.0, 1.0).p_value() == 1.0
+
+
+def test_good_hosts_are_rarely_unlikely() -> None:
+    """Four hosts of ten with levels of their own: a p-value below 5 % in about 5 % of the fleets."""
+    rng = random.Random("good")
+    low = 0
+    for dummy in range(300):
+        own = {f"h{host}": math.exp(rng.gauss(0, 0.2)) for host in range(10)}
+        known, before = levels.estimated(fleet(rng, own, 20))
+        data = values.changes(fleet(rng, own, 15), known, reverse=False)
+        found = values.differences(data)
+        variance = statistics.fmean(each.variance for each in known.values()) * (1 / 2 + 1 / 8)
+        estimate = values.mean(found, values.noise(data, found, before), hosts.Between(0.0, 1.0, variance))
+        low += estimate.p_value() <= 0.05
+    assert 0.02 <= low / 300 <= 0.08
+
+
+figures = st.lists(st.floats(0, 10), min_size=3, max_size=12)
+
+
+def test_orders_beside_scipys_paired_test() -> None:
+    one, other = [2.0, 0.0, 1.5, 3.0, 2.2], [2.5, 1.0, 2.0, 2.0, 3.1]
+    expected = stats.ttest_rel(one, [0.8 * each for each in other], alternative="greater").pvalue
+    assert paired.p_value(list(zip(one, other)), 0.8) == pytest.approx(expected)
+    assert paired.ratio([(0.0, 0.0)]) is None
+    assert paired.ratio([(1.0, 0.0)]) == math.inf
+    assert paired.p_value([(1.0, 0.5)] * 2, 1.0) == 1.0
+
+
+@settings(max_examples=40, deadline=None)
+@given(figures, st.floats(0.1, 2), st.floats(1.01, 3))
+def test_the_more_is_allowed_the_likelier(found: list[float], allowed: float, times: float) -> None:
+    """On average over the intervals; the noise of a pair grows with what is allowed too."""
+    pairs = [(each, 1.0) for each in found]
+    assert paired.p_value(pairs, allowed * times) >= paired.p_value(pairs, allowed) - 1e-9
