@@ -96,7 +96,13 @@ PACKAGE = Part(
     programs=("git",),
 )
 
-UNIT = Part("unit", "pytest tests/unit", (Step("pytest", (*PYTEST, "tests/unit")),), limit=900)
+UNIT = Part(
+    "unit",
+    "pytest tests/unit, in a time zone of odd offsets",
+    (Step("pytest", (*PYTEST, "tests/unit")),),
+    limit=900,
+    env={"TZ": "Pacific/Chatham"},
+)
 
 MAKES = ("haproxy", "nginx", "apache2")
 """Servers of the contract that a machine may have; Envoy and the fake of AWS are in the venv."""
@@ -163,6 +169,15 @@ MOLECULE = Part(
     env=MOLECULE_LAB,
 )
 
+FRESH = Part(
+    "fresh",
+    "the README's set-up commands in a bare Debian 12; with STEADY_LONG=1 also lint, unit tests, the lab's base",
+    (Step("set-up", script("fresh")),),
+    limit=900,
+    programs=("mmdebstrap", "git"),
+    root=True,
+)
+
 COMPAT = Part(
     "compat",
     "real rollouts on four ansible-cores, in build/compat.json; unit tests on the oldest and the newest; Python 3.8",
@@ -186,7 +201,7 @@ MUTANTS = Part(
     limit=3600,
 )
 
-ALL = (LINT, SANITY, PACKAGE, UNIT, OLDEST, CONTRACT, FLEET, MOLECULE)
+ALL = (LINT, SANITY, PACKAGE, UNIT, OLDEST, FRESH, CONTRACT, FLEET, MOLECULE)
 EVERY = (*ALL, BALANCERS, INTEGRATION, COMPAT, MUTANTS)
 WITHIN_OTHERS = (CONTRACT, BALANCERS, OLDEST)
 LONG = tuple(part for part in EVERY if part not in WITHIN_OTHERS)

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import typing as t
 
 from fleet.lab.hosts import Lab
 from fleet.lab.places import REPOSITORY
+from fleet.world.silence import Listener
 
 QUICK: dict[str, t.Any] = {
     "rollout_max_unavailable": 2,
@@ -32,6 +34,10 @@ QUICK: dict[str, t.Any] = {
 }
 """Short times, for hosts that are ready within a second."""
 DEADLINE = 240.0
+COMPLAINT = re.compile(r"\[(?:DEPRECATION )?WARNING\]|Traceback \(most recent call last\)")
+"""What no operator should ever have to read."""
+SILENCE_LIMIT: float | None = None
+"""Seconds that a run may print nothing: 20 once a run tells by itself what it waits for. None: not checked."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +46,13 @@ class Ended:
 
     exit_code: int
     output: str
+    longest_silence: float
+    """Seconds in which nothing was printed, from the start to the end."""
+
+    @property
+    def complaints(self) -> list[str]:
+        """Warnings and tracebacks of Ansible's."""
+        return [line.strip() for line in self.output.splitlines() if COMPLAINT.search(line)]
 
     @property
     def last_line(self) -> str:
@@ -62,6 +75,7 @@ class Run:
             argv, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=self._output, stderr=subprocess.STDOUT,
             start_new_session=True, env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
         )  # fmt: skip
+        self._listener = Listener(self._output.fileno(), lambda: self.is_over)
 
     @property
     def pid(self) -> int:
@@ -77,14 +91,22 @@ class Run:
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
 
-    def wait(self, deadline: float = DEADLINE) -> Ended:
-        """The end; a run that hangs beyond the deadline is killed, and the test with it."""
+    def wait(self, deadline: float = DEADLINE, warns: bool = False) -> Ended:
+        """The end; a run that hangs beyond the deadline is killed, and the test with it.
+
+        Warnings fail the test too, unless it *warns* with good reason, and so does silence beyond SILENCE_LIMIT.
+        """
         try:
             self._process.wait(timeout=deadline)
         except subprocess.TimeoutExpired:
             self.kill(group=True)
             raise AssertionError(f"still running after {deadline:g} s:\n{self.output}") from None
-        return Ended(self._process.returncode, self.output)
+        ended = Ended(self._process.returncode, self.output, self._listener.longest_silence())
+        if ended.complaints and not warns:
+            raise AssertionError(f"the operator would read {ended.complaints}:\n{ended.output}")
+        if SILENCE_LIMIT is not None and ended.longest_silence > SILENCE_LIMIT:
+            raise AssertionError(f"nothing was printed for {ended.longest_silence:.1f} s:\n{ended.output}")
+        return ended
 
     def wait_at_most(self, seconds: float) -> None:
         """Until it is over, but not longer than this."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import time
 import typing as t
 
 import pytest
@@ -290,9 +289,8 @@ def test_a_target_that_is_still_initial_says_so(world: World, group: Balancer) -
 def test_a_group_in_use_by_nothing_is_unrecoverable_at_once(world: World, make_group: MakeGroup) -> None:
     world.make_group("idle", ["app1", "app2"])
     balancer = make_group(world, pool="idle")
-    started = time.monotonic()
     outcome = balancer.put("app1", state="in_service", timeout=60)
-    assert time.monotonic() - started < 30
+    # After the time limit it would say "within 60 s".
     assert outcome.error == (
         "AWS eu-central-1: pool 'idle' did not reach the requested state: 'app1' is not in use: no load balancer forwards to the group, or "
         "its Availability Zone is not enabled, last check: unused Target.NotInUse: Target group is not configured to "
