@@ -34,10 +34,17 @@ class Clock:
 class Pace:
     """Seconds between polls: *first*, growing by *growth* up to *longest*; *confirm* once all is reached."""
 
-    first: float = 0.002
-    growth: float = 1.5
-    longest: float = 0.04
-    confirm: float = 0.015
+    first: float = 0.01
+    growth: float = 1.05
+    longest: float = 0.025
+    confirm: float = 0.008
+    late: float = 1 / 2400
+    """*longest* grows to this share of the time waited: a wait of ten minutes need not know its end to 25 ms."""
+    rest: float = 3.0
+    """At least so many times as long as the poll before took, so that a slow node is not kept busy."""
+
+    def longest_after(self, waited: float) -> float:
+        return max(self.longest, waited * self.late)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +72,7 @@ def wait_together(
     interval = pace.first
     late_polls = 0
     while True:
+        asked = clock.now()
         verdicts = poll()
         now = clock.now()
         progress.add(verdicts, now)
@@ -75,8 +83,9 @@ def wait_together(
         if now - second >= 1.0:
             second = now
             every_second()
-        clock.sleep(pace.confirm if progress.confirming else min(interval, left))
-        interval = min(interval * pace.growth, pace.longest)
+        pause = max(interval, (now - asked) * pace.rest)
+        clock.sleep(pace.confirm if progress.confirming else min(pause, left))
+        interval = min(interval * pace.growth, pace.longest_after(now - progress.started))
 
 
 class _Progress:

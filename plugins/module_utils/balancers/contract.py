@@ -198,6 +198,13 @@ class Balancer(abc.ABC):
     def snapshot(self) -> Snapshot:
         """What is true now."""
 
+    def refreshed(self, snapshot: Snapshot, members: t.Sequence[str]) -> Snapshot:
+        """*snapshot* with what is in flight to *members* now, read as cheaply as the type can.
+
+        For the many polls of a drain. By default everything is read anew; what else has changed may be shown or not.
+        """
+        return self.snapshot()
+
     def objection(self, states: t.Mapping[str, str]) -> str:
         """Why this make would not do what setting *states* is meant to do, or an empty string; changes nothing."""
         return ""

@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Routes, Selector
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.pools.setting import Setting, SettingChange, alone
+from ansible_collections.steady.rollout.plugins.module_utils.pools.setting import Setting, SettingChange
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 
@@ -48,17 +48,18 @@ class RouteChange:
             require_admin=routes.require_admin,
             put=lambda target: routes.send(testers, target),
         )
-        self._change = SettingChange(setting, "", balancer.where, clock)
+        self._change = SettingChange(call, balancer, setting, self._resolved, "", clock)
 
     def run(self) -> dict[str, t.Any]:
         try:
-            with alone(self._call, self._balancer):
-                target = self._routes.resolve(self._target) if self._target else ""
-                self._change.run(target, self._call.check_mode)
+            self._change.apply()
         except RolloutError as error:
             error.result = {**self._result(), **error.result}
             raise
         return self._result()
+
+    def _resolved(self) -> str:
+        return self._routes.resolve(self._target) if self._target else ""
 
     def _result(self) -> dict[str, t.Any]:
         change, testers = self._change, str(self._testers)

@@ -15,7 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Page, Pages
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.pools.setting import Setting, SettingChange, alone
+from ansible_collections.steady.rollout.plugins.module_utils.pools.setting import Setting, SettingChange
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 CONTENT_TYPE = re.compile(r"^[a-z]+/[A-Za-z0-9.+-]+(; ?charset=[A-Za-z0-9-]+)?$")
@@ -66,17 +66,18 @@ class PageChange:
             put=pages.show,
         )
         nothing: Page | None = None
-        self._change = SettingChange(setting, nothing, balancer.where, clock)
+        self._change = SettingChange(call, balancer, setting, self._fitted, nothing, clock)
 
     def run(self) -> dict[str, t.Any]:
         try:
-            wanted = self._pages.fitted(self._wanted) if self._wanted else None
-            with alone(self._call, self._balancer):
-                self._change.run(wanted, self._call.check_mode)
+            self._change.apply()
         except RolloutError as error:
             error.result = {**self._result(), **error.result}
             raise
         return self._result()
+
+    def _fitted(self) -> Page | None:
+        return self._pages.fitted(self._wanted) if self._wanted else None
 
     def _result(self) -> dict[str, t.Any]:
         change = self._change

@@ -2,20 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""One setting of a load balancer: looked at, changed where it did not reach the requested state, and looked at again."""
+"""One setting of a load balancer: read, changed where it differs, and read back."""
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import claims
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Unreachable
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
-from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.pools.guarded_change import GuardedChange
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members import drain
-from ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock import pool_lock
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 Value = t.TypeVar("Value")
@@ -31,14 +28,29 @@ class Setting(t.NamedTuple):
     put: t.Callable[[t.Any], None]
 
 
-class SettingChange(t.Generic[Value]):
+class Seen(t.NamedTuple):
+    """The value in force, and whether a reload keeps it."""
+
+    value: t.Any
+    kept: bool
+
+
+class SettingChange(GuardedChange[Seen, t.Tuple[t.Any]], t.Generic[Value]):
     """What a call found and did. *nothing* is the value of a setting that is not there."""
 
-    def __init__(self, setting: Setting, nothing: Value, where: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        call: Call,
+        balancer: Balancer,
+        setting: Setting,
+        wanted: t.Callable[[], Value],
+        nothing: Value,
+        clock: Clock,
+    ) -> None:
+        super().__init__(call, balancer)
         self._setting = setting
-        self._where = where
+        self._wanted = wanted
         self._clock = clock
-        self._kept = True
         self.before = self.now = nothing
         self.changed = False
 
@@ -47,47 +59,36 @@ class SettingChange(t.Generic[Value]):
         """The value was in force before; a reload would have lost it, or brought an old one back."""
         return self.changed and self.before == self.now
 
-    def run(self, wanted: Value, check_mode: bool) -> None:
-        self._read()
-        self.before = self.now
-        if self._is(wanted):
-            return
-        self._setting.require_admin()
+    def read(self) -> Seen:
+        seen = Seen(*drain.patiently(self._setting.read, self._clock))
+        self.now = seen.value
+        return seen
+
+    def plan(self, state: Seen) -> tuple[t.Any] | None:
+        self.before = state.value
+        wanted = self._wanted()
+        return None if state == (wanted, True) else (wanted,)
+
+    def announce(self, changes: tuple[t.Any]) -> None:
         self.changed = True
-        if check_mode:
-            self.now = wanted
-        else:
-            self._put(wanted)
 
-    def _put(self, wanted: Value) -> None:
-        try:
-            self._setting.put(wanted)
-        except Unreachable:
-            pass  # Told or not, what the node shows decides.
-        except RolloutError:
-            self._read()
-            self.changed = self.now != self.before
-            raise
-        self._read()
-        if not self._is(wanted):
-            raise RolloutError(
-                f"{self._where}: the load balancer accepted the change of {self._setting.name} but does not show it. "
-                "Check for another tool that reverts it."
-            )
+    def predicted(self, state: Seen, changes: tuple[t.Any]) -> Seen:
+        (self.now,) = changes
+        return Seen(self.now, True)
 
-    def _read(self) -> None:
-        self.now, self._kept = drain.patiently(self._setting.read, self._clock)
+    def send(self, changes: tuple[t.Any]) -> None:
+        self._setting.put(changes[0])
 
-    def _is(self, wanted: Value) -> bool:
-        return self._kept and self.now == wanted
+    def missed(self, state: Seen, changes: tuple[t.Any]) -> str:
+        if state == (changes[0], True):
+            return ""
+        return (
+            f"the load balancer accepted the change of {self._setting.name} but does not show it. "
+            "Check for another tool that reverts it."
+        )
 
+    def refused_by_node(self, error: RolloutError, state: Seen, changes: tuple[t.Any]) -> None:
+        self.changed = self.now != self.before
 
-@contextlib.contextmanager
-def alone(call: Call, balancer: Balancer) -> t.Iterator[None]:
-    """The claim is ours, and no other change of the pool is made from this host meanwhile."""
-    if call.check_mode:
-        yield
-        return
-    claim = Claim.from_params(call.params["claim"])
-    with claims.held(claim), pool_lock(balancer, claim):
-        yield
+    def _require_admin(self) -> None:
+        self._setting.require_admin()

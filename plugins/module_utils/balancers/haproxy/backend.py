@@ -10,6 +10,7 @@ admin socket shows only the new one, so that counting the old one's sessions tak
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import typing as t
 
@@ -95,6 +96,8 @@ class HAProxy(Balancer):
         self._file = file
         self._files = files
         self._pool_id = ""
+        self._rows: dict[str, haproxy_state.Row] = {}
+        """What 'show stat' said of each server when all of the pool was read last, with its number there."""
 
     def version(self) -> str:
         (info,) = self._cli.ask(["show info"])
@@ -110,12 +113,44 @@ class HAProxy(Balancer):
         # The old processes first: what moves from there to here in between is then seen twice, not missed.
         old = self._workers.old_sessions(self.pool) if self._workers else None
         state, stat = self._read()
+        self._rows = {row["svname"]: row for row in stat if row["type"] == haproxy_state.SERVER_ROW}
         return Snapshot(
             pool=self.pool,
             members=haproxy_state.members(state, stat, old),
             queue=haproxy_state.pool_queue(stat),
             notes=() if self._workers else (NOTE_NO_MASTER,),
         )
+
+    def refreshed(self, snapshot: Snapshot, members: t.Sequence[str]) -> Snapshot:
+        """A row of 'show stat' for each member, by its number: 'show servers state' has no such choice.
+
+        What the row cannot show is noticed by its status: another one is a reason to read all of the pool.
+        """
+        now = self._rows_of(members)
+        if any(name not in now or _identity(now[name]) != _identity(self._rows[name]) for name in members):
+            return self.snapshot()
+        busy = {name: haproxy_state.busy(now[name]) for name in members}
+        old: dict[str, int | None] = {name: snapshot.members[name].old_sessions for name in members}
+        if self._workers and not all(map(sum, busy.values())):
+            # Only once nothing is left in the new process does it matter what the old ones have.
+            left = self._workers.old_sessions_for_a_poll(self.pool)
+            old = {name: left.get(name, 0) for name in members}
+        fresh = {
+            name: dataclasses.replace(
+                snapshot.members[name], sessions=busy[name][0], queue=busy[name][1], old_sessions=old[name]
+            )
+            for name in members
+        }
+        return dataclasses.replace(snapshot, members={**snapshot.members, **fresh})
+
+    def _rows_of(self, members: t.Sequence[str]) -> dict[str, haproxy_state.Row]:
+        """Nothing where a reload has renumbered the pool."""
+        known = [self._rows[name] for name in members if name in self._rows]
+        replies = self._cli.ask([f"show stat {row['iid']} 4 {row['sid']}" for row in known])
+        try:
+            return {row["svname"]: row for reply in replies for row in haproxy_state.stat_rows(reply)}
+        except haproxy_state.BadReply:
+            return {}
 
     def counters(self) -> Count:
         """Only what the process behind the admin socket has counted: a reload begins anew."""
@@ -194,3 +229,8 @@ class HAProxy(Balancer):
     def _pools(self) -> list[str]:
         (reply,) = self._cli.ask(["show backend"])
         return [line for line in reply.splitlines() if line and not line.startswith("#")]
+
+
+def _identity(row: haproxy_state.Row) -> tuple[str | None, ...]:
+    """What tells that a row of 'show stat' is of the same server in the same state."""
+    return tuple(row.get(name) for name in ("pxname", "svname", "iid", "sid", "status", "weight"))

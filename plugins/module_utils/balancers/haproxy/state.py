@@ -59,7 +59,7 @@ def stat_rows(text: str) -> list[Row]:
 
 def old_sessions(stat: t.Iterable[Row], pool: str) -> dict[str, int]:
     """What a process that a reload left behind still has in flight and queued, by member."""
-    return {row["svname"]: _busy(row) for row in stat if row["pxname"] == pool and row["type"] == SERVER_ROW}
+    return {row["svname"]: sum(busy(row)) for row in stat if row["pxname"] == pool and row["type"] == SERVER_ROW}
 
 
 def pool_queue(stat: t.Iterable[Row]) -> int:
@@ -88,8 +88,8 @@ def _member(row: Row, counters: Row, old: t.Mapping[str, int] | None) -> Member:
         admin=admin,
         operational=contract.PAUSED if bits & ANY_MAINT else _operational(op_state, row, counters),
         weight=weight,
-        sessions=_number(counters.get("scur")),
-        queue=_number(counters.get("qcur")),
+        sessions=busy(counters)[0],
+        queue=busy(counters)[1],
         old_sessions=None if old is None else old.get(name, 0),
         usable=usable,
         in_rotation=usable,
@@ -154,8 +154,9 @@ def _address(row: Row) -> str:
     return shown if port in ("0", "-") else f"{shown}:{port}"
 
 
-def _busy(row: Row) -> int:
-    return _number(row.get("scur")) + _number(row.get("qcur"))
+def busy(row: Row) -> tuple[int, int]:
+    """What is in flight to a server and queued for it."""
+    return _number(row.get("scur")), _number(row.get("qcur"))
 
 
 def _number(text: str | None) -> int:

@@ -17,10 +17,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 )
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock, Verdict
 
-# How long a node may stay silent during a wait (it is being reloaded, say) before the wait ends.
-PATIENCE = 5.0
 # How long a node that is being reloaded may refuse the first read.
 RELOAD_GAP = 1.0
+# How often a wait reads all of the pool.
+FULL_EVERY = 1.0
+# Reading all of a large pool takes at most this part of the time.
+SPARINGLY = 10
 
 Seen = t.TypeVar("Seen")
 
@@ -145,12 +147,12 @@ def first_snapshot(balancer: Balancer, clock: Clock) -> Snapshot:
 
 def patiently(read: t.Callable[[], Seen], clock: Clock) -> Seen:
     """What *read* returns; asks again for a moment, since a reload makes the sockets refuse for some milliseconds."""
-    started = clock.now()
+    until = clock.now() + RELOAD_GAP
     while True:
         try:
             return read()
         except Unreachable:
-            if clock.now() - started >= RELOAD_GAP:
+            if clock.now() >= until:
                 raise
         clock.sleep(0.05)
 
@@ -158,7 +160,9 @@ def patiently(read: t.Callable[[], Seen], clock: Clock) -> Seen:
 class Watch:
     """Polls members again and again, and keeps what was seen last.
 
-    A node that does not answer is *not yet* for PATIENCE seconds; then Unreachable is raised.
+    In between, only what a drain waits for is read, of the members that it waits for. All of the pool is read about
+    every second and whenever a poll finds nothing more to wait for: that decides. A node that does not answer is
+    *not yet*; see require_answer.
     """
 
     def __init__(
@@ -168,16 +172,40 @@ class Watch:
         self._wanted = wanted
         self._clock = clock
         self._require_weight = require_weight
+        self._drains = all(state in contract.OUT_STATES for state in wanted.values())
         self._answered = clock.now()
+        self._unreachable: Unreachable | None = None
+        self._due = clock.now()
         self.snapshot: Snapshot | None = None
 
     def poll(self) -> dict[str, Verdict]:
         try:
-            self.snapshot = self._balancer.snapshot()
-        except Unreachable:
-            if self._clock.now() - self._answered > PATIENCE:
-                raise
+            self.snapshot = self._seen()
+        except Unreachable as error:
+            self._unreachable = error
+            self._due = self._clock.now()
             return dict.fromkeys(self._wanted, Verdict.NOT_YET)
+        self._unreachable = None
         self._answered = self._clock.now()
         members = self.snapshot.members
-        return {name: verdict(state, members.get(name), self._require_weight) for name, state in self._wanted.items()}
+        verdicts = {
+            name: verdict(state, members.get(name), self._require_weight) for name, state in self._wanted.items()
+        }
+        if Verdict.NOT_YET not in verdicts.values():
+            self._due = self._clock.now()
+        return verdicts
+
+    def require_answer(self) -> None:
+        """Raises Unreachable where the node did not answer last, and says since when."""
+        if self._unreachable:
+            seconds = self._clock.now() - self._answered
+            raise Unreachable(f"{self._unreachable.message} It has not answered for {seconds:.0f} s.")
+
+    def _seen(self) -> Snapshot:
+        if self.snapshot is None or not self._drains or self._clock.now() >= self._due:
+            asked = self._clock.now()
+            snapshot = self._balancer.snapshot()
+            now = self._clock.now()
+            self._due = now + max(FULL_EVERY, (now - asked) * SPARINGLY)
+            return snapshot
+        return self._balancer.refreshed(self.snapshot, list(self._wanted))

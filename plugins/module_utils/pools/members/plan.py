@@ -93,6 +93,16 @@ def make_plan(snapshot: Snapshot, wanted: t.Mapping[str, str], expected_states: 
     )
 
 
+def missed(snapshot: Snapshot, changes: t.Mapping[str, str]) -> dict[str, str]:
+    """The admin state found, by member that has not the one that was set."""
+    found = {name: snapshot.members.get(name) for name in changes}
+    return {
+        name: member.own if member else "gone"
+        for name, member in found.items()
+        if not member or member.own != changes[name]
+    }
+
+
 def predicted(snapshot: Snapshot, changes: t.Mapping[str, str]) -> Snapshot:
     """What *snapshot* would show once *changes* are made."""
     members = {name: _as_if(one, changes.get(name, one.own)) for name, one in snapshot.members.items()}

@@ -6,22 +6,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, registry
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
-    Balancer,
-    Snapshot,
-    Unreachable,
-    quoted,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Snapshot, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
-from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.pools.guarded_change import GuardedChange
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members import drain
-from ansible_collections.steady.rollout.plugins.module_utils.pools.pool_lock import pool_lock
 from ansible_collections.steady.rollout.plugins.module_utils.pools.weights import plan as weight_plan
 from ansible_collections.steady.rollout.plugins.module_utils.pools.weights import split
 from ansible_collections.steady.rollout.plugins.module_utils.pools.weights.plan import Groups
@@ -45,22 +37,20 @@ def core(call: Call) -> dict[str, t.Any]:
         raise
 
 
-class WeightChange:
+class WeightChange(GuardedChange[Snapshot, t.Dict[str, int]]):
     """One call of lb_weight on one balancer node."""
 
     def __init__(self, call: Call, balancer: Balancer, groups: Groups, shares: Shares, clock: Clock) -> None:
+        super().__init__(call, balancer)
         self._call = call
-        self._balancer = balancer
         self._groups = groups
         self._shares = shares
         self._clock = clock
-        self._claim = Claim.from_params(call.params["claim"])
         self._report = Report(balancer, groups, shares)
 
     def run(self) -> dict[str, t.Any]:
         try:
-            with self._alone():
-                self._split()
+            self.apply()
             if self._call.params["wait"]:
                 self._await_clients()
         except RolloutError as error:
@@ -74,34 +64,60 @@ class WeightChange:
             result["diff"] = self._report.diff()
         return result
 
-    @contextlib.contextmanager
-    def _alone(self) -> t.Iterator[None]:
-        """The claim is ours, and no other change of the pool is made from this host meanwhile."""
-        if self._call.check_mode:
-            yield
-            return
-        with claims.held(self._claim), pool_lock(self._balancer, self._claim):
-            yield
+    def read(self) -> Snapshot:
+        snapshot = drain.first_snapshot(self._balancer, self._clock)
+        self._report.saw(snapshot)
+        return snapshot
 
-    def _split(self) -> None:
-        snapshot = self._read()
-        self._check(snapshot)
-        self._report.saw_first(snapshot)
-        self._refuse_unsafe(snapshot)
-        plan = weight_plan.make_plan(snapshot, self._groups, self._shares, self._balancer.weight_limits)
+    def plan(self, state: Snapshot) -> dict[str, int] | None:
+        self._check(state)
+        self._report.saw_first(state)
+        self._refuse_unsafe(state)
+        plan = weight_plan.make_plan(state, self._groups, self._shares, self._balancer.weight_limits)
         self._report.notes += plan.notes
-        changes = weight_plan.in_order(plan.weights, snapshot.members)
-        if not changes:
-            return
-        self._balancer.require_admin()
-        self._report.will_set(changes)
-        if self._call.check_mode:
-            self._report.saw(predicted(snapshot, changes))
-        else:
-            self._set(changes)
+        return weight_plan.in_order(plan.weights, state.members) or None
 
-    def _read(self) -> Snapshot:
-        return drain.first_snapshot(self._balancer, self._clock)
+    def announce(self, changes: dict[str, int]) -> None:
+        self._report.will_set(changes)
+
+    def predicted(self, state: Snapshot, changes: dict[str, int]) -> Snapshot:
+        snapshot = predicted(state, changes)
+        self._report.saw(snapshot)
+        return snapshot
+
+    def send(self, changes: dict[str, int]) -> None:
+        self._balancer.set_weights(changes)
+
+    def set(self, changes: dict[str, int]) -> Snapshot:
+        snapshot = super().set(changes)
+        if contract.CAN_SAVE in self._balancer.capabilities:
+            self._balancer.save()
+        return snapshot
+
+    def missed(self, state: Snapshot, changes: dict[str, int]) -> str:
+        missed = weight_plan.in_order(changes, state.members)
+        if not missed:
+            return ""
+        shown = ", ".join(f"'{name}' has {_weight(state, name)}, not {weight}" for name, weight in missed.items())
+        return (
+            f"pool '{self._balancer.pool}' accepted the weights but does not show them: {shown}. Check for an agent "
+            "check or another tool that sets them."
+        )
+
+    def refused_by_node(self, error: RolloutError, state: Snapshot, changes: dict[str, int]) -> None:
+        """Restores the weights that were set all the same."""
+        set_already = weight_plan.in_order(self._report.weights_before(changes), state.members)
+        if not set_already:
+            self._report.did_not_set()
+            return
+        try:
+            self._balancer.set_weights(set_already)
+        except RolloutError:
+            error.message += f" The weights of {quoted(set_already)} were set before that and could not be restored."
+            return
+        self.read()
+        self._report.did_not_set()
+        error.message += f" The weights of {quoted(set_already)}, set before that, are restored."
 
     def _check(self, snapshot: Snapshot) -> None:
         if contract.CAN_WEIGH not in self._balancer.capabilities:
@@ -123,27 +139,6 @@ class WeightChange:
                 refused=True,
             )
 
-    def _set(self, changes: dict[str, int]) -> None:
-        """Sets and reads back."""
-        try:
-            self._balancer.set_weights(changes)
-        except Unreachable:
-            pass  # Told or not, what the node shows decides.
-        except RolloutError as error:
-            error.message += self._undo(changes)
-            raise
-        snapshot = self._read()
-        self._report.saw(snapshot)
-        missed = weight_plan.in_order(changes, snapshot.members)
-        if missed:
-            told = ", ".join(f"'{name}' has {_weight(snapshot, name)}, not {weight}" for name, weight in missed.items())
-            raise RolloutError(
-                f"{self._balancer.where}: pool '{self._balancer.pool}' accepted the weights but does not show them: "
-                f"{told}. Check for an agent check or another tool that sets them."
-            )
-        if contract.CAN_SAVE in self._balancer.capabilities:
-            self._balancer.save()
-
     def _await_clients(self) -> None:
         """Where clients may go on with the old weights for a while, as with DNS, waits until that is over."""
         started = self._clock.now()
@@ -156,24 +151,8 @@ class WeightChange:
                     "Wait longer (timeout), or do not count on the split yet."
                 )
             self._clock.sleep(POLL_EVERY)
-            self._report.saw(self._read())
+            self.read()
             self._report.waited = self._clock.now() - started
-
-    def _undo(self, changes: dict[str, int]) -> str:
-        """After a failure, puts back the weights that were set all the same; says so in words to add."""
-        snapshot = self._read()
-        self._report.saw(snapshot)
-        set_already = weight_plan.in_order(self._report.weights_before(changes), snapshot.members)
-        if not set_already:
-            self._report.did_not_set()
-            return ""
-        try:
-            self._balancer.set_weights(set_already)
-        except RolloutError:
-            return f" The weights of {quoted(set_already)} were set before that and could not be restored."
-        self._report.saw(self._read())
-        self._report.did_not_set()
-        return f" The weights of {quoted(set_already)}, set before that, are restored."
 
 
 def _weight(snapshot: Snapshot, name: str) -> str:

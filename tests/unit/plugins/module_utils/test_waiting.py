@@ -96,7 +96,24 @@ def test_looks_come_fast_at_first_and_never_further_apart_than_the_longest() -> 
     assert time.slept[0] == Pace().first <= 0.01
     growing = time.slept[:-1]
     assert growing == sorted(growing)
-    assert max(growing) == Pace().longest == 0.04
+    assert max(growing) == Pace().longest == 0.025
+
+
+def test_a_wait_of_ten_minutes_is_not_polled_forty_times_a_second() -> None:
+    time = ManualClock()
+    wait_together(script(a=[NOT_YET]), 1200, time.clock)
+    assert max(time.slept) == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_node_that_answers_slowly_is_left_to_its_work() -> None:
+    time = ManualClock()
+
+    def slow() -> dict[str, Verdict]:
+        time.now += 0.2
+        return {"a": NOT_YET}
+
+    wait_together(slow, 2, time.clock)
+    assert time.slept[:2] == pytest.approx([0.6, 0.6])
 
 
 def test_every_second_is_about_every_second() -> None:

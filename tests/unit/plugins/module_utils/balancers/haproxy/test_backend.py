@@ -7,6 +7,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.backend import HAProxy, open_haproxy
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.state_file import StateFile
@@ -232,3 +233,81 @@ def test_names_that_no_backend_has(pool: str) -> None:
 def test_where_names_host_and_socket() -> None:
     assert open_haproxy({"pool": "shop", "timeout": 1.0, "socket": "/a.sock", "host": "lb1"}).where == "lb1 /a.sock"
     assert open_haproxy({"pool": "shop", "timeout": 1.0, "socket": "/a.sock", "host": ""}).where == "/a.sock"
+
+
+def row_of(name: str, stat: str = STAT, **changes: str) -> str:
+    """The answer to 'show stat' for one server."""
+    head, *rows = stat.split("\n")
+    names = head[2:].split(",")
+    fields = dict(zip(names, next(row for row in rows if row.startswith(f"shop,{name},")).split(",")))
+    return "\n".join([head, ",".join({**fields, **changes}.values())])
+
+
+def read_once(script: Script, old: Workers | None = None) -> tuple[HAProxy, contract.Snapshot]:
+    balancer = HAProxy("shop", script, old)
+    return balancer, balancer.snapshot()
+
+
+def test_a_poll_reads_one_row_for_each_member() -> None:
+    script = Script(
+        *first_look(),
+        {"show stat 3 4 3": row_of("heavy", scur="5", qcur="1"), "show stat 3 4 5": row_of("drained")},
+    )
+    balancer, snapshot = read_once(script)
+    fresh = balancer.refreshed(snapshot, ["heavy", "drained"])
+    assert (fresh.members["heavy"].sessions, fresh.members["heavy"].queue, fresh.members["drained"].busy) == (5, 1, 0)
+    assert fresh.members["up"] is snapshot.members["up"]
+    assert script.is_over()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        row_of("heavy", status="DRAIN"),
+        row_of("heavy", weight="3"),
+        row_of("up"),
+        STAT.split("\n")[0],
+        "No such proxy.",
+        "",
+    ],
+    ids=["other_state", "other_weight", "other_server", "no_row", "renumbered", "empty"],
+)
+def test_a_row_that_is_not_as_it_was_is_a_reason_to_read_the_pool(reply: str) -> None:
+    script = Script(*first_look(), {"show stat 3 4 3": reply}, LOOK)
+    balancer, snapshot = read_once(script)
+    assert balancer.refreshed(snapshot, ["heavy"]).members["heavy"].sessions == 2
+    assert script.is_over()
+
+
+def test_old_processes_are_not_asked_while_the_new_one_has_something_in_flight() -> None:
+    script = Script(*first_look(), {"show stat 3 4 3": row_of("heavy")})
+    balancer, snapshot = read_once(script, workers({"show proc": NO_OLD}))
+    assert balancer.refreshed(snapshot, ["heavy"]).members["heavy"].busy == 2
+
+
+def test_old_processes_are_asked_once_the_new_one_is_idle() -> None:
+    idle = {"show stat 3 4 3": row_of("heavy", scur="0")}
+    old = {"@!13930 show stat -1 6 -1": OLD_STAT}
+    master = Workers(Script({"show proc": NO_OLD}, {"show proc": PROC}, old, {"show proc": NO_OLD}), lambda: 0.0)
+    balancer, snapshot = read_once(Script(*first_look(), idle, idle), master)
+    assert balancer.refreshed(snapshot, ["heavy"]).members["heavy"].old_sessions == 2
+    assert balancer.refreshed(snapshot, ["heavy"]).members["heavy"].old_sessions == 0
+
+
+def test_old_processes_that_are_slow_to_answer_are_asked_less_often() -> None:
+    """A read that took a second is not repeated within ten."""
+    now = [0.0]
+
+    class Slow(Script):
+        def ask(self, commands: t.Sequence[str]) -> list[str]:
+            now[0] += 0.5
+            return super().ask(commands)
+
+    old = {"@!13930 show stat -1 6 -1": OLD_STAT}
+    slow = Slow({"show proc": PROC}, old, {"show proc": NO_OLD})
+    found = Workers(slow, lambda: now[0])
+    assert found.old_sessions_for_a_poll("shop")["heavy"] == 2
+    now[0] = 10.9
+    assert found.old_sessions_for_a_poll("shop")["heavy"] == 2
+    now[0] = 11.0
+    assert found.old_sessions_for_a_poll("shop") == {}

@@ -289,16 +289,41 @@ def test_a_node_that_falls_silent_is_waited_for_a_while(desk: Desk, pool: FakePo
         pool.change("a", sessions=0)
 
     desk.time.at(1, lambda: setattr(pool, "silent", True))
-    desk.time.at(4, back)
+    desk.time.at(21, back)
     assert outcomes(desk.put(members=["a"], state="drained")) == {"a": "reached"}
+
+
+def test_a_node_that_is_restarting_when_the_call_comes_is_waited_for(desk: Desk, pool: FakePool) -> None:
+    pool.silent = True
+    desk.time.at(20, lambda: setattr(pool, "silent", False))
+    result = desk.put(members=["a"], state="drained")
+    assert (outcomes(result), result["restore"]) == ({"a": "reached"}, {"states": {"a": IN_SERVICE}})
+    assert pool.asked == [("set_admin", {"a": DRAINED})]
+
+
+def test_others_may_change_the_pool_while_a_node_is_waited_for(desk: Desk, pool: FakePool) -> None:
+    pool.silent = True
+    later = claims.Claim(**{**desk.claim, "token": 4})
+    desk.time.at(6, lambda: claims.acquire(later))
+    desk.time.at(20, lambda: setattr(pool, "silent", False))
+    message, dummy = desk.fails(members=["a"], state="drained")
+    assert "a later run of 'shop' (token 4, ours is 3) has taken over" in message
+    assert (pool.asked, desk.time.now < 8) == ([], True)
+
+
+@pytest.mark.parametrize("options", [{"wait": False}, {"check_mode": True}])
+def test_a_call_that_does_not_wait_does_not_wait_for_a_node(desk: Desk, pool: FakePool, options: t.Any) -> None:
+    pool.silent = True
+    message, dummy = desk.fails(members=["a"], state="drained", **options)
+    assert (message, desk.time.now < 1.2) == ("lb1: does not answer.", True)
 
 
 def test_a_node_that_stays_silent_ends_the_wait_and_keeps_what_was_seen(desk: Desk, pool: FakePool) -> None:
     pool.change("a", sessions=7)
     desk.time.at(1, lambda: setattr(pool, "silent", True))
     message, result = desk.fails(members=["a"], state="drained", timeout=600)
-    assert message == "lb1: does not answer."
-    assert desk.time.now < 10
+    assert message == "lb1: does not answer. It has not answered for 599 s."
+    assert desk.time.now < 601
     assert (result["changed"], result["members"]["a"]["sessions"]) == (True, 7)
     assert result["restore"] == {"states": {"a": IN_SERVICE}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -11,6 +12,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
     DRAINED,
     IN_SERVICE,
     MAINTENANCE,
+    Snapshot,
     Unreachable,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members import drain
@@ -174,16 +176,67 @@ def test_the_first_snapshot_does_not_wait_for_a_dead_node() -> None:
     assert time.now < 1.2
 
 
-def test_a_watch_bears_a_silent_node_for_a_while() -> None:
+def test_a_watch_waits_for_a_silent_node_and_says_at_the_end_that_it_did_not_answer() -> None:
     pool, time = FakePool(member("a", DRAINED)), ManualClock()
     watch = drain.Watch(pool, {"a": DRAINED}, time.clock)
     assert watch.poll() == {"a": REACHED}
     pool.silent = True
-    time.sleep(4.9)
+    time.sleep(30)
     assert watch.poll() == {"a": NOT_YET}
+    with pytest.raises(Unreachable) as caught:
+        watch.require_answer()
+    assert caught.value.message == "lb1: does not answer. It has not answered for 30 s."
     pool.silent = False
     assert watch.poll() == {"a": REACHED}
-    pool.silent = True
-    time.sleep(5.1)
-    with pytest.raises(Unreachable):
-        watch.poll()
+    watch.require_answer()
+
+
+class CheapPool(FakePool):
+    """Tells what is in flight to single members, and nothing else, without reading all of the pool."""
+
+    def __init__(self, *members: t.Any) -> None:
+        super().__init__(*members)
+        self.refreshes: list[list[str]] = []
+
+    def refreshed(self, snapshot: Snapshot, members: t.Sequence[str]) -> Snapshot:
+        self.refreshes.append(list(members))
+        fresh = {
+            name: dataclasses.replace(snapshot.members[name], sessions=self.members[name].sessions) for name in members
+        }
+        return dataclasses.replace(snapshot, members={**snapshot.members, **fresh})
+
+
+def test_a_drain_reads_only_the_members_that_it_waits_for() -> None:
+    pool, time = CheapPool(member("a", DRAINED, sessions=1), member("b")), ManualClock()
+    watch = drain.Watch(pool, {"a": DRAINED}, time.clock)
+    for _poll in range(20):
+        assert watch.poll() == {"a": NOT_YET}
+        time.sleep(0.04)
+    assert (pool.looks, pool.refreshes) == (1, [["a"]] * 19)
+
+
+def test_all_of_the_pool_decides_that_a_drain_is_over() -> None:
+    pool, time = CheapPool(member("a", DRAINED, sessions=1)), ManualClock()
+    watch = drain.Watch(pool, {"a": DRAINED}, time.clock)
+    watch.poll()
+    pool.operator_sets("a", IN_SERVICE)
+    pool.change("a", sessions=0)
+    assert watch.poll() == {"a": REACHED}
+    assert watch.poll() == {"a": IMPOSSIBLE}
+
+
+def test_what_somebody_else_changes_is_seen_within_a_second() -> None:
+    pool, time = CheapPool(member("a", DRAINED, sessions=1)), ManualClock()
+    watch = drain.Watch(pool, {"a": DRAINED}, time.clock)
+    watch.poll()
+    pool.operator_sets("a", IN_SERVICE)
+    time.sleep(1.0)
+    assert watch.poll() == {"a": IMPOSSIBLE}
+
+
+def test_a_wait_for_service_reads_all_of_the_pool() -> None:
+    pool, time = CheapPool(member("a", operational="down", usable=False)), ManualClock()
+    watch = drain.Watch(pool, {"a": IN_SERVICE}, time.clock)
+    for _poll in range(3):
+        assert watch.poll() == {"a": NOT_YET}
+    assert (pool.looks, pool.refreshes) == (3, [])
