@@ -1,10 +1,11 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes README.md's table of what each load balancer can do from what its make declares; --check only compares."""
+"""Writes README.md's table of what each load balancer can do from what its backend declares; --check only compares."""
 
 from __future__ import annotations
 
+import importlib
 import pathlib
 import sys
 import typing as t
@@ -15,26 +16,21 @@ BEGIN, END = "<!-- balancers: begin -->\n", "<!-- balancers: end -->\n"
 
 sys.path.insert(0, str(REPOSITORY / ".collections"))
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import backend as apache
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import listener as aws_listener
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import route53
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import target_group as aws_target_group
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy import cluster as envoy_cluster
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy import routes as envoy_routes
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import backend as haproxy
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx import backend as nginx
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, registry
 
-MAKES: dict[str, type[contract.Balancer]] = {
-    "HAProxy": haproxy.HAProxy,
-    "nginx": nginx.NginxUpstream,
-    "Apache": apache.Apache,
-    "Envoy, a cluster's members": envoy_cluster.EnvoyCluster,
-    "Envoy, a route's clusters": envoy_routes.EnvoyRoutes,
-    "AWS target group": aws_target_group.TargetGroup,
-    "AWS listener or rule": aws_listener.Listener,
-    "Route 53": route53.Route53,
-}
+PACKAGE = registry.__name__.rpartition(".")[0]
+
+
+def backends() -> dict[str, type[contract.Balancer]]:
+    """The class behind each kind of pool, by its title."""
+    return {title: _class(place) for row in registry.TYPES.values() for title, place in row.faces.items()}
+
+
+def _class(place: str) -> type[contract.Balancer]:
+    module, dummy, name = place.partition(":")
+    return t.cast("type[contract.Balancer]", getattr(importlib.import_module(f"{PACKAGE}.{module}"), name))
+
+
 TITLES = {
     contract.CAN_DRAIN: "drain",
     contract.CAN_MAINTAIN: "maintenance",
@@ -48,22 +44,22 @@ TITLES = {
 }
 
 
-def table(makes: t.Mapping[str, type[contract.Balancer]]) -> str:
+def table(found: t.Mapping[str, type[contract.Balancer]]) -> str:
     """The table, and below it the reasons, numbered in the order in which they are needed."""
     reasons: dict[str, int] = {}
     rows = [
-        f"| {name} | {' | '.join(_cell(make, capability, reasons) for capability in TITLES)} |"
-        for name, make in makes.items()
+        f"| {name} | {' | '.join(_cell(backend, capability, reasons) for capability in TITLES)} |"
+        for name, backend in found.items()
     ]
     head = [f"| | {' | '.join(TITLES.values())} |", f"|---|{'---|' * len(TITLES)}"]
     return "\n".join([*head, *rows, "", *(f"{number}. {_sentence(reason)}" for reason, number in reasons.items()), ""])
 
 
-def _cell(make: type[contract.Balancer], capability: str, reasons: dict[str, int]) -> str:
-    if capability not in make.capabilities:
-        return f"no ({reasons.setdefault(make.lacks[capability], len(reasons) + 1)})"
+def _cell(backend: type[contract.Balancer], capability: str, reasons: dict[str, int]) -> str:
+    if capability not in backend.capabilities:
+        return f"no ({reasons.setdefault(backend.lacks[capability], len(reasons) + 1)})"
     if capability == contract.CAN_WEIGH:
-        return f"0, {make.weight_limits.lowest} to {make.weight_limits.highest}"
+        return f"0, {backend.weight_limits.lowest} to {backend.weight_limits.highest}"
     return "yes"
 
 
@@ -72,14 +68,14 @@ def _sentence(reason: str) -> str:
     return f"{reason}." if reason.startswith("nginx") else f"{reason[0].upper()}{reason[1:]}."
 
 
-def rendered(readme: str, makes: t.Mapping[str, type[contract.Balancer]]) -> str:
+def rendered(readme: str, found: t.Mapping[str, type[contract.Balancer]]) -> str:
     before, dummy, rest = readme.partition(BEGIN)
-    return before + BEGIN + table(makes) + END + rest.partition(END)[2]
+    return before + BEGIN + table(found) + END + rest.partition(END)[2]
 
 
 def main() -> int:
     readme = README.read_text(encoding="utf-8")
-    wanted = rendered(readme, MAKES)
+    wanted = rendered(readme, backends())
     if "--check" in sys.argv:
         if readme != wanted:
             print(f"{README.name}: the table of load balancers is not what they declare; run {sys.argv[0]}")

@@ -26,21 +26,25 @@ from . import house
 AT_A_TIME = 3
 INTEGRATION = house.ROOT / "tests" / "integration"
 CONTRACT = "contract"
-MAKES = ("apache", "aws_listener", "aws_target_group", "envoy", "haproxy", "nginx", "route53")
+sys.path.insert(0, str(house.ROOT / ".collections"))
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
+
+BACKENDS = tuple(sorted(registry.TYPES))
 """Of the contract; its conftest.py refuses to run with others."""
 ROLLING = f"{CONTRACT}/test_rolling.py"
-"""The one file of the contract that runs several makes at once."""
+"""The one file of the contract that runs several backends at once."""
 RESULTS = house.BUILD / "contract.json"
 TRAFFIC = house.BUILD / "contract-traffic.json"
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One pytest: *words* are its own, *make* the only one that the contract suite is to run."""
+    """One pytest: *words* are its own, *backend* the only one that the contract suite is to run."""
 
     name: str
     words: tuple[str, ...]
-    make: str = ""
+    backend: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,16 +61,16 @@ def jobs(suites: t.Iterable[str]) -> list[Job]:
 
 
 def jobs_of(suite: str) -> list[Job]:
-    name, _colon, make = suite.partition(":")
+    name, _colon, backend = suite.partition(":")
     if name != CONTRACT:
         return [plain_job(suite)]
-    if make:
-        return [contract_job(make)]
-    return [*map(contract_job, MAKES), Job(f"{CONTRACT}-rolling", (str(INTEGRATION / ROLLING),))]
+    if backend:
+        return [contract_job(backend)]
+    return [*map(contract_job, BACKENDS), Job(f"{CONTRACT}-rolling", (str(INTEGRATION / ROLLING),))]
 
 
-def contract_job(make: str) -> Job:
-    return Job(f"{CONTRACT}-{make}", (str(INTEGRATION / CONTRACT), f"--ignore={INTEGRATION / ROLLING}"), make)
+def contract_job(backend: str) -> Job:
+    return Job(f"{CONTRACT}-{backend}", (str(INTEGRATION / CONTRACT), f"--ignore={INTEGRATION / ROLLING}"), backend)
 
 
 def plain_job(suite: str) -> Job:
@@ -84,7 +88,7 @@ def run(job: Job, reports: pathlib.Path) -> Done:
     done = subprocess.run(
         [*argv, f"--junitxml={reports / job.name}.xml", *job.words],
         cwd=house.ROOT,
-        env=house.environment(STEADY_MAKE=job.make),
+        env=house.environment(STEADY_BACKEND=job.backend),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,23 +101,23 @@ def run(job: Job, reports: pathlib.Path) -> Done:
 def table(results: t.Mapping[str, t.Mapping[str, str]]) -> str:
     """How many cases of the contract each load balancer passes, and how many are not for it."""
     lines = [f"{'balancer':20}{'passed':>8}{'failed':>8}{'cannot':>8}"]
-    for make, cases in sorted(results.items()):
+    for backend, cases in sorted(results.items()):
         passed = sum(outcome == "passed" for outcome in cases.values())
         failed = sum(outcome.startswith("failed") for outcome in cases.values())
-        lines.append(f"{make:20}{passed:>8}{failed:>8}{len(cases) - passed - failed:>8}")
+        lines.append(f"{backend:20}{passed:>8}{failed:>8}{len(cases) - passed - failed:>8}")
     return "\n".join(lines)
 
 
 def traffic_table(figures: t.Mapping[str, t.Mapping[str, t.Mapping[str, t.Any]]]) -> str:
     """What clients saw of each series of changes; a reconnect is an idle connection that was closed."""
     lines = [f"{'under traffic':38}{'changes':>8}{'requests':>10}{'failed':>8}{'reconnects a change':>21}"]
-    for make, series in sorted(figures.items()):
+    for backend, series in sorted(figures.items()):
         for name, seen in sorted(series.items()):
             if "failed" in seen:
                 counts = (
                     f"{seen['changes']:>8}{seen['requests']:>10}{seen['failed']:>8}{seen['reconnects_a_change']:>21.1f}"
                 )
-                lines.append(f"{f'{make} {name}':38}{counts}")
+                lines.append(f"{f'{backend} {name}':38}{counts}")
     return "\n".join(lines)
 
 

@@ -53,7 +53,7 @@ class Apache(RealBalancer):
     *password* is a user and password that the manager and the status page ask for.
     """
 
-    make = "apache"
+    backend = "apache"
     closes_idle_on_reload = True
     cannot = {"bare_reloads_under_traffic": "nothing to compare: no change of its members reloads it"}
 

@@ -57,10 +57,10 @@ PAGE_CASES = (
 )  # fmt: skip
 
 
-def neither_routes_nor_pages(make: type[Balancer]) -> dict[str, str]:
+def neither_routes_nor_pages(backend: type[Balancer]) -> dict[str, str]:
     return {
-        **dict.fromkeys(ROUTE_CASES, make.lacks[contract.CAN_ROUTE]),
-        **dict.fromkeys(PAGE_CASES, make.lacks[contract.CAN_PAGE]),
+        **dict.fromkeys(ROUTE_CASES, backend.lacks[contract.CAN_ROUTE]),
+        **dict.fromkeys(PAGE_CASES, backend.lacks[contract.CAN_PAGE]),
     }
 
 
@@ -122,7 +122,7 @@ class Aws(RealBalancer):
 
 
 class AwsTargetGroup(Aws):
-    make = "aws_target_group"
+    backend = "aws_target_group"
     cannot: t.ClassVar[t.Mapping[str, str]] = {
         "bare_reloads_under_traffic": NO_PROCESS,
         "drain_sees_old_workers": NO_PROCESS,
@@ -169,7 +169,7 @@ class AwsTargetGroup(Aws):
 class AwsListener(Aws):
     """Each member is a target group with one target."""
 
-    make = "aws_listener"
+    backend = "aws_listener"
     green = "app4"
     says_retry_after = False
     cannot: t.ClassVar[t.Mapping[str, str]] = {
@@ -217,7 +217,7 @@ class AwsListener(Aws):
 class Route53(Aws):
     """CNAME records, whose values tell members apart as addresses and ports do elsewhere."""
 
-    make = "route53"
+    backend = "route53"
     TTL = 1
     cannot: t.ClassVar[t.Mapping[str, str]] = {
         "bare_reloads_under_traffic": NO_PROCESS,

@@ -36,7 +36,7 @@ class Nowhere:
 
 
 class Envoy(RealBalancer):
-    make = "envoy"
+    backend = "envoy"
     cannot: t.ClassVar[t.Mapping[str, str]] = {
         "bare_reloads_under_traffic": "nothing to compare: no change of its members restarts it"
     }

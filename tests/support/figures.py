@@ -13,11 +13,11 @@ import typing as t
 RESULTS = pathlib.Path(__file__).resolve().parents[2] / "build" / "contract-traffic.json"
 
 
-def record(make: str, series: str, seen: t.Mapping[str, t.Any]) -> None:
+def record(backend: str, series: str, seen: t.Mapping[str, t.Any]) -> None:
     """Keeps what others, perhaps in other processes, have recorded."""
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.with_name(f".{RESULTS.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        known.setdefault(make, {})[series] = dict(seen)
+        known.setdefault(backend, {})[series] = dict(seen)
         RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")

@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
 
 class HAProxy(RealBalancer):
-    make = "haproxy"
+    backend = "haproxy"
     cannot = {"bare_reloads_under_traffic": "nothing to compare: no change of its members reloads it"}
 
     def __init__(self, directory: pathlib.Path, make_member: t.Callable[[str], t.Any]) -> None:

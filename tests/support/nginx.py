@@ -24,7 +24,7 @@ FILE = "upstreams.conf"
 
 
 class Nginx(RealBalancer):
-    make = "nginx"
+    backend = "nginx"
     closes_idle_on_change = True
     closes_idle_on_reload = True
 

@@ -1,9 +1,9 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the contract suite asks of a load balancer that it starts: the same few words for every make.
+"""What the contract suite asks of a load balancer that it starts: the same few words for every backend.
 
-A new make is a subclass with its row in MAKES of tests/integration/contract/conftest.py. It has three pools:
+A new backend is a subclass with its name in STARTERS of tests/integration/contract/conftest.py. It has three pools:
 
     shop   app1 to app4, for all paths but
     other  the same processes again, for paths under OTHER
@@ -40,9 +40,9 @@ class Denial(t.NamedTuple):
 class RealBalancer(abc.ABC):
     """One node, running between start() and stop()."""
 
-    make: t.ClassVar[str]
+    backend: t.ClassVar[str]
     cannot: t.ClassVar[t.Mapping[str, str]] = {}
-    """Cases of the suite that this make cannot pass, with the reason."""
+    """Cases of the suite that this backend cannot pass, with the reason."""
     closes_idle_on_change: t.ClassVar[bool] = False
     """Whether a change closes idle connections of clients, who then see a reset where they had just sent a request."""
 
@@ -134,7 +134,7 @@ class RealBalancer(abc.ABC):
         return {body for dummy, body in answers}
 
     def await_answers(self) -> None:
-        wait_until(self._answers, f"{self.make} answers for both pools")
+        wait_until(self._answers, f"{self.backend} answers for both pools")
 
     def _answers(self) -> bool:
         try:

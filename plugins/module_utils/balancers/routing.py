@@ -13,11 +13,6 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
-# Options of the makes that keep routes and pages in files.
-ARGUMENTS = {
-    "route_file": {"type": "path"},
-    "page_file": {"type": "path"},
-}
 HEADER, COOKIE = "header", "cookie"
 # What every make takes without quoting: neither spaces nor anything that means something in a pattern of AWS.
 VALUE = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,64}$")

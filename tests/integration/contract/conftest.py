@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One suite for every load balancer: a real one, its members, and the modules' cores on it.
 
-What came of it is written to build/contract.json: {balancer: {case: "passed" or why not}}. STEADY_MAKE names the only
+What came of it is written to build/contract.json: {balancer: {case: "passed" or why not}}. STEADY_BACKEND names the only
 one to run.
 """
 
@@ -29,18 +29,18 @@ from support.real_balancer import BusyMember, RealBalancer
 
 __all__ = ["directory", "state_directory"]
 
-ALL = (Apache, AwsListener, AwsTargetGroup, Envoy, HAProxy, Nginx, Route53)
-MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in ALL}
-if sorted(MAKES) != sorted(integration.MAKES):
-    raise RuntimeError(f"MAKES of run/integration.py, which starts this suite, must be {sorted(MAKES)}")
-ONLY = os.environ.get("STEADY_MAKE", "")
+STARTERS = (Apache, AwsListener, AwsTargetGroup, Envoy, HAProxy, Nginx, Route53)
+BACKENDS: dict[str, type[RealBalancer]] = {starter.backend: starter for starter in STARTERS}
+if sorted(BACKENDS) != sorted(integration.BACKENDS):
+    raise RuntimeError(f"STARTERS must have one of each type in registry.py: {', '.join(integration.BACKENDS)}")
+ONLY = os.environ.get("STEADY_BACKEND", "")
 RESULTS = pathlib.Path(__file__).resolve().parents[3] / "build" / "contract.json"
 
 
-@pytest.fixture(params=[ONLY] if ONLY else sorted(MAKES))
-def make(request: pytest.FixtureRequest) -> type[RealBalancer]:
-    """Each make in turn, where it is installed and can do what the case is about."""
-    found = MAKES[request.param]
+@pytest.fixture(params=[ONLY] if ONLY else sorted(BACKENDS))
+def backend(request: pytest.FixtureRequest) -> type[RealBalancer]:
+    """Each backend in turn, where it is installed and can do what the case is about."""
+    found = BACKENDS[request.param]
     if found.missing():
         pytest.skip(found.missing())
     case = case_of(request.node.name)
@@ -50,12 +50,12 @@ def make(request: pytest.FixtureRequest) -> type[RealBalancer]:
 
 
 @pytest.fixture
-def start(make: type[RealBalancer], directory: pathlib.Path) -> t.Iterator[t.Callable[..., RealBalancer]]:
+def start(backend: type[RealBalancer], directory: pathlib.Path) -> t.Iterator[t.Callable[..., RealBalancer]]:
     """Starts the balancer; the test's end stops it."""
     started: list[RealBalancer] = []
 
     def start_one(make_member: t.Callable[[str], t.Any] = BusyMember) -> RealBalancer:
-        node = make(directory, make_member)
+        node = backend(directory, make_member)
         started.append(node)
         node.start()
         return node
@@ -83,10 +83,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     match = re.search(r"/contract/test_\w+\.py::test_(\w+)\[(\w+)-?([\w-]*)\]", report.nodeid)
     if match and (report.when == "call" or report.outcome != "passed"):
         case, named, variant = match.groups()
-        mixed = [named] if named in MAKES else named.split("_")
+        mixed = [named] if named in BACKENDS else named.split("_")
         mix = f"_behind_{named}" if len(mixed) > 1 else ""
-        for make in mixed:
-            _record(make, f"{case}_{variant}".rstrip("_") + mix, _outcome(report))
+        for backend in mixed:
+            _record(backend, f"{case}_{variant}".rstrip("_") + mix, _outcome(report))
 
 
 def _outcome(report: pytest.TestReport) -> str:
@@ -95,10 +95,10 @@ def _outcome(report: pytest.TestReport) -> str:
     return report.outcome if report.outcome == "passed" else f"failed: {str(report.longreprtext).splitlines()[-1]}"
 
 
-def _record(make: str, case: str, outcome: str) -> None:
+def _record(backend: str, case: str, outcome: str) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     with RESULTS.with_name("contract.json.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        known.setdefault(make, {})[case] = outcome
+        known.setdefault(backend, {})[case] = outcome
         RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")

@@ -28,7 +28,9 @@ from support.real_balancer import SHOP, RealBalancer
 local_fleet = examples.module("demo", "local_fleet")
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
-MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, AwsTargetGroup, Envoy, Nginx)}
+BACKENDS: dict[str, type[RealBalancer]] = {
+    backend.backend: backend for backend in (Apache, AwsTargetGroup, Envoy, Nginx)
+}
 MIX = {"rate": 100, "keepalive": 6, "close": 4, "slow": 2, "slow_seconds": 1, "uploads": 2, "upload_seconds": 1}
 ALONE = [("nginx",), ("apache",), ("envoy",)] if os.environ.get("STEADY_LONG") else []
 
@@ -101,10 +103,10 @@ def running(directory: pathlib.Path, types: t.Sequence[str]) -> t.Iterator[Site]
     try:
         fleet.up()
         ports = {name: int(url.rpartition(":")[2]) for name, url in fleet.app_urls().items()}
-        for make in (name for name in types if name != "haproxy"):
-            place = directory / make
+        for backend in (name for name in types if name != "haproxy"):
+            place = directory / backend
             place.mkdir(mode=0o755)
-            balancer = MAKES[make](place, lambda name: Instance(name, ports[name]))
+            balancer = BACKENDS[backend](place, lambda name: Instance(name, ports[name]))
             balancers.append(balancer)
             balancer.start()
         put_in_front(fleet, balancers)
@@ -121,8 +123,8 @@ def put_in_front(fleet: t.Any, balancers: t.Sequence[RealBalancer]) -> None:
     fleet_vars = inventory["all"]["children"]["fleet"]["vars"]
     fleet_vars.update(rollout_min_healthy_time=1, rollout_healthy_deadline=20)
     for balancer in balancers:
-        fleet_vars["rollout_balancers"].append({**balancer.settings(), "host": balancer.make})
-        inventory["all"]["children"]["balancers"]["hosts"][balancer.make] = {}
+        fleet_vars["rollout_balancers"].append({**balancer.settings(), "host": balancer.backend})
+        inventory["all"]["children"]["balancers"]["hosts"][balancer.backend] = {}
     fleet.inventory.write_text(json.dumps(inventory))
 
 
@@ -130,7 +132,7 @@ def put_in_front(fleet: t.Any, balancers: t.Sequence[RealBalancer]) -> None:
     "types", [("haproxy", "nginx", "apache", "envoy"), ("aws_target_group",), *ALONE], ids="_".join
 )
 def test_rolling(open_site: t.Callable[..., Site], directory: pathlib.Path, types: tuple[str, ...]) -> None:
-    missing = [MAKES[name].missing() for name in types if name in MAKES]
+    missing = [BACKENDS[name].missing() for name in types if name in BACKENDS]
     if "haproxy" in types:
         missing.append("" if local_fleet.haproxy_node.binary() else "no haproxy binary on this machine")
     if any(missing):

@@ -75,7 +75,7 @@ def test_route_by_cookie(testing: RouteDesk) -> None:
 
 def test_route_whatever_the_weights(testing: RouteDesk) -> None:
     balancer = Caller(testing.node.settings()).balancer()
-    balancer.set_weights({"app4": 0} if testing.node.make != "aws_listener" else {"app4": 0, "app1": 5})
+    balancer.set_weights({"app4": 0} if testing.node.backend != "aws_listener" else {"app4": 0, "app1": 5})
     assert testing.route().error == ""
     assert testing.answered() == ALL - GREEN
     assert testing.answered(header("green")) == GREEN

@@ -33,6 +33,6 @@ def test_achieved_split(start: t.Callable[..., RealBalancer]) -> None:
         seen = crowd.answers(node.place()[0], REQUESTS)
         percent = 100 * sum(seen[name] for name in GROUPS["green"]) / REQUESTS
         answered[str(green)] = {"achieved": outcome["achieved"]["green"], "seen": percent}
-    figures.record(node.make, "split", {"requests": REQUESTS, "green": answered})
+    figures.record(node.backend, "split", {"requests": REQUESTS, "green": answered})
     for figure in answered.values():
         assert figure["seen"] == pytest.approx(figure["achieved"], abs=NEAR)

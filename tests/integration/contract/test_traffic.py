@@ -72,7 +72,7 @@ def judge(node: RealBalancer, users: background.Background, series: str, changes
     report = users.stop()
     seen = {name: report[name] for name in ("requests", "failed", "reconnects", "kinds", "seconds")}
     figures.record(
-        node.make, series, {**seen, "changes": changes, "reconnects_a_change": report["reconnects"] / changes}
+        node.backend, series, {**seen, "changes": changes, "reconnects_a_change": report["reconnects"] / changes}
     )
     assert (report["failed"], report["failures"]) == (0, [])
     assert report["requests"] > 100

@@ -26,7 +26,7 @@ from ansible_collections.steady.rollout.plugins.modules import lb_weight
 __all__ = ["directory", "state_directory"]
 
 GROUPS = {"blue": ["app1", "app2"], "green": ["app3", "app4"]}
-MAKES: dict[str, type[RealBalancer]] = {make.make: make for make in (Apache, Envoy, HAProxy, Nginx)}
+BACKENDS: dict[str, type[RealBalancer]] = {backend.backend: backend for backend in (Apache, Envoy, HAProxy, Nginx)}
 CLUSTERS = "envoy_clusters"
 
 
@@ -55,11 +55,11 @@ class Site:
 
 
 @contextlib.contextmanager
-def members_of(make: type[RealBalancer], directory: pathlib.Path) -> t.Iterator[Site]:
+def members_of(backend: type[RealBalancer], directory: pathlib.Path) -> t.Iterator[Site]:
     """The pool shop of the contract suite."""
-    if make.missing():
-        pytest.skip(make.missing())
-    node = make(directory, crowd.QuickMember)
+    if backend.missing():
+        pytest.skip(backend.missing())
+    node = backend(directory, crowd.QuickMember)
     try:
         node.start()
         yield Site(node.port, node.settings(), GROUPS, node)
@@ -81,17 +81,17 @@ def clusters(directory: pathlib.Path) -> t.Iterator[Site]:
 
 
 def site_of(kind: str, directory: pathlib.Path) -> contextlib.AbstractContextManager[Site]:
-    return clusters(directory) if kind == CLUSTERS else members_of(MAKES[kind], directory)
+    return clusters(directory) if kind == CLUSTERS else members_of(BACKENDS[kind], directory)
 
 
-@pytest.fixture(params=[*sorted(MAKES), CLUSTERS])
+@pytest.fixture(params=[*sorted(BACKENDS), CLUSTERS])
 def site(request: pytest.FixtureRequest, directory: pathlib.Path) -> t.Iterator[Site]:
     """Each balancer in turn."""
     with site_of(request.param, directory) as site:
         yield site
 
 
-@pytest.fixture(params=sorted(MAKES))
+@pytest.fixture(params=sorted(BACKENDS))
 def member_site(request: pytest.FixtureRequest, directory: pathlib.Path) -> t.Iterator[Site]:
     """Each balancer that weighs members, not clusters."""
     with site_of(request.param, directory) as site:

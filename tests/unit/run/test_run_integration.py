@@ -20,23 +20,23 @@ def results(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.
 
 def test_the_contract_is_one_job_for_each_make_and_one_for_all_together() -> None:
     found = integration.jobs(["aws", "contract", "nginx"])
-    assert [job.make for job in found] == ["", *integration.MAKES, "", ""]
+    assert [job.backend for job in found] == ["", *integration.BACKENDS, "", ""]
     assert [found[0].name, *(job.name for job in found[-2:])] == ["aws", "contract-rolling", "nginx"]
 
 
 @pytest.mark.parametrize("part", [parts.CONTRACT, parts.BALANCERS, parts.INTEGRATION], ids=lambda part: part.name)
 def test_every_suite_that_a_part_names_is_there(part: parts.Part) -> None:
     (step,) = part.steps
-    suites, makes = zip(
+    suites, backends = zip(
         *(word.partition(":")[::2] for word in [*step.words[step.words.index("{reports}") + 1 :], "aws"])
     )
     assert set(suites) <= set(integration.all_suites())
-    assert set(filter(None, makes)) <= set(integration.MAKES)
+    assert set(filter(None, backends)) <= set(integration.BACKENDS)
 
 
 def test_the_contract_may_be_that_of_one_make() -> None:
     (job,) = integration.jobs(["contract:envoy"])
-    assert (job.name, job.make) == ("contract-envoy", "envoy")
+    assert (job.name, job.backend) == ("contract-envoy", "envoy")
 
 
 def test_all_suites_are_found() -> None:
@@ -57,7 +57,7 @@ def test_what_an_earlier_run_said_of_the_contract_is_forgotten(
     monkeypatch: pytest.MonkeyPatch, results: pathlib.Path, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(job: t.Any, dummy: pathlib.Path) -> t.Any:
-        if job.make == "nginx":
+        if job.backend == "nginx":
             cases = {"restart": "passed", "weights": "it has none", "snapshot": "failed: no"}
             results.write_text(json.dumps({"nginx": cases}))
         return integration.Done(job.name, 0, 1.0, "")

@@ -1,0 +1,43 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""How a type of load balancer declares its options: each with its argument spec and its documentation."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class Option(t.NamedTuple):
+    """*spec* is an argument spec's, *docs* are paragraphs of Ansible's documentation."""
+
+    spec: t.Dict[str, t.Any]
+    docs: t.Tuple[str, ...]
+
+
+Options = t.Dict[str, Option]
+
+
+def option(*docs: str, **spec: t.Any) -> Option:
+    return Option({"type": "str", **spec}, docs)
+
+
+ROUTE_FILE = option(
+    "For M(steady.rollout.lb_route), the file on the load balancer's host that holds its routes. It must exist and be a "
+    "part of the load balancer's configuration already; the examples of the module show how.",
+    type="path",
+)
+PAGE_FILE = option(
+    "For M(steady.rollout.lb_page), the file on the load balancer's host that holds the maintenance page. It must exist "
+    "and be a part of the load balancer's configuration already; the examples of the module show how.",
+    type="path",
+)
+
+
+def routing_files(route: str, page: str) -> Options:
+    """The options of types that keep routes and pages in files, with what is special to the type."""
+    return {
+        "route_file": Option(ROUTE_FILE.spec, (*ROUTE_FILE.docs, route)),
+        "page_file": Option(PAGE_FILE.spec, (*PAGE_FILE.docs, page)),
+    }
