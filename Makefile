@@ -2,7 +2,7 @@
 PYTHON ?= python3
 START = exec env PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
 PARTS = lint sanity package unit oldest fresh contract fleet molecule balancers integration compat mutants
-CHORES = demo demo-canary bench bench-judge venv changelog clean
+CHORES = demo demo-canary bench bench-judge bench-scale venv changelog clean
 
 .DEFAULT_GOAL := help
 .PHONY: help test test-long $(PARTS) $(CHORES)
@@ -14,6 +14,7 @@ help:
 	@echo "make test-long  the same with all of the long series, other ansible-cores and seeded bugs"
 	@echo "make bench      measure against the ideal schedule and a hand-written playbook"
 	@echo "make bench-judge  how well the judge tells good canaries from bad ones, in simulation"
+	@echo "make bench-scale  how the costs grow from 100 to 3,000 hosts (root)"
 	@echo "make venv       only build/venv, the tools of the checks"
 	@echo "make changelog  release notes from fragments and new plugins"
 	@echo "make clean      remove all that was made"

@@ -49,7 +49,7 @@ def measured(count: int, directory: str) -> dict[str, t.Any]:
     hosts = fleet(count, zones=ZONES)
     ledger.open()
     planning, plan = timed(ledger.plan, hosts, balancers=[pool(hosts), pool(hosts, "lb2")], policy=POLICY)
-    decisions, waits, reports = rolled(ledger, plan["order"])
+    decisions, computing, waits, reports = rolled(ledger, plan["order"])
     verifying, dummy = timed(ledger.info)
     ledger.store.close()
     return {
@@ -57,6 +57,7 @@ def measured(count: int, directory: str) -> dict[str, t.Any]:
         "plan_seconds": round(planning, 2),
         "admission_ms_median": round(statistics.median(decisions) * 1000, 2),
         "admission_ms_p99": round(statistics.quantiles(decisions, n=100)[98] * 1000, 2),
+        "admission_cpu_ms_p99": round(statistics.quantiles(computing, n=100)[98] * 1000, 2),
         "refusal_ms_median": round(statistics.median(waits) * 1000, 2) if waits else None,
         "report_ms_median": round(statistics.median(reports) * 1000, 2),
         "verify_history_seconds": round(verifying, 2),
@@ -64,22 +65,26 @@ def measured(count: int, directory: str) -> dict[str, t.Any]:
     }
 
 
-def rolled(ledger: LedgerClient, order: list[str]) -> tuple[list[float], list[float], list[float]]:
-    """A whole rollout, so many hosts at a time; the seconds of each go, each wait and each report."""
+def rolled(ledger: LedgerClient, order: list[str]) -> tuple[list[float], list[float], list[float], list[float]]:
+    """A whole rollout, so many hosts at a time; the seconds of each go, also of the processor, each wait and each report."""
     decisions: list[float] = []
+    computing: list[float] = []
     waits: list[float] = []
     reports: list[float] = []
     waiting, out = list(order), []
     while waiting or out:
         while waiting and len(out) < WIDTH:
+            computed = time.thread_time()
             seconds, answer = timed(ledger.admit, waiting[0])
+            computed = time.thread_time() - computed
             if answer["verdict"] != "go":
                 waits.append(seconds)
                 break
             decisions.append(seconds)
+            computing.append(computed)
             out.append(waiting.pop(0))
         reports += reported(ledger, out.pop(0))
-    return decisions, waits, reports
+    return decisions, computing, waits, reports
 
 
 def reported(ledger: LedgerClient, name: str) -> list[float]:

@@ -235,9 +235,7 @@ MUTANTS = (
         "judge: a dry run decides", JUDGE + "decide.py", "finding.verdict, not metric.dry_run", "finding.verdict, True"
     ),
     Mutant("judge: critical is a word", JUDGE + "score.py", "if result.critical and", "if not result.critical and"),
-    Mutant(
-        "judge: proof is not needed", JUDGE + "compare.py", "any(test.p <= needed for", "any(test.p <= 0.5 for"
-    ),
+    Mutant("judge: proof is not needed", JUDGE + "compare.py", "any(test.p <= needed for", "any(test.p <= 0.5 for"),
     Mutant(
         "judge: hosts are all alike",
         JUDGE + "hosts.py",

@@ -54,6 +54,10 @@ def bench() -> int:
     return in_venv(tools.venv("test"), "tests/bench/all.py")
 
 
+def bench_scale() -> int:
+    return in_venv(tools.venv("test"), "tests/bench/scale.py")
+
+
 def bench_judge() -> int:
     return in_venv(tools.venv("test"), "tests/bench/judge.py")
 
@@ -102,6 +106,7 @@ CHORES: dict[str, t.Callable[[], int]] = {
     "demo-canary": demo_canary,
     "bench": bench,
     "bench-judge": bench_judge,
+    "bench-scale": bench_scale,
     "changelog": changelog,
     "clean": clean,
 }
