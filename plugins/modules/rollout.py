@@ -38,10 +38,11 @@ options:
       - V(opened) takes the lease of the service, and continues the unfinished rollout of this version or starts one.
       - V(planned) reads the fleet, decides order and stages and records both.
       - V(reverting) decides which hosts are rolled back after a failure and records it.
+      - V(restorable) says which hosts the run may put back into service before it concludes; see RV(restorable).
       - V(concluded) verifies every host in scope and releases the lease.
     type: str
     required: true
-    choices: [opened, planned, reverting, concluded]
+    choices: [opened, planned, reverting, restorable, concluded]
   run:
     description: The run that holds the lease, as returned by O(state=opened).
     type: str
@@ -226,7 +227,7 @@ options:
         description: Why it refused the last split, if it did.
         type: str
   hosts:
-    description: The hosts of the inventory with what a probe found on them just now. For V(planned) and V(concluded).
+    description: The hosts of the inventory with what a probe found on them just now. For V(planned), V(restorable) and V(concluded).
     type: list
     elements: dict
     suboptions:
@@ -265,6 +266,28 @@ options:
       unreachable:
         description: Why the node could not be read, if so. Then nothing is planned, and nothing counts as verified.
         type: str
+  taken_over:
+    description:
+      - For V(planned), the claims of another ledger that this run has taken over, one for each balancer node, as
+        RV(steady.rollout.rollout_claim#module:claim_before) returned them.
+      - What they say was drained, and still is, belongs to this ledger from then on.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The balancer node, as in O(balancers).
+        type: str
+        required: true
+      ledger:
+        description: The identity of the other ledger.
+        type: str
+      coordinator:
+        description: Its coordinator.
+        type: str
+      drained:
+        description: The members that it has drained there.
+        type: list
+        elements: str
   reachable_hosts:
     description:
       - For V(reverting), the hosts that this run can still reach; one that must be rolled back and is not among them is
@@ -345,7 +368,7 @@ coordinator:
 rollout:
   description: The rollout's number in the ledger.
   type: int
-  returned: except for O(state=concluded)
+  returned: O(state=opened), O(state=planned), O(state=reverting)
 version:
   description: The version it is about.
   type: str
@@ -357,7 +380,7 @@ direction:
 status:
   description: V(open), V(paused), V(failing), V(reverting), V(done), V(failed), V(aborted) or V(superseded).
   type: str
-  returned: always
+  returned: except for O(state=restorable)
 resumed:
   description: Whether an earlier run began it.
   type: bool
@@ -474,6 +497,22 @@ left_out:
   type: list
   elements: str
   returned: O(state=concluded)
+restorable:
+  description:
+    - By balancer node, the hosts that this ledger has drained there, that are healthy, and that no step has changed since
+      they were last in service.
+  type: dict
+  returned: O(state=restorable), O(state=concluded)
+watched:
+  description: Whether a watch has observed the run, see M(steady.rollout.rollout_watch).
+  type: bool
+  returned: O(state=concluded)
+anchor:
+  description:
+    - The number and hash of the history's newest event. Kept outside the ledger, it shows later whether the history was
+      rewritten; see O(steady.rollout.rollout_info#module:anchor).
+  type: str
+  returned: O(state=planned), O(state=concluded)
 text:
   description: Lines to print.
   type: list
@@ -523,6 +562,12 @@ BALANCERS: dict[str, t.Any] = {
     "unreachable": {"type": "str"},
 }
 NODES: dict[str, t.Any] = {**BALANCERS, "groups": {"type": "dict"}, "why": {"type": "str"}}
+TAKEN_OVER: dict[str, t.Any] = {
+    "host": {"type": "str", "required": True},
+    "ledger": {"type": "str"},
+    "coordinator": {"type": "str"},
+    "drained": {"type": "list", "elements": "str"},
+}
 SHIFT: dict[str, t.Any] = {
     "strategy": {"type": "str", "required": True, "choices": ["blue_green", "canary"]},
     "groups": {"type": "dict", "required": True},
@@ -536,7 +581,7 @@ SPEC: dict[str, t.Any] = {
         "state": {
             "type": "str",
             "required": True,
-            "choices": ["opened", "planned", "reverting", "concluded"],
+            "choices": ["opened", "planned", "reverting", "restorable", "concluded"],
         },
         "service": {"type": "str", "required": True},
         "ledger": {"type": "path"},
@@ -557,12 +602,14 @@ SPEC: dict[str, t.Any] = {
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
         "balancers": {"type": "list", "elements": "dict", "options": BALANCERS},
         "forks": {"type": "int"},
+        "taken_over": {"type": "list", "elements": "dict", "options": TAKEN_OVER},
         "reachable_hosts": {"type": "list", "elements": "str"},
         "refused": {"type": "str"},
     },
     "supports_check_mode": True,
     "required_if": [
         ("state", "reverting", ("run", "token")),
+        ("state", "restorable", ("run", "token", "hosts", "balancers")),
         ("state", "concluded", ("run", "token")),
         ("state", "planned", ("hosts",)),
     ],

@@ -13,7 +13,8 @@ version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - Shows who holds which service, the rollouts, the hosts of the newest one, the history, and the hosts still drained by a rollout.
-  - Verifies the hash chain of the whole history each time.
+  - Verifies the hash chain of the whole history each time. That shows damage, not forgery, since whoever may write the
+    ledger can compute the hashes anew. O(anchor) shows forgery, too.
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.attributes.info_module
@@ -24,6 +25,11 @@ options:
   ledger:
     description: Directory of the ledger, as for O(steady.rollout.rollout#module:ledger).
     type: path
+  anchor:
+    description:
+      - The newest event's number and hash as C(anchor) of an earlier plan, conclusion or RV(chain), kept outside the ledger.
+        The answer says whether the history still has that event.
+    type: str
   limit:
     description: How many events and rollouts to return, the newest ones.
     type: int
@@ -100,7 +106,9 @@ events:
   elements: dict
   returned: success
 chain:
-  description: Whether the history is C(intact), the number of the event it is C(broken_at), and how many C(events) it has.
+  description:
+    - Whether the history is C(intact), which event it is damaged at (C(broken_at)), how many C(events) it has, its C(anchor) now,
+      and with O(anchor) whether it C(anchor_matches).
   type: dict
   returned: success
 left_out:
@@ -132,6 +140,7 @@ SPEC: dict[str, t.Any] = {
         "service": {"type": "str"},
         "ledger": {"type": "path"},
         "limit": {"type": "int", "default": 50},
+        "anchor": {"type": "str"},
     },
     "supports_check_mode": True,
 }

@@ -11,7 +11,10 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import claim, control, report
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import admit
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.conclude import conclude
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.conclude import (
+    conclude,
+    find_restorable,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import (
     claim_last_gate,
     judge_gate,
@@ -34,6 +37,7 @@ OF_ROLLOUT: dict[str, Operation] = {
     "opened": open_rollout,
     "planned": plan,
     "reverting": revert,
+    "restorable": find_restorable,
     "concluded": conclude,
 }
 OF_CONTROL: dict[str, Operation] = {

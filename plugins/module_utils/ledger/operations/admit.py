@@ -10,6 +10,7 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import hand_out
@@ -121,7 +122,7 @@ def _decide_and_record(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog)
     with open_session(ledger, params) as session:
         upkeep.expire_overdue(session)
         host = session.host(params["host"])
-        limit = float(params.get("limit") or DEFAULT_LIMIT)
+        limit = durations.positive("limit", params.get("limit") or DEFAULT_LIMIT)
         if host.phase in model.IN_FLIGHT and host.run == session.run:
             return _answer(session, host, Decision(admission.GO, f"{host.name} was admitted already"))
         decision = admission.decide(_inputs(session, host, waits))

@@ -33,7 +33,7 @@ def release(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
     changed = True if check_mode else claims.release(claim)
     return {
         "changed": changed,
-        "msg": f"{claim.path}: {'released' if changed else 'not drained_by_us, left as it is'}",
+        "msg": f"{claim.path}: {'released' if changed else 'not the claim of this run, left as it is'}",
         "diff": {"before": {"active": True}, "after": {"active": not changed}},
     }
 

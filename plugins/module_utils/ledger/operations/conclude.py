@@ -30,6 +30,46 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
     required,
 )
 
+NOT_WATCHED = (
+    "note: no watch observed this run: a host was observed only during its own steps, and the lease was held in advance "
+    "for each of them"
+)
+
+
+def find_restorable(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What the run may put back into service before it concludes; changes nothing."""
+    with open_session(ledger, params) as session:
+        found = restorable(session, params, _look_now(session, params))
+        hosts = sorted({host for names in found.values() for host in names})
+        return {
+            "changed": False,
+            "restorable": found,
+            "msg": f"{session.service}: {', '.join(hosts) or 'no host'} can be restored",
+        }
+
+
+def restorable(session: Session, params: dict[str, t.Any], look: Look) -> dict[str, list[str]]:
+    """By balancer node, the hosts that this ledger has drained there and that are healthy and unchanged."""
+    nodes = fleet.answered(params.get("balancers"))
+    found: dict[str, list[str]] = {}
+    for name, left in session.records.left_out(session.service).items():
+        if _is_unchanged(session, name, left, (look.seen or {}).get(name)):
+            for lb in nodes:
+                if (lb["members"].get(left["member"]) or {}).get("admin") == fleet.DRAINED:
+                    found.setdefault(lb["host"], []).append(name)
+    return found
+
+
+def _is_unchanged(session: Session, name: str, left: dict[str, t.Any], seen: fleet.Seen | None) -> bool:
+    """Healthy, and no step that changes the host has begun since it was last in service."""
+    host = session.records.host(left["rollout"], name)
+    if seen is None or seen.healthy is not True or host is None or host.modified:
+        return False
+    bad = session.records.bad_versions(session.service)
+    return seen.version is None or (
+        seen.version in session.records.proofs(session.service, name) and seen.version not in bad
+    )
+
 
 def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Success only if every host in scope is on its target version and in service on every balancer node."""
@@ -46,6 +86,7 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         outcome = outcome_of(session, endings, look.split_fault)
         message = outcome_message(session, outcome, endings, look.split_fault)
         report = [ending.row(session) for ending in endings]
+        watched = session.lease.watch_at is not None or not any(ending.host.admitted_at for ending in endings)
         _close(session, outcome, message)
         return {
             "changed": True,
@@ -57,9 +98,13 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "report": report,
             "touched": [ending.host.name for ending in endings if ending.host.admitted_at is not None],
             "left_out": sorted(session.records.left_out(session.service)),
+            "restorable": restorable(session, params, look),
+            "watched": watched,
+            "anchor": session.records.anchor(),
             "text": [
                 *tables.report(report),
                 *traffic_messages.report(session.records.shift(session.rollout.id)),
+                *([] if watched else [NOT_WATCHED]),
                 message,
             ],
             "diff": {"before": {"status": before}, "after": {"status": session.rollout.status}},
@@ -84,6 +129,9 @@ def _give_up_before_the_start(session: Session, why: str) -> dict[str, t.Any]:
         "report": [],
         "touched": [],
         "left_out": sorted(session.records.left_out(session.service)),
+        "restorable": {},
+        "watched": True,
+        "anchor": session.records.anchor(),
         "text": [message],
         "diff": {"before": {"status": before}, "after": {"status": session.rollout.status}},
     }
@@ -122,8 +170,15 @@ def _note_who_is_back(session: Session, look: Look) -> None:
         found = (look.seen or {}).get(name)
         if found is None or found.lb_state != model.IN_SERVICE or not found.healthy:
             continue
-        if found.version in session.records.proofs(session.service, name):
+        host = session.records.host(session.rollout.id, name)
+        unchanged = host is not None and not host.modified
+        if found.version in session.records.proofs(session.service, name) or (found.version is None and unchanged):
             session.records.note_back(session.service, name)
+            if host is not None and host.phase == model.STUCK and unchanged:
+                session.change_host(
+                    host, phase=model.REVERTED, lb_state=model.IN_SERVICE, target_version=host.from_version
+                )
+                session.event("restored", name, version=host.from_version)
 
 
 def _close(session: Session, outcome: str, message: str) -> None:

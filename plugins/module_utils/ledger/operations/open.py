@@ -24,6 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, Session, required
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
+from ansible_collections.steady.rollout.plugins.module_utils.release.plan import check_version
 
 CONTINUE = "continue"
 REVERT = "revert"
@@ -41,6 +42,8 @@ class Wish:
 
     @classmethod
     def from_params(cls, params: dict[str, t.Any]) -> Wish:
+        if params.get("version"):
+            check_version(params["version"])
         return cls(
             service=params["service"],
             version=params.get("version") or None,

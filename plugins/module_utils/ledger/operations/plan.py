@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.host_plan import planned_hosts
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.open import open_in
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.plan_traffic import (
@@ -49,6 +50,7 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     allowed, wish = policy.validated(params.get("policy")), traffic_policy.validated(params.get("shift"))
     fleet.refuse_unreachable(params.get("balancers"))
     with _session_or_rehearsal(ledger, params) as session:
+        adopted = adopt(session, params)
         left_out = session.records.left_out(session.service)
         balancers = fleet.answered(params.get("balancers"))
         given, shift = params["hosts"], None
@@ -83,7 +85,7 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         )
         upkeep.drop_outdated_gates(session)
         upkeep.note_complete_stages(session)
-        answer = _answer(session, hosts, limits, guard, int(params.get("forks") or 0), seen)
+        answer = _answer(session, hosts, limits, guard, int(params.get("forks") or 0), seen, adopted)
         if shift is not None:
             answer.update(_shift_answer(session, shift, answer))
         session.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
@@ -189,6 +191,7 @@ def _answer(
     guard: dict[str, t.Any],
     forks: int,
     seen: t.Sequence[Seen],
+    adopted: t.Sequence[str],
 ) -> dict[str, t.Any]:
     goes = session.rollout.status == model.OPEN
     pending = [host for host in hosts if host.phase == model.WAITING] if goes else []
@@ -226,9 +229,10 @@ def _answer(
         "fleet": limits.fleet,
         "lowest_capacity": planning.lowest_capacity(limits, hosts, forks),
         "predicted_seconds": planning.predicted_seconds(limits, hosts, forks, seconds),
-        "warnings": planning.warnings(limits, hosts, forks),
+        "warnings": [*adopted, *planning.warnings(limits, hosts, forks)],
         "nothing_to_do": not pending and goes,
     }
+    answer["anchor"] = session.records.anchor()
     answer["text"] = tables.plan(session.service, session.rollout, answer)
     answer["msg"] = answer["text"][0]
     answer["diff"] = {

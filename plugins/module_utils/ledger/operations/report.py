@@ -12,6 +12,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import DEFAULT_LIMIT
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
@@ -28,7 +29,7 @@ def change(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     with open_session(ledger, params) as session:
         upkeep.expire_overdue(session)
         before = _of_this_run(session, params["host"], *model.IN_FLIGHT)
-        limit = float(params.get("limit") or before.limit_seconds)
+        limit = durations.positive("limit", params.get("limit") or before.limit_seconds or DEFAULT_LIMIT)
         modifies = params.get("modifies") is not False
         host = session.change_host(
             before,
@@ -105,7 +106,7 @@ def fail(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             session.records.bad_versions(session.service),
         )
         goes_back = failure.goes_back_at_once(before, session.rollout.direction, params["kind"], target, session.run)
-        limit = float(params.get("limit") or before.limit_seconds)
+        limit = durations.positive("limit", params.get("limit") or before.limit_seconds or DEFAULT_LIMIT)
         host = session.change_host(
             before,
             phase=_phase_after_failure(before, goes_back),
@@ -170,8 +171,12 @@ def _phase_of_step(host: Host, modifies: bool) -> str:
 
 def _drained_at(session: Session, host: Host, params: dict[str, t.Any]) -> float | None:
     """From the seconds that the run has measured: between them and the report lies everything that users do not see."""
-    out_for = params.get("out_for")
-    return host.drained_at if out_for is None else session.now - durations.seconds("out_for", out_for)
+    out_for = _measured("out_for", params)
+    return host.drained_at if out_for is None else session.now - out_for
+
+
+def _measured(name: str, params: dict[str, t.Any]) -> float | None:
+    return None if params.get(name) is None else durations.seconds(name, params[name])
 
 
 def _error(params: dict[str, t.Any]) -> str:
@@ -193,7 +198,7 @@ def _back_in_service(session: Session, host: Host, phase: str, params: dict[str,
         condition=model.CURRENT,
         in_service_at=session.now,
         drained_at=_drained_at(session, host, params),
-        drained_for=params.get("drained_for"),
+        drained_for=_measured("drained_for", params),
         deadline_at=None,
         step=None,
         step_at=None,

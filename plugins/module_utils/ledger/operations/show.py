@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
@@ -38,13 +39,29 @@ def show(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "shift": _shift(records, newest),
             "measurements": _measurements(records, newest, limit),
             "events": [_event(event) for event in records.events(service, limit)],
-            "chain": {"intact": broken_at is None, "broken_at": broken_at, "events": records.event_count()},
+            "chain": {
+                "intact": broken_at is None,
+                "broken_at": broken_at,
+                "events": records.event_count(),
+                "anchor": records.anchor(),
+                "anchor_matches": _matches(records, params.get("anchor")),
+            },
             "left_out": [entry for found in held for entry in _left_out(records, found.service)],
             "bad": [_bad(entry) for found in held for entry in records.bad_versions(found.service).values()],
         }
     answer["text"] = _text(answer, hosts)
     answer["msg"] = answer["text"][0]
     return answer
+
+
+def _matches(records: Records, anchor: str | None) -> bool | None:
+    """Whether the history still has the event that somebody has noted elsewhere."""
+    if anchor is None:
+        return None
+    seq, dummy, digest = anchor.partition(":")
+    if not seq.isdigit() or not digest:
+        raise InputError(f"anchor: '{anchor:.80}' is not an event's number and hash such as 42:9f86...")
+    return records.hash_at(int(seq)) == digest
 
 
 def _service(records: Records, found: Lease, now: float) -> dict[str, t.Any]:
@@ -173,7 +190,11 @@ def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
     lines += [f"still drained by this rollout: {left['host']} since {left['since']}" for left in answer["left_out"]]
     chain = answer["chain"]
     if not chain["intact"]:
-        lines.append(f"the event chain is BROKEN at event {chain['broken_at']}: its history is damaged")
+        lines.append(f"the history is DAMAGED from event {chain['broken_at']} on")
+    if chain["anchor_matches"] is False:
+        lines.append(
+            "the history is NOT the one that the anchor was taken from: it was rewritten, or it is another ledger's"
+        )
     return lines or ["no rollout is recorded here"]
 
 

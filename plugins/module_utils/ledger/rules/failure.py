@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
 
@@ -73,7 +73,7 @@ def rollback_target(
 
     So a host that was only to be repaired is not sent further back than the hosts beside it.
     """
-    if host.last_good_version is not None and host.last_good_version not in bad:
+    if versions.known(host.last_good_version) and host.last_good_version not in bad:
         return host.last_good_version
     return last_proven_version(proofs, source_version, bad)
 
@@ -81,7 +81,7 @@ def rollback_target(
 def last_proven_version(proofs: t.Sequence[str], source_version: str | None, bad: t.Container[str]) -> str | None:
     """The last version proven in service on the host, not the one to leave and never a bad one."""
     for version in reversed(standing(proofs)):
-        if version != source_version and version not in bad:
+        if version != source_version and version not in bad and versions.known(version):
             return version
     return None
 

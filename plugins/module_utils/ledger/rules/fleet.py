@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
 
 DRAINED = "drained"
 """The only state we take a host out with; any other was set by somebody else."""
@@ -87,7 +87,7 @@ def _seen(
         member=member,
         in_scope=host.get("in_scope") is not False,
         healthy=host.get("healthy"),
-        version=host.get("version") or None,
+        version=versions.known(host.get("version")),
         lb_state=lb_state,
         note=note,
     )

@@ -328,5 +328,13 @@ class Records(Measurements):
         head = (int(self._meta("head_seq")), self._meta("head_hash"))
         return chain.first_break((chain.Event(*row) for row in rows), head)
 
+    def anchor(self) -> str:
+        """The newest event's number and hash: kept elsewhere, it shows whether the history was rewritten."""
+        return f"{self._meta('head_seq')}:{self._meta('head_hash')}"
+
+    def hash_at(self, seq: int) -> str | None:
+        row = self._connection.execute("SELECT hash FROM event WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else str(row[0])
+
     def event_count(self) -> int:
         return int(self._meta("head_seq"))

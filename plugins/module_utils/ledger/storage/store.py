@@ -7,17 +7,18 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import typing as t
 import uuid
 
+from ansible_collections.steady.rollout.plugins.module_utils import files
 from ansible_collections.steady.rollout.plugins.module_utils.claims import state_directory
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import location
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
-FILE = "ledger.db"
 FORMAT = "5"
 BUSY_SECONDS = 30
 
@@ -109,11 +110,15 @@ class Store:
         directory = directory or state_directory()
         path = os.path.join(directory, FILE)
         try:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            with _alone_in(directory):
+            location.make_private(directory)
+            # SQLite does not wait for another process that switches the file to WAL: it fails at once.
+            with files.locked(os.path.join(directory, location.LOCK), f"the ledger in {directory}"):
+                expected = location.identity(directory)
+                if not _has_content(path):
+                    location.refuse_other(directory, expected, "")
+                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
                 store = cls(sqlite3.connect(path, timeout=BUSY_SECONDS), path)
-                store._prepare()
+                store._prepare(directory, expected)
         except (OSError, sqlite3.Error) as error:
             raise unusable(path, error) from None
         return store
@@ -121,8 +126,8 @@ class Store:
     @classmethod
     def to_look_at(cls, directory: str | None) -> Store:
         """The same without creating anything: where there is no ledger yet, an empty one in memory."""
-        path = os.path.join(directory or state_directory(), FILE)
-        if os.path.exists(path) and os.path.getsize(path):
+        directory = directory or state_directory()
+        if _has_content(os.path.join(directory, FILE)) or os.path.exists(os.path.join(directory, location.IDENTITY)):
             return cls.at(directory)
         return cls.in_memory()
 
@@ -160,16 +165,26 @@ class Store:
         except sqlite3.Error as error:
             raise unusable(self.path, error) from None
 
-    def _prepare(self) -> None:
+    def _prepare(self, directory: str | None = None, expected: str = "") -> None:
         self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         self.connection.execute("PRAGMA synchronous = FULL")
         if self._is_new():
+            if directory is not None:
+                location.refuse_other(directory, expected, "")
             # WAL lets waiting calls read without blocking those that write; it stays on in the file.
             self.connection.execute("PRAGMA journal_mode = WAL")
             with self._transaction("BEGIN IMMEDIATE", "COMMIT"):
                 if self._is_new():
                     self._create()
         self._refuse_other_formats()
+        if directory is not None:
+            self._keep_identity(directory, expected)
+
+    def _keep_identity(self, directory: str, expected: str) -> None:
+        found = str(self.connection.execute("SELECT content FROM meta WHERE name = 'ledger_id'").fetchone()[0])
+        location.refuse_other(directory, expected, found)
+        if not expected:
+            location.note_identity(directory, found)
 
     def _is_new(self) -> bool:
         row = self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone()
@@ -193,15 +208,8 @@ class Store:
             )
 
 
-@contextlib.contextmanager
-def _alone_in(directory: str) -> t.Iterator[None]:
-    """SQLite does not wait for another process that switches the file to WAL: it fails at once."""
-    folder = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
+def _has_content(path: str) -> bool:
+    return os.path.exists(path) and os.path.getsize(path) > 0
 
 
 def statements(script: str) -> t.Iterator[str]:

@@ -69,7 +69,7 @@ def test_a_canary_ends_with_the_whole_fleet_on_the_version_and_the_usual_split(c
     assert canary.versions() == {"main": {"2"}, "canary": {"2"}}
     assert canary.world.splits() == USUAL
     assert conclusion["message"] == "shop: all 3 hosts are in service on 2. Traffic: main 66.67 %, canary 33.33 %."
-    assert [line.split("  ", 1)[1].strip() for line in conclusion["text"][5:-1]] == [
+    assert [line.split("  ", 1)[1].strip() for line in conclusion["text"][5:-2]] == [
         "main 100 %, canary 0 %        -        -",
         "main 95 %, canary 5 %         pass     as told",
         "main 50 %, canary 50 %        pass     as told",

@@ -113,8 +113,85 @@ def test_a_forged_history_is_found_out(forgery, broken_at):
         ledger.store.connection.execute(f"DROP TRIGGER {name}")
     assert ledger.info()["chain"]["intact"]
     ledger.store.connection.execute(forgery)
-    assert ledger.info()["chain"] == {"intact": False, "broken_at": broken_at, "events": 4}
-    assert f"the event chain is BROKEN at event {broken_at}: its history is damaged" in ledger.info()["text"]
+    chain = ledger.info()["chain"]
+    assert (chain["intact"], chain["broken_at"], chain["events"]) == (False, broken_at, 4)
+    assert f"the history is DAMAGED from event {broken_at} on" in ledger.info()["text"]
+
+
+def test_a_history_computed_anew_is_intact_and_does_not_fit_its_anchor():
+    """Who may write the ledger may forge it; what is kept elsewhere gives that away (invariant 19)."""
+    ledger = LedgerClient()
+    ledger.open()
+    anchor = ledger.plan(fleet(4))["anchor"]
+    assert ledger.info(anchor=anchor)["chain"]["anchor_matches"] is True
+    ledger.go("app1")
+    assert ledger.info(anchor=anchor)["chain"]["anchor_matches"] is True
+    forged = LedgerClient()
+    forged.open(owner={"user": "mallory"})
+    forged.plan(fleet(4))
+    found = forged.info(anchor=anchor)
+    assert (found["chain"]["intact"], found["chain"]["anchor_matches"]) == (True, False)
+    assert found["text"][-1] == (
+        "the history is NOT the one that the anchor was taken from: it was rewritten, or it is another ledger's"
+    )
+    with pytest.raises(RolloutError) as caught:
+        forged.info(anchor="yesterday")
+    assert caught.value.message == "anchor: 'yesterday' is not an event's number and hash such as 42:9f86..."
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_an_emptied_ledger_is_not_a_new_one(tmp_path, is_removed):
+    ledger = at(tmp_path)
+    ledger.open()
+    ledger.store.close()
+    identity = (tmp_path / "ledger.id").read_text().strip()
+    for path in tmp_path.glob("ledger.db*"):
+        path.unlink()
+    if not is_removed:
+        (tmp_path / "ledger.db").touch(0o600)
+    for way_in in (Store.at, Store.to_look_at):
+        with pytest.raises(RolloutError) as caught:
+            way_in(str(tmp_path))
+        assert caught.value.message == (
+            f"{tmp_path}/ledger.db: {tmp_path}/ledger.id says that ledger {identity} is kept here, but it is empty. "
+            "Restore it from a backup. If there is none, make sure that no rollout is running and no host is drained, "
+            "then remove ledger.id to begin a new history."
+        )
+
+
+def test_another_ledger_in_its_place_is_refused(tmp_path):
+    at(tmp_path / "one").store.close()
+    at(tmp_path / "two").store.close()
+    os.replace(tmp_path / "two" / "ledger.db", tmp_path / "one" / "ledger.db")
+    with pytest.raises(RolloutError, match=r"ledger\.id says that ledger \S+ is kept here, but it is ledger \S+\."):
+        Store.at(str(tmp_path / "one"))
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_directory_that_others_may_write_is_refused(tmp_path, mode):
+    directory = tmp_path / "state"
+    directory.mkdir()
+    directory.chmod(mode)
+    with pytest.raises(RolloutError, match=rf"{directory}: has mode 0{mode:o}, so "):
+        Store.at(str(directory))
+
+
+def test_a_ledger_that_others_may_write_is_refused(tmp_path):
+    at(tmp_path).store.close()
+    (tmp_path / "ledger.db").chmod(0o666)
+    with pytest.raises(RolloutError) as caught:
+        Store.at(str(tmp_path))
+    assert caught.value.message == (
+        f"{tmp_path}/ledger.db: has mode 0666, so other users can change the ledger. Check what status.yml shows, then "
+        f"run chmod go-w {tmp_path}/ledger.db."
+    )
+
+
+def test_a_link_in_the_ledgers_place_is_not_followed(tmp_path):
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "ledger.db").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(RolloutError, match=r"ledger\.db: expected a file of uid \d+, found something else\."):
+        Store.at(str(tmp_path))
 
 
 def test_a_large_fleet_keeps_a_small_file(tmp_path):
