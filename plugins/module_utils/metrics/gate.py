@@ -112,7 +112,7 @@ class Gate:
         return Standing(elapsed, self._plan.window - NEARLY, bool(watch.asked), self._store.can_ask)
 
     def _judged(self, gathered: Gathered, watch: Watch, standing: Standing) -> Verdict:
-        evidence = Evidence(gathered.samples, gathered.unmeasured, self._plan.hosts)
+        evidence = Evidence(gathered.samples, gathered.unmeasured, self._plan.hosts, gathered.earlier, gathered.past)
         final = standing.elapsed >= standing.window
         progress = Progress(watch.began_at, standing.elapsed, self._plan.window, final, self._plan.policies.waiting)
         return decide(self._plan.metrics, evidence, progress, self._plan.policy)

@@ -24,16 +24,24 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.meas
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED, Measurement
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import ABORTED, PAUSED, PROMOTED
 
+PAST_SECONDS = 7 * 86400.0
+"""How old a gate of an earlier rollout may be to tell how each host usually is."""
+
 Samples = t.Dict[str, t.List[Sample]]
 Failures = t.Dict[str, t.List[Unmeasured]]
 
 
 @dataclasses.dataclass
 class Gathered:
-    """Everything that a gate has measured so far, by metric."""
+    """Everything that a gate has measured so far, by metric.
+
+    *earlier* is what the gates before it in the same run measured, *past* what is known of the hosts before the release.
+    """
 
     samples: Samples = dataclasses.field(default_factory=dict)
     unmeasured: Failures = dataclasses.field(default_factory=dict)
+    earlier: Samples = dataclasses.field(default_factory=dict)
+    past: Samples = dataclasses.field(default_factory=dict)
 
     def add(self, at: float, metric: str, outcome: str, why: str, samples: t.Iterable[Sample]) -> None:
         self.samples.setdefault(metric, []).extend(samples)
@@ -44,6 +52,8 @@ class Gathered:
         return Gathered(
             {metric: list(samples) for metric, samples in self.samples.items()},
             {metric: list(failures) for metric, failures in self.unmeasured.items()},
+            dict(self.earlier),
+            dict(self.past),
         )
 
     def latest(self, metric: str) -> float:
@@ -151,9 +161,13 @@ class LedgerGateStore:
         gathered = Gathered()
         with self._ledger.store.reading() as records:
             session = read_session(self._ledger, records, self._params)
-            for row in records.measured(session.rollout.id, session.run, self._params["step"]):
-                samples = [Sample(*one) for one in json.loads(row.samples)]
-                gathered.add(row.at, row.metric, row.outcome, row.why, samples)
+            rollout, run, step = session.rollout.id, session.run, self._params["step"]
+            for row in records.measured(rollout, run, step):
+                gathered.add(row.at, row.metric, row.outcome, row.why, _samples(row))
+            for row in records.measured_earlier(rollout, run, step):
+                gathered.earlier.setdefault(row.metric, []).extend(_samples(row))
+            for row in records.measured_before(session.service, rollout, run, session.now - PAST_SECONDS):
+                gathered.past.setdefault(row.metric, []).extend(_samples(row))
         return gathered
 
     def keep(self, watch: Watch, measurements: t.Sequence[Measurement]) -> None:
@@ -187,6 +201,10 @@ class LedgerGateStore:
 
     def is_wanted(self) -> bool:
         return self._ledger.is_alive()
+
+
+def _samples(row: Measured) -> list[Sample]:
+    return [Sample(*one) for one in json.loads(row.samples)]
 
 
 def _member(host: model.Host) -> str:

@@ -10,6 +10,10 @@ import dataclasses
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.tables import Tables
 
+BEFORE = "before"
+"""The step under which a run measures the hosts before it changes any."""
+MOST_BEFORE = 600
+"""Rows of the past that are read; more would not make a host's level much surer."""
 STEPS_KEPT = 50
 """Of each service; the measurements of older ones are dropped, the events tell their verdicts."""
 
@@ -78,6 +82,34 @@ class Measurements(Tables):
             run,
             step,
         )
+
+    def measured_earlier(self, rollout: int, run: str, step: str) -> list[Measured]:
+        """What the other gates of the run measured, oldest first."""
+        return self._all(
+            Measured,
+            "SELECT * FROM measured WHERE rollout = ? AND run = ? AND step NOT IN (?, ?) ORDER BY at, rowid",
+            rollout,
+            run,
+            step,
+            BEFORE,
+        )
+
+    def measured_before(self, service: str, rollout: int, run: str, since: float) -> list[Measured]:
+        """What is known of the hosts before the release, oldest first: by this run, and by gates of others that passed."""
+        rows = self._all(
+            Measured,
+            "SELECT measured.* FROM measured JOIN watch USING (rollout, run, step) WHERE measured.service = ? AND at >= ? "
+            "AND ((rollout != ? AND watch.verdict = 'pass') OR (rollout = ? AND run = ? AND step = ?)) "
+            "ORDER BY at DESC, measured.rowid DESC LIMIT ?",
+            service,
+            since,
+            rollout,
+            rollout,
+            run,
+            BEFORE,
+            MOST_BEFORE,
+        )
+        return rows[::-1]
 
     def newest_measured(self, rollout: int, limit: int) -> list[Measured]:
         """Of all gates of a rollout, oldest first."""

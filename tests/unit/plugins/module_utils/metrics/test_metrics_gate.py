@@ -445,3 +445,25 @@ def test_the_core_asks_the_ledger_who_is_who(bench: Bench, monkeypatch: pytest.M
         "wait",
         "the first poll of the counters has nothing to compare with",
     )
+
+
+def test_what_the_gates_before_measured_counts_at_the_next(bench: Bench) -> None:
+    bench.polls(step="5%")
+    bench.clock.move(5)
+    found = bench.notes("25%").gathered()
+    assert found.samples == {}
+    assert {sample.group for sample in found.earlier["errors"]} == {"canary", "baseline"}
+    assert len(found.earlier["errors"]) == len(bench.notes("5%").gathered().samples["errors"])
+    assert bench.notes("5%").gathered().earlier == {}
+
+
+def test_what_a_run_measured_before_it_changed_anything_is_the_hosts_past(bench: Bench) -> None:
+    bench.once("before")
+    bench.clock.move(INTERVAL)
+    bench.once("before")
+    found = bench.notes("5%").gathered()
+    assert found.earlier == {}
+    assert [sample.host for sample in found.past["errors"]] == [
+        sample.host for sample in bench.notes("before").gathered().samples["errors"]
+    ]
+    assert found.past["errors"]
