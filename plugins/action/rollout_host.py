@@ -12,7 +12,7 @@ from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import session
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import slots
 
 LOOK_FOR = 5.0
 """Seconds that one call may hold its session while the host waits for a place; then another host asks."""
@@ -33,7 +33,7 @@ class ActionModule(InWorkerAction):
     def as_module(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         if arguments.get("state") == "admitted":
             return self._ask_until_answered(arguments, task_vars)
-        with session(str(arguments.get("run")), "report", FOR_REPORTS):
+        with slots.place(slots.run_directory(), "report", FOR_REPORTS):
             return super().as_module(arguments, task_vars)
 
     def _ask_until_answered(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -41,7 +41,7 @@ class ActionModule(InWorkerAction):
         heard_at = time.monotonic()
         while True:
             try:
-                with session(str(arguments["run"]), "ask", count):
+                with slots.place(slots.run_directory(), "ask", count):
                     answer = super().as_module({**arguments, "timeout": LOOK_FOR}, task_vars)
                 heard_at = time.monotonic()
                 if answer.get("verdict") != "wait":

@@ -21,7 +21,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import documents, files
+from ansible_collections.steady.rollout.plugins.module_utils import documents, files, in_progress
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 ARGUMENTS = {
@@ -107,16 +107,17 @@ def held(claim: Claim | None, timeout: float = files.LOCK_TIMEOUT) -> t.Iterator
     Nothing is checked where no claim was given. Waits at most *timeout* seconds while another process of the same
     service changes something on this host: those changes are short, waiting for a drain happens outside.
     """
-    if claim is None:
-        yield
-        return
-    with _locked(claim, timeout):
-        before = _read(claim.path)
-        _refuse_others(claim, before)
-        _refuse_others(claim, _shared_record(claim))
-        active = before.active if before and before.ledger == claim.ledger else False
-        _write(claim, before, active)
-        yield
+    with in_progress.change():
+        if claim is None:
+            yield
+            return
+        with _locked(claim, timeout):
+            before = _read(claim.path)
+            _refuse_others(claim, before)
+            _refuse_others(claim, _shared_record(claim))
+            active = before.active if before and before.ledger == claim.ledger else False
+            _write(claim, before, active)
+            yield
 
 
 def acquire(claim: Claim, force: bool = False) -> dict[str, t.Any] | None:

@@ -524,8 +524,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.dispatch import rollout as core
 
 POLICY: dict[str, t.Any] = {
     "max_unavailable": {"type": "str", "default": "25%"},
@@ -614,10 +614,6 @@ SPEC: dict[str, t.Any] = {
         ("state", "planned", ("hosts",)),
     ],
 }
-
-
-def core(call: Call) -> dict[str, t.Any]:
-    return dispatch.rollout(call)
 
 
 def main() -> None:

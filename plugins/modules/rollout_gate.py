@@ -147,8 +147,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.dispatch import rollout_gate as core
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
@@ -171,10 +171,6 @@ SPEC: dict[str, t.Any] = {
         ("verdict", verdict, ("stage",)) for verdict in ("pass", "fail", "inconclusive", "no_data", "not_judged")
     ],
 }
-
-
-def core(call: Call) -> dict[str, t.Any]:
-    return dispatch.rollout_gate(call)
 
 
 def main() -> None:

@@ -256,8 +256,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.dispatch import rollout_host as core
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
@@ -310,10 +310,6 @@ SPEC: dict[str, t.Any] = {
         ("state", "quiesced", ("interrupted_run",)),
     ],
 }
-
-
-def core(call: Call) -> dict[str, t.Any]:
-    return dispatch.rollout_host(call)
 
 
 def main() -> None:

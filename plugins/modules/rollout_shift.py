@@ -234,8 +234,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.dispatch import rollout_shift as core
 
 BALANCERS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
@@ -274,10 +274,6 @@ SPEC: dict[str, t.Any] = {
     },
     "supports_check_mode": True,
 }
-
-
-def core(call: Call) -> dict[str, t.Any]:
-    return dispatch.rollout_shift(call)
 
 
 def main() -> None:

@@ -12,24 +12,16 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import subprocess
-import tempfile
-import types
 import typing as t
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import local
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import ModuleCall, source_of
 
 COLLECTION = "ansible_collections.steady.rollout.plugins"
-SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
-LARGEST_OUTPUT = 8 * 1024 * 1024
-LOCAL = ("local", "ansible.builtin.local")
 
 
 class InWorkerAction(ActionBase):
@@ -39,7 +31,6 @@ class InWorkerAction(ActionBase):
     """
 
     module: t.ClassVar[str]
-    source: t.ClassVar[types.ModuleType]
     kind_of_silence: t.ClassVar[str] = "unreachable"
     _supports_check_mode = True
     _supports_diff = True
@@ -53,7 +44,7 @@ class InWorkerAction(ActionBase):
         super().__init_subclass__(**options)
         importlib.import_module(f"{COLLECTION}.filter.rollout")
         if hasattr(cls, "module"):
-            cls.source = importlib.import_module(f"{COLLECTION}.modules.{cls.module}")
+            source_of(cls.module)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         controller.leave_if_ended()
@@ -97,7 +88,7 @@ class InWorkerAction(ActionBase):
         return arguments
 
     def is_local(self) -> bool:
-        return self._connection.transport in LOCAL and self._connection.become is None
+        return self._connection.transport == "local" and self._connection.become is None
 
     def as_module(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         result: dict[str, t.Any] = self._execute_module(
@@ -115,50 +106,4 @@ class InWorkerAction(ActionBase):
     def in_worker(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
         # The worker is a process of this task alone.
         os.environ.update(self.environment())
-        call = Call(
-            params=self._validated(self.source.SPEC, arguments),
-            check_mode=self._task.check_mode,
-            diff=self._task.diff,
-            warn=Display().warning,
-            run_command=run_command,
-        )
-        try:
-            return {"changed": False, **perform(self.source.core, call)}
-        except RolloutError as error:
-            return {"changed": False, **error.result, "failed": True, "msg": error.message}
-
-    def _validated(self, spec: dict[str, t.Any], arguments: dict[str, t.Any]) -> dict[str, t.Any]:
-        validator = ArgumentSpecValidator(
-            spec["argument_spec"], **{name: spec[name] for name in SPEC_OPTIONS if name in spec}
-        )
-        outcome = validator.validate(arguments)
-        if outcome.error_messages:
-            raise AnsibleActionFail(f"{self.module}: {'; '.join(outcome.error_messages)}")
-        return dict(outcome.validated_parameters)
-
-
-def run_command(argv: list[str], **options: t.Any) -> tuple[int, str, str]:
-    """AnsibleModule.run_command for the worker, as far as the cores use it: argv, data, cwd, environ_update.
-
-    The output goes to files: a service that a command leaves behind keeps them open, and nobody waits for that. Only
-    the end of long outputs is read.
-    """
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        data = options.get("data")
-        done = subprocess.run(
-            argv,
-            input=None if data is None else data.encode(),
-            stdin=subprocess.DEVNULL if data is None else None,
-            cwd=options.get("cwd"),
-            env={**os.environ, **options.get("environ_update", {})},
-            stdout=stdout,
-            stderr=stderr,
-            check=False,
-        )
-        return done.returncode, _end_of(stdout), _end_of(stderr)
-
-
-def _end_of(stream: t.IO[bytes]) -> str:
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, size - LARGEST_OUTPUT))
-    return stream.read().decode("utf-8", "replace")
+        return local.run(ModuleCall(self.module, arguments, self._task.check_mode, self._task.diff), "this machine")

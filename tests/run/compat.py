@@ -24,7 +24,7 @@ CORES = ("oldest", "core-2.18", "test", "newest")
 ROLLOUTS = house.ROOT / "tests" / "compat" / "rollouts.py"
 RESULTS = house.BUILD / "compat.json"
 OLDEST_TARGET = "python3.8"
-ON_HOSTS = ("plugins/modules", "plugins/module_utils")
+ON_HOSTS = ("plugins/modules", "plugins/module_utils", "plugins/plugin_utils/sessions/remote")
 IMPORT_ALL = """
 import importlib, pathlib, sys
 root = pathlib.Path(sys.argv[1])

@@ -38,7 +38,7 @@ class Coordinator:
 def ask(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[Coordinator], dict[str, t.Any]]:
     def asked(coordinator: Coordinator) -> dict[str, t.Any]:
         monkeypatch.setattr(InWorkerAction, "as_module", coordinator.answer)
-        monkeypatch.setattr(rollout_host, "session", lambda *_words: contextlib.nullcontext())
+        monkeypatch.setattr(rollout_host.slots, "place", lambda *_words: contextlib.nullcontext())
         monkeypatch.setattr(rollout_host.controller, "leave_if_ended", lambda: None)
         monkeypatch.setattr(rollout_host.time, "monotonic", lambda: coordinator.now)
         monkeypatch.setattr(rollout_host.time, "sleep", coordinator.sleep)

@@ -1,0 +1,187 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs a module's core, or the module, on one host."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import local, modules, slots, ssh
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.local import Result
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import ModuleCall
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.opening import CannotServe, Opening, WrongPassword
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session import Session, SessionEnded
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.target import Target, target
+
+OF_ANSIBLE = ("invocation", "warnings", "deprecations", "exception", "ansible_facts")
+"""Keys of a module's result that are Ansible's own."""
+
+
+class Unreachable(RolloutError):
+    """The host does not answer, or no longer; whether a call that had begun did its work is not known."""
+
+    def __init__(self, host: str, cause: str) -> None:
+        super().__init__(failures.unreachable(host, cause))
+        self.host = host
+        self.cause = cause
+
+
+class Executor(t.Protocol):
+    kind: str
+    """local, session or module"""
+    why_not_session: str
+    """Why the module itself runs; empty otherwise."""
+
+    def call(
+        self,
+        module: str,
+        arguments: t.Mapping[str, t.Any],
+        *,
+        check_mode: bool = False,
+        diff: bool = False,
+        timeout: float | None = None,
+    ) -> Result: ...
+
+
+class HostExecutor:
+    """Decides at the first call how the host can be used, and stays with it."""
+
+    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None) -> None:
+        self._make_target = functools.partial(target, action, task_vars, host, become)
+        self._target = self._make_target()
+        self._host = host
+        self._session: Session | None = None
+        self._turn = threading.Lock()
+        self.kind = "local" if self._target.is_local else "session"
+        self.why_not_session = ""
+        hindrance = "" if self._target.is_local else why_not(self._target)
+        if hindrance:
+            self._fall_back(hindrance)
+
+    def call(
+        self,
+        module: str,
+        arguments: t.Mapping[str, t.Any],
+        *,
+        check_mode: bool = False,
+        diff: bool = False,
+        timeout: float | None = None,
+    ) -> Result:
+        """What the module would return, a failure too; raises Unreachable where the host does not answer.
+
+        A session that ended is opened anew for the next call, never for the one that it broke. After *timeout*
+        seconds without an answer the host counts as one that does not answer.
+        """
+        controller.leave_if_ended()
+        call = ModuleCall(module, arguments, check_mode, diff)
+        try:
+            if self.kind == "local":
+                return local.run(call, self._host)
+            session = None if self.kind == "module" else self._open_session()
+            return self._in_session(session, call, timeout) if session else self._as_module(call)
+        except InputError as error:
+            return {"changed": False, "failed": True, "msg": error.message}
+
+    def close(self) -> None:
+        with self._turn:
+            if self._session:
+                self._session.close()
+                self._session = None
+
+    def _in_session(self, session: Session, call: ModuleCall, timeout: float | None) -> Result:
+        source = modules.source_of(call.module)
+        params, paths = modules.validated_for_elsewhere(call.module, source.SPEC, call.arguments)
+        try:
+            reply = session.call(modules.core_name(source), params, paths, call.check_mode, call.diff, timeout)
+        except SessionEnded as error:
+            self.close()
+            raise Unreachable(self._host, f"{error}, during {call.module}") from None
+        return local.shown(reply, call, self._host)
+
+    def _as_module(self, call: ModuleCall) -> Result:
+        """By a connection of its own, so that several calls can run at the same time."""
+        with self._turn:
+            there = self._make_target()
+        handler = there.handler
+        handler._task.check_mode, handler._task.diff = call.check_mode, call.diff
+        try:
+            found: Result = handler._execute_module(
+                module_name=f"steady.rollout.{call.module}",
+                module_args=dict(call.arguments),
+                task_vars=there.variables,
+            )
+        except AnsibleConnectionFailure as error:
+            raise Unreachable(self._host, str(error)) from None
+        finally:
+            _clean_up(handler)
+        for warning in found.get("warnings") or ():
+            Display().warning(str(warning))
+        return {
+            name: value for name, value in found.items() if name not in OF_ANSIBLE and not name.startswith("_ansible")
+        }
+
+    def _open_session(self) -> Session | None:
+        """The session, opened where there is none; None where there can be none."""
+        with self._turn:
+            if self._session and not self._session.ended:
+                return self._session
+            if self._session:
+                self._session.close()
+                self._session = None
+            if self.kind == "module":
+                return None
+            try:
+                self._session = self._opened()
+            except (CannotServe, slots.NotPrivate) as error:
+                self._fall_back(str(error))
+            except (ssh.CannotOpen, WrongPassword) as error:
+                raise Unreachable(self._host, str(error)) from None
+            return self._session
+
+    def _opened(self) -> Session:
+        there = self._target
+        connection = there.connection
+        opened = Opening(
+            ssh.Link(connection) if there.is_ssh else ssh.LocalLink(),
+            there.interpreters(),
+            there.env_prefix(),
+            connection.become,
+            connection._shell,
+        ).open()
+        if opened.why_not_kept and slots.first_time(f"{self._host}.not-kept"):
+            Display().v(
+                f"The runner is sent with each session, it cannot be kept: {opened.why_not_kept}", host=self._host
+            )
+        return Session(opened)
+
+    def _fall_back(self, why: str) -> None:
+        self.kind = "module"
+        self.why_not_session = f"{self._host} has no session, modules run instead: {why}."
+        if slots.first_time(f"{self._host}.module"):
+            Display().v(self.why_not_session, host=self._host)
+
+
+def why_not(there: Target) -> str:
+    """Why no session can be had at all; empty where one may be tried."""
+    if not there.is_ssh and there.connection.transport != "local":
+        return f"its connection is {there.connection.transport}"
+    if getattr(there.connection._shell, "SHELL_FAMILY", "sh") != "sh":
+        return f"its shell is {there.connection._shell.SHELL_FAMILY}"
+    return ""
+
+
+def _clean_up(handler: t.Any) -> None:
+    """A lost host keeps its temporary files; that changes nothing about the answer."""
+    try:
+        handler.cleanup()
+    except AnsibleConnectionFailure:
+        pass

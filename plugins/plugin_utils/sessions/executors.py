@@ -1,0 +1,118 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All hosts that one action plugin has to do with, and calls to several of them at the same time.
+
+with Executors(self, task_vars) as executors:
+    seen = executors.on("lb1").call("lb_member_info", {"balancer": balancer})
+    drained = executors.together([Invocation("lb1", "lb_member", ...), Invocation("lb2", "lb_member", ...)])
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import dataclasses
+import os
+import threading
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import payload
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import (
+    Executor,
+    HostExecutor,
+    Unreachable,
+)
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.local import Result
+
+AT_A_TIME = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Invocation:
+    """One call on one host; what is not given is as in ``Executor.call``."""
+
+    host: str
+    module: str
+    arguments: t.Mapping[str, t.Any]
+    become: bool | None = None
+    check_mode: bool = False
+    diff: bool = False
+    timeout: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """*result* is what the module returned or, where the host does not answer, a failure that says so."""
+
+    invocation: Invocation
+    result: Result
+    unreachable: Unreachable | None
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.result.get("failed"))
+
+
+class Executors:
+    """A context manager; at its end all sessions are closed."""
+
+    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any]) -> None:
+        self._action = action
+        self._task_vars = task_vars
+        self._made: dict[tuple[str, bool | None], HostExecutor] = {}
+        self._turn = threading.Lock()
+        # The worker is a process of this task alone; cores that run in it find what a module would.
+        environment: dict[str, t.Any] = {}
+        action._compute_environment_string(environment)
+        os.environ.update({str(name): str(value) for name, value in environment.items()})
+
+    def __enter__(self) -> Executors:
+        return self
+
+    def __exit__(self, *_problem: t.Any) -> None:
+        with self._turn:
+            made = list(self._made.values())
+        if made:
+            with concurrent.futures.ThreadPoolExecutor(min(len(made), AT_A_TIME)) as pool:
+                list(pool.map(HostExecutor.close, made))
+
+    def on(self, host: str, become: bool | None = None) -> Executor:
+        """The host's executor; *become* as the keyword of a task, None for what the task itself says."""
+        with self._turn:
+            if (host, become) not in self._made:
+                self._made[host, become] = HostExecutor(self._action, self._task_vars, host, become)
+            return self._made[host, become]
+
+    def together(self, calls: t.Sequence[Invocation]) -> list[Outcome]:
+        """All calls at the same time; a call that fails is an outcome like any other."""
+        if len(calls) < 2:
+            return [self._outcome(one) for one in calls]
+        with concurrent.futures.ThreadPoolExecutor(min(len(calls), AT_A_TIME)) as pool:
+            # Ansible keeps where its warnings go, and more, in context variables.
+            running = [pool.submit(contextvars.copy_context().run, self._outcome, one) for one in calls]
+            return [one.result() for one in running]
+
+    def _outcome(self, one: Invocation) -> Outcome:
+        began = time.monotonic()
+        lost: Unreachable | None = None
+        try:
+            result = self.on(one.host, one.become).call(
+                one.module, one.arguments, check_mode=one.check_mode, diff=one.diff, timeout=one.timeout
+            )
+        except Unreachable as error:
+            lost, result = error, {"changed": False, "failed": True, "msg": error.message}
+        except (RolloutError, AnsibleError, OSError) as error:
+            result = {"changed": False, "failed": True, "msg": f"{one.module} on {one.host}: {error}"}
+        return Outcome(one, result, lost, time.monotonic() - began)
+
+
+def prepare() -> None:
+    """Reads the runner's sources; an action plugin calls it where all workers are forked from."""
+    payload.payload()

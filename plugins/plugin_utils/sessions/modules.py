@@ -1,0 +1,98 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A module seen from the controller: its options, its core, and a call of it."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib
+import re
+import types
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+
+MODULES = "ansible_collections.steady.rollout.plugins.modules"
+SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+Spec = t.Mapping[str, t.Any]
+Place = t.List[t.Union[str, int]]
+"""The keys and positions that lead to one option's value."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleCall:
+    """One call of a module as a task would make it; *arguments* as in a playbook."""
+
+    module: str
+    arguments: t.Mapping[str, t.Any]
+    check_mode: bool = False
+    diff: bool = False
+
+
+def source_of(module: str) -> types.ModuleType:
+    """The module's file, which offers ``SPEC`` (the keyword arguments of AnsibleModule) and ``core``."""
+    if not NAME.match(module):
+        raise InputError(f"'{module}' cannot be the name of a module of this collection.")
+    return importlib.import_module(f"{MODULES}.{module}")
+
+
+def core_name(source: types.ModuleType) -> str:
+    """The core's place as the other end of a session imports it."""
+    return f"{source.core.__module__}:{source.core.__qualname__}"
+
+
+def validated(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The module's parameters; raises InputError where the options are wrong."""
+    options = {name: spec[name] for name in SPEC_OPTIONS if name in spec}
+    outcome = ArgumentSpecValidator(spec["argument_spec"], **options).validate(dict(arguments))
+    if outcome.error_messages:
+        raise InputError(f"{module}: {'; '.join(outcome.error_messages)}")
+    return dict(outcome.validated_parameters)
+
+
+def validated_for_elsewhere(
+    module: str, spec: Spec, arguments: t.Mapping[str, t.Any]
+) -> tuple[dict[str, t.Any], list[Place]]:
+    """The parameters with paths as they were given, and where those are: ``~`` means another user's home there."""
+    elsewhere = {**spec, "argument_spec": _without_paths(spec["argument_spec"])}
+    params = validated(module, elsewhere, arguments)
+    return params, list(_path_places(spec["argument_spec"], params))
+
+
+def _without_paths(argument_spec: Spec) -> dict[str, t.Any]:
+    result = copy.deepcopy(dict(argument_spec))
+    for option in result.values():
+        for key in ("type", "elements"):
+            if option.get(key) == "path":
+                option[key] = "str"
+        if option.get("options"):
+            option["options"] = _without_paths(option["options"])
+    return result
+
+
+def _path_places(argument_spec: Spec, params: t.Mapping[str, t.Any]) -> t.Iterator[Place]:
+    for name, option in argument_spec.items():
+        value = params.get(name)
+        if value is None:
+            continue
+        if option.get("type") == "path":
+            yield [name]
+        elif option.get("elements") == "path":
+            for number in range(len(value)):
+                yield [name, number]
+        elif option.get("options"):
+            for start, one in _inner(name, value):
+                yield from ([*start, *rest] for rest in _path_places(option["options"], one))
+
+
+def _inner(name: str, value: t.Any) -> list[tuple[Place, t.Mapping[str, t.Any]]]:
+    """The dictionaries of an option that is one or a list of them."""
+    if isinstance(value, t.Mapping):
+        return [([name], value)]
+    return [([name, number], one) for number, one in enumerate(value)]
