@@ -248,6 +248,12 @@ MUTANTS = (
         "if found.st_mode & 0:",
     ),
     Mutant(
+        "3 the counters miss a change",
+        LEDGER + "storage/store.py",
+        "AFTER UPDATE OF zone, lb_state, phase, condition, in_scope ON host",
+        "AFTER UPDATE OF zone, phase, condition, in_scope ON host",
+    ),
+    Mutant(
         "9 back to a bad version",
         LEDGER + "rules/failure.py",
         "if version != source_version and version not in bad and versions.known(version):",

@@ -29,6 +29,10 @@ BACK = ("drain0", "drain1", "change", "update", "health", "restore0", "restore1"
 RETURN = ("update", "health", "restore0", "restore1", "revert")
 RECOVER = ("health", "restore0", "restore1", "prove")
 LIMIT = 120.0
+COUNTED = (
+    "SELECT rollout, zone, lb_state, CASE in_scope WHEN 1 THEN phase ELSE 'outside' END AS phase_now, condition, COUNT(*) "
+    "FROM host GROUP BY rollout, zone, lb_state, phase_now, condition"
+)
 UNCLEAR = ("fail", "no_data", "inconclusive")
 
 

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import hand_out
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.guard import guard_of
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
     admission,
     failure,
@@ -53,14 +53,18 @@ def admit(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     while answer["verdict"] == admission.WAIT:
         if timeout is not None and waits.total >= timeout:
             break
-        pause(ledger, seen)
+        if waits.is_far:
+            ledger.clock.sleep(ALIVE_EVERY)
+        else:
+            pause(ledger, seen)
         waits.note(answer)
         if not ledger.is_alive():
             raise RolloutError(
                 f"{params['host']}: the controller that asked for admission is gone; left without changing anything."
             )
         decide_every = YIELD_FOR if answer["waiting_for"] == admission.ORDER else DECIDE_EVERY
-        if ledger.store.changes() != seen or ledger.clock.monotonic() - decided >= decide_every:
+        is_woken = ledger.store.changes() != seen and not waits.is_far
+        if is_woken or ledger.clock.monotonic() - decided >= decide_every:
             seen, decided = ledger.store.changes(), ledger.clock.monotonic()
             answer = _look(ledger, params, waits) or _decide_and_record(ledger, params, waits)
     return {**answer, "waited": round(waits.total, 3), "waits": waits.listed()}
@@ -72,6 +76,8 @@ class WaitLog:
     def __init__(self, ledger: Ledger, timeout: float | None) -> None:
         self._clock = ledger.clock
         self._timeout = timeout
+        self.is_far = False
+        """Whether more hosts wait before this one than may be out at once: then nothing that is written can let it go."""
         self._yielded_for = 0.0
         self._started = self._last = ledger.clock.monotonic()
         self._seconds: dict[str, float] = {}
@@ -130,6 +136,8 @@ def _decide_and_record(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog)
 
 
 def _inputs(session: Session, host: Host, waits: WaitLog) -> Inputs:
+    last = session.records.last_of_head(host, session.limits.max_unavailable)
+    waits.is_far = last is not None and host.position > last
     return Inputs(
         asker=host,
         rollout=session.rollout,
@@ -220,15 +228,9 @@ def _answer(session: Session, host: Host, decision: Decision) -> dict[str, t.Any
         "stage": decision.stage,
         "slot": host.slot,
         "gate": None,
-        "guard": _guard(session, host) if goes else None,
+        "guard": guard_of(session.limits, session.records.guarded(session.rollout.id, host.zone)) if goes else None,
         "msg": f"{host.name}: {decision.verdict}, {decision.reason}",
     }
-
-
-def _guard(session: Session, host: Host) -> dict[str, t.Any]:
-    """Of the zones only the host's own: taking it out leaves the others as they are."""
-    guard = json.loads(session.rollout.guard or "{}")
-    return {**guard, "zones": [zone for zone in guard.get("zones", []) if zone["name"] == host.zone]}
 
 
 def _previous(session: Session, host: Host) -> dict[str, t.Any] | None:

@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.guard import guard_of
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.host_plan import planned_hosts
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.open import open_in
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.plan_traffic import (
@@ -69,9 +70,10 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if session.rollout.direction != model.RECOVER and session.rollout.status == model.OPEN:
             planning.refuse_impossible(allowed, limits, hosts, bool(balancers))
         hosts = _in_order(hosts)
-        guard = guard_of(limits, hosts)
         session.records.remove_hosts(session.rollout.id)
         session.records.save_hosts(hosts)
+        session.records.save_guard(session.rollout.id, _members_by_zone(limits, hosts))
+        guard = guard_of(limits, session.records.guarded(session.rollout.id))
         if shift is not None:
             refuse_left_alone(hosts)
             shift = begun(session, shift, hosts)
@@ -79,7 +81,6 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         _supersede_others(session)
         session.change_rollout(
             limits=json.dumps(limits.to_dict()),
-            guard=json.dumps(guard),
             planned_at=session.now,
             progress_at=session.now,
         )
@@ -123,17 +124,12 @@ def _shift_answer(session: Session, shift: Shift, answer: dict[str, t.Any]) -> d
     }
 
 
-def guard_of(limits: policy.Limits, hosts: t.Sequence[Host]) -> dict[str, t.Any]:
-    """The floor and window in the form of lb_member's guard option, to be checked on live state before the act."""
-    zones = [
-        {"name": zone, "members": [host.member for host in hosts if host.zone == zone], "min_in_service": floor}
-        for zone, floor in sorted(limits.zone_floors.items())
-    ]
-    return {
-        "min_in_service": limits.min_available,
-        "max_out_of_service": limits.max_unavailable,
-        "zones": zones,
-    }
+def _members_by_zone(limits: policy.Limits, hosts: t.Sequence[Host]) -> dict[str, list[str]]:
+    members: dict[str, list[str]] = {zone: [] for zone in limits.zone_floors}
+    for host in hosts:
+        if host.zone in members:
+            members[host.zone].append(host.member)
+    return members
 
 
 def _session_or_rehearsal(ledger: Ledger, params: dict[str, t.Any]) -> t.ContextManager[Session]:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.guard import guard_of
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model, planning
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, Session, open_session
@@ -119,7 +119,9 @@ def _back_answer(session: Session, back: t.Sequence[Host], before: str) -> dict[
         "order": [host.name for host in back],
         "targets": {host.name: host.target_version for host in back},
         "reason": reason,
-        "guard": json.loads(session.rollout.guard or "{}"),
+        "guard": guard_of(session.limits, session.records.guarded(session.rollout.id))
+        if session.rollout.limits
+        else {},
         "msg": f"{session.service}: {len(back)} hosts are rolled back: {reason}" if back else "nothing to roll back",
         "diff": {"before": {"status": before}, "after": {"status": session.rollout.status}},
     }

@@ -126,7 +126,6 @@ class Rollout:
     source_version: str | None = None
     run: str | None = None
     limits: str | None = None
-    guard: str | None = None
     created_at: float = 0.0
     planned_at: float | None = None
     progress_at: float | None = None

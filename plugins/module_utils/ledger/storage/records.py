@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, observation
@@ -28,6 +29,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.tabl
 )
 
 PROOFS_KEPT = 50
+UPSERT_HOST = (
+    insert_text("INSERT", "host", columns_of(Host))
+    + " ON CONFLICT (rollout, name) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in columns_of(Host) if name not in ("rollout", "name"))
+)
 
 
 class Records(Measurements):
@@ -110,7 +116,6 @@ class Records(Measurements):
         return dataclasses.replace(rollout, id=cursor.lastrowid or 0)
 
     def change_rollout(self, number: int, changes: dict[str, t.Any]) -> None:
-        """Only what changes: the guard of a large fleet is large."""
         tables = ", ".join(f"{name} = ?" for name in changes)
         self._connection.execute(f"UPDATE rollout SET {tables} WHERE id = ?", (*changes.values(), number))
 
@@ -140,13 +145,11 @@ class Records(Measurements):
         return found.fetchone() is not None
 
     def save_host(self, host: Host) -> None:
-        self._replace("host", host)
+        self.save_hosts([host])
 
     def save_hosts(self, hosts: t.Sequence[Host]) -> None:
-        names = columns_of(Host)
-        self._connection.executemany(
-            insert_text("INSERT OR REPLACE", "host", names), [content_of(host) for host in hosts]
-        )
+        """Updates in place where the row is there: triggers keep the tally, and replacing a row would not fire them all."""
+        self._connection.executemany(UPSERT_HOST, [content_of(host) for host in hosts])
 
     def observed(self, rollout: int) -> dict[str, observation.Record]:
         """The newest health observations of each proven host."""
@@ -168,14 +171,32 @@ class Records(Measurements):
     def tally(self, rollout: int) -> Tally:
         """What is out of scope counts only as what it is seen as, whatever an earlier run did to it."""
         rows = self._connection.execute(
-            "SELECT in_scope, zone, lb_state, phase, condition, COUNT(*) FROM host WHERE rollout = ? "
-            "GROUP BY in_scope, zone, lb_state, phase, condition",
-            (rollout,),
+            "SELECT zone, lb_state, phase, condition, size FROM tally WHERE rollout = ? AND size > 0", (rollout,)
         )
-        return Tally(
-            Group(zone, lb_state, phase if in_scope else model.OUTSIDE, condition, size)
-            for in_scope, zone, lb_state, phase, condition, size in rows
+        return Tally(Group(*row) for row in rows)
+
+    def last_of_head(self, host: Host, size: int) -> int | None:
+        """The position of the *size*-th host in the same phase that the run may touch; None where there are fewer."""
+        row = self._connection.execute(
+            "SELECT position FROM host WHERE rollout = ? AND phase = ? AND in_scope = 1 ORDER BY position LIMIT 1 OFFSET ?",
+            (host.rollout, host.phase, max(size, 1) - 1),
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def save_guard(self, rollout: int, members: t.Mapping[str, list[str]]) -> None:
+        """The members of each named zone: an admission reads those of one zone only."""
+        self._connection.execute("DELETE FROM guard WHERE rollout = ?", (rollout,))
+        self._connection.executemany(
+            "INSERT INTO guard VALUES (?, ?, ?)",
+            [(rollout, zone, json.dumps(names)) for zone, names in members.items()],
         )
+
+    def guarded(self, rollout: int, zone: str | None = None) -> dict[str, list[str]]:
+        where, values = ("", ()) if zone is None else (" AND zone = ?", (zone,))
+        rows = self._connection.execute(
+            f"SELECT zone, members FROM guard WHERE rollout = ?{where} ORDER BY zone", (rollout, *values)
+        )
+        return {name: json.loads(members) for name, members in rows}
 
     def failed_kinds(self, rollout: int) -> list[str | None]:
         """One entry for each host in scope that counts as a failure."""

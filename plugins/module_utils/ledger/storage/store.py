@@ -31,7 +31,7 @@ CREATE TABLE lease (
 ) WITHOUT ROWID;
 CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, version TEXT, direction TEXT NOT NULL, status TEXT NOT NULL,
-    reason TEXT, reason_kind TEXT, revert_requested INTEGER NOT NULL, source_version TEXT, run TEXT, limits TEXT, guard TEXT,
+    reason TEXT, reason_kind TEXT, revert_requested INTEGER NOT NULL, source_version TEXT, run TEXT, limits TEXT,
     created_at REAL NOT NULL, planned_at REAL, progress_at REAL, paused_at REAL, concluded_at REAL, outcome TEXT,
     message TEXT
 );
@@ -44,7 +44,29 @@ CREATE TABLE host (
     drained_by_us INTEGER NOT NULL, modified INTEGER NOT NULL, step_at REAL, limit_seconds REAL NOT NULL, admitted_at REAL,
     deadline_at REAL, drained_at REAL, in_service_at REAL, drained_for REAL, PRIMARY KEY (rollout, name)
 ) WITHOUT ROWID;
-CREATE INDEX host_tally ON host (rollout, in_scope, zone, lb_state, phase, condition);
+CREATE TABLE tally (
+    rollout INTEGER NOT NULL, zone TEXT NOT NULL, lb_state TEXT NOT NULL, phase TEXT NOT NULL, condition TEXT NOT NULL,
+    size INTEGER NOT NULL, PRIMARY KEY (rollout, zone, lb_state, phase, condition)
+) WITHOUT ROWID;
+CREATE TRIGGER host_added AFTER INSERT ON host BEGIN
+    INSERT INTO tally VALUES (
+        NEW.rollout, NEW.zone, NEW.lb_state, CASE NEW.in_scope WHEN 1 THEN NEW.phase ELSE 'outside' END, NEW.condition, 1
+    ) ON CONFLICT (rollout, zone, lb_state, phase, condition) DO UPDATE SET size = size + 1;
+END;
+CREATE TRIGGER host_removed AFTER DELETE ON host BEGIN
+    UPDATE tally SET size = size - 1 WHERE rollout = OLD.rollout AND zone = OLD.zone AND lb_state = OLD.lb_state
+        AND phase = CASE OLD.in_scope WHEN 1 THEN OLD.phase ELSE 'outside' END AND condition = OLD.condition;
+END;
+CREATE TRIGGER host_changed AFTER UPDATE OF zone, lb_state, phase, condition, in_scope ON host BEGIN
+    UPDATE tally SET size = size - 1 WHERE rollout = OLD.rollout AND zone = OLD.zone AND lb_state = OLD.lb_state
+        AND phase = CASE OLD.in_scope WHEN 1 THEN OLD.phase ELSE 'outside' END AND condition = OLD.condition;
+    INSERT INTO tally VALUES (
+        NEW.rollout, NEW.zone, NEW.lb_state, CASE NEW.in_scope WHEN 1 THEN NEW.phase ELSE 'outside' END, NEW.condition, 1
+    ) ON CONFLICT (rollout, zone, lb_state, phase, condition) DO UPDATE SET size = size + 1;
+END;
+CREATE TABLE guard (
+    rollout INTEGER NOT NULL, zone TEXT NOT NULL, members TEXT NOT NULL, PRIMARY KEY (rollout, zone)
+) WITHOUT ROWID;
 CREATE INDEX host_order ON host (rollout, phase, position);
 CREATE INDEX host_deadline ON host (rollout, phase, deadline_at);
 CREATE INDEX host_counted ON host (rollout) WHERE counted = 1;

@@ -194,6 +194,29 @@ def test_a_link_in_the_ledgers_place_is_not_followed(tmp_path):
         Store.at(str(tmp_path))
 
 
+def test_the_head_of_the_plan_is_as_long_as_hosts_may_be_out():
+    ledger = LedgerClient()
+    ledger.open()
+    ledger.plan(fleet(6))
+    ledger.admit("app1")
+    with ledger.store.reading() as records:
+        host = records.host(1, "app6")
+        assert [records.last_of_head(host, size) for size in (0, 1, 2, 5, 6)] == [2, 2, 3, 6, None]
+
+
+def test_an_admission_reads_the_members_of_its_own_zone_only():
+    ledger = LedgerClient()
+    ledger.open()
+    hosts = fleet(6, zones=("a", "b"))
+    whole = ledger.plan(hosts, policy={"zone_min_available": "2"})["guard"]
+    assert [(zone["name"], zone["min_in_service"]) for zone in whole["zones"]] == [("a", 2), ("b", 2)]
+    assert ledger.admit("app1")["guard"] == {
+        "min_in_service": 3,
+        "max_out_of_service": 1,
+        "zones": [{"name": "a", "members": ["app1", "app3", "app5"], "min_in_service": 2}],
+    }
+
+
 def test_a_large_fleet_keeps_a_small_file(tmp_path):
     """10,000 hosts must stay under 50 MB, so one host under 5 kB, with all that is said of it in a rollout."""
     ledger = at(tmp_path)
