@@ -17,10 +17,9 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Sample
-from ansible_collections.steady.rollout.plugins.module_utils.http import client, queries, tls
+from ansible_collections.steady.rollout.plugins.module_utils.http import client, excerpts, queries, tls
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target, redacted
 
-LONGEST_EXCERPT = 200
 RunCommand = t.Callable[..., t.Tuple[int, str, str]]
 
 
@@ -86,14 +85,8 @@ def judged(target: Target, seen: Seen, latency: float) -> Sample:
         latency=latency,
         status=seen.status,
         version=None if version is None else redacted(version, target.secrets),
-        body=excerpt(seen.text, target.secrets) if seen.text else None,
+        body=excerpts.excerpt(seen.text, excerpts.known(target.secrets)) if seen.text else None,
     )
-
-
-def excerpt(text: str, secrets: t.Iterable[str]) -> str:
-    """The beginning of an answer on one line, its secrets hidden."""
-    flat = redacted(" ".join(text.split()), secrets)
-    return flat if len(flat) <= LONGEST_EXCERPT else f"{flat[: LONGEST_EXCERPT - 3]}..."
 
 
 def _problem(target: Target, seen: Seen, document: t.Any, version: str | None, latency: float) -> str | None:
@@ -109,7 +102,7 @@ def _problem(target: Target, seen: Seen, document: t.Any, version: str | None, l
         return f"{answered} with the wrong version: expected {target.version}, {found}"
     expect = _expectation(target, version)
     if expect and expect(document) is not True:
-        return f'{answered} but expect "{expect.expression}" was {_shown(expect(document), document)}'
+        return f'{answered} but expect "{expect.expression}" was {_shown(expect, document)}'
     return None
 
 
@@ -134,12 +127,16 @@ def _nothing_found(target: Target, document: t.Any) -> str:
     return f'found none at "{path}"' if document is not None else "found none as the body is not JSON"
 
 
-def _shown(value: t.Any, document: t.Any) -> str:
+def _shown(expect: queries.Query, document: t.Any) -> str:
+    """What an expectation came to; not the value where the expression names a secret."""
+    value = expect(document)
     if document is None:
         return "not true: the body is not JSON"
     if value is False:
         return "false"
-    text = json.dumps(value)
+    if excerpts.is_telling(expect.expression.replace("\n", " ")):
+        return "not true"
+    text = json.dumps(excerpts.without_telling(value))
     return f"not true but {text if len(text) <= 60 else text[:57] + '...'}"
 
 

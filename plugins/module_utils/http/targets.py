@@ -26,7 +26,7 @@ HARMLESS_HEADERS = re.compile(
 )
 """Headers whose values are no secrets; those of all others are kept out of results and logs."""
 
-TELLING_PARAMETERS = re.compile(r".*(auth|key|pass|secret|sig|token).*", re.IGNORECASE)
+TELLING_PARAMETERS = re.compile(r".*(auth|cookie|credential|jwt|key|pass|secret|sig|token).*", re.IGNORECASE)
 """Parameters in a URL's query whose values are secrets."""
 
 SHORTEST_SECRET = 4

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents, durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.http import targets
+from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts, targets
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.json_http import expression
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Moment, Question, Reply, Trouble
@@ -90,5 +90,5 @@ def _document(output: str, program: str, secrets: t.Sequence[str]) -> t.Any:
         # A plain number as programs print them, which JSON does not know: .5, 1e3, NaN.
         return float(text)
     except ValueError:
-        shown = f"'{targets.redacted(text, secrets)[:60]}'" if text else "nothing"
+        shown = f"'{excerpts.masked(targets.redacted(text, secrets))[:60]}'" if text else "nothing"
         raise Trouble(f"command '{program}' printed {shown}, neither a number nor JSON") from None

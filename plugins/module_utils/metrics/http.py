@@ -16,10 +16,9 @@ from urllib.parse import urlencode
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents, durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.http import client, targets, tls
+from ansible_collections.steady.rollout.plugins.module_utils.http import client, excerpts, targets, tls
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
 
-LONGEST_EXCERPT = 200
 Parameters = t.Sequence[t.Tuple[str, str]]
 
 SETTINGS: dict[str, tuple[type, ...]] = {
@@ -62,8 +61,7 @@ class Endpoint:
 
     def excerpt(self, text: str) -> str:
         """The beginning of an answer on one line, its secrets hidden."""
-        flat = targets.redacted(" ".join(text.split()), self.secrets)
-        return flat if len(flat) <= LONGEST_EXCERPT else f"{flat[: LONGEST_EXCERPT - 3]}..."
+        return excerpts.excerpt(text, excerpts.known(self.secrets))
 
     def _exchange(self, path: str, parameters: Parameters, method: str, body: bytes | None) -> tuple[int, str]:
         url = self.url.rstrip("/") + path if path else self.url

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Metric, Sample
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import numbers, queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import (
@@ -49,7 +50,7 @@ def measure(metric: Metric, source: Source, moment: Moment, after: float) -> Mea
         at=moment.now,
         source=source.kind,
         asked=_joined(reply.asked for dummy, reply in replies) or queries.shown(metric.query),
-        answered=_joined(reply.answered for dummy, reply in replies),
+        answered=_joined(excerpts.without_telling_pairs(reply.answered) for dummy, reply in replies),
         outcome=outcome,
         why=why,
         samples=samples,

@@ -7,20 +7,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import options, templates
-from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import (
-    Secrets,
-    without_telling,
-    without_telling_pairs,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import Secrets
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.steps import BODY, COOKIE, HEADER, REGEX, Keep, Step
 
-LONGEST_EXCERPT = 200
 LONGEST_VALUE = 64 * 1024
 Headers = t.Tuple[t.Tuple[str, str], ...]
 
@@ -76,11 +71,7 @@ def excerpt(step: Step, reply: Reply, secrets: Secrets) -> str:
     """The beginning of an answer on one line; empty where it may hold what must not be shown."""
     if step.is_confidential or not reply.text:
         return ""
-    document = reply.document
-    is_structure = isinstance(document, (dict, list))
-    text = json.dumps(without_telling(document)) if is_structure else without_telling_pairs(reply.text)
-    flat = secrets.hide_in_answer(" ".join(secrets.hide_in_answer(text).split()))
-    return flat if len(flat) <= LONGEST_EXCERPT else f"{flat[: LONGEST_EXCERPT - 3]}..."
+    return excerpts.excerpt(reply.text, secrets.hide_in_answer)
 
 
 def _wrong_header(step: Step, reply: Reply, kept: templates.Kept) -> str | None:

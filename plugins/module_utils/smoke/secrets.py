@@ -17,17 +17,11 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
+from ansible_collections.steady.rollout.plugins.module_utils.http.excerpts import HIDDEN, is_telling
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 
-HIDDEN = "********"
 SHORTEST = targets_.SHORTEST_SECRET
 """Shorter values are hidden only as whole words of what a server said: elsewhere that would mangle every figure."""
-
-
-TELLING_PAIR = re.compile(
-    r"""([\w-]*(?:auth|key|pass|secret|sig|token)[\w-]*["']?\s*[:=]\s*["']?)([^\s"'&,;}<]+)""", re.IGNORECASE
-)
-"""A telling name and its value in a text of whatever kind."""
 
 
 class Secrets:
@@ -143,25 +137,6 @@ def of_body(body: t.Any, is_secret: bool) -> set[str]:
             return of_body(document, False)
         return {value for name, value in parse_qsl(body) if is_telling(name)}
     return {templates.as_text(body)} if is_secret and body not in (None, "") and not isinstance(body, bool) else set()
-
-
-def is_telling(name: str) -> bool:
-    """Whether a name says that what it names is a secret."""
-    return bool(targets_.TELLING_PARAMETERS.fullmatch(name))
-
-
-def without_telling(document: t.Any) -> t.Any:
-    """A JSON document whose values with telling names are hidden, whatever they are."""
-    if isinstance(document, dict):
-        return {name: HIDDEN if is_telling(name) else without_telling(value) for name, value in document.items()}
-    if isinstance(document, list):
-        return [without_telling(value) for value in document]
-    return document
-
-
-def without_telling_pairs(text: str) -> str:
-    """A text of any kind, with what follows a telling name hidden."""
-    return TELLING_PAIR.sub(rf"\1{HIDDEN}", text)
 
 
 def _forms(value: str) -> set[str]:

@@ -265,3 +265,19 @@ def test_a_placeholder_stands_for_the_version_that_the_answer_names(answer: dict
     options = {**DEFAULTS, "url": "http://app1/", "version_placeholder": "@any@"}
     (target,) = targets.from_options([{**options, "expect": "status == 'up' && version == '@any@'"}])
     assert judged(target, Seen(json.dumps(answer), 200), 0.01).ok is ok
+
+
+def test_a_body_that_shows_secrets_is_not_shown() -> None:
+    """Whatever the service prints where it fails ends in the task's result and in the ledger."""
+    body = {"status": "down", "db": "postgres://shop:s3cret@db/shop", "api_token": "abcdef"}
+    with serving(answering(500, body)) as port:
+        sample = probe(url=f"http://127.0.0.1:{port}/")
+    hidden = '{"status": "down", "db": "postgres://shop:********@db/shop", "api_token": "********"}'
+    assert (sample.ok, sample.body) == (False, hidden)
+
+
+def test_what_an_expression_finds_is_not_shown_where_it_is_a_secret() -> None:
+    with serving(answering(200, {"api_token": "abcdef", "debug": {"password": "abcdef"}})) as port:
+        url = f"http://127.0.0.1:{port}/"
+        assert probe(url=url, expect="api_token").reason.endswith('but expect "api_token" was not true')
+        assert probe(url=url, expect="debug").reason.endswith('was not true but {"password": "********"}')

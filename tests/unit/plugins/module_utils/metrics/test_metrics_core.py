@@ -177,3 +177,8 @@ def test_a_balancer_that_is_not_there_is_an_error_of_measuring() -> None:
         "balancer lb1 could not be read: lb1 /nowhere.sock: no such socket. Is HAProxy running, and is this the path of "
         "its 'stats socket' line?"
     )
+
+
+def test_an_answer_that_shows_secrets_is_not_kept() -> None:
+    source = Scripted(Reply("q", '{"value": 1, "db_password": "s3cret"}', (Point(1.0, "canary"),)))
+    assert measure(METRIC, source, MOMENT, 0.0).answered == '{"value": 1, "db_password": "********"}'

@@ -1,0 +1,68 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What may be shown of an answer: its beginning, without the values whose names say that they are secrets."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils import documents
+from ansible_collections.steady.rollout.plugins.module_utils.http.targets import TELLING_PARAMETERS, redacted
+
+HIDDEN = "********"
+LONGEST = 200
+TELLING_PAIR = re.compile(
+    r"""([\w-]*(?:auth|cookie|credential|jwt|key|pass|secret|sig|token)[\w-]*["']?\s*[:=]\s*["']?"""
+    r"""(?:(?:basic|bearer|digest|negotiate|token)\s+)?)([^\s"'&,;}<]+)""",
+    re.IGNORECASE,
+)
+"""A telling name and its value in a text of whatever kind."""
+PASSWORD_IN_URL = re.compile(r"(://[^\s/@:\"']*:)[^\s/@\"']+(?=@)")
+
+
+def is_telling(name: str) -> bool:
+    """Whether a name says that what it names is a secret."""
+    return bool(TELLING_PARAMETERS.fullmatch(name))
+
+
+def without_telling(document: t.Any) -> t.Any:
+    """A JSON document whose values with telling names are hidden, whatever they are."""
+    if isinstance(document, dict):
+        return {name: HIDDEN if is_telling(name) else without_telling(value) for name, value in document.items()}
+    if isinstance(document, list):
+        return [without_telling(value) for value in document]
+    return document
+
+
+def without_telling_pairs(text: str) -> str:
+    """A text of any kind, with what follows a telling name hidden, and the passwords in URLs."""
+    return PASSWORD_IN_URL.sub(rf"\1{HIDDEN}", TELLING_PAIR.sub(rf"\1{HIDDEN}", text))
+
+
+def masked(text: str) -> str:
+    """An answer on one line, JSON or not, with all that names itself a secret hidden."""
+    document = documents.parsed_or_none(text)
+    if isinstance(document, (dict, list)):
+        text = PASSWORD_IN_URL.sub(rf"\1{HIDDEN}", json.dumps(without_telling(document), ensure_ascii=False))
+    else:
+        text = without_telling_pairs(text)
+    return " ".join(text.split())
+
+
+def excerpt(text: str, hide: t.Callable[[str], str]) -> str:
+    """The beginning of an answer on one line; *hide* takes known secrets out, before and after it is put on one line."""
+    return shortened(hide(masked(hide(text))))
+
+
+def known(secrets: t.Iterable[str]) -> t.Callable[[str], str]:
+    """Takes these secrets out of a text."""
+    longest_first = sorted(secrets, key=len, reverse=True)
+    return lambda text: redacted(text, longest_first)
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
