@@ -1,7 +1,7 @@
 # All that is made lies in build/. PYTHON is any Python 3.8 or newer to start with.
 PYTHON ?= python3
 START = exec env PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m
-PARTS = lint sanity package unit oldest fresh contract fleet molecule balancers integration compat mutants
+PARTS = lint sanity package unit fuzz oldest fresh contract fleet molecule balancers integration compat mutants
 CHORES = demo demo-canary bench bench-judge bench-scale venv changelog clean
 
 .DEFAULT_GOAL := help

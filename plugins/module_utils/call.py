@@ -74,7 +74,8 @@ def usable(value: t.Any, where: str = "", depth: int = 0) -> t.Any:
     if isinstance(value, (list, tuple)):
         return [usable(one, where, depth + 1) for one in value]
     if _is_unusable_number(value):
-        raise InputError(f"{where}: {value!r:.40} is not a finite number that fits in 64 bits.")
+        shown = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
+        raise InputError(f"{where}: {shown} is not a finite number that fits in 64 bits.")
     return UNUSABLE.sub("\ufffd", value) if isinstance(value, str) else value
 
 

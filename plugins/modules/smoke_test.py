@@ -270,7 +270,7 @@ import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module, usable
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.core import core
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.secrets import SHORTEST, of_params, shown_options
 
@@ -316,7 +316,7 @@ def main() -> None:
     secrets = of_params(params)
     module.no_log_values = {secret for secret in secrets if len(secret) >= SHORTEST}
     module.params = shown_options(params, secrets)
-    run_as_module(module, lambda call: core(dataclasses.replace(call, params=params)))
+    run_as_module(module, lambda call: core(dataclasses.replace(call, params=usable(params))))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,14 @@ UNIT = Part(
     env={"TZ": "Pacific/Chatham"},
 )
 
+FUZZ = Part(
+    "fuzz",
+    "every module with hostile values, every client with bad servers; results in build/fuzz.json",
+    (Step("pytest", (*PYTEST, "tests/fuzz")),),
+    limit=900,
+    lane=WAITING,
+)
+
 MAKES = ("haproxy", "nginx", "apache2")
 """Servers of the contract that a machine may have; Envoy and the fake of AWS are in the venv."""
 MONITORS = ("prometheus", "prometheus-alertmanager")
@@ -201,7 +209,7 @@ MUTANTS = Part(
     limit=3600,
 )
 
-ALL = (LINT, SANITY, PACKAGE, UNIT, OLDEST, FRESH, CONTRACT, FLEET, MOLECULE)
+ALL = (LINT, SANITY, PACKAGE, UNIT, FUZZ, OLDEST, FRESH, CONTRACT, FLEET, MOLECULE)
 EVERY = (*ALL, BALANCERS, INTEGRATION, COMPAT, MUTANTS)
 WITHIN_OTHERS = (CONTRACT, BALANCERS, OLDEST)
 LONG = tuple(part for part in EVERY if part not in WITHIN_OTHERS)

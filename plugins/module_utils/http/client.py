@@ -80,6 +80,14 @@ class Address:
     port: int = 0
     path: str = ""
 
+    @property
+    def shown_host(self) -> str:
+        """As it stands in a URL and in the Host header."""
+        if self.path:
+            return "localhost"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
     def connect(self, deadline: Deadline) -> socket.socket:
         if not self.path:
             return connect(self.host, self.port, deadline)

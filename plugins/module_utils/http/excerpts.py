@@ -15,13 +15,15 @@ from ansible_collections.steady.rollout.plugins.module_utils.http.targets import
 
 HIDDEN = "********"
 LONGEST = 200
+MOST_MASKED = 20000
+"""Characters of a text without structure; only its beginning is shown."""
 TELLING_PAIR = re.compile(
-    r"""([\w-]*(?:auth|cookie|credential|jwt|key|pass|secret|sig|token)[\w-]*["']?\s*[:=]\s*["']?"""
+    r"""((?:auth|cookie|credential|jwt|key|pass|secret|sig|token)[\w-]{0,60}["']?\s{0,9}[:=]\s{0,9}["']?"""
     r"""(?:(?:basic|bearer|digest|negotiate|token)\s+)?)([^\s"'&,;}<]+)""",
     re.IGNORECASE,
 )
 """A telling name and its value in a text of whatever kind."""
-PASSWORD_IN_URL = re.compile(r"(://[^\s/@:\"']*:)[^\s/@\"']+(?=@)")
+PASSWORD_IN_URL = re.compile(r"(://[^\s/@:\"']{0,200}:)[^\s/@\"']{1,200}(?=@)")
 
 
 def is_telling(name: str) -> bool:
@@ -49,7 +51,7 @@ def masked(text: str) -> str:
     if isinstance(document, (dict, list)):
         text = PASSWORD_IN_URL.sub(rf"\1{HIDDEN}", json.dumps(without_telling(document), ensure_ascii=False))
     else:
-        text = without_telling_pairs(text)
+        text = without_telling_pairs(text[:MOST_MASKED])
     return " ".join(text.split())
 
 

@@ -43,7 +43,7 @@ class Alertmanager:
         matchers = _matchers(question.raw)
         wanted = [("active", "true"), ("silenced", "false"), ("inhibited", "false"), ("unprocessed", "false")]
         answer = self._endpoint.ask("/api/v2/alerts", [*wanted, *(("filter", matcher) for matcher in matchers)])
-        if not isinstance(answer, list):
+        if not isinstance(answer, list) or not all(_is_alert(alert) for alert in answer):
             raise Trouble(f"{self._endpoint.place} gave no list of alerts. Is the url the one of Alertmanager's root?")
         alerts = tuple(sorted({_described(alert) for alert in answer}))
         return Reply(
@@ -63,6 +63,10 @@ def _matchers(query: t.Any) -> list[t.Any]:
     if query is None:
         return []
     return list(query) if isinstance(query, (list, tuple)) else [query]
+
+
+def _is_alert(alert: t.Any) -> bool:
+    return isinstance(alert, dict) and isinstance(alert.get("labels", {}), dict)
 
 
 def _described(alert: dict[str, t.Any]) -> str:

@@ -39,7 +39,7 @@ def number(value: t.Any) -> float | None:
         raise Trouble(f"the answer is {_described(value)}, not a number")
     try:
         found = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Trouble(f"the answer is {_described(value)}, not a number") from None
     return found if math.isfinite(found) else None
 
@@ -120,4 +120,4 @@ def _described(value: t.Any) -> str:
         return f"an object with {', '.join(map(str, list(value)[:6])) or 'nothing'}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return "null" if value is None else str(value)
+    return "null" if value is None else f"{value!s:.60}"

@@ -31,6 +31,9 @@ SETTINGS: dict[str, tuple[type, ...]] = {
     "host_label": (str,),
 }
 Labels = t.Dict[str, str]
+LATEST = 2**53
+"""Seconds; a moment beyond is not one."""
+LONGEST_WARNING = 200
 
 
 class Prometheus:
@@ -71,15 +74,14 @@ class Prometheus:
     def _points(self, data: dict[str, t.Any], question: Question, moment: Moment) -> t.Iterator[Point]:
         kind, result = data.get("resultType"), data.get("result")
         if kind == "scalar" and isinstance(result, list):
-            yield from _numbers([result], question.group, "", is_range=False)
+            values = _pairs([result], self._endpoint.place)
+            yield from _numbers(values, question.group, "", is_range=False)
             return
         if kind not in ("vector", "matrix") or not isinstance(result, list):
             raise Trouble(f"{self._endpoint.place} answered with a {kind}, where a vector or a matrix is wanted")
-        for series in result:
-            labels = series.get("metric", {})
+        for labels, values in [_series(one, self._endpoint.place) for one in result]:
             group = question.group or self._group(labels, moment, alone=len(result) == 1)
             if group is not None:
-                values = series.get("values") or [series.get("value") or [0, None]]
                 yield from _numbers(values, group, self._host(labels, moment, group), kind == "matrix")
 
     def _group(self, labels: Labels, moment: Moment, alone: bool) -> str | None:
@@ -116,8 +118,29 @@ def _data(answer: t.Any, place: str) -> dict[str, t.Any]:
         raise Trouble(f"{place} gave no answer of Prometheus's query API. Is the url the one of its root?")
     # A partial answer of a federated store comes as a success with a warning.
     if answer.get("warnings"):
-        raise Trouble(f"{place} answered with a warning: {answer['warnings'][0]}")
+        raise Trouble(f"{place} answered with a warning: {_first(answer['warnings'])}")
     return dict(answer["data"])
+
+
+def _series(one: t.Any, place: str) -> tuple[Labels, list[t.Any]]:
+    """Labels and pairs of moment and value of a series; Trouble where it is not one."""
+    labels = one.get("metric", {}) if isinstance(one, dict) else None
+    if not isinstance(labels, dict):
+        raise Trouble(f"{place} answered with something that is not a series")
+    values = one.get("values") or [one.get("value") or [0, None]]
+    return {str(name): str(value) for name, value in labels.items()}, _pairs(values, place)
+
+
+def _pairs(values: t.Any, place: str) -> list[t.Any]:
+    if not isinstance(values, list) or not all(_is_pair(pair) for pair in values):
+        raise Trouble(f"{place} answered with something that is not a pair of a moment and a value")
+    return values
+
+
+def _is_pair(pair: t.Any) -> bool:
+    if not isinstance(pair, list) or len(pair) != 2 or isinstance(pair[0], bool):
+        return False
+    return isinstance(pair[0], (int, float)) and 0 <= pair[0] < LATEST
 
 
 def _numbers(values: list[t.Any], group: str | None, host: str, is_range: bool) -> t.Iterator[Point]:
@@ -147,3 +170,7 @@ def _member_named(value: str, moment: Moment) -> str | None:
         if name and moment.group_of(member):
             return member
     return None
+
+
+def _first(warnings: t.Any) -> str:
+    return str(warnings[0] if isinstance(warnings, list) else warnings)[:LONGEST_WARNING]

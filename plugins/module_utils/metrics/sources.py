@@ -95,9 +95,9 @@ def _opened(name: str, given: t.Any, interval: float, run_command: RunCommand) -
 
 def _type(name: str, given: t.Any) -> str:
     found = given.get(TYPE) if isinstance(given, t.Mapping) else None
-    if found not in TYPES:
+    if not isinstance(found, str) or found not in TYPES:
         raise InputError(f"sources.{name}: type is {found!r}, not one of {', '.join(TYPES)}.")
-    return str(found)
+    return found
 
 
 def _typed(where: str, value: t.Any, types: tuple[type, ...]) -> t.Any:

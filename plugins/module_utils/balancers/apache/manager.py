@@ -11,7 +11,6 @@ nonce, a load factor out of bounds, an unknown worker. So nothing here is done u
 from __future__ import annotations
 
 import base64
-import contextlib
 import html
 import http.client
 import re
@@ -23,12 +22,14 @@ import xml.etree.ElementTree
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.http import client, tls
 
 NAMESPACE = {"httpd": "http://httpd.apache.org"}
 PREFIX = "balancer://"
 TITLE = re.compile(r"Load Balancer Manager for ([^<]*)</h1>")
 # It reads no more of a POST than this.
 LONGEST_POST = 1024
+LARGEST_PAGE = 16 * 1024 * 1024
 
 
 class Worker(t.NamedTuple):
@@ -163,14 +164,17 @@ def fetch(
     asked = {"Connection": "close", **(headers or {})}
     if site.user:
         asked["Authorization"] = "Basic " + base64.b64encode(f"{site.user}:{site.password}".encode()).decode()
+    context = tls.context(site.validate_certs) if parts.scheme == "https" else None
+    url = parts._replace(path=(parts.path or "/") + query).geturl()
+    request = client.Request(method, url, asked, None if body is None else body.encode(), context, largest=LARGEST_PAGE)
     try:
-        with contextlib.closing(_connection(parts, site)) as connection:
-            connection.request(method, (parts.path or "/") + query, body, asked)
-            reply = connection.getresponse()
-            named = {name.lower(): value for name, value in reply.getheaders()}
-            return Answer(reply.status, named, reply.read().decode("utf-8", "replace"))
-    except (OSError, http.client.HTTPException) as error:
+        answer = client.exchange(request, client.Deadline(site.timeout))
+    except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unreachable(f"{where}: {_explain(error, site.timeout)}") from error
+    if len(answer.body) >= LARGEST_PAGE:
+        raise RolloutError(f"{where}: the answer is longer than {LARGEST_PAGE} bytes. Is this the balancer-manager?")
+    named = {name.lower(): value for name, value in answer.headers}
+    return Answer(answer.status, named, answer.body.decode("utf-8", "replace"))
 
 
 def split_url(url: str, option: str) -> urllib.parse.SplitResult:
@@ -189,6 +193,8 @@ def split_url(url: str, option: str) -> urllib.parse.SplitResult:
 
 def read_workers(text: str) -> dict[str, list[Worker]]:
     """Raises ParseError or ValueError where the text is not the manager's XML."""
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ValueError("it defines entities")
     root = xml.etree.ElementTree.fromstring(text)
     return {
         _text(balancer, "name")[len(PREFIX) :]: [
@@ -215,17 +221,6 @@ def _text(element: xml.etree.ElementTree.Element, name: str) -> str:
     if found is None:
         raise ValueError(f"no {name} where one belongs")
     return found.text or ""
-
-
-def _connection(parts: urllib.parse.SplitResult, site: Site) -> http.client.HTTPConnection:
-    host = parts.hostname or ""
-    if parts.scheme == "http":
-        return http.client.HTTPConnection(host, parts.port or 80, timeout=site.timeout)
-    context = ssl.create_default_context()
-    if not site.validate_certs:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, parts.port or 443, timeout=site.timeout, context=context)
 
 
 def _explain(error: Exception, timeout: float) -> str:

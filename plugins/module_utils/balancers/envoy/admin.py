@@ -16,7 +16,11 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.http import client
+from ansible_collections.steady.rollout.plugins.module_utils.http.client import Address
 
+LARGEST_ANSWER = 32 * 1024 * 1024
+"""Bytes; three thousand members come to a few MB."""
 Statistics = t.Dict[str, t.Any]
 
 
@@ -29,30 +33,19 @@ class Admin(t.Protocol):
         """The JSON answer to each path; None where this Envoy has nothing under it."""
 
 
-class Address(t.NamedTuple):
-    """Where the interface is: the path of a unix socket, or host and port."""
-
-    path: str = ""
-    host: str = ""
-    port: int = 0
-
-
 def parse_address(text: str) -> Address:
     """Reads '/path', 'host:port', '[::1]:port' and 'http://host:port'; raises InputError."""
-    plain = re.sub(r"^(http://|tcp://|unix://|unix:)", "", text.strip())
-    if plain.startswith("/"):
-        return Address(path=plain)
-    match = re.match(r"^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/\[\]]+)):(\d{1,5})/?$", plain)
-    if not match or not 0 < int(match.group(3)) < 65536:
+    address = client.address_of(text)
+    if address is None:
         raise InputError(
             f"balancer.admin: '{text}' is neither 'host:port' nor the absolute path of a unix socket; "
             "for example 127.0.0.1:9901, as in the 'admin' section of Envoy's configuration."
         )
-    return Address(host=match.group(1) or match.group(2), port=int(match.group(3)))
+    return address
 
 
 class HttpAdmin:
-    """The interface behind an address; *timeout* in seconds bounds every step of a question.
+    """The interface behind an address; *timeout* in seconds bounds each call as a whole.
 
     Each call has a connection of its own: one that is kept would go on asking the process that a hot restart
     left behind.
@@ -61,19 +54,25 @@ class HttpAdmin:
     def __init__(self, address: Address, where: str, timeout: float) -> None:
         self.where = where
         self._address = address
+        self._url = f"http://{address.shown_host}"
         self._timeout = timeout
 
     def ask(self, paths: t.Sequence[str]) -> list[t.Any]:
-        with contextlib.closing(_Connection(self._address, self._timeout)) as connection:
-            return [self._answer(connection, path) for path in paths]
+        with contextlib.closing(client.Connection(self._url, None, self._address)) as connection:
+            deadline = client.Deadline(self._timeout)
+            return [self._answer(connection, path, deadline) for path in paths]
 
-    def _answer(self, connection: http.client.HTTPConnection, path: str) -> t.Any:
+    def _answer(self, connection: client.Connection, path: str, deadline: client.Deadline) -> t.Any:
+        request = client.Request("GET", self._url + path, {}, None, None, largest=LARGEST_ANSWER)
         try:
-            connection.request("GET", path)
-            reply = connection.getresponse()
-            body = reply.read()
-        except (OSError, http.client.HTTPException) as error:
+            if not connection.is_usable:
+                connection.open(deadline)
+            reply = connection.ask(request, deadline)
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise Unreachable(f"{self.where}: {self._explain(error)}") from error
+        body = reply.body
+        if len(body) >= LARGEST_ANSWER:
+            raise RolloutError(f"{self.where}: the answer to GET {_route(path)} is longer than {LARGEST_ANSWER} bytes.")
         if reply.status in (400, 404):
             return None
         if reply.status != 200:
@@ -103,20 +102,6 @@ class HttpAdmin:
         if isinstance(error, ConnectionRefusedError):
             return "connection refused: nothing listens there. Is Envoy running, with an 'admin' section?"
         return f"cannot talk to Envoy: {getattr(error, 'strerror', None) or error!r}."
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, address: Address, timeout: float) -> None:
-        super().__init__(address.host or "localhost", address.port or 80, timeout=timeout)
-        self._path = address.path
-
-    def connect(self) -> None:
-        if not self._path:
-            super().connect()
-            return
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 def server_version(admin: Admin) -> str:

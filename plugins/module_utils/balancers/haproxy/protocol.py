@@ -21,7 +21,13 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 
 # A command longer than HAProxy's buffer (16 kB unless tuned down) resets the connection.
 LONGEST_BATCH = 8000
+LARGEST_REPLY = 16 * 1024 * 1024
+"""Bytes; ten thousand servers come to half of it."""
 LEVEL_HINT = "the socket's level is operator or user; add 'level admin' to its 'stats socket' line"
+
+
+class TooLong(OSError):
+    """More than any HAProxy says came."""
 
 
 class Cli(t.Protocol):
@@ -92,6 +98,8 @@ class SocketCli:
                 if self.half_close:
                     stream.shutdown(socket.SHUT_WR)
                 return _read_all(stream, deadline).decode("utf-8", "replace")
+        except TooLong as error:
+            raise RolloutError(f"{self.where}: {error}") from None
         except OSError as error:
             raise Unreachable(f"{self.where}: {self._explain(error)}") from error
 
@@ -121,6 +129,7 @@ class SocketCli:
 
 def _read_all(stream: socket.socket, deadline: float) -> bytes:
     received: list[bytes] = []
+    size = 0
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
@@ -130,6 +139,9 @@ def _read_all(stream: socket.socket, deadline: float) -> bytes:
         if not chunk:
             return b"".join(received)
         received.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_REPLY:
+            raise TooLong(f"the answer is longer than {LARGEST_REPLY} bytes. Is this HAProxy's socket?")
 
 
 def batches(commands: t.Sequence[str]) -> t.Iterator[list[str]]:

@@ -16,6 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Amount, Policy, amount
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Step
 
+PERCENTAGE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,18})?")
 SETTINGS = ("strategy", "groups", "candidate", "live", "steps", "rollback_window")
 
 
@@ -102,7 +103,7 @@ def _step(number: int, given: t.Any) -> Step:
 
 def _share(number: int, given: t.Any) -> float:
     text = str(given).strip().rstrip("%").strip()
-    if isinstance(given, bool) or not re.match(r"^\d+(\.\d+)?$", text) or not 0 <= float(text) <= 100:
+    if isinstance(given, bool) or not PERCENTAGE.fullmatch(text) or float(text) > 100:
         raise InputError(
             f"steps: the share of step {number} cannot be {given!r}; a percentage from 0 to 100 is expected."
         )

@@ -22,6 +22,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 Shares = t.Dict[str, Fraction]
 Rank = t.Tuple[Fraction, int, t.List[int]]
 
+PERCENTAGE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,18})?")
 # Percent that shares may be off 100 altogether, so that thirds can be written down.
 SLACK = Fraction(1, 10)
 # Among weights that come equally near, those with the largest nearest to this: they read like percentages.
@@ -86,8 +87,8 @@ def shown(share: Fraction) -> str:
 
 def _percentage(name: str, value: t.Any) -> Fraction:
     text = str(value).strip().rstrip("%").strip()
-    if isinstance(value, bool) or not re.match(r"^\d+(\.\d+)?$", text) or Fraction(text) > 100:
-        raise InputError(f"shares: '{name}' cannot be {value!r}; a percentage from 0 to 100 is expected.")
+    if isinstance(value, bool) or not PERCENTAGE.fullmatch(text) or Fraction(text) > 100:
+        raise InputError(f"shares: '{name}' cannot be {value!r:.80}; a percentage from 0 to 100 is expected.")
     return Fraction(text)
 
 

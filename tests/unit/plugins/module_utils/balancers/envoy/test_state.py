@@ -227,7 +227,8 @@ def test_down_and_unchecked_hosts_in_panic() -> None:
     ],
 )
 def test_addresses_of_the_interface(text: str, address: tuple[str, str, int]) -> None:
-    assert tuple(parse_address(text)) == address
+    found = parse_address(text)
+    assert (found.path, found.host, found.port) == address
 
 
 @pytest.mark.parametrize("text", ["", "lb1", "lb1:0", "lb1:70000", "http://lb1:9901/stats", "a b:1"])
