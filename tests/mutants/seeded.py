@@ -16,10 +16,18 @@ METRICS = "plugins/module_utils/metrics/"
 
 
 class Mutant(t.NamedTuple):
+    """*tests* are those that could catch it, where they are not the unit tests that mirror the file (see run.py)."""
+
     name: str
     file: str
     old: str
     new: str
+    tests: tuple[str, ...] = ()
+
+
+def of(file: str, *bugs: tuple[str, str, str], tests: tuple[str, ...] = ()) -> tuple[Mutant, ...]:
+    """Several bugs in one file, each a name, a text, and what stands there instead."""
+    return tuple(Mutant(name, file, old, new, tests) for name, old, new in bugs)
 
 
 MUTANTS = (

@@ -199,3 +199,30 @@ def test_no_run_changes_anything_after_a_later_one_did(
         except ClaimLost:
             continue
         newest[ledger] = max(token, newest.get(ledger, 0))
+
+
+def test_the_lock_of_a_claim_is_held_as_long_as_the_change_takes(directory: str) -> None:
+    with claims.held(ours(directory)):
+        with pytest.raises(RolloutError) as refused_too, claims.held(ours(directory), timeout=0.0):
+            pytest.fail("two changes at a time")
+        assert "another process has been changing service 'shop' on this host" in refused_too.value.message
+    with claims.held(ours(directory), timeout=0.0):
+        pass
+
+
+@pytest.mark.parametrize(("token", "ledger"), [(2, "one"), (9, "two")])
+def test_a_claim_that_is_not_ours_is_not_given_back(directory: str, token: int, ledger: str) -> None:
+    claims.acquire(ours(directory))
+    assert claims.release(ours(directory, token, ledger)) is False
+    assert record(directory)["active"] is True
+
+
+def test_a_link_in_the_place_of_a_claim_is_not_followed(directory: str, tmp_path: pathlib.Path) -> None:
+    claims.acquire(ours(directory))
+    place = pathlib.Path(directory, "shop.claim")
+    elsewhere = tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    with pytest.raises(RolloutError) as refused_link:
+        claims.acquire(ours(directory, 4))
+    assert refused_link.value.message.startswith(f"{place}: the claim cannot be read (")

@@ -31,6 +31,7 @@ FORMS = "expected seconds, or for example 30s, 5m or 1h30m."
         ("2 min", 120.0),
         ("1d", 86400.0),
         (5e-324, 5e-324),
+        ("366d", durations.LONGEST),
     ],
 )
 def test_what_users_write(written: object, seconds: float) -> None:

@@ -57,6 +57,32 @@ def test_a_draft_has_no_name_that_could_be_foreseen(tmp_path: pathlib.Path, monk
     assert all(len(name) >= len(".state.") + 32 for name in drafts)
 
 
+def test_a_draft_is_never_opened_where_something_is_already(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Foreseen:
+        hex = "foreseen"
+
+    monkeypatch.setattr(files.uuid, "uuid4", Foreseen)
+    victim = tmp_path / "passwd"
+    victim.write_text("root")
+    (tmp_path / ".state.foreseen").symlink_to(victim)
+    with pytest.raises(FileExistsError):
+        files.replace(str(tmp_path / "state"), "new", Access(0o600))
+    assert victim.read_text() == "root"
+
+
+def test_a_file_is_read_up_to_its_limit_and_through_no_link_where_none_is_wanted(tmp_path: pathlib.Path) -> None:
+    place, link = tmp_path / "state", tmp_path / "link"
+    place.write_text("12345")
+    link.symlink_to(place)
+    assert files.read(str(link), 5) == b"12345"
+    with pytest.raises(OSError, match="it has more than 4 bytes"):
+        files.read(str(place), 4)
+    with pytest.raises(OSError, match="symbolic link"):
+        files.read(str(link), 5, follow=False)
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: pathlib.Path) -> None:
     place = tmp_path / "state"
     place.write_text("old")
@@ -191,3 +217,11 @@ class Holder:
 
     def __exit__(self, *exception: object) -> None:
         self._stream.close()
+
+
+def test_a_lock_has_one_holder_at_a_time(tmp_path: pathlib.Path) -> None:
+    place = str(tmp_path / "lock")
+    with files.locked(place, "the pool"):
+        with pytest.raises(RolloutError) as refused, files.locked(place, "the pool", timeout=0.0):
+            pytest.fail("two holders")
+        assert f"pid {os.getpid()} (" in refused.value.message

@@ -1,0 +1,518 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Seeded bugs in what is done on hosts and in what is asked of them: claims, files, releases, health, HTTP, smoke tests."""
+
+from __future__ import annotations
+
+from seeded import Mutant, of
+
+UTILS = "plugins/module_utils/"
+
+MUTANTS: tuple[Mutant, ...] = (
+    *of(
+        UTILS + "claims.py",
+        (
+            "8 the claim's lock is dropped before the work",
+            "        _write(claim, before, active)\n        yield",
+            "        _write(claim, before, active)\n    yield",
+        ),
+        (
+            "8 an older token holds a claim",
+            "if found.ledger == claim.ledger and found.token > claim.token:",
+            "if found.ledger == claim.ledger and found.token > claim.token + 1:",
+        ),
+        (
+            "8 force lets an older token in",
+            "    if found.ledger == claim.ledger and found.token > claim.token:\n        raise",
+            "    if not force and found.ledger == claim.ledger and found.token > claim.token:\n        raise",
+        ),
+        ("8 another ledger's active claim is taken", "if found.active and not force:", "if found.active and force:"),
+        (
+            "8 a superseded run changes things again",
+            ">= claim.token:\n        raise ClaimLost",
+            "> claim.token:\n        raise ClaimLost",
+        ),
+        (
+            "8 a later run's claim is given back",
+            "or before.token > claim.token:",
+            "or before.token > claim.token + 10:",
+        ),
+        (
+            "8 another ledger's claim is given back",
+            "if not before or before.ledger != claim.ledger or",
+            "if not before or",
+        ),
+        (
+            "8 an empty claim counts as none",
+            "        content = files.read(path, LONGEST_CLAIM, follow=False)\n",
+            "        content = files.read(path, LONGEST_CLAIM, follow=False)\n        if not content:\n            return None\n",
+        ),
+        ("8 a claim is read through a link", "LONGEST_CLAIM, follow=False", "LONGEST_CLAIM, follow=True"),
+        (
+            "8 root's claim is not seen by another user",
+            "        _refuse_others(claim, before, force)\n        _refuse_others(claim, _shared_record(claim))\n",
+            "        _refuse_others(claim, before, force)\n",
+        ),
+        (
+            "8 nobody remembers who was superseded",
+            "    if before and before.ledger != claim.ledger:\n        superseded",
+            "    if before and before.ledger == claim.ledger:\n        superseded",
+        ),
+        ("a service names a file elsewhere", 'or "/" in service or', "or"),
+    ),
+    *of(
+        UTILS + "files.py",
+        (
+            "a draft is opened where one is already",
+            "os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY | os.O_CLOEXEC",
+            "os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC",
+        ),
+        ("a draft has a name that can be known before", '{uuid.uuid4().hex}"', 'new"'),
+        (
+            "a draft that failed stays",
+            "            with contextlib.suppress(OSError):\n                os.unlink(draft, dir_fd=place)\n            raise",
+            "            raise",
+        ),
+        ("a file is read through a link", "(0 if follow else os.O_NOFOLLOW)", "0"),
+        ("a file of any size is read", "    if len(content) > most:", "    if len(content) > most + 1:"),
+        (
+            "a stranger's link is followed",
+            "found.st_uid not in (0, os.geteuid()):\n        raise OSError",
+            "found.st_uid in (0, os.geteuid()) and False:\n        raise OSError",
+        ),
+        (
+            "a stranger's folder is used",
+            "    if found.st_uid not in (0, os.geteuid()):\n        raise RolloutError",
+            "    if False:\n        raise RolloutError",
+        ),
+        ("a folder that all may write is used", "if found.st_mode & stat.S_IWOTH:", "if found.st_mode & stat.S_ISVTX:"),
+        ("a lock is shared", "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB"),
+        ("a lock is waited for without end", "if time.monotonic() >= deadline:", "if False:"),
+        (
+            "everybody may take a lock's file",
+            "        os.fchmod(handle, mode)\n\n\n@contextlib",
+            "        pass\n\n\n@contextlib",
+        ),
+        ("a replaced file loses its mode", "    os.fchmod(handle, access.mode)", "    os.fchmod(handle, 0o644)"),
+    ),
+    *of(
+        UTILS + "durations.py",
+        ("a minute has a hundred seconds", '"m": 60.0', '"m": 100.0'),
+        ("nothing is positive", "    if not found:", "    if found < 0:"),
+        ("the longest is not allowed", "if not least <= found <= most:", "if not least <= found < most:"),
+        ("only the first part counts", "return sum(float(number)", "return max(float(number)"),
+    ),
+    *of(
+        UTILS + "waiting.py",
+        (
+            "one look is proof",
+            "self._in_a_row[name] >= self._consecutive\n            for",
+            "self._in_a_row[name] >= 1\n            for",
+        ),
+        (
+            "looks need not follow each other",
+            "if verdict is Verdict.REACHED else 0",
+            "if verdict is Verdict.REACHED else self._in_a_row.get(name, 0)",
+        ),
+        ("what cannot be is waited for", "verdict is Verdict.IMPOSSIBLE or self", "self"),
+        (
+            "unproven counts as reached",
+            "unproven = Verdict.NOT_YET if verdict is Verdict.REACHED else verdict",
+            "unproven = verdict",
+        ),
+        (
+            "the pace never slows",
+            "interval = min(interval * pace.growth, pace.longest_after(now - progress.started))",
+            "interval = interval + 0",
+        ),
+        ("nobody is called every second", "if now - second >= 1.0:", "if now - second >= 1e9:"),
+        ("a slow poll leaves no rest", "pause = max(interval, (now - asked) * pace.rest)", "pause = interval"),
+        ("the deadline is passed by a whole pause", "min(pause, left))", "pause)"),
+    ),
+    *of(
+        UTILS + "units.py",
+        ("a crash loop is not seen", 'self.sub in ("auto-restart", "auto-restart-queued") or', "self.sub in () or"),
+        ("a failed unit has not failed", 'self.active == "failed" or', 'self.active == "inactive" or'),
+        ("any name is a unit", "if name and not NAME.fullmatch(name):", "if name and not NAME.match(name):"),
+        ("the first lines of the journal", "if line.strip()][-lines:]", "if line.strip()][:lines]"),
+    ),
+    *of(
+        UTILS + "health/policy.py",
+        ("7 a flap does not start the proof again", "        streak=0,\n", "        streak=state.streak,\n"),
+        (
+            "7 a flap keeps the time that was healthy",
+            "        streak_began=None,\n        flaps",
+            "        streak_began=state.streak_began,\n        flaps",
+        ),
+        ("7 successes alone are health", " and state.healthy_for >= policy.min_healthy_time:", ":"),
+        ("7 time alone is health", "if state.streak >= policy.successes and state", "if state.streak and state"),
+        ("a flap is not counted", "(1 if state.streak else 0)", "0"),
+        (
+            "7 who can no longer be proven is waited for",
+            "or began + policy.min_healthy_time > policy.timeout:",
+            "and began + policy.min_healthy_time > policy.timeout:",
+        ),
+        (
+            "the worst latency is forgotten",
+            "max(latest.latency or 0.0, sample.latency or 0.0)",
+            "sample.latency or 0.0",
+        ),
+        ("the history forgets the newest", "del self._runs[: -self._limit]", "del self._runs[self._limit :]"),
+    ),
+    *of(
+        UTILS + "health/probe.py",
+        (
+            "a command that fails is healthy",
+            "if target.command and seen.status != 0:",
+            "if target.command and seen.status is None:",
+        ),
+        (
+            "any status is healthy",
+            "if target.url and seen.status not in target.status:",
+            "if target.url and not seen.status:",
+        ),
+        ("a slow answer is healthy", "latency > target.latency:", "latency > target.latency * 2:"),
+        (
+            "a wrong version is healthy",
+            "if target.version is not None and version != target.version:",
+            "if target.version is not None and version is None:",
+        ),
+        (
+            "what is merely true is expected",
+            "if expect and expect(document) is not True:",
+            "if expect and not expect(document):",
+        ),
+        ("a quote in a version changes the expression", """.replace("'", "\\\\'")""", ""),
+        (
+            "20 a secret of the answer is shown",
+            'flat = redacted(" ".join(text.split()), secrets)',
+            'flat = " ".join(text.split())',
+        ),
+        ("20 a secret of the reason is shown", "reason=redacted(reason, target.secrets)", "reason=reason"),
+        ("a boolean is a version", "and not isinstance(found, bool) else None", "else None"),
+        ("a command may run for ever", 'if shutil.which("timeout"):', 'if not shutil.which("timeout"):'),
+    ),
+    *of(
+        UTILS + "health/watch.py",
+        (
+            "over when one is decided",
+            "return all(one.verdict != Verdict.WAITING",
+            "return any(one.verdict != Verdict.WAITING",
+        ),
+        (
+            "a probe outlives the deadline",
+            "return max(0.001, min(target.timeout, self._policy.timeout - now))",
+            "return target.timeout",
+        ),
+        (
+            "a healthy one is not watched any more",
+            "one.due <= now and one.verdict != Verdict.LOST:",
+            "one.due <= now and one.verdict == Verdict.WAITING:",
+        ),
+        ("a probe that hangs says nothing", "one.probing and self._hangs(one, now):", "one.probing and False:"),
+        (
+            "a late answer counts",
+            "                if one.probing:\n                    self._note",
+            "                if True:\n                    self._note",
+        ),
+        (
+            "a lost one comes back",
+            "            if one.verdict != Verdict.LOST:\n                one.verdict =",
+            "            if True:\n                one.verdict =",
+        ),
+        (
+            "a thread that dies takes its target with it",
+            "        except Exception as error:  #",
+            "        except ZeroDivisionError as error:  #",
+        ),
+    ),
+    *of(
+        UTILS + "http/client.py",
+        (
+            "one redirect too many",
+            "for _dummy in range(MOST_REDIRECTS + 1):\n        answer",
+            "for _dummy in range(MOST_REDIRECTS + 2):\n        answer",
+        ),
+        ("20 from https to http", 'if (before.scheme, after.scheme) == ("https", "http"):', "if False:"),
+        (
+            "20 a stranger gets the password",
+            "    if is_elsewhere:\n        headers",
+            "    if not is_elsewhere:\n        headers",
+        ),
+        (
+            "20 a stranger gets the body",
+            "if is_elsewhere and request.body is not None:",
+            "if is_elsewhere and request.body is None:",
+        ),
+        (
+            "another port is the same origin",
+            "return parts.scheme, parts.hostname, parts.port or",
+            "return parts.scheme, parts.hostname, 0 and parts.port or",
+        ),
+        (
+            "no deadline for each read",
+            "        self._connection.settimeout(self._deadline.left())\n        return self._connection.recv_into",
+            "        return self._connection.recv_into",
+        ),
+        ("a body of any size", "body = response.read(largest)", "body = response.read()"),
+        ("half an answer is one", "if response.length and len(body) < largest:", "if False:"),
+        (
+            "a post is posted again after 303",
+            "    if status not in (307, 308):",
+            "    if status not in (303, 307, 308):",
+        ),
+        (
+            "any scheme is followed",
+            'if after.scheme not in ("http", "https") or not after.hostname:',
+            "if not after.hostname:",
+        ),
+        ("port 0 is an address", "not 0 < int(match.group(3)) < 65536", "not 0 <= int(match.group(3)) < 65536"),
+        ("a connection that said something is used again", "return not poll.poll(0)", "return True"),
+        (
+            "only the first address is tried",
+            "            connection.close()\n            failure = error",
+            "            connection.close()\n            raise",
+        ),
+    ),
+    *of(
+        UTILS + "http/targets.py",
+        ("20 a header's token is no secret", "found.extend(str(value).split()[1:])", "pass"),
+        ("20 the url's password is no secret", "if parts and parts.password:", "if parts and not parts.password:"),
+        ("20 a url is shown with its password", 'netloc = parts.netloc.rpartition("@")[2]', "netloc = parts.netloc"),
+        ("two targets of one name", "if names.count(name) > 1:", "if names.count(name) > 2:"),
+        ("two ways at once", "if len(given) != 1:", "if not given:"),
+        ("20 short secrets hide longer ones", "key=len, reverse=True))", "key=len))"),
+    ),
+    *of(
+        UTILS + "http/queries.py",
+        ("an expression on a list ends in a traceback", "if not isinstance(document, dict):", "if document is None:"),
+        (
+            "a wrong type ends in a traceback",
+            "except (ValueError, TypeError, ArithmeticError):",
+            "except ArithmeticError:",
+        ),
+    ),
+    *of(
+        UTILS + "smoke/judging.py",
+        ("smoke: a wrong status passes", "if reply.status not in step.status:", "if reply.status in ():"),
+        ("smoke: a slow answer passes", "reply.seconds > step.latency:", "reply.seconds > step.latency * 10:"),
+        (
+            "smoke: only the header or the body",
+            "_wrong_header(step, reply, kept) or _wrong_body(step, reply, kept)",
+            "_wrong_header(step, reply, kept)",
+        ),
+        ("smoke: nothing is kept as a value", 'or value == "":', "or False:"),
+        ("smoke: a header only has to be there", "if templates.filled(expected, kept) not in found:", "if not found:"),
+        ("20 smoke: a confidential body is shown", "if step.is_confidential or not reply.text:", "if not reply.text:"),
+        ("smoke: what is merely true is expected", "return None if found is True else", "return None if found else"),
+        ("smoke: the whole match is kept", "match.group(1 if keep.pattern.groups else 0)", "match.group(0)"),
+    ),
+    *of(
+        UTILS + "smoke/secrets.py",
+        (
+            "20 smoke: short values are shown in answers",
+            "        if not short:\n            return text\n",
+            "        return text\n",
+        ),
+        ("20 smoke: cookies are no secrets", 'if name.lower() == "cookie":', 'if name == "":'),
+        (
+            "20 smoke: the password of basic is no secret",
+            'if text.lower().startswith("basic "):',
+            'if text.startswith("basic "):',
+        ),
+        ("20 smoke: a secret below a telling name is shown", "is_secret or is_telling(str(name))", "is_secret"),
+        (
+            "20 smoke: lists hold no secrets",
+            "    if isinstance(body, (list, tuple)):\n        return {",
+            "    if isinstance(body, tuple):\n        return {",
+        ),
+        ("20 smoke: a quoted form is shown", "        quote_plus(value),\n", ""),
+        ("20 smoke: an escaped slash is shown", '        in_json.replace("/", "\\\\/"),\n', ""),
+    ),
+    *of(
+        UTILS + "smoke/session.py",
+        ("smoke: cookies are not sent", "        if not cookies:\n", "        if cookies:\n"),
+        ("smoke: cookies are not kept", "            self._keep_cookies(request, answer)\n", ""),
+        ("smoke: redirects are always followed", "if not follow or answer.status", "if answer.status"),
+    ),
+    *of(
+        UTILS + "smoke/running.py",
+        ("smoke: a failure does not stop", "if self._plan.stop_on_failure:", "if not self._plan.stop_on_failure:"),
+        ("smoke: one try too few", "range(1, step.tries + 1)", "range(1, max(2, step.tries))"),
+        ("smoke: tries go on after success", "            if done.passed:\n                break\n", ""),
+        ("smoke: no pause between tries", "            if number > 1:\n", "            if number > 2:\n"),
+        (
+            "20 smoke: what was kept is shown",
+            "            self._hidden.add(*(templates.as_text(value) for value in found.values()))\n",
+            "",
+        ),
+    ),
+    *of(
+        UTILS + "release/archive.py",
+        (
+            "6 an absolute path is unpacked",
+            '        if name.startswith("/"):\n            raise',
+            '        if name.startswith("//"):\n            raise',
+        ),
+        ("6 a path leads out of the release", 'if ".." in parts:', 'if parts[:1] == [".."]:'),
+        ("6 a link leads out of the release", 'or resolved.startswith("../"):', "or False:"),
+        ("6 a link to an absolute path", 'if target.startswith("/") or resolved', "if resolved"),
+        (
+            "6 a hard link to what is not there",
+            'if self._kinds.get(link) != "file" or link == name:',
+            "if link == name:",
+        ),
+        ("6 links that lead out together", "        _refuse_escapes(tree, links)\n", ""),
+        ("6 setuid is kept", "return mode & 0o755", "return mode & 0o4755"),
+        (
+            "6 a device is passed over",
+            """        raise ValueError(f"'{member.name}' is neither""",
+            """        return None
+        raise ValueError(f"'{member.name}' is neither""",
+        ),
+        ("an archive of any size", "        if self.left < 0:\n", "        if self.left < -(10**30):\n"),
+        ("a header of any size", "self.size > LARGEST_HEADER):", "self.size > LARGEST_HEADER * 10**30):"),
+        ("a file below a file", '!= "directory":\n                raise', '== "nothing":\n                raise'),
+        (
+            "a file and a directory of one name",
+            "if self._kinds.setdefault(name, kind) != kind:",
+            "if self._kinds.setdefault(name, kind) is None:",
+        ),
+        ("an empty archive is a release", "    if not files:\n", "    if files < 0:\n"),
+        ("strip is forgotten", "parts[self._strip :]", "parts[0:]"),
+    ),
+    *of(
+        UTILS + "release/plan.py",
+        (
+            "the current release is pruned",
+            "not in (snapshot.current, snapshot.previous)]",
+            "not in (snapshot.previous,)]",
+        ),
+        (
+            "the previous release is pruned",
+            "not in (snapshot.current, snapshot.previous)]",
+            "not in (snapshot.current,)]",
+        ),
+        (
+            "good releases are pruned before bad ones",
+            "key=lambda version: version not in bad)",
+            "key=lambda version: version in bad)",
+        ),
+        (
+            "one release more is pruned",
+            "surplus = len(versions) - keep if keep else 0",
+            "surplus = len(versions) - keep + 1 if keep else 0",
+        ),
+        (
+            "a bad mark is set again",
+            "return [] if release is not None and release.bad else",
+            "return [] if release is None else",
+        ),
+        ("what is live is switched again", "if snapshot.current != version:", "if True:"),
+        ("staging switches", '    if state == "staged":\n        return steps\n', ""),
+        ("a switch to what was live is recorded twice", "known[-1] != current):", "known[-1] == current):"),
+    ),
+    *of(
+        UTILS + "release/layout.py",
+        (
+            "a switch goes to an absolute path",
+            'os.symlink(os.path.join("releases", version), link)',
+            "os.symlink(self.release(version), link)",
+        ),
+        (
+            "a switch that failed leaves its link",
+            "            with contextlib.suppress(OSError):\n                os.unlink(link)\n            raise",
+            "            raise",
+        ),
+        (
+            "the record is written before the files",
+            "            self._record(version, staged_at=None, checksum=None, content=None)\n            os.rename(final, replaced)",
+            "            os.rename(final, replaced)",
+        ),
+        ("9 a bad mark is forgotten when files go", 'if record.get("bad"):', 'if not record.get("bad"):'),
+        (
+            "a link elsewhere is a release",
+            "return os.path.isdir(place) and not os.path.islink(place)",
+            "return os.path.isdir(place)",
+        ),
+        ("left overs stay", "            if LEFT_OVER.fullmatch(name):", "            if not name:"),
+        (
+            "a current link elsewhere names a version",
+            "if os.path.dirname(place) != os.path.realpath(self.releases) or",
+            "if",
+        ),
+        (
+            "releases are changed without the lock's sweep",
+            "            self._sweep()\n            yield",
+            "            yield",
+        ),
+    ),
+    *of(
+        UTILS + "release/core.py",
+        (
+            "8 a lost claim still fetches",
+            "        with claims.held(self._claim):\n            pass",
+            "        with contextlib.nullcontext():\n            pass",
+        ),
+        (
+            "8 a restart outside of the claim",
+            "                self._restart_service()\n",
+            "            self._restart_service()\n",
+        ),
+        ("9 a bad release is activated", 'if request.state == "active":', 'if request.state == "staged":'),
+        (
+            "check mode changes",
+            'if self._request.state == "query" or self._call.check_mode:',
+            'if self._request.state == "query":',
+        ),
+        (
+            "nothing is restarted",
+            "        if self._restart.actions:\n            restarting",
+            "        if not self._restart.actions:\n            restarting",
+        ),
+        ("a restart is no change", "bool(self._made or self._restarted) or", "bool(self._made) or"),
+    ),
+    *of(
+        UTILS + "release/fetch.py",
+        (
+            "another file than meant",
+            "if source.checksum and source.checksum != found:",
+            "if source.checksum and not found:",
+        ),
+        ("a remote file needs no checksum", "if source.is_remote and not source.checksum:", "if False:"),
+        ("20 a header goes to a stranger", "after[:2] != before[:2]:", "after[:1] != before[:1]:"),
+        (
+            "20 a download goes from https to http",
+            'before.scheme == "https" and after.scheme != "https":',
+            'before.scheme == "http" and after.scheme != "http":',
+        ),
+        (
+            "half a download is one",
+            '            raise http.client.IncompleteRead(b"", answer.length)',
+            "            pass",
+        ),
+        ("a download of any size", "while written <= source.largest >= length:", "while True:"),
+        ("a download without end", "        self._timer.start()\n", "        pass\n"),
+    ),
+    *of(
+        UTILS + "release/shared.py",
+        (
+            "what is shared already is overwritten",
+            "if folders.exists(name, in_shared) or folders.is_link(name, in_tree):",
+            "if folders.is_link(name, in_tree):",
+        ),
+        ("a link elsewhere counts as shared", "and os.readlink(place) == _target(layout, path)", ""),
+    ),
+    *of(
+        UTILS + "release/restart.py",
+        (
+            "the start limit keeps a good release down",
+            '        call.run_command(["systemctl", "reset-failed", "--", restart.unit])\n',
+            "",
+        ),
+        ("a restart that fails is none", "    if status:\n        said", "    if status > 1:\n        said"),
+        ("a restart that hangs is none", "OUT_OF_TIME = (124, 137)", "OUT_OF_TIME = ()"),
+        ("a restarted service belongs to the run", '("env", "-u", RUN_MARK, *command)', "command"),
+    ),
+)
