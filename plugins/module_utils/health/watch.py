@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import queue
 import threading
 import time
@@ -72,6 +73,8 @@ class Watch:
         self.watched = {target.name: Watched(target) for target in targets}
         self._policy = policy
         self._probes = probes
+        rounds = -(-len(targets) // MOST_PROBES_AT_ONCE)
+        self._single_probes_end = rounds * max(target.timeout for target in targets) + GRACE
 
     def run(self) -> float:
         """Watches to the end; the seconds it took."""
@@ -105,18 +108,15 @@ class Watch:
         if self._policy.waits:
             moments.append(self._policy.timeout)
         else:
-            moments.append(self._end_of_single_probe())
+            moments.append(self._single_probes_end)
         return max(0.0, min(moments) - now)
-
-    def _end_of_single_probe(self) -> float:
-        turns = -(-len(self.watched) // MOST_PROBES_AT_ONCE)
-        return turns * max(one.target.timeout for one in self.watched.values()) + GRACE
 
     def _note(self, one: Watched, sample: Sample) -> None:
         sample = dataclasses.replace(sample, at=self._probes.now())
         one.state = observe(one.state, sample)
         one.history.add(sample)
-        one.due = max(sample.at, one.began + self._policy.pause(one.state.attempts))
+        again = one.began + self._policy.pause(one.state.attempts) if self._policy.waits else math.inf
+        one.due = max(sample.at, again)
 
     def _judge(self) -> None:
         now = self._probes.now()
@@ -134,7 +134,7 @@ class Watch:
         if self._policy.waits:
             return verdict(self._policy, one.state, now)
         if one.state.last is None:
-            return Verdict.LOST if now >= self._end_of_single_probe() else Verdict.WAITING
+            return Verdict.LOST if now >= self._single_probes_end else Verdict.WAITING
         return Verdict.HEALTHY if one.state.last.ok else Verdict.LOST
 
 

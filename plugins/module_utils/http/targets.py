@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import dataclasses
 import json
 import re
@@ -71,10 +72,9 @@ def from_options(options: list[dict[str, t.Any]]) -> list[Target]:
     if not options:
         raise InputError("targets: the list is empty, so nothing could be healthy; give at least one target.")
     targets = [_target(option) for option in options]
-    names = [target.name for target in targets]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"targets: the name '{name}' is given {names.count(name)} times; each needs its own.")
+    for name, times in collections.Counter(target.name for target in targets).items():
+        if times > 1:
+            raise InputError(f"targets: the name '{name}' is given {times} times; each needs its own.")
     return targets
 
 

@@ -165,3 +165,9 @@ def test_whatever_the_outages_healthy_was_proven(
         tail = ended[failures[-1] + 1 :] if failures else ended
         assert len(tail) >= successes
         assert tail[-1][0] - tail[0][0] >= min_healthy_time - 0.002
+
+
+def test_a_single_probe_of_each_is_one_however_long_others_take() -> None:
+    watching, probes, dummy = watch(Policy.single_probe(), a=good, b=lambda now: (True, 3.0))
+    assert all(one.healthy for one in watching.watched.values())
+    assert sorted(name for _at, name, _seconds in probes.begun) == ["a", "b"]
