@@ -36,6 +36,7 @@ SHARED = "/var/lib/steady-rollout-claims"
 LONGEST_SERVICE = 200
 LONGEST_CLAIM = 65536
 MOST_SUPERSEDED = 100
+MOST_DRAINED = 500
 
 
 class ClaimLost(RolloutError):
@@ -79,6 +80,8 @@ class Record:
     """Whether others are excluded: from acquire until release."""
     superseded: dict[str, int] = dataclasses.field(default_factory=dict)
     """The newest token of each other ledger that had this claim; none of its runs up to that one may change anything."""
+    drained: list[str] = dataclasses.field(default_factory=list)
+    """The members drained here under this claim and not returned since; whoever takes over finds them here."""
 
 
 def claims_directory() -> str:
@@ -131,6 +134,16 @@ def acquire(claim: Claim, force: bool = False) -> dict[str, t.Any] | None:
         _refuse_others(claim, _shared_record(claim))
         _write(claim, before, active=True)
     return dataclasses.asdict(before) if before else None
+
+
+def note_members(claim: Claim | None, drained: t.Iterable[str] = (), returned: t.Iterable[str] = ()) -> None:
+    """Keeps up who is drained under the claim. Only while it is held; members about to be drained before they are."""
+    record = _read(claim.path) if claim else None
+    if claim is None or record is None or record.ledger != claim.ledger:
+        return
+    now = sorted({*record.drained, *drained} - set(returned))[:MOST_DRAINED]
+    if now != record.drained:
+        _replace(claim.path, dataclasses.replace(record, drained=now))
 
 
 def release(claim: Claim) -> bool:
@@ -190,7 +203,8 @@ def _write(claim: Claim, before: Record | None, active: bool) -> None:
     for ledger in list(superseded)[:-MOST_SUPERSEDED]:
         del superseded[ledger]
     known = before.coordinator if before and before.ledger == claim.ledger else ""
-    now = Record(claim.ledger, claim.token, claim.coordinator or known, active, superseded)
+    drained = list(before.drained) if before else []
+    now = Record(claim.ledger, claim.token, claim.coordinator or known, active, superseded, drained)
     if before != now:
         _replace(claim.path, now)
 
@@ -235,14 +249,17 @@ def _read(path: str) -> Record | None:
 
 def _parsed(content: t.Any) -> Record:
     """Raises ValueError unless *content* is a claim's."""
-    types = {"ledger": str, "token": int, "coordinator": str, "active": bool, "superseded": dict}
+    types = {"ledger": str, "token": int, "coordinator": str, "active": bool, "superseded": dict, "drained": list}
     if not isinstance(content, dict):
         raise ValueError("not a mapping")
     content.setdefault("superseded", {})
+    content.setdefault("drained", [])
     if set(content) != set(types) or any(type(content[name]) is not kind for name, kind in types.items()):
         raise ValueError("other fields")
     if any(not isinstance(token, int) for token in content["superseded"].values()):
         raise ValueError("other tokens")
+    if any(not isinstance(name, str) for name in content["drained"]):
+        raise ValueError("other members")
     return Record(**content)
 
 

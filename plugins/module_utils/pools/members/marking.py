@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Snapshot, quoted
+from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    DRAINED,
+    IN_SERVICE,
+    Balancer,
+    Snapshot,
+    quoted,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.pools.guarded_change import GuardedChange
@@ -54,6 +61,8 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
 
     def announce(self, changes: dict[str, str]) -> None:
         self._report.sent(changes)
+        if not self._check_mode:
+            claims.note_members(self._claim, drained=[name for name, state in changes.items() if state == DRAINED])
 
     def predicted(self, state: Snapshot, changes: dict[str, str]) -> Snapshot:
         snapshot = member_plan.predicted(state, changes)
@@ -77,6 +86,9 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
         self._report.did_not_send(member_plan.missed(state, changes))
 
     def finish(self, state: Snapshot) -> None:
+        if not self._check_mode:
+            shown = [name for name in self.concerned if state.members[name].own == IN_SERVICE]
+            claims.note_members(self._claim, returned=shown)
         if set(self._balancer.unsaved(state)).intersection(self.concerned):
             self._report.saved()
             if not self._check_mode:
@@ -97,6 +109,7 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
                 return f"It was not restored, because {reason}."
             snapshot = self.set(ours)
             self._report.restored(ours)
+            claims.note_members(self._claim, returned=[name for name, state in ours.items() if state == IN_SERVICE])
             if self._balancer.unsaved(snapshot):
                 self._balancer.save()
         return "What this call had changed is restored."

@@ -51,11 +51,25 @@ def test_a_change_claims_a_host_that_was_never_claimed(directory: str) -> None:
         "coordinator": "laptop",
         "active": False,
         "superseded": {},
+        "drained": [],
     }
     assert refused(ours(directory, 2)) == (
         f"{directory}/shop.claim: a later run of 'shop' (token 3, ours is 2) has taken over; this run makes no further "
         "changes."
     )
+
+
+def test_who_takes_over_is_told_whom_the_other_ledger_has_drained(directory: str) -> None:
+    with claims.held(ours(directory)):
+        claims.note_members(ours(directory), drained=["a", "b"])
+    with claims.held(ours(directory)):
+        claims.note_members(ours(directory), returned=["b"])
+        claims.note_members(ours(directory, ledger="other"), drained=["c"])
+    before = claims.acquire(ours(directory, 1, "two"), force=True)
+    assert before is not None
+    assert (before["ledger"], before["coordinator"], before["drained"]) == ("one", "laptop", ["a"])
+    # Killed before it has put them on record, it finds them again.
+    assert record(directory)["drained"] == ["a"]
 
 
 def test_a_change_with_a_newer_token_advances_the_claim(directory: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import pathlib
 import typing as t
 
@@ -83,6 +84,24 @@ def test_all_are_marked_at_once_and_waited_for_together(desk: Desk, pool: FakePo
     assert 2 <= result["members"]["b"]["waited"] <= 2.2
     assert 5 <= result["members"]["a"]["waited"] <= 5.15
     assert result["waited"] == result["members"]["a"]["waited"]
+
+
+def test_the_claim_says_who_is_drained_under_it(desk: Desk, pool: FakePool) -> None:
+    claim = claims.Claim(**desk.claim)
+    desk.put(members=["a", "b"], state="drained")
+    assert drained_under(claim) == ["a", "b"]
+    desk.put(members=["a"], state="in_service", check_mode=True)
+    assert drained_under(claim) == ["a", "b"]
+    desk.put(members=["a"], state="in_service")
+    assert drained_under(claim) == ["b"]
+    pool.operator_sets("c", DRAINED)
+    desk.put(members=["c"], state="drained", expected_states=["in_service"])
+    assert drained_under(claim) == ["b"]
+
+
+def drained_under(claim: claims.Claim) -> t.Any:
+    with open(claim.path, encoding="utf-8") as stream:
+        return json.load(stream)["drained"]
 
 
 def test_a_drain_returns_soon_after_the_last_session(desk: Desk, pool: FakePool) -> None:
