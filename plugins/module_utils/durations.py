@@ -38,6 +38,11 @@ def positive(name: str, given: object, most: float = LONGEST) -> float:
     return found
 
 
+def optional(name: str, given: object) -> float | None:
+    """As seconds; None where nothing is given."""
+    return None if given is None else seconds(name, given)
+
+
 def _parsed(given: object) -> float | None:
     if isinstance(given, bool):
         return None

@@ -60,8 +60,8 @@ options:
     default: true
   timeout:
     description: Seconds to wait for all members together.
-    type: float
-    default: 30.0
+    type: str
+    default: "30"
   on_timeout:
     description:
       - What to do with members that have not reached the requested state after O(timeout).
@@ -133,8 +133,8 @@ options:
   guard_timeout:
     description:
       - Seconds to wait for other members to return to service while O(guard) refuses. With 0 the first refusal is final.
-    type: float
-    default: 0.0
+    type: str
+    default: "0"
   claim:
     description:
       - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
@@ -332,12 +332,12 @@ SPEC: dict[str, t.Any] = {
         "state": {"type": "str", "choices": list(contract.ADMIN_STATES)},
         "states": {"type": "dict"},
         "wait": {"type": "bool", "default": True},
-        "timeout": {"type": "float", "default": 30.0},
+        "timeout": {"type": "str", "default": "30"},
         "on_timeout": {"type": "str", "choices": list(ON_TIMEOUT), "default": "fail"},
         "require_weight": {"type": "bool", "default": True},
         "expected_states": {"type": "list", "elements": "str", "choices": list(contract.ADMIN_STATES)},
         "guard": {"type": "dict", "options": GUARD_ARGUMENTS},
-        "guard_timeout": {"type": "float", "default": 0.0},
+        "guard_timeout": {"type": "str", "default": "0"},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
     },
     "required_one_of": [("members", "states")],

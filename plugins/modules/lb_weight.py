@@ -54,8 +54,8 @@ options:
     default: true
   timeout:
     description: Seconds to wait at most.
-    type: float
-    default: 600.0
+    type: str
+    default: "600"
 notes:
   - The split holds where the load balancer gives out requests by weight, as C(roundrobin) does. C(leastconn) only
     leans towards it, sessions kept by a cookie or stick table stay where they are, and a hash splits clients, not
@@ -236,7 +236,7 @@ SPEC = {
         "shares": {"type": "dict", "required": True},
         "groups": {"type": "dict"},
         "wait": {"type": "bool", "default": True},
-        "timeout": {"type": "float", "default": 600.0},
+        "timeout": {"type": "str", "default": "600"},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
     },
     "supports_check_mode": True,

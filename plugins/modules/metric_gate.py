@@ -50,7 +50,7 @@ options:
       - C(limit) - where the canary's figure is good, such as V(< 1%), V(<= 500ms) or V(> 10, < 20).
       - C(baseline) - where its ratio to the baseline is good, such as V(< 2x), V(> 90%) or V(within 20%). What is beyond it is
         bad only where chance does not explain it. Give business metrics as C(kind=share) where they can be counted, such as
-        orders of visits: their numbers say how sure a ratio is.
+        orders of visits. Their numbers say how sure a ratio is.
       - C(judge) - V(true) has both compared statistically, and lets pass what is worse by up to C(tolerance), 10% by default.
       - C(direction) - whether an V(increase) is bad, the default, a V(decrease), or V(either).
       - C(unit) - of a value, such as V(ms) or V(s).

@@ -60,12 +60,12 @@ options:
         the rollback.
       - A host that does not report for longer is lost and counts as failed. One hour where V(admitted) has none; as
         long as before where V(changing) has none.
-    type: float
+    type: str
   timeout:
     description:
       - Seconds to wait; then V(admitted) answers wait and V(quiesced) fails.
       - Without it V(admitted) waits until there is an answer, and V(quiesced) for 60 seconds.
-    type: float
+    type: str
   step:
     description: The step that begins, in a few words. For V(changing).
     type: str
@@ -271,8 +271,8 @@ SPEC: dict[str, t.Any] = {
         "run": {"type": "str"},
         "token": {"type": "int", "no_log": False},
         "host": {"type": "str"},
-        "limit": {"type": "float"},
-        "timeout": {"type": "float"},
+        "limit": {"type": "str"},
+        "timeout": {"type": "str"},
         "step": {"type": "str"},
         "modifies": {"type": "bool", "default": True},
         "out_for": {"type": "float"},

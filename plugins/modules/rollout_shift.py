@@ -120,7 +120,7 @@ options:
     type: dict
   timeout:
     description: For V(baked), seconds to wait at most.
-    type: float
+    type: str
   exhausted:
     description: The run will not ask again; a shift that is still under way is stopped and rolled back.
     type: bool
@@ -269,7 +269,7 @@ SPEC: dict[str, t.Any] = {
         "verdict": {"type": "str", "choices": ["pass", "fail", "inconclusive", "no_data", "not_judged"]},
         "reason": {"type": "str"},
         "evidence": {"type": "dict"},
-        "timeout": {"type": "float"},
+        "timeout": {"type": "str"},
         "exhausted": {"type": "bool", "default": False},
     },
     "supports_check_mode": True,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import options as apache_options
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import options as aws_options
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
@@ -132,7 +133,7 @@ def options() -> Options:
             "The node's name, for messages only. The module connects from the host where it runs.", default=""
         ),
         "pool": option("The pool.", *(row.pool for row in TYPES.values()), required=True),
-        "timeout": option("Seconds that the node may take for one answer.", type="float", default=5.0),
+        "timeout": option("Seconds that the node may take for one answer.", type="str", default="5"),
     }
     for name, row in TYPES.items():
         for key, one in row.options.items():
@@ -152,9 +153,18 @@ def arguments() -> dict[str, t.Any]:
     }
 
 
+DURATIONS = ("timeout", "connections_quiet")
+
+
+def _time(name: str, given: t.Any) -> float:
+    where = f"balancer.{name}"
+    return durations.positive(where, given) if name == "timeout" else durations.seconds(where, given)
+
+
 def open_balancer(settings: Settings, run_command: RunCommand | None = None) -> Balancer:
     """The balancer that the option describes; raises InputError where its settings cannot be right.
 
     *run_command* is that of the Call, for types that run programs.
     """
-    return TYPES[settings["type"]].open(settings, run_command)
+    times = {name: _time(name, settings[name]) for name in DURATIONS if settings.get(name) is not None}
+    return TYPES[settings["type"]].open({**settings, **times}, run_command)

@@ -177,7 +177,7 @@ def test_a_long_silence_ends_a_wait(world: World, group: Balancer) -> None:
 
 def test_wrong_settings_are_told_before_anybody_is_asked(world: World, make_group: MakeGroup) -> None:
     with world.aws.counting() as counter:
-        assert make_group(world, timeout=0).info().error == "balancer.timeout: must be more than 0 s, is 0."
+        assert make_group(world, timeout=0).info().error == "balancer.timeout: expected more than 0 s, found 0."
         wrong = make_group(world, connections_command=["true"], connections_quiet=-1)
         assert wrong.info().error == "balancer.connections_quiet: must be 0 s or more, is -1."
     assert sum(counter.values()) == 0

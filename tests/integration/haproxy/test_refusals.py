@@ -153,7 +153,7 @@ def test_wrong_options(node: Node, balancer: t.Any, options: dict[str, t.Any], m
             {"pool": "shop;shutdown"},
             "balancer.pool: 'shop;shutdown' cannot be the name of a backend; letters, digits and - _ . : can.",
         ),
-        ({"timeout": 0}, "balancer.timeout: must be more than 0 s, is 0."),
+        ({"timeout": 0}, "balancer.timeout: expected more than 0 s, found 0."),
     ],
 )
 def test_wrong_settings(node: Node, make_balancer: t.Any, settings: dict[str, t.Any], message: str) -> None:

@@ -44,7 +44,7 @@ TARGET_GROUP: Options = {
         elements="str",
     ),
     "connections_quiet": option(
-        "Seconds without a connection after which a draining AWS target counts as idle.", type="float", default=5.0
+        "Seconds without a connection after which a draining AWS target counts as idle.", type="str", default="5"
     ),
 }
 LISTENER_POOL = (

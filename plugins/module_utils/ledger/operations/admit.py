@@ -45,7 +45,7 @@ DEFAULT_LIMIT = 3600.0
 def admit(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Blocks until the answer is not 'wait', or *timeout* seconds are over. A pause is waited out without bound."""
     required(params, "host")
-    timeout = 0.0 if ledger.check_mode else params.get("timeout")
+    timeout = 0.0 if ledger.check_mode else durations.optional("timeout", params.get("timeout"))
     waits = WaitLog(ledger, timeout)
     # Noted before the decision: what is written while it is made must wake this host too.
     seen, decided = ledger.store.changes(), ledger.clock.monotonic()

@@ -10,6 +10,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, required
 
@@ -25,7 +26,11 @@ def wait_until_quiesced(
 ) -> dict[str, t.Any]:
     """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look."""
     required(params, "interrupted_run")
-    timeout = 0.0 if check_mode else (60.0 if params.get("timeout") is None else float(params["timeout"]))
+    timeout = (
+        0.0
+        if check_mode
+        else durations.seconds("timeout", 60.0 if params.get("timeout") is None else params["timeout"])
+    )
     started, pause = clock.monotonic(), FIRST_LOOK
     while True:
         found = processes_of(params["interrupted_run"], proc)

@@ -11,6 +11,7 @@ import json
 import math
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import endings, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import (
@@ -70,8 +71,8 @@ def next_act(ledger: Ledger, params: dict[str, t.Any]) -> Answer:
 
 def bake(ledger: Ledger, params: dict[str, t.Any]) -> Answer:
     """Blocks until the step has baked, the operator or a failure has ended it, or *timeout* seconds are over."""
-    timeout = params.get("timeout")
-    leave_at = None if timeout is None else ledger.clock.monotonic() + float(timeout)
+    timeout = durations.optional("timeout", params.get("timeout"))
+    leave_at = None if timeout is None else ledger.clock.monotonic() + timeout
     while True:
         with open_session(ledger, params) as session:
             shift = shift_of(session)

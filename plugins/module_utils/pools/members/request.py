@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import ADMIN_STATES, IN_SERVICE, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
@@ -38,9 +39,6 @@ class Request:
     def from_params(cls, params: dict[str, t.Any]) -> Request:
         """Raises InputError where the options cannot be right."""
         wanted = _wanted(params)
-        for name in ("timeout", "guard_timeout"):
-            if params[name] < 0:
-                raise InputError(f"{name}: must be 0 s or more, is {params[name]:g}.")
         if params["on_timeout"] == FORCE and IN_SERVICE in wanted.values():
             raise InputError(
                 "on_timeout: 'force' ends the sessions of members that are taken out; "
@@ -49,11 +47,11 @@ class Request:
         return cls(
             wanted=wanted,
             wait=params["wait"],
-            timeout=params["timeout"],
+            timeout=durations.seconds("timeout", params["timeout"]),
             on_timeout=params["on_timeout"],
             expected_states=params["expected_states"],
             guard=Guard.from_params(params["guard"]),
-            guard_timeout=params["guard_timeout"],
+            guard_timeout=durations.seconds("guard_timeout", params["guard_timeout"]),
             claim=Claim.from_params(params["claim"]),
             require_weight=params.get("require_weight") is not False,
         )

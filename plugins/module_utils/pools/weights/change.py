@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract, registry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Snapshot, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
@@ -43,6 +44,7 @@ class WeightChange(GuardedChange[Snapshot, t.Dict[str, int]]):
     def __init__(self, call: Call, balancer: Balancer, groups: Groups, shares: Shares, clock: Clock) -> None:
         super().__init__(call, balancer)
         self._call = call
+        self._timeout = durations.seconds("timeout", call.params["timeout"])
         self._groups = groups
         self._shares = shares
         self._clock = clock
@@ -144,7 +146,7 @@ class WeightChange(GuardedChange[Snapshot, t.Dict[str, int]]):
         started = self._clock.now()
         while self._report.pending:
             waited = self._clock.now() - started
-            if waited >= self._call.params["timeout"]:
+            if waited >= self._timeout:
                 told = "; ".join(f"'{name}' {pending}" for name, pending in self._report.pending.items())
                 raise RolloutError(
                     f"{self._balancer.where}: pool '{self._balancer.pool}' has the weights, but after {waited:.0f} s {told}. "
