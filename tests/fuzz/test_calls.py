@@ -34,7 +34,7 @@ EACH = -(-CALLS // len(NAMES))
 LONGEST = 20
 """Seconds for a call: all that may wait in it is given a fraction of a second."""
 WAITS = ("timeout", "window", "interval", "seconds", "max_seconds", "warm_up")
-"""Options whose defaults are minutes."""
+"""Options whose defaults are minutes, or to wait for as long as it takes."""
 MOST_SHOWN = 5
 
 
@@ -108,7 +108,8 @@ def outcome(name: str, options: dict[str, t.Any], sandbox: Sandbox, rng: random.
 
 
 def _default(tested: t.Any, option: str) -> t.Any:
-    return tested.SPEC["argument_spec"].get(option, {}).get("default", "not an option")
+    spec = tested.SPEC["argument_spec"]
+    return spec[option].get("default") if option in spec else "not an option"
 
 
 def test_nothing_was_written_elsewhere(sandbox: Sandbox, counts: dict[str, int]) -> None:
