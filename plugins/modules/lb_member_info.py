@@ -157,6 +157,14 @@ series:
   description: Changes when the node's counters start again from 0, as after a reload.
   type: str
   returned: with O(counters=true)
+requests:
+  description:
+    - What single requests the node has logged, in slices of five seconds over the last two minutes, oldest first. Each has C(at),
+      when it ended (seconds since 1970), and C(members), by member and kind of request a list of requests, bad ones, and pairs
+      of a latency bin (0.1 ms times 1.2 to the power of its number, less one) and how many requests fell into it.
+  type: list
+  elements: dict
+  returned: with O(counters=true) and O(balancer.request_log)
 pool_queue:
   description: Requests that wait for any member of the pool.
   type: int

@@ -41,6 +41,7 @@ TITLES = {
     contract.CAN_ROUTE: "header routes",
     contract.CAN_PAGE: "maintenance page",
     contract.CAN_COUNT: "counters",
+    contract.CAN_LOG: "request log",
 }
 
 

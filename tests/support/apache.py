@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -25,10 +26,20 @@ from ansible_collections.steady.rollout.plugins.modules import lb_page, lb_route
 
 BINARY = next(filter(None, (shutil.which(name, path="/usr/sbin:/usr/bin") for name in ("apache2", "httpd"))), None)
 MODULE_DIRECTORIES = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules")
+LOGGED = {
+    "t": "%{end:sec}t.%{end:msec_frac}t",
+    "m": "%{BALANCER_WORKER_NAME}e",
+    "s": "%>s",
+    "l": "%D",
+    "v": "%m",
+    "p": "%U",
+}
+LOG_FORMAT = json.dumps(LOGGED, separators=(",", ":")).replace('"', '\\"')
 MODULES = (
     *(
         "mpm_event",
         "authz_core",
+        "log_config",
         "authz_host",
         "authz_user",
         "authn_core",
@@ -108,6 +119,9 @@ class Apache(RealBalancer):
             "status_url": self.page("server-status"),
             "pool": pool,
         }
+
+    def log(self) -> str:
+        return str(self.directory / "steady.log")
 
     def routing_settings(self) -> dict[str, t.Any]:
         files = {"route_file": str(self.route_file), "page_file": str(self.page_file)}
@@ -192,6 +206,8 @@ DefaultRuntimeDir {self.directory}
 PidFile apache.pid
 ServerName lb1.example
 ErrorLog error.log
+LogFormat "{LOG_FORMAT}" steady
+CustomLog steady.log steady
 {loads}
 {user}
 Listen 127.0.0.1:{self.port}

@@ -31,6 +31,14 @@ from support.haproxy import Member, fetch, free_port, wait_until
 Json = t.Dict[str, t.Any]
 
 TYPES = "type.googleapis.com/envoy"
+LOG_FORMAT = {
+    "t": "%START_TIME(%s.%3f)%",
+    "m": "%UPSTREAM_HOST%",
+    "s": "%RESPONSE_CODE%",
+    "l": "%RESPONSE_DURATION%",
+    "v": "%REQ(:METHOD)%",
+    "p": "%REQ(:PATH)%",
+}
 # Hot restarts pair by this number; it also names the shared memory.
 BASE_IDS = iter(range(os.getpid() % 30000, 10**9))
 
@@ -204,6 +212,13 @@ class Node:
         }
         return {"version_info": "0", "resources": [resource]}
 
+    def _access_log(self) -> dict[str, t.Any]:
+        return {
+            "@type": f"{TYPES}.extensions.access_loggers.file.v3.FileAccessLog",
+            "path": str(self.directory / "steady.log"),
+            "log_format": {"json_format": LOG_FORMAT},
+        }
+
     def _bootstrap(self, cluster: Json) -> Json:
         router = {"@type": f"{TYPES}.extensions.filters.http.router.v3.Router"}
         manager = {
@@ -211,6 +226,7 @@ class Node:
             "stat_prefix": "in",
             "rds": {"route_config_name": "main", "config_source": _file(self.rds_file)},
             "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
+            "access_log": [{"name": "envoy.access_loggers.file", "typed_config": self._access_log()}],
         }
         filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
         listener = {"name": "main", "address": _address(self.port), "filter_chains": [{"filters": filters}]}

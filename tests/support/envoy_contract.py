@@ -66,6 +66,9 @@ class Envoy(RealBalancer):
         self.node.restart()
         self.await_answers()
 
+    def log(self) -> str:
+        return str(self.node.directory / "steady.log")
+
     def settings(self, pool: str = "shop") -> dict[str, t.Any]:
         return {
             "type": "envoy",

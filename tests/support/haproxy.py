@@ -197,8 +197,14 @@ global
   stats socket {self.socket("user")} level user
   stats socket {self.socket("severe")} level admin severity-output number
   stats socket ipv4@127.0.0.1:{self.tcp_port} level admin
-{state_file}defaults
+{state_file}ring requests
+  format raw
+  maxlen 2000
+  size 4194304
+defaults
   mode http
+  log ring@requests format raw local0
+  option httplog
   timeout connect 1s
   timeout client 30s
   timeout server 30s

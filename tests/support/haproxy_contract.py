@@ -55,6 +55,9 @@ class HAProxy(RealBalancer):
         process.wait(10)
         self.node.__enter__()
 
+    def log(self) -> str:
+        return "requests"
+
     def settings(self, pool: str = "shop") -> dict[str, t.Any]:
         node = self.node
         return {

@@ -72,6 +72,9 @@ class Nginx(RealBalancer):
             "pool": pool,
         }
 
+    def log(self) -> str:
+        return str(self.directory / "steady.log")
+
     def routing_settings(self) -> dict[str, t.Any]:
         return {**self.settings(), "route_file": str(self.route_file), "page_file": str(self.page_file)}
 
@@ -149,7 +152,9 @@ error_log {self.directory}/error.log notice;
 worker_processes 2;
 events {{ worker_connections 512; }}
 http {{
-  access_log off;
+  log_format steady escape=json '{{"t":"$msec","m":"$upstream_addr","s":"$status","l":"$upstream_header_time",'
+                                '"v":"$request_method","p":"$uri"}}';
+  access_log {self.directory}/steady.log steady;
   keepalive_requests 1000000;
 {temporary}
   include {FILE};

@@ -57,6 +57,10 @@ class RealBalancer(abc.ABC):
 
     port: int
 
+    def log(self) -> str:
+        """The setting request_log; empty for a backend that has none."""
+        return ""
+
     def __init__(self, directory: pathlib.Path, make_member: t.Callable[[str], t.Any]) -> None:
         self.directory = directory
         self.members = {name: make_member(name) for name in SHOP}

@@ -13,6 +13,7 @@ import abc
 import dataclasses
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import Entry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Pages, Routes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
@@ -41,6 +42,7 @@ CAN_WEIGH_AT_ONCE = "weights_at_once"
 CAN_ROUTE = "routes"
 CAN_PAGE = "page"
 CAN_COUNT = "counters"
+CAN_LOG = "request_log"
 ALL_CAPABILITIES = (
     CAN_DRAIN,
     CAN_MAINTAIN,
@@ -51,6 +53,7 @@ ALL_CAPABILITIES = (
     CAN_ROUTE,
     CAN_PAGE,
     CAN_COUNT,
+    CAN_LOG,
 )
 
 
@@ -236,6 +239,10 @@ class Balancer(abc.ABC):
     def counters(self) -> Count:
         """What the node has counted for each member until now."""
         raise self._cannot("tell what it has counted for its members", CAN_COUNT)
+
+    def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
+        """The newest single requests that members of the pool answered; *log* is the setting that names where they are."""
+        raise self._cannot("tell single requests apart", CAN_LOG)
 
     def routes(self) -> Routes:
         """Where testers' requests go; talks to nobody yet. Raises InputError where a setting for it is missing."""

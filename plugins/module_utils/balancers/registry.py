@@ -133,6 +133,12 @@ def options() -> Options:
             "The node's name, for messages only. The module connects from the host where it runs.", default=""
         ),
         "pool": option("The pool.", *(row.pool for row in TYPES.values()), required=True),
+        "request_log": option(
+            "Where the load balancer logs single requests: for V(haproxy) the name of a C(ring) in its memory, for V(nginx), "
+            "V(apache) and V(envoy) an access log of JSON lines. README.md shows the configuration.",
+            "With it M(steady.rollout.metric_gate) compares latencies by kind of request, pages with pages and downloads with "
+            "downloads. Without it, what is slower among requests that take longer anyway is not seen.",
+        ),
         "timeout": option("Seconds that the node may take for one answer.", type="str", default="5"),
     }
     for name, row in TYPES.items():

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import SHARE, VALUE
-from ansible_collections.steady.rollout.plugins.module_utils.metrics import counting, queries
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import alike, counting, queries
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.counting import Books, Growth, Interval, Node
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import (
     BAD,
@@ -35,6 +35,7 @@ KINDS = {
     **dict.fromkeys(QUANTILES, (VALUE,)),
 }
 """The queries, and the kinds of metric that each suits; the first is the usual one."""
+TIMES = (LATENCY, *QUANTILES)
 UNHEALTHY = (contract.DOWN, contract.GOING_DOWN)
 
 NodeName = str
@@ -80,9 +81,15 @@ class Balancers:
         return Reply(question.raw, _answered(self._interval, moment), points)
 
     def _counted(self, what: str, moment: Moment) -> t.Iterator[Point]:
+        like = alike.reference(self._interval.members, moment.groups) if what in TIMES else {}
         for member, growth in self._interval.members.items():
             group = moment.group_of(member)
-            if group is not None:
+            if group is None:
+                continue
+            compared = alike.figure(growth.kinds, like, QUANTILES.get(what)) if like else None
+            if compared is not None:
+                yield Point(compared[0], group, member, count=float(compared[1]))
+            else:
                 yield from _points(what, growth, group, member)
 
     def _why_nothing(self, what: str, moment: Moment) -> str:
@@ -139,10 +146,11 @@ def _add(reading: Reading, result: t.Mapping[str, t.Any], number: int) -> None:
     if name in reading.nodes:
         name = f"{name} #{number + 1}"
     counted = {member: facts["counters"] for member, facts in members.items() if facts.get("counters")}
-    if not counted and members:
+    slices = result.get("requests")
+    if not counted and members and slices is None:
         reading.silent[name] = "its result has no counters; read it with counters=true"
         return
-    reading.nodes[name] = Node(str(result.get("series", "")), counted)
+    reading.nodes[name] = Node(str(result.get("series", "")), counted, tuple(slices or ()))
     reading.health[name] = {member: facts.get("operational", "") for member, facts in members.items()}
     reading.aliases.update({facts["address"]: member for member, facts in members.items() if facts.get("address")})
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common import request_log
+
 Json = t.Dict[str, t.Any]
 
 # A mean over many requests changes by a rounded number of milliseconds; what follows for the last few of them is only
@@ -32,7 +34,9 @@ class Node:
 
     series: str
     members: t.Mapping[str, Json]
-    """By name: the counters as lb_member_info returns them."""
+    """By name: the counters as lb_member_info returns them; empty where the node counts nothing."""
+    slices: t.Sequence[Json] = ()
+    """What its request log says of the last minutes, oldest first; see balancers/common/request_log.py."""
 
 
 @dataclasses.dataclass
@@ -45,6 +49,8 @@ class Growth:
     """The mean in milliseconds, of *timed* requests."""
     timed: int = 0
     bins: Bins = dataclasses.field(default_factory=dict)
+    kinds: t.Dict[str, Bins] = dataclasses.field(default_factory=dict)
+    """The latencies by kind of request, from the request log."""
 
     def add(self, other: Growth) -> None:
         self.requests += other.requests
@@ -53,8 +59,14 @@ class Growth:
             total = (self.latency or 0.0) * self.timed + other.latency * other.timed
             self.timed += other.timed
             self.latency = total / self.timed
-        for lower, (width, count) in other.bins.items():
-            self.bins[lower] = (width, self.bins.get(lower, (width, 0))[1] + count)
+        _add_bins(self.bins, other.bins)
+        for kind, bins in other.kinds.items():
+            _add_bins(self.kinds.setdefault(kind, {}), bins)
+
+
+def _add_bins(bins: Bins, others: Bins) -> None:
+    for lower, (width, count) in others.items():
+        bins[lower] = (width, bins.get(lower, (width, 0))[1] + count)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +94,7 @@ def advanced(books: Books, nodes: t.Mapping[str, Node]) -> tuple[Books, Interval
         before = books.get(name)
         if before is None or not _goes_on(before, node):
             (first if before is None else anew).append(name)
-            after[name] = _page(node, dict(node.members))
+            after[name] = _page(node, dict(node.members), _latest(node, None))
             continue
         timed_since = dict(before["timed_since"])
         for member, counters in node.members.items():
@@ -93,7 +105,10 @@ def advanced(books: Books, nodes: t.Mapping[str, Node]) -> tuple[Books, Interval
                 members.setdefault(member, Growth()).add(growth)
             else:
                 timed_since[member] = counters
-        after[name] = _page(node, timed_since)
+        until = before.get("logged_until")
+        for member, growth in logged(node.slices, until, with_counts=not node.members).items():
+            members.setdefault(member, Growth()).add(growth)
+        after[name] = _page(node, timed_since, _latest(node, until))
     return after, Interval(members, tuple(anew), tuple(first))
 
 
@@ -126,8 +141,37 @@ def quantile(bins: Bins, share: float) -> float:
     return upper
 
 
-def _page(node: Node, timed_since: Json) -> Json:
-    return {"series": node.series, "members": dict(node.members), "timed_since": timed_since}
+def logged(slices: t.Sequence[Json], until: float | None, with_counts: bool) -> dict[str, Growth]:
+    """What each member did in the slices that ended after *until*; requests and errors where nothing else counts them."""
+    members: dict[str, Growth] = {}
+    for one in slices:
+        if until is not None and one["at"] <= until:
+            continue
+        for member, kinds in one["members"].items():
+            growth = members.setdefault(member, Growth())
+            for kind, (requests, bad, bins) in kinds.items():
+                if with_counts:
+                    growth.requests += requests
+                    growth.errors += bad
+                placed = {lower: (width, count) for (lower, width), count in _placed(bins)}
+                _add_bins(growth.kinds.setdefault(kind, {}), placed)
+    return members
+
+
+def _placed(bins: t.Iterable[t.Sequence[int]]) -> t.Iterator[tuple[tuple[float, float], int]]:
+    for number, count in bins:
+        yield request_log.bounds(number), count
+
+
+def _latest(node: Node, until: float | None) -> float | None:
+    """When the newest slice ended."""
+    ends = [one["at"] for one in node.slices] + ([until] if until is not None else [])
+    return max(ends, default=None)
+
+
+def _page(node: Node, timed_since: Json, logged_until: float | None) -> Json:
+    page = {"series": node.series, "members": dict(node.members), "timed_since": timed_since}
+    return {**page, "logged_until": logged_until} if node.slices else page
 
 
 def _goes_on(before: Json, node: Node) -> bool:

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import WAIT, MetricResult, Verdict
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import balancers, sources
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Measurement
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.plan import Plan
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import Decision
@@ -61,7 +62,7 @@ def result(outcome: Outcome, plan: Plan) -> dict[str, t.Any]:
     watch, judged = outcome.watch, outcome.judged
     elapsed = (watch.polled_at or watch.began_at) - watch.began_at
     rows = _rows(outcome)
-    notes = [f"{name} is set aside: {why}." for name, why in plan.set_aside.items()]
+    notes = [f"{name} is set aside: {why}." for name, why in plan.set_aside.items()] + _unseen(watch, plan)
     return {
         "changed": False,
         "verdict": outcome.decision.verdict,
@@ -78,6 +79,18 @@ def result(outcome: Outcome, plan: Plan) -> dict[str, t.Any]:
         "notes": notes,
         "msg": f"{watch.step}: {outcome.decision.verdict} after {elapsed:.0f} of {plan.window:.0f} s. {outcome.decision.reason}",
     }
+
+
+def _unseen(watch: Watch, plan: Plan) -> list[str]:
+    """What cannot be seen by counters alone, where latencies are judged by them."""
+    timed = [one.name for one in plan.metrics if one.source == sources.BALANCER and one.query in balancers.TIMES]
+    without = [node for node, page in json.loads(watch.books).items() if not page.get("logged_until")]
+    if not timed or not without:
+        return []
+    return [
+        f"{', '.join(timed)}: {', '.join(without)} has no request log, so that pages which became slower among slow downloads "
+        "are not seen; give balancer.request_log."
+    ]
 
 
 def table(rows: Rows) -> list[str]:

@@ -5,11 +5,15 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
+import pytest
 from support.caller import Caller
-from support.haproxy import Client
+from support.haproxy import Client, fetch, wait_until
 from support.real_balancer import SHOP, RealBalancer, SlowRequests
+
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import bounds
 
 ALL = set(SHOP)
 
@@ -37,6 +41,39 @@ def test_drain_waits_for_what_is_in_flight(node: RealBalancer, shop: Caller) -> 
     assert outcome["changed"] is True
     assert outcome["restore"] == {"states": {"app1": "in_service"}}
     assert node.answered_by() == ALL - {"app1"}
+
+
+def test_single_requests(node: RealBalancer) -> None:
+    """By member and by kind, each with its latency: a page is not compared with a download."""
+    if not node.log():
+        pytest.skip("its requests are logged elsewhere")
+    shop = Caller({**node.settings(), "request_log": node.log()})
+    began = time.time()
+    for dummy in range(12):
+        assert fetch(node.port, "/pages/7?secret=1")[0] == 200
+    assert fetch(node.port, "/slow?seconds=0.5")[0] == 200
+    wait_until(lambda: len(kinds(shop, began)) == 2, "the slice of the requests is complete")
+    found = kinds(shop, began)
+    assert {name: sum(each[0] for each in cells) for name, cells in found.items()} == {
+        "GET /pages/*": 12,
+        "GET /slow": 1,
+    }
+    ((number, count),) = found["GET /slow"][0][2]
+    assert (count, bounds(number)[0] > 350) == (1, True)
+    assert all(bounds(number)[0] < 250 for cell in found["GET /pages/*"] for number, dummy in cell[2])
+
+
+def kinds(shop: Caller, began: float) -> dict[str, list[t.Any]]:
+    """The cells of all members and slices since then, by kind."""
+    info = shop.info(counters=True)
+    assert info.error == ""
+    found: dict[str, list[t.Any]] = {}
+    for one in info["requests"]:
+        assert set(one["members"]) <= ALL
+        for cells in one["members"].values() if one["at"] > began else ():
+            for name, cell in cells.items():
+                found.setdefault(name, []).append(cell)
+    return {name: cells for name, cells in found.items() if name not in ("GET /", "GET /other")}
 
 
 def test_drain_of_a_batch(node: RealBalancer, shop: Caller) -> None:

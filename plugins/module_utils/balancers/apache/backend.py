@@ -25,9 +25,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache.ma
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache.routes import ApachePages, ApacheRoutes
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache.service import ApacheService, RunCommand
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache.status import StatusPage
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common import access_log
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.linux_processes import Proc
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.owned_file import OwnedFile
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.reloaded_file import ReloadedFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import Entry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
@@ -92,6 +94,7 @@ class Apache(Balancer):
             contract.CAN_WEIGH,
             contract.CAN_ROUTE,
             contract.CAN_PAGE,
+            contract.CAN_LOG,
         }
     )
     lacks = {
@@ -133,6 +136,10 @@ class Apache(Balancer):
             for name, worker in workers.items()
         }
         return Snapshot(self.pool, members, notes=tuple(self._notes(page)))
+
+    def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
+        # Apache writes microseconds.
+        return access_log.read(log, self.where, access_log.names(snapshot), 0.001)
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         self._change({name: FIELDS[state] for name, state in states.items()})

@@ -70,6 +70,7 @@ class Listener(Balancer):
         contract.CAN_MAINTAIN: "target groups are weighed only; their targets can be set so (aws_target_group)",
         contract.CAN_END_SESSIONS: "AWS has no request that cuts connections",
         contract.CAN_SAVE: "AWS keeps every change by itself",
+        contract.CAN_LOG: "AWS writes its access logs to S3, minutes later",
         contract.CAN_COUNT: "AWS counts in CloudWatch: let metric_gate ask there",
     }
     weight_limits = WeightLimits(1, aws_forward.HEAVIEST)

@@ -69,6 +69,7 @@ class Route53(Balancer):
         contract.CAN_SAVE: "AWS keeps every change by itself",
         contract.CAN_ROUTE: "DNS answers before there is a request, so it knows neither header nor cookie",
         contract.CAN_PAGE: "DNS answers with addresses and serves no pages",
+        contract.CAN_LOG: "DNS sees no requests",
         contract.CAN_COUNT: "DNS sees no requests",
     }
     weight_limits = WeightLimits(1, route53_records.HEAVIEST)

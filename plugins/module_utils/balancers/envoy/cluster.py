@@ -13,6 +13,8 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common import access_log
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import Entry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Count,
@@ -72,6 +74,7 @@ class EnvoyCluster(Balancer):
             contract.CAN_WEIGH,
             contract.CAN_WEIGH_AT_ONCE,
             contract.CAN_COUNT,
+            contract.CAN_LOG,
         }
     )
     lacks = {
@@ -129,6 +132,10 @@ class EnvoyCluster(Balancer):
     def objection(self, states: t.Mapping[str, str]) -> str:
         self._require_own_file(self._config())
         return self._panic(self._changed(states, _put_admin))
+
+    def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
+        # Envoy writes milliseconds.
+        return access_log.read(log, self.where, access_log.names(snapshot), 1.0)
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         if not self._edit(states, _put_admin):

@@ -11,6 +11,8 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common import access_log
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import Entry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Count,
@@ -51,6 +53,7 @@ class EnvoyRoutes(Balancer):
             contract.CAN_ROUTE,
             contract.CAN_PAGE,
             contract.CAN_COUNT,
+            contract.CAN_LOG,
         }
     )
     lacks = {
@@ -92,6 +95,10 @@ class EnvoyRoutes(Balancer):
             members=envoy_counters.of_clusters(prefixes, statistics(figures), histograms),
             notes=(envoy_counters.NOTE_HISTOGRAMS,),
         )
+
+    def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
+        # Envoy writes milliseconds.
+        return access_log.read(log, self.where, access_log.names(snapshot), 1.0)
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         raise self._cannot(

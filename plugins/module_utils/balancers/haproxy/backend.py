@@ -15,8 +15,10 @@ import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import Entry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Count, Snapshot, quoted
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import counters as haproxy_counters
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import request_log as haproxy_log
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import state as haproxy_state
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.map import HAProxyMap
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.protocol import (
@@ -75,6 +77,7 @@ class HAProxy(Balancer):
             contract.CAN_ROUTE,
             contract.CAN_PAGE,
             contract.CAN_COUNT,
+            contract.CAN_LOG,
         }
     )
     lacks = {
@@ -157,6 +160,17 @@ class HAProxy(Balancer):
         (info,) = self._cli.ask(["show info"])
         dummy, stat = self._read()
         return Count(series=haproxy_counters.series(info), members=haproxy_counters.counters(stat))
+
+    def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
+        if not haproxy_log.NAME.fullmatch(log):
+            raise InputError(f"balancer.request_log: expected the name of a ring of HAProxy, found '{log}'.")
+        (text,) = self._cli.ask([f"show events {log}"])
+        if "not find" in first_line(text).lower() or "no such" in first_line(text).lower():
+            raise RolloutError(
+                f"{self.where}: there is no ring '{log}' ('{first_line(text)}'). Add the section 'ring {log}' and "
+                f"'log ring@{log} format raw local0' to HAProxy's configuration as the README shows."
+            )
+        return haproxy_log.entries(text, self.pool)
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         self._change([f"set server {self.pool}/{name} state {COMMANDS[state]}" for name, state in states.items()])

@@ -14,9 +14,11 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common import access_log
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.linux_processes import Proc
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.owned_file import OwnedFile
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.reloaded_file import ReloadedFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import Entry
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
@@ -71,6 +73,7 @@ class NginxUpstream(Balancer):
             contract.CAN_WEIGH_AT_ONCE,
             contract.CAN_ROUTE,
             contract.CAN_PAGE,
+            contract.CAN_LOG,
         }
     )
     lacks = {
@@ -108,6 +111,10 @@ class NginxUpstream(Balancer):
             members=_backups_stand_by(members),
             notes=(NOTE_CONNECTIONS,) if read else (NOTE_CONNECTIONS, NOTE_NOT_READ.format(self._file.path)),
         )
+
+    def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
+        # nginx writes seconds.
+        return access_log.read(log, self.where, access_log.names(snapshot), 1000.0)
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         self._apply(lambda server: server.with_admin(states[server.name]) if server.name in states else server)

@@ -10,10 +10,13 @@ under one deadline, without it.
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.common import request_log
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    CAN_COUNT,
     CAN_END_SESSIONS,
     OUT_STATES,
     Balancer,
@@ -75,7 +78,11 @@ def read_members(call: Call, balancer: Balancer, clock: Clock) -> dict[str, t.An
         "notes": list(snapshot.notes),
         "version": balancer.version(),
     }
-    if call.params.get("counters"):
+    log = call.params["balancer"].get("request_log")
+    if call.params.get("counters") and log:
+        entries = (each for each in balancer.request_log(log, snapshot) if each.member in names)
+        result["requests"] = request_log.summary(entries, time.time())
+    if call.params.get("counters") and (CAN_COUNT in balancer.capabilities or not log):
         count = balancer.counters()
         result["series"] = count.series
         result["notes"] += count.notes
