@@ -15,8 +15,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 
 HEADER, COOKIE = "header", "cookie"
 # What every make takes without quoting: neither spaces nor anything that means something in a pattern of AWS.
-VALUE = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,64}$")
-NAMES = {HEADER: re.compile(r"^[A-Za-z0-9-]{1,40}$"), COOKIE: re.compile(r"^[A-Za-z0-9_-]{1,40}$")}
+VALUE = re.compile(r"^[A-Za-z0-9._~:@/+=-]{1,64}\Z")
+NAMES = {HEADER: re.compile(r"^[A-Za-z0-9-]{1,40}\Z"), COOKIE: re.compile(r"^[A-Za-z0-9_-]{1,40}\Z")}
 NOT_BY_THESE = ("cookie", "host", "connection")
 
 

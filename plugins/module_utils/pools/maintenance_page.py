@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.pools.setting import Setting, SettingChange
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-CONTENT_TYPE = re.compile(r"^[a-z]+/[A-Za-z0-9.+-]+(; ?charset=[A-Za-z0-9-]+)?$")
+CONTENT_TYPE = re.compile(r"^[a-z]+/[A-Za-z0-9.+-]+(; ?charset=[A-Za-z0-9-]+)?\Z")
 
 
 def nothing_done(pool: str) -> dict[str, t.Any]:

@@ -11,6 +11,7 @@ weight 0      S, stopped, since Apache has load factors from 1 to 100 only
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
@@ -64,10 +65,18 @@ FIELDS: dict[str, tuple[dict[str, str], ...]] = {
 }
 
 
+# Names stand in URLs and in lines of Apache's configuration.
+POOL = re.compile(r"[A-Za-z0-9._~-]+\Z")
+
+
 def open_apache(settings: dict[str, t.Any], run_command: RunCommand | None = None) -> Apache:
     """Raises InputError where the settings cannot be right; talks to nobody yet."""
     if settings["timeout"] <= 0:
         raise InputError(f"balancer.timeout: must be more than 0 s, is {settings['timeout']:g}.")
+    if not POOL.match(settings["pool"]):
+        raise InputError(
+            f"balancer.pool: {settings['pool']!r} cannot be the name of a balancer; letters, digits and - _ . ~ can."
+        )
     url, status_url = settings["manager_url"], settings.get("status_url")
     where = f"{settings.get('host') or ''} {url}".strip()
     access = (settings["manager_user"], settings.get("manager_password") or "", settings["validate_certs"])

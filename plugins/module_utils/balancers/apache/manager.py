@@ -178,12 +178,17 @@ def fetch(
 
 
 def split_url(url: str, option: str) -> urllib.parse.SplitResult:
-    """Raises InputError for anything but http(s)://host[:port]/path."""
+    """Raises InputError for anything but http(s)://host[:port]/path; the message shows no password."""
     try:
         parts = urllib.parse.urlsplit(url)
         good = parts.scheme in ("http", "https") and parts.hostname and not parts.query and parts.port != 0
     except ValueError:
         good = False
+    if "@" in url:
+        raise InputError(
+            f"{option}: must not hold a user or password, since addresses are shown. Give balancer.manager_user and "
+            "balancer.manager_password."
+        )
     if not good:
         raise InputError(
             f"{option}: '{url}' is not the address of a page; for example http://127.0.0.1/balancer-manager."

@@ -40,9 +40,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
-NAMED = re.compile(r"^(?P<balancer>[A-Za-z0-9-]+):(?P<port>\d{1,5})(?:/(?P<priority>\d{1,5}))?$")
-LISTENER = re.compile(r"^arn:[^:]+:elasticloadbalancing:[^:]*:\d*:listener/\S+$")
-RULE = re.compile(r"^arn:[^:]+:elasticloadbalancing:[^:]*:\d*:listener-rule/\S+$")
+NAMED = re.compile(r"^(?P<balancer>[A-Za-z0-9-]+):(?P<port>\d{1,5})(?:/(?P<priority>\d{1,5}))?\Z")
+LISTENER = re.compile(r"^arn:[^:]+:elasticloadbalancing:[^:]*:\d*:listener/\S+\Z")
+RULE = re.compile(r"^arn:[^:]+:elasticloadbalancing:[^:]*:\d*:listener-rule/\S+\Z")
 
 
 def open_listener(settings: dict[str, t.Any]) -> Listener:

@@ -22,7 +22,7 @@ RecordSet = t.Dict[str, t.Any]
 HEAVIEST = 255
 TAG_PREFIX = "steady.rollout/out/"
 # What AWS takes as the key of a tag.
-TAG_KEY = re.compile(r"^[A-Za-z0-9 _.:/=+@-]{1,128}$")
+TAG_KEY = re.compile(r"^[A-Za-z0-9 _.:/=+@-]{1,128}\Z")
 # An alias record has no TTL of its own; for AWS resources it is this.
 ALIAS_TTL = 60
 
@@ -114,5 +114,5 @@ def tag_key(name: str, identifier: str) -> str:
 
 def parse_mark(value: str) -> Mark | None:
     """None for a tag that says something else."""
-    match = re.match(r"^(\w+) weight=(\d{1,3})$", value)
+    match = re.match(r"^(\w+) weight=(\d{1,3})\Z", value)
     return Mark(match.group(1), int(match.group(2))) if match and match.group(1) in OUT_STATES else None

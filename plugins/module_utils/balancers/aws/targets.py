@@ -85,12 +85,12 @@ def parse_target(text: str, default_port: int | None, option: str) -> Target:
     """Reads 'i-0123', 'i-0123:8080', '10.0.0.1:8080', '[2001:db8::1]:8080' and ARNs; raises InputError."""
     text = text.strip()
     if text.startswith("arn:"):
-        match = re.match(r"^(arn:[^:]+:elasticloadbalancing:\S+?)(?::(\d+))?$", text)
+        match = re.match(r"^(arn:[^:]+:elasticloadbalancing:\S+?)(?::(\d+))?\Z", text)
         return Target(match.group(1), _port(match.group(2), default_port)) if match else Target(text, None)
-    match = re.match(r"^(?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]]+))(?::(\d{1,5}))?$", text)
+    match = re.match(r"^(?:\[([0-9a-fA-F:.]+)\]|([^\s:\[\]]+))(?::(\d{1,5}))?\Z", text)
     if match:
         return Target(match.group(1) or match.group(2), _port(match.group(3), default_port))
-    if re.match(r"^[0-9a-fA-F:]+$", text):
+    if re.match(r"^[0-9a-fA-F:]+\Z", text):
         return Target(text, default_port)
     raise InputError(f"{option}: '{text}' is not the id, address or ARN of a target, with or without ':port'.")
 

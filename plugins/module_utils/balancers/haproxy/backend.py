@@ -49,8 +49,8 @@ NOTE_NO_MASTER = (
 def open_haproxy(settings: dict[str, t.Any]) -> HAProxy:
     """Raises InputError where the settings cannot be right; talks to nobody yet."""
     pool, timeout = settings["pool"], settings["timeout"]
-    if not re.match(r"^[A-Za-z0-9_.:-]+$", pool):
-        raise InputError(f"balancer.pool: '{pool}' cannot be the name of a backend; letters, digits and - _ . : can.")
+    if not re.match(r"^[A-Za-z0-9_.:-]+\Z", pool):
+        raise InputError(f"balancer.pool: {pool!r} cannot be the name of a backend; letters, digits and - _ . : can.")
     if timeout <= 0:
         raise InputError(f"balancer.timeout: must be more than 0 s, is {timeout:g}.")
     where = f"{settings.get('host') or ''} {settings['socket']}".strip()

@@ -55,7 +55,7 @@ def parse_address(text: str, option: str) -> Address:
     plain = re.sub(r"^(tcp://|unix://|unix:|unix@|ipv[46]@)", "", text.strip())
     if plain.startswith("/"):
         return Address(path=plain)
-    match = re.match(r"^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/\[\]]+)):(\d{1,5})$", plain)
+    match = re.match(r"(?:\[([0-9a-fA-F:.%]+)\]|([^\s:/\[\]]+)):([0-9]{1,5})\Z", plain)
     if not match or not 0 < int(match.group(3)) < 65536:
         raise InputError(
             f"{option}: '{text}' is neither the absolute path of a unix socket nor 'host:port'; "
@@ -93,7 +93,8 @@ class SocketCli:
     def _exchange(self, line: str) -> str:
         deadline = time.monotonic() + self.timeout
         try:
-            with self._connect() as stream:
+            with self._connect(deadline) as stream:
+                stream.settimeout(_left(deadline))
                 stream.sendall(line.encode())
                 if self.half_close:
                     stream.shutdown(socket.SHUT_WR)
@@ -103,12 +104,12 @@ class SocketCli:
         except OSError as error:
             raise Unreachable(f"{self.where}: {self._explain(error)}") from error
 
-    def _connect(self) -> socket.socket:
+    def _connect(self, deadline: float) -> socket.socket:
         if not self.address.path:
-            return socket.create_connection((self.address.host, self.address.port), timeout=self.timeout)
+            return socket.create_connection((self.address.host, self.address.port), timeout=_left(deadline))
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            stream.settimeout(self.timeout)
+            stream.settimeout(_left(deadline))
             stream.connect(self.address.path)
         except BaseException:
             stream.close()
@@ -131,10 +132,7 @@ def _read_all(stream: socket.socket, deadline: float) -> bytes:
     received: list[bytes] = []
     size = 0
     while True:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise socket.timeout()
-        stream.settimeout(left)
+        stream.settimeout(_left(deadline))
         chunk = stream.recv(262144)
         if not chunk:
             return b"".join(received)
@@ -142,6 +140,14 @@ def _read_all(stream: socket.socket, deadline: float) -> bytes:
         size += len(chunk)
         if size > LARGEST_REPLY:
             raise TooLong(f"the answer is longer than {LARGEST_REPLY} bytes. Is this HAProxy's socket?")
+
+
+def _left(deadline: float) -> float:
+    """Seconds until the end of a question; raises socket.timeout after it."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise socket.timeout()
+    return left
 
 
 def batches(commands: t.Sequence[str]) -> t.Iterator[list[str]]:

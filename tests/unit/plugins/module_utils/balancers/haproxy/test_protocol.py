@@ -184,7 +184,7 @@ def test_no_answer_in_time(tmp_path: pathlib.Path) -> None:
 
 
 def test_permission_to_open(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: SocketCli) -> t.Any:
+    def refuse(self: SocketCli, deadline: float) -> t.Any:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(SocketCli, "_connect", refuse)
@@ -197,7 +197,7 @@ def test_permission_to_open(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_other_faults_say_what_the_system_says(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: SocketCli) -> t.Any:
+    def fail(self: SocketCli, deadline: float) -> t.Any:
         raise OSError(113, "No route to host")
 
     monkeypatch.setattr(SocketCli, "_connect", fail)
