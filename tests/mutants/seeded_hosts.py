@@ -14,8 +14,8 @@ MUTANTS: tuple[Mutant, ...] = (
         UTILS + "claims.py",
         (
             "8 the claim's lock is dropped before the work",
-            "        _write(claim, before, active)\n        yield",
-            "        _write(claim, before, active)\n    yield",
+            "            _write(claim, before, active)\n            yield",
+            "            _write(claim, before, active)\n        yield",
         ),
         (
             "8 an older token holds a claim",
