@@ -16,7 +16,7 @@ METRICS = "plugins/module_utils/metrics/"
 
 
 class Mutant(t.NamedTuple):
-    """*tests* are those that could catch it, where they are not the unit tests that mirror the file (see run.py)."""
+    """*tests* are those that could catch it, where they are not the unit tests that mirror the file (see check.py)."""
 
     name: str
     file: str

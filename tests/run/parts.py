@@ -205,7 +205,7 @@ OLDEST = Part(
 MUTANTS = Part(
     "mutants",
     "seeded bugs in the pure core, each of which the unit tests must catch",
-    (Step("mutants", ("{bin}/python", "tests/mutants/run.py")),),
+    (Step("mutants", ("{bin}/python", "tests/mutants/check.py")),),
     limit=3600,
 )
 

@@ -14,7 +14,7 @@ import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
-sys.path.append(str(REPOSITORY / "tests" / "mutants"))  # behind tests, which has another module 'run'
+sys.path.append(str(REPOSITORY / "tests" / "mutants"))
 MUTANTS: t.Any = importlib.import_module("seeded_everywhere").MUTANTS
 
 

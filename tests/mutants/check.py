@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Applies each seeded bug to a copy of the sources and runs the tests that could catch it there: they must fail.
 
-Usage: python tests/mutants/run.py [WORD ...]   only the mutants with one of these words in their name or file
+Usage: python tests/mutants/check.py [WORD ...]   only the mutants with one of these words in their name or file
 
 Writes build/mutants.json: {"seeded", "caught", "survivors": [{"name", "file", "reason"}]}. Exits with 1 when less than
 95 % are caught, when one survives for no known reason (see survivors.py), when its text is not found exactly once, or
