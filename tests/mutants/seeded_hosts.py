@@ -184,14 +184,37 @@ MUTANTS: tuple[Mutant, ...] = (
             "if expect and not expect(document):",
         ),
         ("a quote in a version changes the expression", """.replace("'", "\\\\'")""", ""),
-        (
-            "20 a secret of the answer is shown",
-            'flat = redacted(" ".join(text.split()), secrets)',
-            'flat = " ".join(text.split())',
-        ),
         ("20 a secret of the reason is shown", "reason=redacted(reason, target.secrets)", "reason=reason"),
         ("a boolean is a version", "and not isinstance(found, bool) else None", "else None"),
         ("a command may run for ever", 'if shutil.which("timeout"):', 'if not shutil.which("timeout"):'),
+    ),
+    *of(
+        UTILS + "http/excerpts.py",
+        (
+            "20 a known secret of an answer is shown",
+            "return shortened(hide(masked(hide(text))))",
+            "return shortened(masked(text))",
+        ),
+        (
+            "20 a secret split over lines is shown",
+            "return shortened(hide(masked(hide(text))))",
+            "return shortened(masked(hide(text)))",
+        ),
+        (
+            "20 lists in an answer are shown",
+            "    if isinstance(document, list):\n        return [without_telling(value)",
+            "    if isinstance(document, tuple):\n        return [without_telling(value)",
+        ),
+        (
+            "20 telling names in an answer are shown",
+            "HIDDEN if is_telling(name) else without_telling(value)",
+            "without_telling(value)",
+        ),
+        (
+            "20 a password in a url of an answer is shown",
+            'return PASSWORD_IN_URL.sub(rf"\\1{HIDDEN}", TELLING_PAIR.sub(',
+            "return .join(TELLING_PAIR.sub(",
+        ),
     ),
     *of(
         UTILS + "health/watch.py",
@@ -215,11 +238,6 @@ MUTANTS: tuple[Mutant, ...] = (
             "a late answer counts",
             "                if one.probing:\n                    self._note",
             "                if True:\n                    self._note",
-        ),
-        (
-            "a lost one comes back",
-            "            if one.verdict != Verdict.LOST:\n                one.verdict =",
-            "            if True:\n                one.verdict =",
         ),
         (
             "a thread that dies takes its target with it",

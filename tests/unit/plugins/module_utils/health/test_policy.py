@@ -179,3 +179,10 @@ def test_what_is_lost_could_not_have_been_proven_in_time(
         state = observe(state, sample(moment))
         assert verdict(policy, state, moment) != Verdict.HEALTHY
         moment += 1.0
+
+
+def test_history_keeps_the_worst_latency_of_probes_that_saw_the_same() -> None:
+    history = History()
+    for latency in (0.2, 0.9, 0.1):
+        history.add(Sample(at=1.0, ok=True, reason="r", latency=latency))
+    assert [run["latency"] for run in history.as_result()] == [0.9]

@@ -281,3 +281,21 @@ def test_what_an_expression_finds_is_not_shown_where_it_is_a_secret() -> None:
         url = f"http://127.0.0.1:{port}/"
         assert probe(url=url, expect="api_token").reason.endswith('but expect "api_token" was not true')
         assert probe(url=url, expect="debug").reason.endswith('was not true but {"password": "********"}')
+
+
+def target(**given: t.Any) -> targets.Target:
+    return targets.from_options([{**DEFAULTS, "url": "http://app1/", **given}])[0]
+
+
+def test_an_answer_that_takes_a_little_too_long_is_not_healthy() -> None:
+    sample = judged(target(latency=1.0), Seen(text="{}", status=200), 1.1)
+    assert (sample.ok, sample.reason) == (False, "http://app1/ answered 200 but took longer than 1 s")
+
+
+def test_a_secret_in_what_went_wrong_is_hidden() -> None:
+    sample = judged(target(headers={"X-Api-Key": "s3cret"}), Seen(trouble="answered with s3cret"), 0.1)
+    assert sample.reason == "http://app1/ answered with ********"
+
+
+def test_a_boolean_is_no_version() -> None:
+    assert judged(target(), Seen(text='{"version": true}', status=200), 0.1).version is None

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Policy, Sample
-from ansible_collections.steady.rollout.plugins.module_utils.health.watch import Watch
+from ansible_collections.steady.rollout.plugins.module_utils.health.watch import ThreadedProbes, Watch
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target
 
 Behaviour = t.Callable[[float], t.Tuple[bool, float]]
@@ -171,3 +171,22 @@ def test_a_single_probe_of_each_is_one_however_long_others_take() -> None:
     watching, probes, dummy = watch(Policy.single_probe(), a=good, b=lambda now: (True, 3.0))
     assert all(one.healthy for one in watching.watched.values())
     assert sorted(name for _at, name, _seconds in probes.begun) == ["a", "b"]
+
+
+def test_no_probe_is_given_more_time_than_is_left() -> None:
+    probes = SimulatedProbes({"a": lambda now: (False, 1.0)})
+    Watch([Target(name="a", timeout=50.0, tcp=("h", 1))], POLICY, probes).run()
+    assert probes.begun
+    assert all(at + seconds <= POLICY.timeout for at, _name, seconds in probes.begun)
+
+
+def test_a_probe_that_ends_in_an_error_of_ours_is_an_answer() -> None:
+    class Broken:
+        def probe(self, target: Target, seconds: float) -> Sample:
+            raise AttributeError("ours")
+
+    probes = ThreadedProbes(t.cast("t.Any", Broken()), 1)
+    probes.start(Target(name="a", timeout=1.0, tcp=("h", 1)), 1.0)
+    ((name, sample),) = probes.ended(20.0)
+    probes.close()
+    assert (name, sample.ok, sample.reason) == ("a", False, "h:1 could not be probed (AttributeError)")

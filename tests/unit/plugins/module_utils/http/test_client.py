@@ -131,3 +131,59 @@ def test_a_server_that_says_nothing_proper() -> None:
         http.client.HTTPException
     ):
         client.exchange(Request("GET", f"http://127.0.0.1:{port}/", {}, None, None), Deadline(5))
+
+
+def test_five_redirects_are_followed_and_no_more() -> None:
+    heads: list[str] = []
+
+    def again(head: str, connection: socket.socket) -> None:
+        heads.append(head)
+        redirecting(302, "/again")(head, connection)
+
+    with serving(again) as port, pytest.raises(http.client.HTTPException, match="more than 5 redirects"):
+        client.exchange(Request("GET", f"http://127.0.0.1:{port}/", {}, None, None, True), Deadline(20))
+    assert len(heads) == 6
+
+
+@pytest.mark.parametrize("location", ["ftp://app/x", "file:///etc/passwd", "gopher://app/"])
+def test_only_http_is_followed(location: str) -> None:
+    with pytest.raises(BadRedirect, match="a redirect to something that is neither http nor https"):
+        client.redirected(post("http://app/"), 302, location)
+
+
+def test_half_an_answer_is_none() -> None:
+    def half(dummy: str, connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345")
+
+    with serving(half) as port, pytest.raises(http.client.IncompleteRead) as caught:
+        client.exchange(Request("GET", f"http://127.0.0.1:{port}/", {}, None, None), Deadline(20))
+    assert client.in_words(caught.value, 20) == "closed the connection before its answer was complete"
+
+
+def test_every_read_is_held_to_the_deadline() -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"x")
+    passed = Deadline(0.0, lambda: 0.0)
+    with ours, theirs, pytest.raises(socket.timeout):
+        client._WatchedReader(ours, passed).readinto(bytearray(1))
+
+
+def test_a_connection_on_which_something_waits_is_not_used_again() -> None:
+    ours, theirs = socket.socketpair()
+    connection = client.Connection("http://app/", None)
+    connection._socket = ours
+    with theirs:
+        assert connection.is_usable
+        theirs.sendall(b"x")
+        assert not connection.is_usable
+    connection.close()
+    assert not connection.is_usable
+
+
+def test_every_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed, socket.create_server(("127.0.0.1", 0)) as listening:
+        closed.bind(("127.0.0.1", 0))
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each.getsockname()) for each in (closed, listening)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *dummy, **options: found)
+        with client.connect("app", 80, Deadline(20)) as connection:
+            assert connection.getpeername() == listening.getsockname()
