@@ -298,7 +298,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("20 a header's token is no secret", "found.extend(str(value).split()[1:])", "pass"),
         ("20 the url's password is no secret", "if parts and parts.password:", "if parts and not parts.password:"),
         ("20 a url is shown with its password", 'netloc = parts.netloc.rpartition("@")[2]', "netloc = parts.netloc"),
-        ("two targets of one name", "if names.count(name) > 1:", "if names.count(name) > 2:"),
+        ("two targets of one name", "        if times > 1:", "        if times > 2:"),
         ("two ways at once", "if len(given) != 1:", "if not given:"),
         ("20 short secrets hide longer ones", "key=len, reverse=True))", "key=len))"),
     ),
