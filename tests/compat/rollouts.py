@@ -49,6 +49,9 @@ COLOURS: dict[str, t.Any] = {
 GATED: dict[str, t.Any] = {
     "rollout_stages": [1, "100%"],
     "rollout_gate_tasks": str(REPOSITORY / "tests" / "compat" / "tasks" / "gate.yml"),
+    "rollout_metrics": [{"name": "errors", "query": "error_share", "limit": "< 50%", "minimum": 10}],
+    "rollout_metric_window": 5,
+    "rollout_analysis_interval": 0.5,
 }
 WARNING = re.compile(r"\[(?:DEPRECATION )?WARNING\]|Traceback")
 

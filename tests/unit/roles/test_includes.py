@@ -52,3 +52,20 @@ def entry_point(name: str) -> bool:
     """Whether a playbook, or a role that is one, loads this file of tasks by its name."""
     texts = [path.read_text(encoding="utf-8") for path in (*(ROLES.parent / "playbooks").glob("*.yml"), *FILES)]
     return any(f"tasks_from: {name}\n" in text for text in texts)
+
+
+def names(how: str) -> set[str]:
+    """The variables of loops, or those that tasks leave behind in the hosts."""
+    found: set[str] = set()
+    for path in FILES:
+        for task in tasks(yaml.safe_load(path.read_text(encoding="utf-8")) or []):
+            if how == "loop":
+                found.add(task.get("loop_control", {}).get("loop_var", ""))
+            else:
+                found |= {task.get("register", ""), *task.get("ansible.builtin.set_fact", {})}
+    return found - {""}
+
+
+def test_users_read_at_every_gate_that_a_loop_variable_is_already_in_use() -> None:
+    assert names("loop")
+    assert names("loop") & names("result") == set()
