@@ -103,7 +103,6 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     *of(
         POOLS + "members/request.py",
-        ("a time limit below zero", "if params[name] < 0:", "if params[name] < -1:"),
         ("force for what returns", 'if params["on_timeout"] == FORCE and IN_SERVICE in wanted.values():', "if False:"),
         ("any state is one", "if state not in ADMIN_STATES:", "if not state:"),
     ),
