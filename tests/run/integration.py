@@ -6,8 +6,11 @@
 Usage: python -m run.integration REPORTS [SUITE ...]
 
 Without a SUITE, a folder of tests/integration, all of them. The contract suite is one pytest for each load balancer
-(contract:MAKE is that of one only), and what came of it is in build/contract.json: {balancer: {case: "passed" or why not}}. What clients saw under traffic
-is in build/contract-traffic.json.
+(contract:TYPE is that of one only), and what came of it is in build/contract.json: {balancer: {case: "passed" or why
+not}}. What clients saw under traffic is in build/contract-traffic.json.
+
+SUITE@RELEASE runs a suite on the HAProxy of another Debian release, SUITE@RELEASE+core only what differs most between
+versions: drains, weights and what is read.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import sys
 import time
 import typing as t
 
-from . import house
+from . import haproxy_versions, house
 
 AT_A_TIME = 3
 INTEGRATION = house.ROOT / "tests" / "integration"
@@ -34,6 +37,8 @@ BACKENDS = tuple(sorted(registry.TYPES))
 """Of the contract; its conftest.py refuses to run with others."""
 ROLLING = f"{CONTRACT}/test_rolling.py"
 """The one file of the contract that runs several backends at once."""
+CORE = "snapshot or drain or in_service or maintenance or weights or restart"
+"""Cases of the contract in which versions of HAProxy differed most, as pytest's -k."""
 RESULTS = house.BUILD / "contract.json"
 TRAFFIC = house.BUILD / "contract-traffic.json"
 
@@ -45,6 +50,8 @@ class Job:
     name: str
     words: tuple[str, ...]
     backend: str = ""
+    release: str = ""
+    """The Debian release whose HAProxy it is run on; otherwise the machine's own."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +68,20 @@ def jobs(suites: t.Iterable[str]) -> list[Job]:
 
 
 def jobs_of(suite: str) -> list[Job]:
+    suite, _at, version = suite.partition("@")
+    if version:
+        return [_on_another_haproxy(job, *version.partition("+")[::2]) for job in jobs_of(suite)]
     name, _colon, backend = suite.partition(":")
     if name != CONTRACT:
         return [plain_job(suite)]
     if backend:
         return [contract_job(backend)]
     return [*map(contract_job, BACKENDS), Job(f"{CONTRACT}-rolling", (str(INTEGRATION / ROLLING),))]
+
+
+def _on_another_haproxy(job: Job, release: str, chosen: str) -> Job:
+    words = (*job.words, "-k", CORE) if chosen else job.words
+    return dataclasses.replace(job, name=f"{job.name}-{release}", words=words, release=release)
 
 
 def contract_job(backend: str) -> Job:
@@ -81,6 +96,11 @@ def all_suites() -> list[str]:
     return sorted(path.name for path in INTEGRATION.iterdir() if any(path.glob("test_*.py")))
 
 
+def _environment(job: Job) -> dict[str, str]:
+    other = {"STEADY_HAPROXY": str(haproxy_versions.wrapper(job.release))} if job.release else {}
+    return house.environment(STEADY_BACKEND=job.backend, **other)
+
+
 def run(job: Job, reports: pathlib.Path) -> Done:
     """One job to its end. What it started ends with the part that this runs in."""
     argv = [str(house.VENV / "bin" / "python"), "-m", "pytest", "-p", "no:testinfra"]
@@ -88,7 +108,7 @@ def run(job: Job, reports: pathlib.Path) -> Done:
     done = subprocess.run(
         [*argv, f"--junitxml={reports / job.name}.xml", *job.words],
         cwd=house.ROOT,
-        env=house.environment(STEADY_BACKEND=job.backend),
+        env=_environment(job),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -127,6 +147,10 @@ def main(words: t.Sequence[str]) -> int:
         for path in (RESULTS, TRAFFIC):
             path.unlink(missing_ok=True)
     codes = []
+    for release in sorted({job.release for job in jobs(suites) if job.release}):
+        why_not = haproxy_versions.get(release)
+        if why_not:
+            print(f"-- {why_not}; what is to run on it is skipped", flush=True)
     with concurrent.futures.ThreadPoolExecutor(AT_A_TIME) as pool:
         for waited in concurrent.futures.as_completed([pool.submit(run, job, reports) for job in jobs(suites)]):
             done = waited.result()

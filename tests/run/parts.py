@@ -12,6 +12,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from . import haproxy_versions
+
 Words = t.Tuple[str, ...]
 
 SOURCES = ("plugins", "tests", "examples")
@@ -114,6 +116,9 @@ FUZZ = Part(
 
 MAKES = ("haproxy", "nginx", "apache2")
 """Servers of the contract that a machine may have; Envoy and the fake of AWS are in the venv."""
+CORE = tuple(f"contract:haproxy@{release}+core" for release in haproxy_versions.RELEASES)
+ALL = tuple(f"{suite}@{release}" for release in haproxy_versions.RELEASES for suite in ("contract:haproxy", "haproxy"))
+"""The suites on HAProxy's other versions."""
 MONITORS = ("prometheus", "prometheus-alertmanager")
 CONTRACT = Part(
     "contract",
@@ -121,7 +126,9 @@ CONTRACT = Part(
     (
         Step(
             "integration",
-            script("integration", "{reports}", "contract:haproxy", "contract:envoy", "haproxy", "release", "traffic"),
+            script(
+                "integration", "{reports}", "contract:haproxy", "contract:envoy", *CORE, "haproxy", "release", "traffic"
+            ),
         ),
     ),
     limit=1200,
@@ -134,7 +141,9 @@ BALANCERS = Part(
     (
         Step(
             "integration",
-            script("integration", "{reports}", "aws", "contract", "weights", "haproxy", "envoy", "apache", "nginx"),
+            script(
+                "integration", "{reports}", "aws", "contract", "weights", "haproxy", *ALL, "envoy", "apache", "nginx"
+            ),
         ),
     ),
     limit=1800,

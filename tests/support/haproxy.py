@@ -13,10 +13,12 @@ Members and HAProxy get ports of the system's choice, so that tests may run side
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.server
 import itertools
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -27,13 +29,25 @@ import time
 import typing as t
 import urllib.parse
 
-BINARY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
+GIVEN = os.environ.get("STEADY_HAPROXY", "")
+"""The HAProxy to test instead of the machine's own."""
+BINARY = shutil.which(GIVEN or "haproxy") or (
+    None if GIVEN else shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
+)
 START_SECONDS = 10.0
 # Below the ports that the kernel gives to clients. Each process begins at a place of its own, since several test
 # processes may look at the same time.
 FIRST_PORT, PORTS = 10_000, 8_000
 _CANDIDATES = itertools.cycle(FIRST_PORT + (os.getpid() * 2657 + number) % PORTS for number in range(PORTS))
 _HELD: list[socket.socket] = []
+
+
+@functools.lru_cache(maxsize=None)
+def version() -> str:
+    """Such as 2.6.12; empty where there is none."""
+    said = subprocess.run([str(BINARY), "-v"], capture_output=True, text=True, check=False).stdout if BINARY else ""
+    found = re.search(r"version (\d+\.\d+\.\d+)", said)
+    return found.group(1) if found else ""
 
 
 class App(http.server.BaseHTTPRequestHandler):

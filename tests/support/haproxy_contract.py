@@ -27,7 +27,13 @@ class HAProxy(RealBalancer):
 
     @staticmethod
     def missing() -> str:
+        if haproxy.GIVEN and not haproxy.BINARY:
+            return f"no {haproxy.GIVEN} on this machine; it is unpacked by mmdebstrap, as root"
         return "" if haproxy.BINARY else "no haproxy binary on this machine; install the package haproxy"
+
+    @classmethod
+    def title(cls) -> str:
+        return f"haproxy {haproxy.version()}".strip()
 
     def start(self) -> None:
         self._node = haproxy.Node(

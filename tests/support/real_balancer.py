@@ -65,6 +65,11 @@ class RealBalancer(abc.ABC):
         self.directory = directory
         self.members = {name: make_member(name) for name in SHOP}
 
+    @classmethod
+    def title(cls) -> str:
+        """How results name it: with its version where several are tested."""
+        return cls.backend
+
     @staticmethod
     @abc.abstractmethod
     def missing() -> str:

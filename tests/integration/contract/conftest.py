@@ -86,7 +86,11 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         mixed = [named] if named in BACKENDS else named.split("_")
         mix = f"_behind_{named}" if len(mixed) > 1 else ""
         for backend in mixed:
-            _record(backend, f"{case}_{variant}".rstrip("_") + mix, _outcome(report))
+            _record(
+                BACKENDS[backend].title() if backend in BACKENDS else backend,
+                f"{case}_{variant}".rstrip("_") + mix,
+                _outcome(report),
+            )
 
 
 def _outcome(report: pytest.TestReport) -> str:

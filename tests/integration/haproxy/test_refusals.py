@@ -6,6 +6,7 @@ import pathlib
 import typing as t
 
 import pytest
+from support import haproxy
 from support.haproxy import Node, shut_port
 
 FORCED_DRAIN, FORCED_MAINT = 0x08, 0x01
@@ -59,10 +60,10 @@ def test_a_port_where_nothing_listens(node: Node, make_balancer: t.Any) -> None:
 
 def test_a_master_socket_that_is_none(node: Node, make_balancer: t.Any) -> None:
     outcome = make_balancer(node, master_socket=node.socket("admin")).put("app1", state="drained")
+    refusal = "Unknown command, but" if haproxy.version().startswith("2.") else "Unknown command: 'show', but"
     assert outcome.error == (
-        f"lb1 {node.socket('admin')}: HAProxy answered 'Unknown command, but maybe one of the following ones is a "
-        "better match:' to 'show proc': this is not the master's socket (option -S of haproxy). "
-        "Correct balancer.master_socket."
+        f"lb1 {node.socket('admin')}: HAProxy answered '{refusal} maybe one of the following ones is a better match:' to "
+        "'show proc': this is not the master's socket (option -S of haproxy). Correct balancer.master_socket."
     )
     assert node.admin_bits() == ALL_IN_SERVICE
 

@@ -28,7 +28,10 @@ def test_the_contract_is_one_job_for_each_make_and_one_for_all_together() -> Non
 def test_every_suite_that_a_part_names_is_there(part: parts.Part) -> None:
     (step,) = part.steps
     suites, backends = zip(
-        *(word.partition(":")[::2] for word in [*step.words[step.words.index("{reports}") + 1 :], "aws"])
+        *(
+            word.partition("@")[0].partition(":")[::2]
+            for word in [*step.words[step.words.index("{reports}") + 1 :], "aws"]
+        )
     )
     assert set(suites) <= set(integration.all_suites())
     assert set(filter(None, backends)) <= set(integration.BACKENDS)
@@ -37,6 +40,13 @@ def test_every_suite_that_a_part_names_is_there(part: parts.Part) -> None:
 def test_the_contract_may_be_that_of_one_make() -> None:
     (job,) = integration.jobs(["contract:envoy"])
     assert (job.name, job.backend) == ("contract-envoy", "envoy")
+
+
+def test_a_suite_may_be_run_on_the_haproxy_of_another_release() -> None:
+    contract, own = integration.jobs(["contract:haproxy@trixie+core", "haproxy@sid"])
+    assert (contract.name, contract.backend, contract.release) == ("contract-haproxy-trixie", "haproxy", "trixie")
+    assert contract.words[-2:] == ("-k", integration.CORE)
+    assert (own.name, own.release, "-k" in own.words) == ("haproxy-sid", "sid", False)
 
 
 def test_all_suites_are_found() -> None:

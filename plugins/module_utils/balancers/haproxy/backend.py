@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""HAProxy 2.4 and later, through its runtime command line.
+"""HAProxy (2.4 documented, 2.6 to 3.2 tested), through its runtime command line.
 
 One node is one admin socket. A reload leaves an old process that goes on serving what it has in flight; the
 admin socket shows only the new one, so that counting the old one's sessions takes the master's socket too.
