@@ -127,7 +127,15 @@ CONTRACT = Part(
         Step(
             "integration",
             script(
-                "integration", "{reports}", "contract:haproxy", "contract:envoy", *CORE, "haproxy", "release", "traffic"
+                "integration",
+                "{reports}",
+                "contract:haproxy",
+                "contract:envoy",
+                *CORE,
+                "haproxy",
+                "release",
+                "toy",
+                "traffic",
             ),
         ),
     ),
