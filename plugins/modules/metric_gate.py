@@ -229,7 +229,8 @@ EXAMPLES = r"""
         query: histogram_quantile(0.95, sum by (le) (rate(http_seconds_bucket{instance=~"$members"}[1m])))
       - name: orders per visit
         source: orders
-        query: orders_per_visit
+        kind: share
+        query: {bad: orders, total: visits}
         direction: decrease
         baseline: "> 90%"
       - name: alerts

@@ -10,9 +10,10 @@ at the end of the window waits, as by default, for at most as long as the window
     judge.py [STREAMS]     streams of each scenario on the usual fleet (100 requests/s, 2 of 10 hosts with 20 %); a tenth of
                            that, but at least 20, on each of the other fleets. 1000 by default; 60 shows whether it works.
 
-Results go to build/bench/judge.json as {scenario: {fleet: {rate, share, hosts, n, stopped, inconclusive, caught, median_s,
-rivals: {name: the same}}}}. *stopped* are fails, *inconclusive* what stopped without a verdict after waiting, *caught* both
-of them for a bad release; *in_window* is what failed before the window was over. *median_s* is that of what was stopped.
+Results go to build/bench/judge.json as {"scenario: fleet": {rate, share, hosts, n, stopped, inconclusive, caught, median_s,
+rivals: {name: the same}}}. *stopped* are fails, *inconclusive* what stopped without a verdict after waiting, *caught* both
+of them for a bad release; *in_window* is what failed before the window was over. *median_s* is that of what failed,
+*predicted_s* what the plan would have said beforehand.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests"), str(pathlib.Path(__file__).parent)]
 
 import judge_rivals
-from judge_streams import INTERVAL, Fleet, Scenario, Stream, stream
+from judge_streams import ERROR_SHARE, INTERVAL, Fleet, Scenario, Stream, stream
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge import model, spec
+from ansible_collections.steady.rollout.plugins.module_utils.judge import model, power, spec
 from ansible_collections.steady.rollout.plugins.module_utils.judge.decide import decide
 
 OUT = ROOT / "build" / "bench" / "judge.json"
@@ -64,6 +65,7 @@ SCENARIOS = (
     Scenario("orders as a share, good", False, window=900.0, metrics=("order share",)),
     Scenario("orders as a share - 20 %", True, orders=0.8, window=900.0, metrics=("order share",)),
     Scenario("leak, + 100 % in 20 minutes", True, leak=1.0, window=360.0),
+    Scenario("orders, good, 5 minutes", False, metrics=("orders",)),
 )
 METRICS = {
     "errors": {"name": "errors", "kind": "share", "judge": True},
@@ -190,11 +192,24 @@ def all_figures(done: t.Iterable[tuple[str, str, dict[str, Outcome], t.Any]]) ->
             if not judges:
                 continue
             row = {"rate": fleet.rate, "share": fleet.share, "hosts": fleet.canary, **figures(judges[OURS])}
+            if scenario.name == "errors x 2":
+                row["predicted_s"] = predicted(fleet, scenario)
             row["rivals"] = {judge: figures(found) for judge, found in judges.items() if judge != OURS}
             result.setdefault(scenario.name, {})[name] = row
     for name in fleets:
         judge_rivals.add_bound(result, of_bound, name)
     return result
+
+
+def predicted(fleet: Fleet, scenario: Scenario) -> float | None:
+    """The time that the plan would have named beforehand."""
+    traffic = power.Traffic(fleet.rate, ERROR_SHARE, fleet.share, fleet.canary, fleet.hosts - fleet.canary)
+    return power.errors_seen(traffic, POLICY, power.Gate(scenario.window, INTERVAL, tests=len(scenario.metrics)))
+
+
+def flat(result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """One row for each scenario on each fleet."""
+    return {f"{scenario}: {fleet}": row for scenario, fleets in result.items() for fleet, row in fleets.items()}
 
 
 def shown(result: t.Mapping[str, t.Any], seconds: float) -> str:
@@ -223,7 +238,7 @@ def main() -> int:
         done = list(pool.imap_unordered(outcomes, jobs(number, sys.argv[2:]), chunksize=4))
     result = all_figures(done)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    OUT.write_text(json.dumps(flat(result), indent=1) + "\n", encoding="utf-8")
     print(shown(result, time.monotonic() - began))
     return 0
 

@@ -47,9 +47,10 @@ class FlawedMember(Member):
 
 
 class Users:
-    """So many threads, each with a request every *pause* seconds on a connection of its own."""
+    """So many threads, each with a request every *pause* seconds on a connection of its own, for *paths* in turn."""
 
-    def __init__(self, port: int, threads: int = 8, pause: float = 0.01) -> None:
+    def __init__(self, port: int, threads: int = 8, pause: float = 0.01, paths: t.Sequence[str] = ("/",)) -> None:
+        self._paths = itertools.cycle(paths)
         self._port = port
         self._pause = pause
         self._stop = threading.Event()
@@ -70,7 +71,7 @@ class Users:
     def _run(self) -> None:
         while not self._stop.wait(self._pause):
             try:
-                status, dummy = fetch(self._port)
+                status, dummy = fetch(self._port, next(self._paths))
             except OSError:
                 status = 0
             self.requests += 1

@@ -6,7 +6,11 @@
 
 Where the true ratio of the sums is R, the differences x - R y of the intervals have the mean 0, whatever the rates are
 distributed like; Student's test (1908) of that mean is a test of the ratio. Nothing is taken the logarithm of. Assumed:
-the intervals' differences are independent and their mean is roughly normal.
+the mean of the differences is roughly normal.
+
+Monitoring often tells a rate over the last minutes, so that what one interval says the next ones say again. The differences
+then count like fewer: their number over the sum of their autocorrelations, up to the first pair that is not positive (Geyer
+1992, 3.3: the initial positive sequence).
 """
 
 from __future__ import annotations
@@ -19,6 +23,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals imp
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import student_tail
 
 LEAST_PAIRS = 3
+LEAST_OF_REPEATED = 6
+"""How many independent ones there have to be where intervals repeat each other: with fewer one cannot tell how often."""
+NOTHING = 1e-20
 
 Pair = t.Tuple[float, float]
 
@@ -42,12 +49,32 @@ def ratio(data: t.Sequence[Pair]) -> float | None:
 
 
 def p_value(data: t.Sequence[Pair], allowed: float) -> float:
-    """How likely so large a ratio or a larger one is where the true one is *allowed*."""
+    """How likely so large a ratio or a larger one is where the true one is *allowed*; 1 where too little is independent."""
     if len(data) < LEAST_PAIRS:
         return 1.0
     differences = [worse - allowed * other for worse, other in data]
-    error = statistics.stdev(differences) / math.sqrt(len(differences))
     middle = statistics.fmean(differences)
-    if not error:
+    around = [each - middle for each in differences]
+    squares = sum(each * each for each in around)
+    if squares <= NOTHING * sum(worse * worse for worse, dummy in data):
         return 0.0 if middle > 0 else 1.0
-    return student_tail(middle / error, len(differences) - 1)
+    times = repetition(around)
+    count = len(around) / times
+    if count < (LEAST_OF_REPEATED if times > 1 else LEAST_PAIRS):
+        return 1.0
+    # The mean is estimated from as few: the squares around it are too small by one of them.
+    error = math.sqrt(squares / len(around) * count / (count - 1) / count)
+    return student_tail(middle / error, count - 1)
+
+
+def repetition(around: t.Sequence[float]) -> float:
+    """How many figures, given around their mean, say what one says; at least 1."""
+    squares = sum(each * each for each in around)
+    whole = -1.0
+    for lag in range(0, len(around) - 1, 2):
+        pair = sum(sum(one * other for one, other in zip(around, around[each:])) / squares for each in (lag, lag + 1))
+        if pair <= 0:
+            break
+        whole += 2 * pair
+    # By chance alone it is above 1 half of the time: one standard error is forgiven.
+    return max(1.0, whole - 2 / math.sqrt(len(around)))

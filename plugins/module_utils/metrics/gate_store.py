@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.meas
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import FAILED, Measurement
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import ABORTED, PAUSED, PROMOTED
 
-PAST_SECONDS = 7 * 86400.0
+PAST_SECONDS = 30 * 86400.0
 """How old a gate of an earlier rollout may be to tell how each host usually is."""
 
 Samples = t.Dict[str, t.List[Sample]]

@@ -70,11 +70,13 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Start]:
     """Starts HAProxy and, unless told not to, users; the test's end stops them."""
     with contextlib.ExitStack() as stack:
 
-        def started(errors: float = 0.0, delay: float = 0.004, users: bool = True) -> HAProxyUnderTraffic:
+        def started(
+            errors: float = 0.0, delay: float = 0.004, users: bool = True, paths: t.Sequence[str] = ("/",)
+        ) -> HAProxyUnderTraffic:
             world = HAProxyUnderTraffic(tmp_path_factory.mktemp("lb"), errors, delay)
             stack.enter_context(world.node)
             if users:
-                stack.enter_context(Users(world.node.port))
+                stack.enter_context(Users(world.node.port, paths=paths))
             return world
 
         yield started

@@ -156,3 +156,20 @@ def test_the_more_is_allowed_the_likelier(found: list[float], allowed: float, ti
     """On average over the intervals; the noise of a pair grows with what is allowed too."""
     pairs = [(each, 1.0) for each in found]
     assert paired.p_value(pairs, allowed * times) >= paired.p_value(pairs, allowed) - 1e-9
+
+
+def test_a_rate_over_minutes_says_the_same_many_times() -> None:
+    """Of good releases whose rates are over thirty intervals, a t-test that takes them for independent stops a third."""
+    rng = random.Random("minutes")
+    stopped = naive = 0
+    for dummy in range(60):
+        single = [rng.gauss(1.0, 0.5) for dummy_interval in range(119)]
+        rolled = [statistics.fmean(single[at : at + 30]) for at in range(90)]
+        stopped += paired.p_value([(each, 1.0) for each in rolled], 1.0) <= 0.01
+        naive += stats.ttest_1samp(rolled, 1.0, alternative="greater").pvalue <= 0.01
+    assert stopped <= 3
+    assert naive >= 15
+
+
+def test_alternating_figures_repeat_nothing() -> None:
+    assert paired.repetition([1.0, -1.0] * 20) == 1.0
