@@ -10,7 +10,7 @@ shows it taken back. Prints what the client saw and writes build/demo/result.jso
      "bad": {"requests", "failed", "versions_after", "hosts_touched", "exit_code"}}
 
 Requests and failures are the client's, the versions are what the instances themselves answer, and a host
-counts as touched when its instance was started anew or has the bad release on its disk. Ends with 0 only
+counts as touched when its instance was started anew or was switched to the bad release. Ends with 0 only
 if no request failed, every instance is on 2.0.0 after both, and the bad release was refused.
 """
 
@@ -97,7 +97,7 @@ def _touched(
     after: dict[str, t.Any] | None,
 ) -> bool:
     restarted = not before or not after or before["started_at"] != after["started_at"]
-    return restarted or (fleet.app_directory(host) / "releases" / version).exists()
+    return restarted or (fleet.app_directory(host) / "current").resolve().name == version
 
 
 def result(good: Outcome, bad: Outcome) -> dict[str, dict[str, t.Any]]:

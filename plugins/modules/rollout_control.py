@@ -92,8 +92,8 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, run_as_module
-from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.dispatch import rollout_control as core
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
@@ -105,10 +105,6 @@ SPEC: dict[str, t.Any] = {
     },
     "supports_check_mode": True,
 }
-
-
-def core(call: Call) -> dict[str, t.Any]:
-    return dispatch.rollout_control(call)
 
 
 def main() -> None:

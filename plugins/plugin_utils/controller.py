@@ -39,19 +39,34 @@ def owner() -> Owner:
         "boot_id": _read("/proc/sys/kernel/random/boot_id"),
         "namespace": _link("/proc/self/ns/pid"),
         "pid": pid,
-        "started": str(_started(pid)),
+        "started": str(started(pid)),
         "command": _command(pid),
     }
 
 
+_followed: tuple[int, int] | None = None
+
+
+def follow(pid: int) -> None:
+    """From here on this process belongs to the ansible-playbook with that process id, whoever its parent is."""
+    global _followed
+    _followed = (pid, started(pid))
+
+
 def leave_if_ended() -> None:
-    """Raises where the ansible-playbook that this worker belongs to is gone: nothing new may be started then.
+    """Raises where the ansible-playbook that this process belongs to is gone: nothing new may be started then.
 
     A worker that was forked just before the end has never seen another parent than the one it has now.
     """
-    parent = multiprocessing.parent_process()
-    if parent is not None and os.getppid() != parent.pid:
+    if _has_ended():
         raise AnsibleActionFail("The run that this worker belongs to has ended; nothing more is started.")
+
+
+def _has_ended() -> bool:
+    if _followed is not None:
+        return started(_followed[0]) != _followed[1]
+    parent = multiprocessing.parent_process()
+    return parent is not None and os.getppid() != parent.pid
 
 
 def is_gone(other: t.Mapping[str, t.Any]) -> bool:
@@ -59,7 +74,7 @@ def is_gone(other: t.Mapping[str, t.Any]) -> bool:
     here = owner()
     if any(not other.get(name) or other.get(name) != here[name] for name in PLACE):
         return False
-    return not other.get("pid") or str(_started(int(other["pid"]))) != str(other.get("started"))
+    return not other.get("pid") or str(started(int(other["pid"]))) != str(other.get("started"))
 
 
 def wait_for_orphans(other: t.Mapping[str, t.Any], limit: float) -> list[int]:
@@ -86,7 +101,7 @@ def _orphans(other: t.Mapping[str, t.Any]) -> list[int]:
         and _command(pid) == command
         and _is_forked(pid)
         and _command(_parent(pid)) != command
-        and _started(pid) >= since
+        and started(pid) >= since
     ]
 
 
@@ -137,7 +152,12 @@ def _parent(pid: int) -> int:
     return int((_stat(pid) or ["", "0"])[PARENT])
 
 
-def _started(pid: int) -> int:
+def is_suspended(pid: int) -> bool:
+    """Stopped by a signal or by a debugger."""
+    return (_stat(pid) or [""])[0] in ("T", "t")
+
+
+def started(pid: int) -> int:
     """Clock ticks from boot to the start of the process; 0 where there is no such process."""
     fields = _stat(pid)
     return 0 if not fields or fields[0] == "Z" else int(fields[STARTED])

@@ -11,7 +11,8 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import stage_metrics
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 
 FORBIDDEN = ("pause", "add_host")
 INCLUDES = ("include_tasks", "import_tasks", "include", "import_playbook")
@@ -44,7 +45,7 @@ def _settings_rules(s: t.Mapping[str, t.Any]) -> list[tuple[bool, str]]:
     own_update = bool(s["rollout_update_tasks"])
     health = s["rollout_health"]
     balancers = s["rollout_balancers"]
-    unclear_metrics = stage_metrics.metrics_error(s["rollout_metrics"], s["rollout_metric_sources"])
+    unclear_metrics = _metrics_error(s["rollout_metrics"], s["rollout_metric_sources"])
     return [
         (not s["rollout_service"], "rollout_service is not set: give the service a name, such as 'shop'."),
         (
@@ -73,6 +74,17 @@ def _settings_rules(s: t.Mapping[str, t.Any]) -> list[tuple[bool, str]]:
             "rollout_balancers must be a list of balancers, each with type, pool and socket.",
         ),
     ]
+
+
+def _metrics_error(metrics: t.Sequence[t.Any], sources: t.Any) -> str:
+    """A sentence where metrics cannot be right, which reading alone can tell; else an empty text."""
+    if not isinstance(sources, t.Mapping):
+        return "rollout_metric_sources must be a dictionary of sources by name."
+    try:
+        plan.metrics_of(metrics, sources)
+    except InputError as error:
+        return f"rollout_metrics: {error.message}"
+    return ""
 
 
 def _smoke_tests_without_base(s: t.Mapping[str, t.Any]) -> bool:

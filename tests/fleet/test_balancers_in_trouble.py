@@ -113,7 +113,7 @@ def test_a_member_that_an_operator_drains_meanwhile_is_left_alone(
         held.let_go()
         ended = run.wait()
     assert ended.exit_code != 0
-    assert f"{theirs} skipped: taken out of service on lb2 by somebody else" in ended.last_line, ended.output
+    assert f"{theirs} skipped: put into maintenance on lb2 by somebody else" in ended.last_line, ended.output
     assert "5 of 6 hosts are in service on 2.0.0" in ended.last_line
     assert shop.starts()[theirs] == before[theirs]
     assert shop.in_rotation() == {"lb1": set(shop.apps), "lb2": set(shop.apps) - {theirs}}

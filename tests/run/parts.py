@@ -127,15 +127,7 @@ CONTRACT = Part(
         Step(
             "integration",
             script(
-                "integration",
-                "{reports}",
-                "contract:haproxy",
-                "contract:envoy",
-                *CORE,
-                "haproxy",
-                "release",
-                "toy",
-                "traffic",
+                "integration", "{reports}", "contract:haproxy", "contract:envoy", *CORE, "haproxy", "release", "traffic"
             ),
         ),
     ),

@@ -50,7 +50,9 @@ def core_name(source: types.ModuleType) -> str:
 def validated(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The module's parameters; raises InputError where the options are wrong."""
     options = {name: spec[name] for name in SPEC_OPTIONS if name in spec}
-    outcome = ArgumentSpecValidator(spec["argument_spec"], **options).validate(dict(arguments))
+    # Ansible fills suboptions into the defaults themselves, which would stay changed for the next call.
+    argument_spec = copy.deepcopy(spec["argument_spec"])
+    outcome = ArgumentSpecValidator(argument_spec, **options).validate(dict(arguments))
     if outcome.error_messages:
         raise InputError(f"{module}: {'; '.join(outcome.error_messages)}")
     return dict(outcome.validated_parameters)

@@ -74,10 +74,10 @@ class Shop:
         return {name: seen["started_at"] if seen else None for name, seen in self.lab.seen().items()}
 
     def touched(self, version: str, before: dict[str, t.Any]) -> list[str]:
-        """Hosts that were restarted or have the version's files."""
+        """Hosts that were restarted or were switched to the version; files that wait beside the others touch nobody."""
         after = self.starts()
-        found = self._on_each(self.apps, f"test -e /opt/shop/releases/{version}; echo $?")
-        return [app for app in self.apps if after[app] != before[app] or found[app].strip() == "0"]
+        found = self._on_each(self.apps, "readlink /opt/shop/current")
+        return [app for app in self.apps if after[app] != before[app] or found[app].strip().endswith(f"/{version}")]
 
     def in_rotation(self) -> dict[str, set[str]]:
         """The app hosts that each balancer sends new requests to."""

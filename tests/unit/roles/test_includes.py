@@ -67,5 +67,5 @@ def names(how: str) -> set[str]:
 
 
 def test_users_read_at_every_gate_that_a_loop_variable_is_already_in_use() -> None:
-    assert names("loop")
+    assert names("result")
     assert names("loop") & names("result") == set()

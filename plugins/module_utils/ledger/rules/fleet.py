@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
 DRAINED = "drained"
 """The only state we take a host out with; any other was set by somebody else."""
 TAKEN_OUT = (DRAINED, "maintenance")
+HOW_TAKEN_OUT = {DRAINED: "drained", "maintenance": "put into maintenance"}
 IN_SERVICE = "in_service"
 """The admin state of a member that nobody has drained."""
 
@@ -103,7 +104,8 @@ def lb_state_of(
     taken_out = [(node, state["admin"]) for node, state in states if state and state.get("admin") in TAKEN_OUT]
     for node, admin in sorted(taken_out, key=lambda found: found[1] == DRAINED):
         is_by_us = is_left_out and admin == DRAINED
-        return (model.DRAINED_BY_US if is_by_us else model.DRAINED_EXTERNALLY), f"{admin} on {node}"
+        lb_state = model.DRAINED_BY_US if is_by_us else model.DRAINED_EXTERNALLY
+        return lb_state, f"{HOW_TAKEN_OUT[admin]} on {node}"
     for node, state in states:
         if not state:
             return model.DOWN, f"not in the pool of {node}"

@@ -20,6 +20,8 @@ BEAT_EVERY = 5.0
 
 WATCH_REPORTS_WITHIN = 15.0
 """Seconds after which a watch that has not reported is taken to be gone."""
+LOST = "lease_lost"
+"""The kind of a failure that ends the run, whatever it is at."""
 
 
 class LeaseLost(RolloutError):
@@ -72,11 +74,13 @@ def refuse_stale(lease: Lease | None, run: str | None, token: int | None) -> Non
     if lease is None or lease.run is None:
         raise LeaseLost(
             f"lease lost: run {run} does not hold {lease.service if lease else 'this service'} any more: "
-            "the lease expired; run again to resume."
+            "the lease expired; run again to resume.",
+            kind=LOST,
         )
     raise LeaseLost(
         f"lease lost: {lease.service} is now held by {owner_text(lease)} since {moment(lease.taken_at)}; "
         "this run changes nothing any more.",
+        kind=LOST,
         holder=holder(lease),
     )
 

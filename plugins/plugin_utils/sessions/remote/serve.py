@@ -49,6 +49,12 @@ class Service:
         self._silence = silence
         self._buffer = b""
         self._writing = threading.Lock()
+        self._counting = threading.Lock()
+        self._calls = 0
+
+    @property
+    def is_busy(self) -> bool:
+        return self._calls > 0
 
     def run(self) -> str:
         """Serves until the session is over; says why it is."""
@@ -88,6 +94,7 @@ class Service:
 
     def _serve(self, message: t.Dict[str, t.Any]) -> None:
         reply: t.Dict[str, t.Any] = {}
+        self._count(1)
         try:
             params = expanded(message["params"], message["paths"])
             reply = answer(found_core(message["core"]), params, bool(message["check_mode"]), bool(message["diff"]))
@@ -98,6 +105,12 @@ class Service:
             self._write(
                 {"id": message.get("id"), "crash": {"what": f"{type(error).__name__}: {error}", "traceback": ""}}
             )
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self._calls += change
 
     def _write(self, message: t.Dict[str, t.Any]) -> None:
         line = json.dumps(message).encode() + b"\n"
@@ -126,12 +139,17 @@ def expanded(params: t.Dict[str, t.Any], paths: t.Iterable[t.Sequence[t.Union[st
 
 
 def main(incoming: int, outgoing: int) -> t.NoReturn:
-    """Serves, and ends the process with all that it has started outside of a change."""
+    """Serves, and ends the process with what its unfinished calls have started outside of a change.
+
+    A service that a call which is over has started stays.
+    """
     lead_group()
+    service = Service(incoming, outgoing)
     try:
-        Service(incoming, outgoing).run()
+        service.run()
     finally:
-        if in_progress.closed(LAST_CHANGE):
+        was_busy = service.is_busy
+        if in_progress.closed(LAST_CHANGE) and was_busy:
             end_group()
         os._exit(0)
 

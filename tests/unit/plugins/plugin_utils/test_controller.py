@@ -126,7 +126,7 @@ def _killed_run(work: str, ends: bool = True) -> t.Iterator[dict[str, t.Any]]:
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     workers = [int(pid) for pid in process.stdout.readline().split()]
-    run = {"command": controller._command(process.pid), "started": str(controller._started(process.pid))}
+    run = {"command": controller._command(process.pid), "started": str(controller.started(process.pid))}
     try:
         if ends:
             process.kill()

@@ -7,42 +7,37 @@ import pytest
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import failures
 
-LB1, LB2 = {"host": "lb1"}, {"socket": "/run/lb2.sock"}
 
-
-def test_the_name_of_our_task_says_what_kind_of_failure_it_is() -> None:
+def test_a_task_of_the_users_that_failed_is_a_step_whatever_it_is_called() -> None:
     assert failures.failure({"name": "Health | Wait"}, {"msg": "not healthy"}) == {
-        "kind": "health",
+        "kind": "step",
         "error": "not healthy",
+        "timed_out": False,
     }
 
 
-@pytest.mark.parametrize("name", ["Migrate the database", "Migrate | Run", "", None])
-def test_a_task_of_the_users_is_a_step(name: str | None) -> None:
-    assert failures.failure({"name": name}, {"msg": "no"})["kind"] == "step"
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"msg": "Task failed: Timed out after 60 second(s).", "timedout": {"period": 60}},
+        {"msg": "The command action failed to execute in the expected time frame (60) and was terminated"},
+    ],
+)
+def test_a_task_whose_time_was_over_is_known_on_every_ansible_core(result: dict[str, object]) -> None:
+    assert failures.failure({"name": "Migrate"}, result)["timed_out"] is True
 
 
-def test_a_result_that_knows_its_kind_is_believed() -> None:
-    assert failures.failure({"name": "Drain | Mark"}, {"msg": "gone", "kind": "balancer"})["kind"] == "balancer"
-
-
-def test_a_member_that_somebody_else_took_out_is_said_in_our_words() -> None:
-    looped = {
-        "msg": "Action failed.",
-        "results": [{"item": LB1}, {"item": LB2, "failed": True, "drained_externally": ["app1"]}],
-    }
-    assert failures.failure({"name": "Drain | Mark"}, looped) == {
-        "kind": "drained_externally",
-        "error": "taken out of service on /run/lb2.sock by somebody else",
-    }
-
-
-def test_looks_that_fail_on_every_host_show_that_the_question_is_wrong() -> None:
-    wrong, fine = {"failed": True, "msg": "expect is not JMESPath."}, {"healthy": False}
-    seen = {"app1": {"__rollout_look": wrong}, "app2": {"__rollout_look": wrong}, "app3": {"__rollout_look": fine}}
-    assert failures.no_look(["app1", "app2"], seen) == "expect is not JMESPath."
-    assert failures.no_look(["app1", "app2", "app3"], seen) == ""
-    assert failures.no_look(["app4"], {"app4": {}}) == ""
+@pytest.mark.parametrize(
+    ("task", "result"),
+    [
+        ({"name": "Log in", "no_log": True}, {"msg": "hunter2 is wrong"}),
+        ({"name": "Log in"}, {"results": [{"failed": True, "msg": "hunter2 is wrong", "_ansible_no_log": True}]}),
+    ],
+)
+def test_no_log_of_a_users_step_was_defeated_by_its_failure_text(
+    task: dict[str, object], result: dict[str, object]
+) -> None:
+    assert failures.failure(task, result)["error"] == "'Log in' failed; what it said is hidden by no_log"
 
 
 def test_the_text_is_that_of_the_loop_item_that_failed() -> None:
@@ -93,17 +88,3 @@ def test_a_host_that_does_not_answer_is_named_as_the_inventory_names_it(text: st
 
 def test_silence_is_said_too() -> None:
     assert failures.failure_text({}) == "The task failed without saying why."
-
-
-def test_balancers_that_could_not_be_read_are_named() -> None:
-    looped = {"results": [{"item": LB1}, {"item": LB2, "failed": True, "msg": "refused"}]}
-    assert failures.silent_balancers(looped, [LB1, LB2]) == ["Balancer /run/lb2.sock cannot be used: refused"]
-
-
-def test_who_changed_what_where() -> None:
-    marked = {"results": [{"item": LB1, "changed": True}]}
-    drained = {"results": [{"item": LB2, "drained_externally": ["app1"], "waited": 3.5}, {"item": LB1, "waited": 1}]}
-    assert failures.changed_on([marked, drained]) == [LB1]
-    assert failures.foreign_on([marked, drained]) == ["/run/lb2.sock"]
-    assert failures.longest_wait(drained) == 3.5
-    assert failures.longest_wait({}) == 0.0

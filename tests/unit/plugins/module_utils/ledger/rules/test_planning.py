@@ -81,17 +81,17 @@ def test_who_took_it_out():
     """Invariant 12."""
     assert lb_state(DRAINED) == (model.DRAINED_EXTERNALLY, "drained on lb2")
     assert lb_state(DRAINED, left_out=["app1"]) == (model.DRAINED_BY_US, "drained on lb2")
-    assert lb_state({**DRAINED, "admin": "maintenance"}) == (model.DRAINED_EXTERNALLY, "maintenance on lb2")
+    assert lb_state({**DRAINED, "admin": "maintenance"}) == (model.DRAINED_EXTERNALLY, "put into maintenance on lb2")
 
 
 def test_maintenance_is_never_ours_even_on_a_host_that_we_drained_before():
     """Invariant 12: we only ever drain."""
     maintenance = {**DRAINED, "admin": "maintenance"}
-    assert lb_state(maintenance, left_out=["app1"]) == (model.DRAINED_EXTERNALLY, "maintenance on lb2")
+    assert lb_state(maintenance, left_out=["app1"]) == (model.DRAINED_EXTERNALLY, "put into maintenance on lb2")
     hosts = [{"name": "app1", "healthy": True, "version": "1"}]
     both = [pool(hosts, app1=DRAINED), pool(hosts, "lb2", app1=maintenance)]
     (seen,) = reading.read_fleet(hosts, both, ["app1"])
-    assert (seen.lb_state, seen.note) == (model.DRAINED_EXTERNALLY, "maintenance on lb2")
+    assert (seen.lb_state, seen.note) == (model.DRAINED_EXTERNALLY, "put into maintenance on lb2")
 
 
 @pytest.mark.parametrize(

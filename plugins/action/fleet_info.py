@@ -1,0 +1,45 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads every host of the fleet and every load balancer in one task of one worker."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
+
+Result = t.Dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        controller.leave_if_ended()
+        task_vars = task_vars or {}
+        result: Result = super().run(tmp, task_vars)
+        arguments = validated("fleet_info", source_of("fleet_info").SPEC, self._task.args)
+        in_scope = set(arguments["in_scope"])
+        names = list(dict.fromkeys([*arguments["hosts"], *arguments["in_scope"]]))
+        with Executors(self, task_vars) as executors:
+            members = [member_of(self, name, name in in_scope, task_vars) for name in names]
+            hosts, refused = survey.probe_hosts(members, executors)
+            balancers = survey.read_balancers(arguments["balancers"], executors, bool(arguments.get("require_admin")))
+            nodes = survey.read_nodes(arguments.get("traffic_balancers") or [], {}, executors)
+        problems = [refused] if refused else survey.unreadable(balancers)
+        return {
+            **result,
+            "changed": False,
+            "hosts": hosts,
+            "balancers": balancers,
+            "nodes": nodes,
+            "problems": problems,
+            "out_of_rotation": survey.out_of_rotation(balancers),
+        }

@@ -1,0 +1,97 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the rollout of one host up to the next task file of the user's; the role runs that and calls again."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll import host as rollout_of_host
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.artifact import Artifacts
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import Entry, HookDue, Journal, RunOver
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import HostLedger
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
+
+Result = t.Dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = False
+    _requires_connection = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        controller.leave_if_ended()
+        task_vars = task_vars or {}
+        result: Result = super().run(tmp, task_vars)
+        arguments = validated("roll_host", source_of("roll_host").SPEC, self._task.args)
+        journal = self._journal(arguments)
+        with Executors(self, task_vars) as executors:
+            host = self._host(arguments, task_vars, journal, executors)
+            journal.before_step = host.before_step
+            hook: Result = {}
+            try:
+                if arguments.get("last_gate"):
+                    rollout_of_host.judge_last_stage(host)
+                else:
+                    rollout_of_host.roll(host)
+            except HookDue as due:
+                hook = {"step": due.step, "path": due.path, "since": time.time()}
+            except RunOver as over:
+                self._show(f"{host.name}  left as it is: {over}")
+        return {
+            **result,
+            "changed": any(entry.result.get("changed") for entry in journal.entries),
+            "hook": hook,
+            "target": {"version": host.target},
+            "stage": (host.admission.get("gate") or {}).get("stage"),
+            "journal": journal.dumped(),
+        }
+
+    def _journal(self, arguments: Result) -> Journal:
+        journal = Journal(
+            (arguments.get("journal") or []),
+            show=lambda entry: self._show_step(arguments["host"], entry),
+        )
+        hook = arguments.get("hook") or {}
+        if hook:
+            journal.record_hook(hook["step"], arguments.get("failure") or None, time.time() - float(hook["since"]))
+        return journal
+
+    def _host(
+        self, arguments: Result, task_vars: dict[str, t.Any], journal: Journal, executors: Executors
+    ) -> HostSteps:
+        name = arguments["host"]
+        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
+        common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+        claim = arguments.get("claim") or {}
+        return HostSteps(
+            name=name,
+            settings=HostSettings(task_vars, lambda raw, overlay: evaluated(self, raw, task_vars, **overlay)),
+            ledger=HostLedger(coordinator, name, common),
+            executors=executors,
+            artifacts=Artifacts(self, executors.on(name), claim),
+            journal=journal,
+            claim=claim,
+            show=self._show,
+            planned=str(arguments.get("planned") or ""),
+            require_weight=bool(arguments.get("require_weight", True)),
+        )
+
+    def _show_step(self, name: str, entry: Entry) -> None:
+        line = lines.of_entry(name, entry)
+        if line:
+            self._show(line)
+
+    def _show(self, line: str) -> None:
+        Display().display(f"{time.strftime('%H:%M:%S')}  {line}")

@@ -1,0 +1,79 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Starts the process that observes the fleet and the balancers as long as the run is alive."""
+
+from __future__ import annotations
+
+import os
+import time
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import Row, Run, Watch, observed_health
+
+Result = t.Dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = False
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        controller.leave_if_ended()
+        task_vars = task_vars or {}
+        result: Result = super().run(tmp, task_vars)
+        arguments = validated("watch_rollout", source_of("watch_rollout").SPEC, self._task.args)
+        members = [member_of(self, name, True, task_vars) for name in arguments["hosts"]]
+        run = os.getppid()
+        pid = process.start(lambda: self._watch(arguments, task_vars, members, run))
+        return {**result, "changed": False, "pid": pid}
+
+    def _watch(
+        self, arguments: Result, task_vars: dict[str, t.Any], members: t.Sequence[survey.Member], run: int
+    ) -> None:
+        with Executors(self, task_vars) as executors:
+            by_name = {member.name: member for member in members}
+            coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
+            common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+
+            def probe(wanted: t.Mapping[str, str]) -> list[Row]:
+                rows = survey.probe_health([by_name[name] for name in wanted if name in by_name], executors)
+                return observed_health(rows, wanted)
+
+            def report(balancers: list[Row], hosts: list[Row], age: float) -> Row | None:
+                seen = {"balancers": balancers, "hosts": hosts, "age": age}
+                try:
+                    answer = coordinator.call("rollout_watch", {**common, **seen})
+                except RolloutError:
+                    return None
+                return None if answer.get("failed") else answer
+
+            started = controller.started(run)
+            try:
+                Watch(
+                    run=Run(lambda: controller.started(run) == started, lambda: controller.is_suspended(run)),
+                    read_balancers=lambda: survey.read_balancers(arguments["balancers"], executors),
+                    probe=probe,
+                    report=report,
+                    show=_show,
+                ).until_the_run_is_over()
+            except OSError:
+                pass  # the run's end, seen while a line was shown
+            except Exception as error:
+                _show(
+                    f"The watch of this run has ended: {type(error).__name__}: {error}. "
+                    "From here on a host is observed only while its own steps run."
+                )
+
+
+def _show(line: str) -> None:
+    Display().display(f"{time.strftime('%H:%M:%S')}  {line}")

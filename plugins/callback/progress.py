@@ -1,0 +1,152 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Terminal output of a rollout: the plan, a line a step of each host, a table at the end, the outcome last."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: progress
+type: stdout
+version_added: 0.1.0
+author: The steady.rollout maintainers (@steady-rollout)
+short_description: Shows the progress of a rollout
+description:
+  - Prints the plan, a short line for each step of each host, a table at the end, and as the very last line what
+    happened and what to do next.
+  - Every other task stays silent unless it fails. With C(-v) and more it prints all that P(ansible.builtin.default#callback) does.
+  - Playbooks of yours that are not a rollout are printed as P(ansible.builtin.default#callback) prints them.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - Set it as C(stdout_callback) in the C([defaults]) of ansible.cfg.
+"""
+
+import time
+import typing as t
+
+from ansible import constants as C
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text
+
+OURS = "steady.rollout."
+REPORTS = (OURS + "rollout", OURS + "rollout_info")
+
+
+class CallbackModule(DefaultCallback):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "steady.rollout.progress"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_rollout = False
+        self._ending = ""
+        self._succeeded = False
+
+    def v2_playbook_on_start(self, playbook: t.Any) -> None:
+        self._is_rollout = any(_is_ours(play) for play in playbook.get_plays())
+        if self._is_verbose():
+            super().v2_playbook_on_start(playbook)
+
+    def v2_runner_on_ok(self, result: t.Any) -> None:
+        outcome = _outcome(result)
+        if "succeeded" in outcome:
+            self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])
+        if self._is_verbose():
+            super().v2_runner_on_ok(result)
+        elif _task(result).action in REPORTS:
+            for line in outcome.get("text") or []:
+                if line != self._ending:
+                    self._display.display(str(line))
+
+    def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        text = "the output is hidden by no_log" if _is_hidden(result) else failure_text(_outcome(result))
+        self._succeeded = self._succeeded and ignore_errors
+        if not ignore_errors and (not self._ending or _concludes(_task(result))):
+            self._ending = text
+        if self._is_verbose():
+            super().v2_runner_on_failed(result, ignore_errors)
+        elif not ignore_errors and text != self._ending:
+            self._show(f"{_host(result)}  {_task(result).get_name()}: {text}", C.COLOR_ERROR)
+
+    def v2_runner_on_unreachable(self, result: t.Any) -> None:
+        if self._is_verbose():
+            super().v2_runner_on_unreachable(result)
+        else:
+            self._show(f"{_host(result)}  unreachable: {failure_text(_outcome(result))}", C.COLOR_UNREACHABLE)
+
+    def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        if self._is_verbose():
+            super().v2_playbook_on_stats(stats)
+        if self._ending and self._is_rollout:
+            self._display.display(self._ending, color=C.COLOR_OK if self._succeeded else C.COLOR_ERROR)
+
+    def _show(self, line: str, color: str) -> None:
+        self._display.display(f"{time.strftime('%H:%M:%S')}  {line}", color=color)
+
+    def _is_verbose(self) -> bool:
+        return bool(self._display.verbosity) or not self._is_rollout
+
+
+def _left_out(name: str) -> t.Callable[..., None]:
+    """An event that is left out of the progress of a rollout, and that the default output shows with -v."""
+
+    def handler(self: CallbackModule, *args: t.Any, **kwargs: t.Any) -> None:
+        if self._is_verbose():
+            getattr(DefaultCallback, name)(self, *args, **kwargs)
+
+    return handler
+
+
+for EVENT in (
+    "v2_playbook_on_play_start",
+    "v2_playbook_on_task_start",
+    "v2_playbook_on_cleanup_task_start",
+    "v2_playbook_on_handler_task_start",
+    "v2_playbook_on_include",
+    "v2_playbook_on_no_hosts_matched",
+    "v2_playbook_on_no_hosts_remaining",
+    "v2_runner_on_start",
+    "v2_runner_on_skipped",
+    "v2_runner_item_on_ok",
+    "v2_runner_item_on_failed",
+    "v2_runner_item_on_skipped",
+    "v2_runner_retry",
+    "v2_on_file_diff",
+):
+    setattr(CallbackModule, EVENT, _left_out(EVENT))
+
+
+def _is_ours(play: t.Any) -> bool:
+    """Whether a play runs a role of the collection."""
+    return any(_roles_of(block) for block in play.get_tasks())
+
+
+def _roles_of(task: t.Any) -> bool:
+    if isinstance(task, list):
+        return any(_roles_of(one) for one in task)
+    role = getattr(task, "_role", None)
+    return role is not None and str(role.get_name()).startswith(OURS)
+
+
+def _is_hidden(result: t.Any) -> bool:
+    return bool(_outcome(result).get("_ansible_no_log"))
+
+
+def _concludes(task: t.Any) -> bool:
+    return "Conclude | " in str(task.get_name())
+
+
+def _task(result: t.Any) -> t.Any:
+    return result.task if hasattr(result, "task") else result._task
+
+
+def _host(result: t.Any) -> str:
+    return str((result.host if hasattr(result, "host") else result._host).get_name())
+
+
+def _outcome(result: t.Any) -> dict[str, t.Any]:
+    return dict(result.result if hasattr(result, "result") else result._result)

@@ -1,0 +1,100 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# This module is implemented by the action plugin of its name, which runs on the controller.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: watch_rollout
+version_added: 0.1.0
+author:
+  - The steady.rollout maintainers (@steady-rollout)
+short_description: Start the process that watches a run
+description:
+  - Starts a process that lives as long as the run. Every few seconds it reads every load balancer and the health of
+    every host that the rollout has proven, and reports that to M(steady.rollout.rollout_watch), which keeps the
+    lease of the run alive.
+  - It shows what is in flight every 15 seconds. It changes nothing, and it takes no place in forks.
+  - Made for the role P(steady.rollout.rollout#role), whose settings it takes from each host's variables; it may
+    change with it. It runs on the controller, as an action plugin.
+extends_documentation_fragment:
+  - steady.rollout.attributes
+attributes:
+  check_mode:
+    support: none
+  diff_mode:
+    support: none
+  idempotent:
+    support: none
+    details:
+      - Each call goes on where the rollout stands.
+options:
+  service:
+    description: The service.
+    type: str
+    required: true
+  ledger:
+    description: Where the ledger is on the coordinator, as for M(steady.rollout.rollout).
+    type: path
+  run:
+    description: The run, as M(steady.rollout.rollout) returned it.
+    type: str
+    required: true
+  token:
+    description: Its token.
+    type: int
+    required: true
+  coordinator:
+    description: The host that has the ledger.
+    type: str
+    required: true
+  coordinator_become:
+    description: Whether to become another user there.
+    type: bool
+  hosts:
+    description: The hosts in scope.
+    type: list
+    elements: str
+    required: true
+  balancers:
+    description: The load balancers, as C(rollout_balancers).
+    type: list
+    elements: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Start the watch
+  steady.rollout.watch_rollout:
+    service: shop
+    run: "{{ run.run }}"
+    token: "{{ run.token }}"
+    coordinator: localhost
+    hosts: "{{ ansible_play_hosts_all }}"
+    balancers: "{{ rollout_balancers }}"
+  run_once: true
+"""
+
+RETURN = r"""
+pid:
+  description: The number of the process.
+  type: int
+  returned: success
+"""
+
+SPEC = {
+    "argument_spec": {
+        "service": {"type": "str", "required": True},
+        "ledger": {"type": "path"},
+        "run": {"type": "str", "required": True},
+        "token": {"type": "int", "required": True, "no_log": False},
+        "coordinator": {"type": "str", "required": True},
+        "coordinator_become": {"type": "bool"},
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "balancers": {"type": "list", "elements": "dict", "required": True},
+    },
+}

@@ -1,0 +1,94 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes a member out of rotation and puts it back on every node of the load balancers, all nodes at the same time."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import (
+    balancer_of,
+    error_of,
+    node_of,
+    on_balancer,
+)
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation, Outcome
+
+Balancer = t.Dict[str, t.Any]
+Result = t.Dict[str, t.Any]
+
+
+class Nodes:
+    """*claim* goes with every change: a node that has seen a newer run refuses it."""
+
+    def __init__(self, executors: Executors, balancers: t.Sequence[Balancer], member: str, claim: Result) -> None:
+        self._executors = executors
+        self._balancers = list(balancers)
+        self._member = member
+        self._claim = claim
+
+    def drain(
+        self, options: Result, expected_states: t.Sequence[str], guard: Result | None, guard_timeout: float
+    ) -> Result:
+        """Marked on all nodes before any is waited for: while one node drains, the others must send no new work.
+
+        The first node is asked alone: two hosts that the guard lets through one at a time must not each hold a node that
+        the other one waits for.
+        """
+        guarded = {"guard": guard, "guard_timeout": guard_timeout} if guard else {}
+        marked: list[Outcome] = []
+        first, others = self._balancers[:1], self._balancers[1:]
+        if others:
+            marked = self._change(first, state="drained", wait=False, expected_states=list(expected_states), **guarded)
+            self._refuse_failures("drain", marked, marked)
+            first = []
+        fresh = self._invocations(
+            first + others, state="drained", expected_states=list(expected_states), **guarded, **options
+        )
+        waiting = self._invocations(self._balancers[:1] if others else [], state="drained", **options)
+        drained = self._executors.together(fresh + waiting)
+        self._refuse_failures("drain", drained, marked + drained)
+        return {"drained_for": max(_waited(one) for one in drained)}
+
+    def put_back(self, timeout: float, require_weight: bool) -> Result:
+        restored = self._change(
+            self._balancers,
+            state="in_service",
+            expected_states=["in_service", "drained"],
+            require_weight=require_weight,
+            timeout=timeout,
+        )
+        self._refuse_failures("restore", restored, [])
+        return {"restored_after": max(_waited(one) for one in restored)}
+
+    def _change(self, balancers: t.Sequence[Balancer], **options: t.Any) -> list[Outcome]:
+        return self._executors.together(self._invocations(balancers, **options))
+
+    def _invocations(self, balancers: t.Sequence[Balancer], **options: t.Any) -> list[Invocation]:
+        return [
+            on_balancer(balancer, "lb_member", members=[self._member], claim=self._claim, **options)
+            for balancer in balancers
+        ]
+
+    def _refuse_failures(self, kind: str, outcomes: t.Sequence[Outcome], changed: t.Sequence[Outcome]) -> None:
+        """Raises StepFailed where a node failed, or where somebody else had drained the member.
+
+        Then whatever this run has marked is undone: the member is left as it was found.
+        """
+        externally = sorted({node_of(one) for one in outcomes if one.result.get("drained_externally")})
+        if externally:
+            marked = {node_of(one): balancer_of(one) for one in changed if one.result.get("changed")}
+            self._change(list(marked.values()), state="in_service")
+            raise StepFailed("drained_externally", f"drained on {', '.join(externally)} by somebody else")
+        unreachable = next((one for one in outcomes if one.unreachable), None)
+        if unreachable:
+            raise StepFailed("balancer", error_of(unreachable))
+        bad = next((one for one in outcomes if one.failed), None)
+        if bad:
+            raise StepFailed(str(bad.result.get("kind") or kind), error_of(bad))
+
+
+def _waited(outcome: Outcome) -> float:
+    return float(outcome.result.get("waited") or 0.0)

@@ -1,0 +1,379 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each step of a host's rollout does. The order of the steps is in host.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils import durations
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, preflight, targets
+from ansible_collections.steady.rollout.plugins.plugin_utils.metric_gates import LETS_PASS
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll import gate as gates
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.artifact import Artifacts
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import Journal, StepFailed
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import HostLedger
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.limits import longest_rollout
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.nodes import Nodes
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings, Settings
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.unit_watch import wait_with_unit
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+
+Result = t.Dict[str, t.Any]
+
+GATE_TASKS = "gate"
+REPORTED_STEPS = ("record intent", "report proven", "report reverted", "report failed", "report stuck")
+"""What is a call of the ledger already."""
+NOTHING_TO_WAIT_FOR = {"state": "quiesced", "service": "-", "interrupted_run": "-", "timeout": 0}
+"""A call that shows whether the host answers, and changes nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What becomes of a host that failed."""
+
+    go_back: bool
+    was_changed: bool = False
+    target: str | None = None
+
+
+@dataclasses.dataclass
+class HostSteps:
+    """One host on its way. *planned* is the version that the plan means for it, empty where only admission can say."""
+
+    name: str
+    settings: HostSettings
+    ledger: HostLedger
+    executors: Executors
+    artifacts: Artifacts
+    journal: Journal
+    claim: Result
+    show: t.Callable[[str], None]
+    planned: str = ""
+    require_weight: bool = True
+    wall_clock: t.Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        self.target: str | None = self.planned or None
+        self.admission: Result = {}
+        self._skipped_hooks: set[str] = set()
+        self._staged = ""
+
+    def before_step(self, step: str) -> None:
+        """Nothing more is done for a run that has ended or lost its lease; everybody else sees what comes next."""
+        controller.leave_if_ended()
+        if self.admission.get("verdict") == "go" and step not in REPORTED_STEPS:
+            self.ledger.note_step(step)
+
+    @property
+    def now(self) -> Settings:
+        """The settings for the version that the host is on its way to."""
+        return self.settings.of(self.target)
+
+    # Admission
+
+    def stage_before_admission(self) -> None:
+        """Fetched and unpacked while the host serves: one that cannot be staged is never taken out of service."""
+        if self.planned and self.now["rollout_artifact"]:
+            self._stage()
+
+    def admit(self) -> str:
+        """Waits for a slot, running the gates that fall to this host meanwhile; the direction to go, empty to stop."""
+        while True:
+            answer = self.journal.perform(
+                "admit",
+                "coordinator",
+                lambda: self.ledger.admit(longest_rollout(self.now)),
+                lines.admitted,
+            )
+            if answer["verdict"] != "gate":
+                break
+            self.run_gate(answer["gate"])
+        self.admission = answer
+        if answer["verdict"] != "go":
+            return ""
+        self.target = answer["target"]["version"]
+        return str(answer["direction"])
+
+    def judge_last_stage(self) -> None:
+        """Runs the gate of the last stage, where every host is proven and nobody waits for admission any more."""
+        answer = self.journal.perform("last gate", "coordinator", self.ledger.ask_for_last_gate)
+        if answer["verdict"] == "gate":
+            self.run_gate(answer["gate"])
+
+    def run_gate(self, gate: Result) -> None:
+        """Measures the stage, has the user's steps judge it, and records the verdict."""
+        verdict: Result = {"verdict": "pass", "reason": "nothing is measured"}
+        if self.now["rollout_metrics"]:
+            verdict = self.journal.perform(
+                "measure stage",
+                "gate",
+                lambda: gates.measure(gate, self.now, self.ledger, self.executors),
+                lines.verdict,
+            )
+        if verdict["verdict"] in LETS_PASS and self.now["rollout_gate_tasks"]:
+            verdict = self._judged_by_tasks(verdict)
+        self.journal.perform("judge stage", "coordinator", lambda: self.ledger.judge(gate, verdict), lines.message)
+
+    def _judged_by_tasks(self, verdict: Result) -> Result:
+        try:
+            self.journal.hook(GATE_TASKS, self._located(self.now["rollout_gate_tasks"]))
+        except StepFailed as failure:
+            return {"verdict": "fail", "reason": failure.error}
+        return {"verdict": "pass", "reason": f"the gate's steps succeeded on {self.name}"}
+
+    # On the host
+
+    def wait_for_interrupted_run(self) -> None:
+        """Nothing that an interrupted run started on the host may still be at work when this run changes it."""
+        run = self.admission.get("interrupted_run")
+        if run:
+            options = {
+                "state": "quiesced",
+                "service": self.ledger.service,
+                "interrupted_run": run,
+                "timeout": self._seconds("rollout_step_timeout"),
+            }
+            self.journal.perform(
+                "wait for interrupted run", "unreachable", lambda: self._on_host("rollout_host", options)
+            )
+
+    def stage(self) -> None:
+        if self.now["rollout_artifact"]:
+            if self._staged != self.target:
+                self._stage()
+        else:
+            self.journal.perform("reach", "unreachable", lambda: self._on_host("rollout_host", NOTHING_TO_WAIT_FOR))
+
+    def _stage(self) -> None:
+        version = str(self.target)
+        self.journal.perform("stage", "release", lambda: self.artifacts.stage(self.now, version), lines.actions)
+        self._staged = version
+
+    def stage_if_missing(self) -> None:
+        """The version to go back to is there as a rule; a host that has it needs no artifact."""
+        if self.now["rollout_artifact"]:
+            self.journal.perform(
+                "stage", "release", lambda: self.artifacts.stage_if_missing(self.now, str(self.target)), lines.actions
+            )
+
+    def record_intent(self) -> None:
+        self.journal.perform("record intent", "coordinator", lambda: self.ledger.changing("update"))
+
+    def activate_release(self) -> None:
+        """Switches to the version and restarts the service, under the claim of this run on the host."""
+        options = {
+            "state": "active",
+            "path": self.now["rollout_release_path"],
+            "version": self.target,
+            "shared": self.now["rollout_shared_paths"],
+            "keep": self.now["rollout_keep_releases"],
+            "allow_bad": self.now["rollout_allow_bad"],
+            "claim": self.claim,
+            **self._restart(),
+        }
+        self.journal.perform("activate", "release", lambda: self._on_host("release", options), lines.actions)
+
+    def _restart(self) -> Result:
+        if self.now["rollout_unit"]:
+            return {"restart": self.now["rollout_unit"], "restart_timeout": self.now["rollout_step_timeout"]}
+        commands = {
+            "stop_command": self.now["rollout_stop_command"],
+            "start_command": self.now["rollout_start_command"],
+        }
+        given = {name: command for name, command in commands.items() if command}
+        return {**given, "restart_timeout": self.now["rollout_step_timeout"]} if given else {}
+
+    def wait_until_healthy(self) -> None:
+        options = {
+            "targets": [targets.health_target(self.now["rollout_health"], self.name)],
+            "successes": self.now["rollout_health_successes"],
+            "min_healthy_time": self.now["rollout_min_healthy_time"],
+            "timeout": self.now["rollout_healthy_deadline"],
+            "interval": self.now["rollout_health_interval"],
+        }
+        self.journal.perform(
+            "health", "health", lambda: self._with_unit(lambda: self._probed("health_wait", options)), lines.message
+        )
+
+    def smoke_test(self) -> None:
+        if not self.now["rollout_smoke_tests"]:
+            return
+        health = self.now["rollout_health"]
+        aim = targets.smoke_targets(health, self.now["rollout_smoke_url"], self.name)
+        options = {
+            "requests": self.now["rollout_smoke_tests"],
+            "validate_certs": health.get("validate_certs", True),
+            **({"targets": aim} if aim else {}),
+            **({"ca_path": health["ca_path"]} if "ca_path" in health else {}),
+        }
+        self.journal.perform("smoke test", "smoke", lambda: self._probed("smoke_test", options), lines.message)
+
+    # On the load balancers
+
+    def drain(self) -> None:
+        if not self.now["rollout_balancers"]:
+            return
+        expected = ["in_service", "drained"] if self.admission.get("drained_by_us") else ["in_service"]
+        self.journal.perform("drain", "drain", lambda: self._drain(expected), lines.drained)
+
+    def drain_again(self) -> None:
+        """A host that may be back on some node is drained again before it is changed."""
+        if self.now["rollout_balancers"] and self.journal.find("restore"):
+            self.journal.perform("drain", "drain", lambda: self._drain(["in_service", "drained"]), lines.drained)
+
+    def _drain(self, expected_states: list[str]) -> Result:
+        started = self.wall_clock()
+        timeout = self._seconds("rollout_drain_timeout")
+        options = {"timeout": timeout, "on_timeout": self.now["rollout_drain_on_timeout"]}
+        result = self._nodes().drain(options, expected_states, self.admission.get("guard"), timeout)
+        return {**result, "out_since": started}
+
+    def put_back_in_service(self) -> None:
+        if self.now["rollout_balancers"]:
+            self.journal.perform("restore", "restore", self._put_back, lines.restored)
+
+    def _put_back(self) -> Result:
+        result = self._nodes().put_back(self._seconds("rollout_restore_timeout"), self.require_weight)
+        return {**result, "in_rotation_at": self.wall_clock()}
+
+    def _nodes(self) -> Nodes:
+        return Nodes(self.executors, self.now["rollout_balancers"], self.now["rollout_member"], self.claim)
+
+    # The user's own steps
+
+    def run_hook(self, name: str) -> bool:
+        """False where there is no such task file. One that timed out on the way forward is not run again on the way back."""
+        path = self.now[f"rollout_{name}_tasks"]
+        if path and name not in self._skipped_hooks:
+            self.journal.hook(name, self._located(path))
+        return bool(path)
+
+    def _located(self, path: str) -> str:
+        return preflight.located(path, self.now["__rollout_search_paths"])
+
+    # Reports
+
+    def report_proven(self) -> None:
+        self.journal.perform(
+            "report proven",
+            "coordinator",
+            lambda: self.ledger.proven(str(self.target), self._measured()),
+            lines.message,
+        )
+
+    def report_reverted(self) -> None:
+        self.journal.perform(
+            "report reverted",
+            "coordinator",
+            lambda: self.ledger.reverted(str(self.target), self._measured()),
+            lines.message,
+        )
+
+    def report_stuck(self, failure: StepFailed) -> None:
+        """A report that fails must not end the host's rollout: the last play names the host."""
+        try:
+            self.journal.perform(
+                "report stuck", "coordinator", lambda: self.ledger.stuck(failure.kind, failure.error), lines.message
+            )
+        except StepFailed as unreported:
+            self.show(f"{self.name}  not reported: {unreported.error}")
+
+    def report_failed(self, failure: StepFailed) -> Verdict:
+        """The ledger's verdict or, where the coordinator cannot be reached, what is safe."""
+        try:
+            answer = self.journal.perform(
+                "report failed", "coordinator", lambda: self.ledger.failed(failure.kind, failure.error), lines.message
+            )
+        except StepFailed as unreported:
+            self.show(f"{self.name}  not reported: {unreported.error}")
+            return self._safe_verdict(failure)
+        if failure.kind == "drained_externally":
+            return Verdict(go_back=False)
+        return Verdict(bool(answer["go_back"]), bool(answer["was_changed"]), answer["target"]["version"])
+
+    def _safe_verdict(self, failure: StepFailed) -> Verdict:
+        """A host on which nothing was changed returns as it was; one that may have been changed is left as it is."""
+        intent = self.journal.find("record intent")
+        previous = (self.admission.get("previous") or {}).get("version")
+        untouched = intent is None or intent.failure is not None
+        may_return = self.admission.get("verdict") == "go" and failure.kind != "drained_externally"
+        return Verdict(may_return and untouched and bool(previous), False, previous)
+
+    def aim_at(self, version: str | None) -> None:
+        """From here on the host is on its way to *version*."""
+        self.target = version
+        self._skipped_hooks = {
+            entry.step for entry in self.journal.entries if entry.failure and entry.failure.get("timed_out")
+        }
+
+    def serves_target_again(self) -> bool:
+        """Whether the host never left the version to go back to: its own hook failed before anything was changed.
+
+        Running the same hook once more would fail, or hang, once more, and keep a healthy host out of service.
+        """
+        failed = next((entry for entry in self.journal.entries if entry.failure), None)
+        if failed is None or failed.step not in ("before_update", "update"):
+            return False
+        result = self.journal.perform("probe version", "health", self._seen_version)
+        seen = result["version"]
+        return bool(result["healthy"]) and (seen == self.target or (seen is None and failed.step == "before_update"))
+
+    def _seen_version(self) -> Result:
+        health = self.settings.of(targets.ANY_VERSION)["rollout_health"]
+        options = {"targets": [targets.any_version_target(health, self.name)], "timeout": 0, "fail": False}
+        seen = self._probed("health_wait", options)
+        return {"healthy": bool(seen.get("healthy")), "version": targets.version_seen(seen)}
+
+    def _measured(self) -> Result:
+        """How long the host was drained, and how long users did without it, in seconds."""
+        drained, restored = self._last("drain"), self._last("restore")
+        measured: Result = {}
+        if "drained_for" in drained:
+            measured["drained_for"] = drained["drained_for"]
+        if "out_since" in drained and "in_rotation_at" in restored:
+            measured["out_for"] = round(restored["in_rotation_at"] - drained["out_since"], 3)
+        return measured
+
+    def _last(self, step: str) -> Result:
+        entry = self.journal.find(step)
+        return entry.result if entry else {}
+
+    # Calls
+
+    def _seconds(self, setting: str) -> float:
+        return durations.seconds(setting, self.now[setting])
+
+    def _on_host(self, module: str, options: Result) -> Result:
+        return self._called(self.name, module, options)
+
+    def _probed(self, module: str, options: Result) -> Result:
+        """From where health is probed: the controller, the host itself, or a host that is named."""
+        place = {"controller": "localhost", "host": self.name}
+        probes_from = str(self.now["rollout_health_from"])
+        return self._called(place.get(probes_from, probes_from), module, options)
+
+    def _called(self, place: str, module: str, options: Result) -> Result:
+        try:
+            result = self.executors.on(place).call(module, options)
+        except Unreachable as error:
+            raise StepFailed("unreachable", error.message) from None
+        if result.get("failed"):
+            raise StepFailed(str(result.get("kind") or ""), str(result.get("msg")), result)
+        return result
+
+    def _with_unit(self, work: t.Callable[[], Result]) -> Result:
+        """What systemd knows of the unit ends the wait early, and explains a failure."""
+        unit = self.now["rollout_unit"]
+        return wait_with_unit(work, lambda lines_wanted: self._read_unit(unit, lines_wanted)) if unit else work()
+
+    def _read_unit(self, unit: str, lines_wanted: int) -> Result | None:
+        try:
+            return self._on_host("unit_info", {"unit": unit, "lines": lines_wanted})
+        except StepFailed:
+            return None

@@ -1,0 +1,64 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ends a wait for health early where systemd knows that the service will not become healthy, and says what it logged."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
+
+Result = t.Dict[str, t.Any]
+Read = t.Callable[[int], t.Optional[Result]]
+"""What unit_info says, with so many lines of the journal; None where it cannot be read."""
+
+LOOK_EVERY = 2.0
+"""Seconds."""
+CRASHES = 3
+"""A service that systemd had to start anew so often while it was waited for is in a crash loop."""
+LINES = 20
+SHOWN = 1500
+"""Characters of the journal in a message: the last ones."""
+
+
+def wait_with_unit(work: t.Callable[[], Result], read: Read, look_every: float = LOOK_EVERY) -> Result:
+    """The result of *work*; raises StepFailed of kind health as soon as the unit has failed for good.
+
+    *work* cannot be cancelled: it goes on in a thread of its own, whose end nobody waits for then.
+    """
+    done: list[Result] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    before = None
+    while True:
+        thread.join(look_every)
+        if not thread.is_alive():
+            break
+        unit = read(0)
+        if unit is None:
+            continue
+        before = unit["restarts"] if before is None else before
+        if unit["has_failed"] or unit["restarts"] - before >= CRASHES:
+            raise StepFailed("health", _explained("the service does not stay up", read(LINES)))
+    if not failed:
+        return done[0]
+    if isinstance(failed[0], StepFailed):
+        raise StepFailed(failed[0].kind, _explained(failed[0].error.rstrip("."), read(LINES)), failed[0].result)
+    raise failed[0]
+
+
+def _explained(error: str, unit: Result | None) -> str:
+    if unit is None:
+        return f"{error}."
+    log = " | ".join(unit["journal"])[-SHOWN:]
+    return f"{error}. {unit['msg']}" + (f" Its last lines: {log}" if log else "")

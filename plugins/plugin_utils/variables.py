@@ -1,0 +1,49 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evaluates role settings in an action plugin: with other variables on top, and as they are for other hosts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import targets
+from ansible_collections.steady.rollout.plugins.plugin_utils.survey import Member
+
+Variables = t.Dict[str, t.Any]
+OF_A_MEMBER = ("rollout_zone", "rollout_member", "rollout_health", "rollout_health_from", "rollout_smoke_url")
+
+
+def evaluated(action: ActionBase, raw: t.Any, variables: t.Mapping[str, t.Any], **overlay: t.Any) -> t.Any:
+    """*raw* as a template with *variables*, and *overlay* on top of them."""
+    templar = action._templar.copy_with_new_env(available_variables={**variables, **overlay})
+    return templar.template(raw)
+
+
+def variables_of(action: ActionBase, name: str, task_vars: t.Mapping[str, t.Any]) -> Variables:
+    """All variables of another host as the task of a role sees them there: hostvars knows no role and no play."""
+    hostvars = task_vars["hostvars"]
+    manager = hostvars._variable_manager
+    host = hostvars._inventory.get_host(name)
+    return dict(manager.get_vars(play=action._task.get_play(), host=host, task=action._task))
+
+
+def member_of(action: ActionBase, name: str, in_scope: bool, task_vars: t.Mapping[str, t.Any]) -> Member:
+    """One host of the fleet; its health is to be judged for whatever version runs."""
+    raw = variables_of(action, name, task_vars)
+    wanted = {key: raw[key] for key in OF_A_MEMBER if key in raw}
+    values = evaluated(action, wanted, raw, rollout_target={"version": targets.ANY_VERSION})
+    health = values.get("rollout_health") or {}
+    return Member(
+        name=name,
+        zone=str(values.get("rollout_zone") or ""),
+        member=str(values.get("rollout_member") or name),
+        in_scope=in_scope,
+        health=health,
+        probed_from=str(values.get("rollout_health_from") or "controller"),
+        urls=tuple(
+            aim["url"] for aim in targets.smoke_targets(health, str(values.get("rollout_smoke_url") or ""), name)
+        ),
+    )

@@ -1,0 +1,95 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import types
+import typing as t
+
+import pytest
+
+from ansible_collections.steady.rollout.plugins.callback.progress import CallbackModule
+
+
+class Screen:
+    verbosity = 0
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def display(self, text: str, **dummy: t.Any) -> None:
+        self.lines.append(text)
+
+
+class Role(str):
+    def get_name(self) -> str:
+        return self
+
+
+def playbook_with(*roles: str) -> t.Any:
+    """A playbook of one play, whose tasks come from these roles; an empty name is a task of no role."""
+    tasks = [types.SimpleNamespace(_role=Role(role) if role else None) for role in roles]
+    play = types.SimpleNamespace(get_tasks=lambda: [tasks])
+    return types.SimpleNamespace(get_plays=lambda: [play], _file_name="site.yml")
+
+
+@pytest.fixture
+def progress() -> t.Any:
+    callback = CallbackModule()
+    callback._display = Screen()
+    callback.v2_playbook_on_start(playbook_with("", "steady.rollout.rollout"))
+    return callback
+
+
+def result_of(action: str, outcome: dict[str, t.Any], name: str = "") -> t.Any:
+    task = types.SimpleNamespace(action=action, get_name=lambda: name or action)
+    return types.SimpleNamespace(task=task, host=types.SimpleNamespace(get_name=lambda: "app1"), result=outcome)
+
+
+def shown(callback: t.Any) -> list[str]:
+    """The lines without their time."""
+    return [line.split("  ", 1)[-1] for line in callback._display.lines]
+
+
+def test_the_plan_is_shown_as_the_ledger_words_it(progress: t.Any) -> None:
+    progress.v2_runner_on_ok(
+        result_of("steady.rollout.rollout", {"text": ["shop: 6 of 6 hosts to 2.0.0", "max unavailable 2"]})
+    )
+    assert shown(progress) == ["shop: 6 of 6 hosts to 2.0.0", "max unavailable 2"]
+
+
+def test_the_outcome_is_the_last_line_and_shown_once(progress: t.Any) -> None:
+    outcome = {"succeeded": True, "message": "shop: all done.", "text": ["host  from", "shop: all done."]}
+    progress.v2_runner_on_ok(result_of("steady.rollout.rollout", outcome))
+    progress.v2_playbook_on_stats(None)
+    assert shown(progress) == ["from", "shop: all done."]
+
+
+def test_other_tasks_are_silent_unless_they_fail(progress: t.Any) -> None:
+    progress.v2_runner_on_ok(result_of("ansible.builtin.command", {"stdout": "fine"}))
+    assert shown(progress) == []
+    progress.v2_runner_on_failed(result_of("ansible.builtin.command", {"msg": "first"}))
+    progress.v2_runner_on_failed(result_of("ansible.builtin.command", {"msg": "exit 3"}, "Migrate"))
+    assert shown(progress) == ["app1  Migrate: exit 3"], "the first failure is the ending, which comes last"
+
+
+def test_what_no_log_hides_is_not_shown(progress: t.Any) -> None:
+    progress.v2_runner_on_failed(result_of("ansible.builtin.command", {"msg": "other"}))
+    progress.v2_runner_on_failed(
+        result_of("ansible.builtin.command", {"msg": "hunter2", "_ansible_no_log": True}, "Log in")
+    )
+    assert shown(progress) == ["app1  Log in: the output is hidden by no_log"]
+
+
+def test_a_playbook_that_is_no_rollout_is_shown_as_ansible_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(
+        "ansible.plugins.callback.default.CallbackModule.v2_playbook_on_play_start",
+        lambda self, play: seen.append("play"),
+    )
+    callback = CallbackModule()
+    callback._display = Screen()
+    monkeypatch.setattr("ansible.plugins.callback.default.CallbackModule.v2_playbook_on_start", lambda self, book: None)
+    callback.v2_playbook_on_start(playbook_with("", "geerlingguy.nginx"))
+    callback.v2_playbook_on_play_start(None)
+    assert seen == ["play"]

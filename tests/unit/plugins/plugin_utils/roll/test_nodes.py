@@ -1,0 +1,93 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from support.scripted_executors import ScriptedExecutors
+
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.nodes import Nodes
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
+
+LB1, LB2, LB3 = ({"host": name, "socket": "/run/haproxy.sock", "pool": "shop"} for name in ("lb1", "lb2", "lb3"))
+CLAIM = {"service": "shop", "token": 7}
+OPTIONS = {"timeout": 30.0, "on_timeout": "fail"}
+GUARD = {"min_in_service": 4}
+
+
+def nodes(executors: ScriptedExecutors, *balancers: t.Any) -> Nodes:
+    return Nodes(t.cast("t.Any", executors), balancers or (LB1, LB2), "app1", CLAIM)
+
+
+def asked(executors: ScriptedExecutors) -> list[tuple[t.Any, ...]]:
+    """Host, state, whether it waits, and the states expected before, of every call."""
+    return [
+        (host, given["state"], given.get("wait", True), given.get("expected_states"))
+        for host, given in executors.done("lb_member")
+    ]
+
+
+def test_the_first_node_is_marked_alone_then_all_are_waited_for() -> None:
+    executors = ScriptedExecutors(lambda host, module, given: {"waited": {"lb1": 0.5, "lb2": 2.0}[host]})
+    assert nodes(executors).drain(OPTIONS, ["in_service"], GUARD, 30.0) == {"drained_for": 2.0}
+    assert asked(executors) == [
+        ("lb1", "drained", False, ["in_service"]),
+        ("lb2", "drained", True, ["in_service"]),
+        ("lb1", "drained", True, None),
+    ]
+
+
+def test_one_node_takes_one_call() -> None:
+    executors = ScriptedExecutors()
+    nodes(executors, LB1).drain(OPTIONS, ["in_service"], None, 30.0)
+    assert asked(executors) == [("lb1", "drained", True, ["in_service"])]
+
+
+def test_every_change_carries_the_claim_and_every_fresh_drain_the_guard() -> None:
+    executors = ScriptedExecutors()
+    nodes(executors, LB1, LB2, LB3).drain(OPTIONS, ["in_service"], GUARD, 30.0)
+    changes = [given for dummy, given in executors.done("lb_member")]
+    assert all(given["claim"] == CLAIM for given in changes)
+    assert [given.get("guard") for given in changes] == [GUARD, GUARD, GUARD, None]
+
+
+def test_a_member_that_somebody_else_drained_is_left_as_it_was_found() -> None:
+    def answer(host: str, module: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+        if given["state"] == "in_service":
+            return {"changed": True}
+        return {"drained_externally": ["app1"]} if host == "lb2" else {"changed": True}
+
+    executors = ScriptedExecutors(answer)
+    with pytest.raises(StepFailed) as failure:
+        nodes(executors).drain(OPTIONS, ["in_service"], GUARD, 30.0)
+    assert (failure.value.kind, failure.value.error) == ("drained_externally", "drained on lb2 by somebody else")
+    assert [call[:2] for call in asked(executors) if call[1] == "in_service"] == [("lb1", "in_service")]
+
+
+def test_a_node_that_does_not_answer_is_a_failure_of_the_balancer() -> None:
+    executors = ScriptedExecutors(lambda host, module, given: Unreachable("lb2", "refused") if host == "lb2" else None)
+    with pytest.raises(StepFailed) as failure:
+        nodes(executors).put_back(20.0, True)
+    assert failure.value.kind == "balancer"
+    assert failure.value.error == Unreachable("lb2", "refused").message
+    assert [host for host, dummy in executors.done("lb_member")] == ["lb1", "lb2"]
+
+
+@pytest.mark.parametrize(("result", "kind"), [({}, "drain"), ({"kind": "guard"}, "guard")])
+def test_a_node_that_refuses_is_a_failure_of_its_kind(result: dict[str, t.Any], kind: str) -> None:
+    executors = ScriptedExecutors(lambda host, module, given: {"failed": True, "msg": "lb1: no.", **result})
+    with pytest.raises(StepFailed) as failure:
+        nodes(executors).drain(OPTIONS, ["in_service"], GUARD, 30.0)
+    assert (failure.value.kind, failure.value.error) == (kind, "lb1: no.")
+    assert len(executors.calls) == 1, "the other nodes must not be asked after the first one refused"
+
+
+def test_putting_back_leaves_alone_what_is_in_maintenance() -> None:
+    executors = ScriptedExecutors(lambda host, module, given: {"waited": 0.25})
+    assert nodes(executors).put_back(20.0, require_weight=True) == {"restored_after": 0.25}
+    for dummy, given in executors.done("lb_member"):
+        assert given["expected_states"] == ["in_service", "drained"]
+        assert given["require_weight"] is True

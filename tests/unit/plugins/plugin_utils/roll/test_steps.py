@@ -1,0 +1,305 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What each step asks of the host, the balancers and the ledger."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from support.scripted_executors import ScriptedExecutors
+
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import HookDue, Journal, StepFailed
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import HostLedger
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HOOKS, HostSettings
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps, Verdict
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
+
+LB = {"host": "lb1", "socket": "/run/haproxy.sock", "pool": "shop"}
+CLAIM = {"service": "shop", "token": 7}
+SETTINGS: dict[str, t.Any] = {
+    "rollout_artifact": "shop.tar.gz",
+    "rollout_artifact_checksum": "",
+    "rollout_release_path": "/opt/shop",
+    "rollout_shared_paths": ["log"],
+    "rollout_keep_releases": 3,
+    "rollout_unit": "",
+    "rollout_start_command": "start it",
+    "rollout_stop_command": "stop it",
+    "rollout_allow_bad": False,
+    "rollout_balancers": [LB],
+    "rollout_member": "web1",
+    "rollout_health": {"url": "http://app1:8080/health", "ca_path": "/etc/ca.pem"},
+    "rollout_health_from": "controller",
+    "rollout_health_successes": 3,
+    "rollout_health_interval": 1,
+    "rollout_min_healthy_time": 10,
+    "rollout_healthy_deadline": 300,
+    "rollout_smoke_tests": [],
+    "rollout_smoke_url": "",
+    "rollout_drain_timeout": "1m",
+    "rollout_drain_on_timeout": "fail",
+    "rollout_restore_timeout": 60,
+    "rollout_step_timeout": 300,
+    "rollout_gate_tasks": "",
+    "rollout_metrics": [],
+    "rollout_metric_sources": {},
+    "rollout_metric_policy": {},
+    "rollout_metric_window": 300,
+    "rollout_analysis_interval": 10,
+    "__rollout_search_paths": ["/playbooks"],
+    **{f"rollout_{name}_tasks": "" for name in HOOKS},
+}
+GATE = {"stage": 1, "claim": "c", "limit": 60}
+GO = {
+    "verdict": "go", "direction": "forward", "target": {"version": "2.0.0"}, "previous": {"version": "1.0.0"},
+    "guard": {"min_in_service": 4}, "drained_by_us": False, "interrupted_run": None, "slot": 1, "msg": "go",
+}  # fmt: skip
+
+
+class Artifacts:
+    def __init__(self) -> None:
+        self.staged: list[str] = []
+
+    def stage(self, settings: t.Any, version: str) -> dict[str, t.Any]:
+        self.staged.append(version)
+        return {"actions": []}
+
+    stage_if_missing = stage
+
+
+def steps(
+    answer: t.Any = lambda host, module, given: None, journal: t.Any = (), **settings: t.Any
+) -> tuple[HostSteps, ScriptedExecutors]:
+    """app1 with these settings; *answer* is what hosts, balancers and the coordinator db1 say."""
+    executors = ScriptedExecutors(answer)
+    ledger = HostLedger(t.cast("t.Any", executors.on("db1")), "app1", {"service": "shop", "run": "r1", "token": 7})
+    own = {**SETTINGS, **{f"rollout_{name}": value for name, value in settings.items()}}
+    host = HostSteps(
+        name="app1",
+        settings=HostSettings(own, lambda raw, overlay: {**raw, "seen_target": overlay["rollout_target"]["version"]}),
+        ledger=ledger,
+        executors=t.cast("t.Any", executors),
+        artifacts=t.cast("t.Any", Artifacts()),
+        journal=Journal(journal),
+        claim=CLAIM,
+        show=lambda line: None,
+        planned="2.0.0",
+    )
+    host.admission, host.target = GO, "2.0.0"
+    return host, executors
+
+
+def test_what_is_evaluated_once_is_evaluated_for_the_version_the_host_goes_to() -> None:
+    host, dummy = steps()
+    assert host.now["seen_target"] == "2.0.0"
+    host.aim_at("1.0.0")
+    assert host.now["seen_target"] == "1.0.0"
+
+
+def test_a_release_that_was_staged_before_admission_is_not_staged_again() -> None:
+    host, dummy = steps()
+    host.stage_before_admission()
+    host.stage()
+    assert host.artifacts.staged == ["2.0.0"]  # type: ignore[attr-defined]
+
+
+def test_another_target_than_the_planned_one_is_staged_after_admission() -> None:
+    host, dummy = steps()
+    host.stage_before_admission()
+    host.target = "2.0.1"
+    host.stage()
+    assert host.artifacts.staged == ["2.0.0", "2.0.1"]  # type: ignore[attr-defined]
+
+
+def test_the_switch_and_the_restart_carry_the_claim() -> None:
+    host, executors = steps()
+    host.activate_release()
+    ((place, given),) = executors.done("release")
+    assert place == "app1"
+    assert (given["claim"], given["version"]) == (CLAIM, "2.0.0")
+    assert (given["stop_command"], given["start_command"]) == ("stop it", "start it")
+
+
+def test_a_host_that_an_interrupted_run_left_drained_may_be_drained() -> None:
+    host, executors = steps()
+    host.admission = {**GO, "drained_by_us": True}
+    host.drain()
+    assert executors.done("lb_member")[0][1]["expected_states"] == ["in_service", "drained"]
+
+
+@pytest.mark.parametrize(("place", "asked"), [("controller", "localhost"), ("host", "app1"), ("probe1", "probe1")])
+def test_health_is_probed_from_where_the_settings_say(place: str, asked: str) -> None:
+    host, executors = steps(health_from=place)
+    host.wait_until_healthy()
+    assert [where for where, dummy in executors.done("health_wait")] == [asked]
+
+
+def test_smoke_tests_trust_what_health_trusts() -> None:
+    host, executors = steps(smoke_tests=[{"url": "/"}])
+    host.smoke_test()
+    ((dummy, given),) = executors.done("smoke_test")
+    assert (given["ca_path"], given["validate_certs"]) == ("/etc/ca.pem", True)
+    assert given["targets"] == [{"name": "app1", "url": "http://app1:8080"}]
+
+
+def test_a_host_that_does_not_answer_is_unreachable_and_a_balancer_that_does_not_is_a_balancer() -> None:
+    host, dummy = steps(
+        lambda where, module, given: Unreachable(where, "refused") if where in ("app1", "lb1") else None
+    )
+    with pytest.raises(StepFailed) as failure:
+        host.activate_release()
+    assert failure.value.kind == "unreachable"
+    with pytest.raises(StepFailed) as failure:
+        host.drain()
+    assert failure.value.kind == "balancer"
+
+
+def test_reports_say_how_long_users_did_without_the_host() -> None:
+    host, executors = steps(lambda where, module, given: {"waited": 2.5, "msg": "in service"})
+    clock = iter([100.0, 109.25])
+    host.wall_clock = lambda: next(clock)
+    host.drain()
+    host.put_back_in_service()
+    host.report_proven()
+    report = executors.done("rollout_host")[-1][1]
+    assert (report["drained_for"], report["out_for"]) == (2.5, 9.25)
+
+
+# Gates
+
+
+def judged(answer: t.Any, **settings: t.Any) -> dict[str, t.Any]:
+    """What the ledger is told about the gate."""
+    host, executors = steps(answer, gate_tasks="", **settings)
+    host.run_gate(GATE)
+    return executors.done("rollout_gate")[-1][1]
+
+
+def measuring(verdict: str) -> t.Any:
+    return lambda where, module, given: (
+        {"verdict": verdict, "reason": "so", "msg": "so"} if module == "metric_gate" else {"msg": ""}
+    )
+
+
+def test_a_gate_without_a_verdict_is_measured_again() -> None:
+    verdicts = iter(["wait", "wait", "fail"])
+    report = judged(lambda where, module, given: {"verdict": next(verdicts), "msg": ""} if module == "metric_gate" else {"msg": ""},
+                    metrics=[{"name": "errors"}])  # fmt: skip
+    assert report["verdict"] == "fail"
+
+
+def test_metrics_that_could_not_be_read_do_not_pass() -> None:
+    """Invariant 11."""
+    report = judged(
+        lambda where, module, given: (
+            {"failed": True, "msg": "Prometheus: refused."} if module == "metric_gate" else {"msg": ""}
+        ),
+        metrics=[{"name": "errors"}],
+    )
+    assert (report["verdict"], report["reason"]) == ("no_data", "Prometheus: refused.")
+
+
+@pytest.mark.parametrize("verdict", ["fail", "inconclusive", "no_data"])
+def test_a_gates_own_steps_do_not_overrule_a_metric(verdict: str) -> None:
+    host, executors = steps(measuring(verdict), gate_tasks="gate.yml", metrics=[{"name": "errors"}])
+    host.run_gate(GATE)
+    assert executors.done("rollout_gate")[-1][1]["verdict"] == verdict
+
+
+def test_a_gates_own_steps_are_asked_once_the_metrics_pass() -> None:
+    host, dummy = steps(measuring("pass"), gate_tasks="/gate.yml", metrics=[{"name": "errors"}])
+    with pytest.raises(HookDue) as due:
+        host.run_gate(GATE)
+    assert due.value.path == "/gate.yml"
+
+
+@pytest.mark.parametrize(("failure", "verdict"), [(None, "pass"), ({"kind": "step", "error": "exit 3"}, "fail")])
+def test_the_gates_own_steps_are_the_verdict(failure: t.Any, verdict: str) -> None:
+    host, executors = steps(lambda where, module, given: {"msg": ""}, gate_tasks="/gate.yml")
+    host.journal.record_hook("gate", failure, 1.0)
+    host.run_gate(GATE)
+    assert executors.done("rollout_gate")[-1][1]["verdict"] == verdict
+
+
+# Failures
+
+
+def test_the_ledgers_verdict_on_a_failure_is_followed() -> None:
+    host, dummy = steps(
+        lambda where, module, given: {"go_back": True, "was_changed": True, "target": {"version": "1.0.0"}, "msg": ""}
+    )
+    assert host.report_failed(StepFailed("health", "no")) == Verdict(True, True, "1.0.0")
+
+
+def test_without_a_coordinator_an_unchanged_host_returns_and_a_changed_one_is_left_as_it_is() -> None:
+    host, dummy = steps(lambda where, module, given: Unreachable("db1", "refused") if where == "db1" else None)
+    assert host.report_failed(StepFailed("drain", "no")) == Verdict(True, False, "1.0.0")
+    host, dummy = steps(
+        lambda where, module, given: Unreachable("db1", "gone") if given.get("state") == "failed" else {"msg": ""}
+    )
+    host.record_intent()
+    assert host.report_failed(StepFailed("health", "no")).go_back is False
+
+
+def test_a_host_that_somebody_else_drained_is_not_put_back() -> None:
+    host, dummy = steps(
+        lambda where, module, given: {"go_back": False, "was_changed": False, "target": {"version": None}, "msg": ""}
+    )
+    assert host.report_failed(StepFailed("drained_externally", "drained on lb1")) == Verdict(False)
+
+
+def hung(step: str) -> list[dict[str, t.Any]]:
+    return [{"step": step, "failure": {"kind": "step", "error": "Timed out", "timed_out": True}}]
+
+
+def seen(version: str | None, healthy: bool = True) -> t.Any:
+    targets = {"app1": {"healthy": healthy, "version": version}}
+    return lambda where, module, given: {"healthy": healthy, "targets": targets} if module == "health_wait" else None
+
+
+@pytest.mark.parametrize(
+    ("step", "version", "healthy", "serves"),
+    [
+        ("before_update", "1.0.0", True, True),
+        ("before_update", None, True, True),
+        ("before_update", "1.0.0", False, False),
+        ("update", "1.0.0", True, True),
+        ("update", None, True, False),
+        ("update", "2.0.0", True, False),
+        ("after_update", "1.0.0", True, False),
+        ("before_restore", "1.0.0", True, False),
+    ],
+)
+def test_a_hanging_hook_kept_a_healthy_unchanged_host_drained(
+    step: str, version: str | None, healthy: bool, serves: bool
+) -> None:
+    host, dummy = steps(seen(version, healthy), hung(step))
+    with pytest.raises(StepFailed):
+        host.journal.hook(step, "/hook.yml")
+    host.aim_at("1.0.0")
+    assert host.serves_target_again() is serves
+
+
+def test_a_hook_that_timed_out_is_not_run_again_on_the_way_back() -> None:
+    host, dummy = steps(journal=hung("before_restore"), before_restore_tasks="/warm_up.yml")
+    with pytest.raises(StepFailed):
+        host.run_hook("before_restore")
+    host.aim_at("1.0.0")
+    assert host.run_hook("before_restore") is True
+    assert [entry.step for entry in host.journal.entries] == ["before_restore"]
+
+
+def test_every_step_of_a_host_in_flight_is_noted_in_the_ledger() -> None:
+    host, executors = steps()
+    host.before_step("drain")
+    host.before_step("report proven")
+    assert [given["step"] for dummy, given in executors.done("rollout_host")] == ["drain"]
+
+
+def test_a_host_that_waits_notes_nothing() -> None:
+    host, executors = steps()
+    host.admission = {}
+    host.before_step("stage")
+    assert executors.calls == []
