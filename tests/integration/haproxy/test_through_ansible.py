@@ -104,5 +104,5 @@ def test_wrong_types_are_told_by_name(node: Node, way: dict[str, t.Any], tmp_pat
     exit_code, output = run_playbook(tmp_path, [task])
     assert exit_code != 0
     assert "timeout" in output
-    assert "convert to float" in output
+    assert "is not a duration" in output
     assert node.admin_bits()["app1"] == 0
