@@ -28,7 +28,7 @@ from ansible.release import __version__ as CORE
 from support import background
 
 RESULTS = REPOSITORY / "build" / "compat.json"
-LONGEST = 300.0  # seconds for one playbook
+LONGEST = 900.0  # seconds for one playbook
 USERS = {"rate": 120, "keepalive": 6, "close": 3, "slow": 0, "uploads": 0}
 QUICK: dict[str, t.Any] = {
     "rollout_min_healthy_time": 1,
@@ -84,13 +84,16 @@ class Stage:
         program = pathlib.Path(sys.executable).with_name("ansible-playbook")
         argv = [str(program), f"playbooks/{playbook}.yml", "-i", str(self.fleet.inventory), "-e", json.dumps(settings)]
         env = {**os.environ, "ANSIBLE_HOME": str(self.fleet.directory / "ansible"), "ANSIBLE_NOCOLOR": "1"}
-        done = subprocess.run(
-            argv, cwd=REPOSITORY, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, timeout=LONGEST, check=False,
-        )  # fmt: skip
-        self.log.write(f"== {' '.join(argv)}\n{done.stdout}\n")
+        self.log.write(f"== {' '.join(argv)}\n")
         self.log.flush()
-        return done.returncode, done.stdout
+        begun = self.log.tell()
+        code = subprocess.run(
+            argv, cwd=REPOSITORY, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, timeout=LONGEST,
+            check=False,
+        ).returncode  # fmt: skip
+        self.log.seek(begun)
+        output = self.log.read()
+        return code, output
 
     def expect(self, **versions: str) -> None:
         """Every host serves this version: hosts by name, *others* for the rest."""
@@ -148,7 +151,7 @@ def outcome(name: str) -> str:
     fleet = local_fleet.LocalFleet(REPOSITORY / "build" / "compat" / f"{CORE}-{name}", make="haproxy")
     fleet.down()
     fleet.directory.mkdir(parents=True, exist_ok=True)
-    with (fleet.directory / "output.log").open("w", encoding="utf-8") as log:
+    with (fleet.directory / "output.log").open("w+", encoding="utf-8") as log:
         try:
             fleet.up()
             SCENARIOS[name](Stage(fleet, log))

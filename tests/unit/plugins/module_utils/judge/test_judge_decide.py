@@ -390,3 +390,24 @@ def test_a_leak_is_seen_by_its_slope() -> None:
         metrics, Evidence({"m": seen}, past={"m": past}), Progress(0.0, 360.0, 360.0, True), spec.parse_policy(None)
     )
     assert found.verdict == "fail"
+
+
+def test_what_is_tolerated_is_no_harm() -> None:
+    seen = errors(13, 10, requests=10000)
+    assert verdict({**SHARE, "tolerance": "0%"}, seen).metrics[0].figures["allowed_ratio"] == 1
+    assert verdict({**SHARE, "tolerance": "50%"}, seen).metrics[0].figures["allowed_ratio"] == 1.5
+
+
+def needed(*words: dict[str, t.Any]) -> float:
+    """The p that the first of several metrics needs: all share the chance of a false stop."""
+    metrics = spec.parse_metrics([{"name": f"m{number}", **one} for number, one in enumerate(words)])
+    known = Evidence({metric.name: errors(10, 10) for metric in metrics}, {})
+    found = decide(metrics, known, Progress(0.0, 60.0, 60.0, True, 0.0), spec.parse_policy(None))
+    return float(found.metrics[0].figures["p_needed"])
+
+
+def test_the_chance_of_a_false_stop_is_shared_by_all_that_can_stop() -> None:
+    alone = needed(SHARE)
+    assert needed(SHARE, SHARE) < alone
+    assert needed(SHARE, {**SHARE, "direction": "either"}) < needed(SHARE, SHARE)
+    assert needed(SHARE, {**SHARE, "dry_run": True}) == alone

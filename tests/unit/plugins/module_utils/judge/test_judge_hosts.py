@@ -101,3 +101,16 @@ def test_fewer_hosts_differ_more() -> None:
 )
 def test_how_many_hosts_a_group_has(named: list[str], known: dict[str, int], count: int) -> None:
     assert hosts.count([Interval(1, dict.fromkeys(named, (1, 1)), {})], "canary", known) == count
+
+
+def test_values_that_last_tell_less_of_the_hosts_than_values_that_come_and_go() -> None:
+    def rows(block: int) -> list[dict[str, float]]:
+        rng = random.Random("blocks")
+        drawn = [[rng.gauss(0, 0.1) for dummy in range(4)] for dummy in range(60)]
+        return [dict(zip("abcd", drawn[at // block])) for at in range(60)]
+
+    quick, lasting = hosts.spread_of_values(rows(1), 0.0), hosts.spread_of_values(rows(10), 0.0)
+    assert quick is not None
+    assert lasting is not None
+    # Ten in a row are one: what is known of a host's mean is some ten times less sure.
+    assert lasting.within > 4 * quick.within

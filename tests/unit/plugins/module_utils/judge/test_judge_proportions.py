@@ -101,3 +101,8 @@ def test_bad_ones_in_one_group_only() -> None:
 )
 def test_the_evidence_against_a_limit(requests: int, bad: int, limit: float, evidence: float) -> None:
     assert proportions.log_evidence_above(requests, bad, limit) == pytest.approx(evidence)
+
+
+def test_an_interval_that_only_one_group_was_asked_in_compares_nothing() -> None:
+    seen = [Interval(1.0, {"c": (10.0, 9.0)}, {}), Interval(2.0, {}, {"b": (10.0, 9.0)})]
+    assert proportions.splits(seen) == []

@@ -94,3 +94,8 @@ def test_the_more_is_allowed_the_less_evidence(data: list[Heat], allowed: float,
 def test_the_unit_of_the_values_does_not_matter(data: list[Heat], factor: float) -> None:
     scaled = [Heat([each * factor for each in heat.worse], [each * factor for each in heat.other]) for heat in data]
     assert ranks.log_evidence(scaled, 1.0) == pytest.approx(ranks.log_evidence(data, 1.0))
+
+
+def test_the_variance_of_mann_whitneys_statistic() -> None:
+    """n m (n + m + 1) / 12, as in every textbook."""
+    assert ranks.u_variance(3, 4) == 8.0

@@ -276,3 +276,19 @@ def test_names_that_no_encoding_takes_are_names_all_the_same(tmp_path: pathlib.P
     header = tarfile.TarInfo("bytes-\udcff\udcfe")
     path.write_bytes(header.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape") + b"\0" * 1024)
     assert list(unpacked(path, tmp_path / "tree")) == ["bytes-\udcff\udcfe"]
+
+
+def test_links_that_lead_out_only_through_one_another(tmp_path: pathlib.Path) -> None:
+    """Each is inside as it is written: up is the top, and beyond is what lies above it."""
+    bad = archive(
+        tmp_path / "a.tar.gz",
+        [("a/b", None), ("a/b/up", symlink("../..")), ("beyond", symlink("a/b/up/..")), ("f", "x")],
+    )
+    assert inspect(str(bad), 0).files == 4
+    (tmp_path / "tree").mkdir()
+    with pytest.raises(ArtifactError) as refused:
+        unpack(str(bad), 0, str(tmp_path / "tree"), "a.tar.gz")
+    assert refused.value.message == (
+        "a.tar.gz is not a sound tar.gz: 'beyond' is a link that leads out of the release. "
+        "Build or copy it again; nothing was changed."
+    )

@@ -254,3 +254,21 @@ def test_a_secret_is_hidden_before_a_long_answer_is_cut() -> None:
     (done,) = service.run({"url": "/a", "headers": {"X-Api": "hunter2222222222222"}})
     assert "hunter" not in done.reason
     assert done.reason.endswith("x ******...)")
+
+
+def test_every_try_is_made() -> None:
+    service = Service(said(503, ""), said(503, ""), said(503, ""))
+    (done,) = service.run({"url": "/a", "tries": 3, "pause": 1})
+    assert (done.passed, done.tries, len(service.asked)) == (False, 3, 3)
+
+
+def test_a_redirect_is_an_answer_unless_it_is_to_be_followed() -> None:
+    service = Service(said(302, "", ("Location", "/b")))
+    (done,) = service.run({"url": "/a", "status": [302], "follow_redirects": False})
+    assert (done.passed, len(service.asked)) == (True, 1)
+
+
+def test_nothing_is_no_value_to_keep() -> None:
+    (done,) = Service(said(200, "id=;")).run({"url": "/a", "keep": {"id": "regex:id=([0-9]*)"}})
+    assert done.reason.startswith("GET http://app1:8080/base/a answered 200 but what it should keep as id, ")
+    assert ", is nothing" in done.reason

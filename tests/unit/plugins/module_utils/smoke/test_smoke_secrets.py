@@ -79,3 +79,8 @@ def test_secrets_of_bodies() -> None:
     assert secrets.of_body("user=ana&password=p%20w", False) == {"p w"}
     assert secrets.of_body("anything", True) == {"anything"}
     assert secrets.of_body("anything", False) == set()
+
+
+@pytest.mark.parametrize("shown", ["pass+w%2Frd", "pass w\\/rd", "pass%20w/rd", "pass%20w%2Frd"])
+def test_a_secret_is_hidden_as_forms_urls_and_json_write_it(shown: str) -> None:
+    assert Secrets(["pass w/rd"]).hide(f"value={shown}.") == "value=********."
