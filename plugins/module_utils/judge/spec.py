@@ -47,7 +47,7 @@ METRIC_DEFAULTS: dict[str, t.Any] = {
     "max_consecutive_failures": None,
 }
 POLICY_DEFAULTS: dict[str, t.Any] = {
-    "false_stop": "4%",
+    "false_stop": "2%",
     "gates": 4,
     "host_noise": "10%",
     "pass_score": 100,
