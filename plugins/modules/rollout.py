@@ -403,6 +403,11 @@ holder:
   description: Who holds the lease.
   type: dict
   returned: when it is refused or lost
+notes:
+  description: What the operator should know of the plan, such as too few forks for the limits; one sentence each.
+  type: list
+  elements: str
+  returned: O(state=planned)
 order:
   description: The hosts to change, in the order in which they should ask for admission.
   type: list

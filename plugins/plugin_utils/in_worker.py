@@ -81,7 +81,7 @@ class InWorkerAction(ActionBase):
         name = self._task.delegate_to or task_vars.get("inventory_hostname")
         if self.kind_of_silence != "coordinator":
             return failures.unreachable(str(name), str(error))
-        return f"The coordinator {name} does not answer: {error}"
+        return f"The coordinator does not answer: {failures.unreachable(str(name), str(error))}"
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the module gets; an action plugin may add what only the controller knows."""

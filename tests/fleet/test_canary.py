@@ -90,7 +90,7 @@ def test_a_bad_version_goes_home(
     shop.lab.add_release(BAD, behaviour)
     ended = shifting.run(BAD, playbook="canary")
     assert_went_home(shop, ended, BAD, fronts)
-    assert f"said fail: {because}" in ended.last_line, ended.output
+    assert f"%: fail: {because}" in ended.last_line, ended.output
     assert f"{BAD} is marked bad" in ended.last_line
     assert verdicts(shop)[-1][1] == "fail"
     seen = crowd.stop()
@@ -117,7 +117,7 @@ def test_a_version_that_is_three_times_slower_at_the_95th_percentile_goes_home(
         ended = shifting.run(BAD, playbook="canary", rollout_canary_steps=PATIENT_STEPS)
         seen = crowd.stop()
     assert_went_home(shop, ended, BAD)
-    assert "said fail: latency" in ended.last_line, ended.output
+    assert "%: fail: latency" in ended.last_line, ended.output
     assert f"{BAD} is marked bad" in ended.last_line
     assert seen["failed"] == 0, seen["failures"]
     p95 = seen["p95"]["keepalive"]

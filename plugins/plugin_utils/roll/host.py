@@ -10,6 +10,7 @@ lets the user's own task files run between two of them.
 from __future__ import annotations
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import COORDINATOR
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps
 
 
@@ -19,7 +20,8 @@ def roll(host: HostSteps) -> None:
         host.stage_before_admission()
         direction = host.admit()
     except StepFailed as failure:
-        host.report_failed(failure)
+        if failure.kind != COORDINATOR:
+            host.report_failed(failure)
         return
     if direction == "forward":
         go_forward(host)

@@ -31,6 +31,7 @@ class HostLedger:
         self._host = host
         self._common = dict(common)
         self.service = str(common["service"])
+        self._is_reachable = True
 
     def admit(self, limit: float) -> Answer:
         """Blocks until the answer is something else than to wait."""
@@ -55,10 +56,11 @@ class HostLedger:
 
     def note_step(self, step: str) -> None:
         """Records what the host is at, for whoever watches. A coordinator that cannot be reached stops no step."""
-        try:
-            self._call(state="changing", step=step, modifies=False)
-        except StepFailed:
-            pass
+        if self._is_reachable:
+            try:
+                self._call(state="changing", step=step, modifies=False)
+            except StepFailed:
+                pass
 
     def proven(self, version: str, measured: t.Mapping[str, t.Any]) -> Answer:
         return self._call(state="proven", version=version, **measured)
@@ -88,7 +90,9 @@ class HostLedger:
         try:
             answer = self._executor.call(module, {**self._common, **host, **options})
         except Unreachable as error:
+            self._is_reachable = False
             raise StepFailed(COORDINATOR, error.message) from None
+        self._is_reachable = True
         if not answer.get("failed"):
             return answer
         if answer.get("kind") == "lease_lost":

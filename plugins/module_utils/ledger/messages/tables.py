@@ -31,7 +31,7 @@ def plan(service: str, rollout: Rollout, answer: dict[str, t.Any], at_rest: bool
         lines += table(columns, [[row[column] for column in columns] for row in answer["plan"]])
         lines += [] if at_rest else [_capacity(answer)]
     lines += [f"skipped: {host['host']} ({host['why']})" for host in answer["excluded"]]
-    return lines + [f"note: {warning}" for warning in answer["warnings"]]
+    return lines + [f"note: {note}" for note in answer["notes"]]
 
 
 def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any], operation: str) -> str:

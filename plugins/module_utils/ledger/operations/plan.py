@@ -225,7 +225,7 @@ def _answer(
         "fleet": limits.fleet,
         "lowest_capacity": planning.lowest_capacity(limits, hosts, forks),
         "predicted_seconds": planning.predicted_seconds(limits, hosts, forks, seconds),
-        "warnings": [*adopted, *planning.warnings(limits, hosts, forks)],
+        "notes": [*adopted, *planning.warnings(limits, hosts, forks)],
         "nothing_to_do": not pending and goes,
     }
     answer["anchor"] = session.records.anchor()

@@ -153,11 +153,11 @@ def test_results_are_documented(service: Service) -> None:
     messages = story(service)
     for module in MODULES:
         name = module.__name__.rpartition(".")[2]
-        documented = set(yaml.safe_load(module.RETURN)) | {"changed", "diff", "warnings"}
+        documented = set(yaml.safe_load(module.RETURN)) | {"changed", "diff"}
         returned = set().union(*messages[name])
         assert returned - documented == set(), f"{name} returns more than it documents"
         # The rest is told only where the lease is refused or the coordinator does not answer.
-        rest = {"holder", "kind", "warnings", "diff"}
+        rest = {"holder", "kind", "diff"}
         assert documented - returned - rest == set(), f"{name} documents more than it returns"
 
 
