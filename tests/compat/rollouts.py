@@ -11,7 +11,9 @@ is 1 where one failed. Needs HAProxy; no root.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
@@ -149,9 +151,9 @@ SCENARIOS: dict[str, t.Callable[[Stage], None]] = {
 def outcome(name: str) -> str:
     """Runs a scenario on a fleet of its own; "passed", or what went wrong."""
     fleet = local_fleet.LocalFleet(REPOSITORY / "build" / "compat" / f"{CORE}-{name}", make="haproxy")
-    fleet.down()
     fleet.directory.mkdir(parents=True, exist_ok=True)
-    with (fleet.directory / "output.log").open("w+", encoding="utf-8") as log:
+    with only_one(fleet.directory / "lock"), (fleet.directory / "output.log").open("w+", encoding="utf-8") as log:
+        fleet.down()
         try:
             fleet.up()
             SCENARIOS[name](Stage(fleet, log))
@@ -162,6 +164,14 @@ def outcome(name: str) -> str:
         finally:
             fleet.down()
     return "passed"
+
+
+@contextlib.contextmanager
+def only_one(path: pathlib.Path) -> t.Iterator[None]:
+    """Two runs of the same scenario would end each other's fleet."""
+    with path.open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def record(name: str, came: str) -> None:
