@@ -102,6 +102,12 @@ options:
   interrupted_run:
     description: The interrupted run, as returned by V(admitted). For V(quiesced).
     type: str
+  terminate:
+    description:
+      - With V(quiesced), whether to end the run's modules on this host, and what they have started, instead of only waiting
+        for them.
+    type: bool
+    default: false
 seealso:
   - module: steady.rollout.rollout
 """
@@ -298,6 +304,7 @@ SPEC: dict[str, t.Any] = {
         },
         "error": {"type": "str"},
         "interrupted_run": {"type": "str"},
+        "terminate": {"type": "bool", "default": False},
     },
     "supports_check_mode": True,
     "required_if": [

@@ -175,7 +175,9 @@ def start_and_hold(shop: Shop, rolling: Rolling, step: HeldStep) -> Run:
 
 def assert_told_that_nothing_is_verified(ended: Ended) -> None:
     assert ended.exit_code != 0
-    assert ended.last_line.startswith("Nothing is verified: The coordinator does not answer: keeper cannot be reached over ssh"), ended.output
+    assert ended.last_line.startswith(
+        "Nothing is verified: The coordinator does not answer: keeper cannot be reached over ssh"
+    ), ended.output
     assert ended.last_line.endswith("Fix this, then run the same playbook again to resume."), ended.output
 
 

@@ -116,6 +116,11 @@ class Journal:
         self.entries.append(Entry(step, seconds, "", {}, failure))
         self._show(self.entries[-1])
 
+    @property
+    def last(self) -> Entry | None:
+        """The step that was performed or replayed last."""
+        return self.entries[self._replayed - 1] if self._replayed else None
+
     def find(self, step: str) -> Entry | None:
         """The last entry of that step."""
         return next((entry for entry in reversed(self.entries) if entry.step == step), None)

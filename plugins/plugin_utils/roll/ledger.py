@@ -31,6 +31,7 @@ class HostLedger:
         self._host = host
         self._common = dict(common)
         self.service = str(common["service"])
+        self.run = str(common["run"])
         self._is_reachable = True
 
     def admit(self, limit: float) -> Answer:

@@ -27,6 +27,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors 
 Result = t.Dict[str, t.Any]
 
 GATE_TASKS = "gate"
+TO_END = 15.0
+"""Seconds that the processes of a step that hangs have to end."""
 REPORTED_STEPS = ("record intent", "report proven", "report reverted", "report failed", "report stuck")
 """What is a call of the ledger already."""
 NOTHING_TO_WAIT_FOR = {"state": "quiesced", "service": "-", "interrupted_run": "-", "timeout": 0}
@@ -284,8 +286,24 @@ class HostSteps:
         except StepFailed as unreported:
             self.show(f"{self.name}  not reported: {unreported.error}")
 
+    def _end_what_hangs(self) -> None:
+        """A step of the user's whose time was over may still be at work on the host: it must not change it any more."""
+        failed = self.journal.last
+        if failed and failed.failure and failed.failure.get("timed_out"):
+            options = {"state": "quiesced", "service": self.ledger.service, "interrupted_run": self.ledger.run}
+            try:
+                self.journal.perform(
+                    "end step",
+                    "unreachable",
+                    lambda: self._on_host("rollout_host", {**options, "terminate": True, "timeout": TO_END}),
+                    lines.message,
+                )
+            except StepFailed as unended:
+                self.show(f"{self.name}  {unended.error}")
+
     def report_failed(self, failure: StepFailed) -> Verdict:
         """The ledger's verdict or, where the coordinator cannot be reached, what is safe."""
+        self._end_what_hangs()
         try:
             answer = self.journal.perform(
                 "report failed", "coordinator", lambda: self.ledger.failed(failure.kind, failure.error), lines.message

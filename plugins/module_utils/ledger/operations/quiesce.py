@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
@@ -19,12 +20,17 @@ OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper")
 INTERPRETER = re.compile(rb"(.*/)?[a-z-]*python[0-9.]*")
 FIRST_LOOK = 0.1
 SLOWEST_LOOK = 1.0
+KILL_AFTER = 5.0
+"""Seconds that processes have to end by themselves once they were asked to."""
 
 
 def wait_until_quiesced(
     params: dict[str, t.Any], clock: Clock, check_mode: bool, proc: str = "/proc"
 ) -> dict[str, t.Any]:
-    """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look."""
+    """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look.
+
+    With *terminate* they and what they have started are ended: by SIGTERM first, after KILL_AFTER seconds by SIGKILL.
+    """
     required(params, "interrupted_run")
     timeout = (
         0.0
@@ -37,6 +43,8 @@ def wait_until_quiesced(
         waited = clock.monotonic() - started
         if not found or check_mode:
             return _answer(params, found, waited)
+        if params.get("terminate"):
+            _signal(found, signal.SIGTERM if waited < KILL_AFTER else signal.SIGKILL, proc)
         if waited >= timeout:
             named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
             raise RolloutError(
@@ -46,6 +54,34 @@ def wait_until_quiesced(
             )
         clock.sleep(min(pause, timeout - waited))
         pause = min(pause * 2, SLOWEST_LOOK)
+
+
+def _signal(found: t.Sequence[tuple[int, str]], number: int, proc: str) -> None:
+    """To the processes and their descendants: a shell that is ended leaves what it waited for behind."""
+    for pid in _with_descendants([pid for pid, dummy in found], proc):
+        _kill(pid, number)
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass  # it has ended meanwhile
+    except PermissionError:
+        pass  # it is another user's, and named when the time is over
+
+
+def _with_descendants(pids: t.Sequence[int], proc: str) -> list[int]:
+    parents = {int(name): _parent(name, proc) for name in os.listdir(proc) if name.isdigit()}
+    chosen = list(pids)
+    for pid in chosen:
+        chosen += [child for child, parent in parents.items() if parent == pid and child not in chosen]
+    return [pid for pid in chosen if pid != os.getpid()]
+
+
+def _parent(pid: str, proc: str) -> int:
+    fields = _content(f"{proc}/{pid}/stat").rpartition(b")")[2].split()
+    return int(fields[1]) if len(fields) > 1 else 0
 
 
 def processes_of(run: str, proc: str = "/proc") -> list[tuple[int, str]]:

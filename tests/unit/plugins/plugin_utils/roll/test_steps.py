@@ -291,6 +291,16 @@ def test_a_hook_that_timed_out_is_not_run_again_on_the_way_back() -> None:
     assert [entry.step for entry in host.journal.entries] == ["before_restore"]
 
 
+def test_what_a_step_that_timed_out_has_started_is_ended_on_the_host_before_anything_else() -> None:
+    answer = {"go_back": False, "was_changed": False, "target": {"version": None}, "msg": ""}
+    host, executors = steps(lambda where, module, given: answer, hung("update"))
+    with pytest.raises(StepFailed) as failure:
+        host.journal.hook("update", "/hook.yml")
+    host.report_failed(failure.value)
+    calls = [(place, given["state"], given.get("terminate")) for place, given in executors.done("rollout_host")]
+    assert calls == [("app1", "quiesced", True), ("db1", "failed", None)]
+
+
 def test_every_step_of_a_host_in_flight_is_noted_in_the_ledger() -> None:
     host, executors = steps()
     host.before_step("drain")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -79,6 +80,45 @@ def test_what_does_not_end_in_time_is_named(tmp_path: pathlib.Path) -> None:
         f"Modules of the interrupted run 2f6c are still at work on this host after 30 s (pid 7: "
         f"{' '.join(MODULES[2])}). Wait for them or end them, then run again."
     )
+
+
+def test_a_step_that_hung_left_its_processes_at_work() -> None:
+    """What a module has started is ended with it, and a service of the same run stays."""
+    environment = {**os.environ, VARIABLE: "hung-run"}
+    script = (
+        "import subprocess, sys; print(subprocess.Popen(['sleep', '60']).pid, flush=True); import time; time.sleep(60)"
+    )
+    service = subprocess.Popen(["sleep", "60"], env=environment)
+    fed = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    assert fed.stdin is not None
+    assert fed.stdout is not None
+    fed.stdin.write(f"{script}\n".encode())
+    fed.stdin.close()
+    child = int(fed.stdout.readline())
+    try:
+        assert state_of(child) == "S"
+        params = {"interrupted_run": "hung-run", "host": "app1", "terminate": True, "timeout": 30}
+        clock = Clock(sleep=lambda seconds: reap(fed))
+        assert wait_until_quiesced(params, clock, check_mode=False)["is_quiesced"] is True
+        assert service.poll() is None
+        assert state_of(child) in ("", "Z")
+    finally:
+        for process in (service, fed):
+            process.kill()
+            process.wait()
+
+
+def state_of(pid: int) -> str:
+    """Empty where there is no such process; Z where nobody has asked how it ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def reap(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(0.2)
 
 
 def add_process(proc: pathlib.Path, pid: int, words: t.Sequence[str], run: str = RUN) -> None:
