@@ -28,7 +28,7 @@ class ActionModule(InWorkerAction):
         Display().display(
             f"The run that held the lease was killed; waiting until what it had started is over ({holder['run']})."
         )
-        left = controller.wait_for_orphans(holder["owner"], ORPHANS_MAY_TAKE)
+        left = controller.wait_for_orphans(holder["owner"], ORPHANS_MAY_TAKE, _show_waiting)
         if left:
             return {
                 **result,
@@ -41,6 +41,10 @@ class ActionModule(InWorkerAction):
         if arguments.get("state") == "opened":
             arguments["owner"] = controller.owner()
         return arguments
+
+
+def _show_waiting(left: list[int]) -> None:
+    Display().display(f"still waiting for what the killed run had started: processes {', '.join(map(str, left))}")
 
 
 def _was_killed(holder: t.Mapping[str, t.Any]) -> bool:

@@ -23,6 +23,8 @@ from ansible.errors import AnsibleActionFail
 Owner = t.Dict[str, t.Any]
 PLACE = ("controller", "boot_id", "namespace")
 STUCK_IN = "pipe_w"
+SHOW_EVERY = 15.0
+"""Seconds between two lines while something is waited for."""
 WAITS_FOR_A_LOCK = "futex"
 PARENT, FLAGS, THREADS, STARTED = 1, 6, 17, 19
 """Positions in /proc/PID/stat, counted from the state."""
@@ -77,17 +79,24 @@ def is_gone(other: t.Mapping[str, t.Any]) -> bool:
     return not other.get("pid") or str(started(int(other["pid"]))) != str(other.get("started"))
 
 
-def wait_for_orphans(other: t.Mapping[str, t.Any], limit: float) -> list[int]:
+def wait_for_orphans(
+    other: t.Mapping[str, t.Any], limit: float, show: t.Callable[[list[int]], None] = lambda left: None
+) -> list[int]:
     """Waits until the workers that outlived a killed run have ended; returns those left after *limit* seconds.
 
+    *show* gets those that are left every SHOW_EVERY seconds.
     From ansible-core 2.19 on workers have sessions of their own and finish their task after SIGKILL of the
     whole process group.
     """
-    deadline = time.monotonic() + limit
+    shown_at = time.monotonic()
+    deadline = shown_at + limit
     while True:
         left = _at_work(_orphans(other))
         if not left or time.monotonic() > deadline:
             return left
+        if time.monotonic() - shown_at >= SHOW_EVERY:
+            shown_at = time.monotonic()
+            show(left)
         time.sleep(0.1)
 
 

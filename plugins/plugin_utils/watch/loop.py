@@ -18,6 +18,7 @@ INTERVAL = 2.0
 """Seconds from one observation to the next."""
 SHOW_EVERY = 15.0
 """Seconds between two lines of progress."""
+UNREACHABLE = "in progress: the coordinator does not answer; hosts in flight are finished, no other one starts"
 NAMED = 6
 """Hosts in a line of progress."""
 
@@ -60,9 +61,9 @@ class Watch:
                     observed = answer["observe"]
                     for message in answer["messages"]:
                         self.show(message)
-                    if self.now() - shown_at >= SHOW_EVERY:
-                        shown_at = self.now()
-                        self.show(progress(answer))
+                if self.now() - shown_at >= SHOW_EVERY:
+                    shown_at = self.now()
+                    self.show(progress(answer) if answer else UNREACHABLE)
             self._rest(began)
 
     def _observe(self, observed: t.Mapping[str, str], began: float) -> Row | None:
