@@ -4,10 +4,16 @@
 """A rolling deployment of real hosts against the ideal schedule and against a hand-written playbook.
 
 Both do the same work on the same hosts with the same drains: the sessions of each host end a given time after its
-drain began. Each has settings of its own: ours those that the README asks for, the other Ansible's
-defaults with pipelining and kept connections. One host in four has a client with a download of a minute, the others have requests of some seconds.
+drain began. There are two mixes: "long", where one host in four has a client with a download of a minute and the
+others have requests of some seconds, and "short", where all drains take one to three seconds and every second of the
+tool's own shows. Each contestant runs with settings of its own, ours with those that the README asks for, the other with
+Ansible's defaults, pipelining and kept connections; and the other once more with ours.
+
 The ideal is a sliding window of the same width and in the order of our run, in which a host needs its drain and the
-time that health must last, and nothing else. Prints ratios and writes build/bench/rolling.json.
+time that health must last, and nothing else. Prints ratios and writes build/bench/rolling.json: the figures of "long",
+and those of "short" below that name. Of a host's time "over_its_own_s" is what is neither its drain nor its health.
+
+Usage: python tests/bench/rolling.py [long] [short] [alone]     alone: without the hand-written playbook
 """
 
 from __future__ import annotations
@@ -34,9 +40,36 @@ from fleet.world.shop import Shop
 BUILD = REPOSITORY / "build" / "bench"
 WINDOW = 4
 MIN_HEALTHY = 2.0
-DRAINS = [4.0, 60.0, 7.0, 3.0, 5.0, 6.0, 60.0, 8.0, 60.0, 4.0, 9.0, 5.0, 6.0, 3.0, 7.0, 60.0,
+LONG = [4.0, 60.0, 7.0, 3.0, 5.0, 6.0, 60.0, 8.0, 60.0, 4.0, 9.0, 5.0, 6.0, 3.0, 7.0, 60.0,
           8.0, 60.0, 4.0, 6.0, 5.0, 9.0, 60.0, 3.0]  # fmt: skip
 """Seconds that the sessions of app1, app2 ... go on after their drain began."""
+SHORT = [
+    1.0,
+    2.0,
+    3.0,
+    1.5,
+    2.5,
+    1.0,
+    3.0,
+    2.0,
+    1.5,
+    1.0,
+    2.5,
+    3.0,
+    2.0,
+    1.0,
+    1.5,
+    2.0,
+    3.0,
+    2.5,
+    1.0,
+    2.0,
+    1.5,
+    3.0,
+    1.0,
+    2.0,
+]
+MIXES = {"long": LONG, "short": SHORT}
 PEER = "ansible==12.3.0"
 PEER_FOLDER = "tests/bench/peer"
 COUNTER = """#!/bin/sh
@@ -49,6 +82,8 @@ class Measured(t.NamedTuple):
     seconds: float
     processor: float
     modules: int
+    workers: int
+    """Forks of Ansible's, those of the plays before and after the roll included."""
 
 
 def ideal_seconds(drains: t.Sequence[float], window: int) -> float:
@@ -61,55 +96,72 @@ def ideal_seconds(drains: t.Sequence[float], window: int) -> float:
 
 def main() -> int:
     BUILD.mkdir(parents=True, exist_ok=True)
+    alone = "alone" in sys.argv
+    mixes = [name for name in MIXES if name in sys.argv] or list(MIXES)
+    figures = {name: measured(MIXES[name], alone) for name in mixes}
+    first = figures.pop(mixes[0])
+    result = {**first, "drain_lag_ms_p95": round(percentile(lags_ms(), 95), 1), "mix": mixes[0], **figures}
+    (BUILD / "rolling.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"a drain returns {result['drain_lag_ms_p95']} ms after its last session ended (95th percentile)")
+    return 0
+
+
+def measured(drains: list[float], alone: bool) -> dict[str, t.Any]:
+    """The figures of one mix, on a lab of its own."""
     lab = Lab(
-        apps=len(DRAINS), balancers=2, places=Places("bench", REPOSITORY / "build" / "lab-bench", Places.usual().cache)
+        apps=len(drains), balancers=2, places=Places("bench", REPOSITORY / "build" / "lab-bench", Places.usual().cache)
     )
     lab.down()
     with lab:
-        bench = Bench(lab)
+        bench = Bench(lab, drains)
         ours = bench.measure(bench.ours(), "ansible.cfg")
         order = bench.order()
-        peer = bench.measure(bench.peer(), f"{PEER_FOLDER}/settings.cfg")
-    ideal = ideal_seconds([DRAINS[number] for number in order], WINDOW)
-    hosts = len(DRAINS)
-    figures = {
+        peers = {} if alone else bench.measure_peers()
+    ideal = ideal_seconds([drains[number] for number in order], WINDOW)
+    hosts = len(drains)
+    figures: dict[str, t.Any] = {
         "ours_over_ideal": round(ours.seconds / ideal, 3),
-        "ours_over_peer": round(ours.seconds / peer.seconds, 3),
+        "over_its_own_s": round((ours.seconds - ideal) * WINDOW / hosts, 2),
         "module_processes_per_host": round(ours.modules / hosts, 2),
         "cpu_seconds_per_host": round(ours.processor / hosts, 2),
-        "drain_lag_ms_p95": round(percentile(lags_ms(), 95), 1),
+        "cpu_s_per_host": round(ours.processor / hosts, 3),
+        "forks_per_host": round(ours.workers / hosts, 2),
         "hosts": hosts,
     }
-    (BUILD / "rolling.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(
-        f"{hosts} hosts, window {WINDOW}, drains of {min(DRAINS):g} to {max(DRAINS):g} s, two HAProxy nodes, over ssh"
+        f"{hosts} hosts, window {WINDOW}, drains of {min(drains):g} to {max(drains):g} s, two HAProxy nodes, over ssh"
     )
-    print(f"{'':26}{'ours':>10}{'by hand':>10}{'ideal':>10}")
-    print(f"{'seconds':26}{ours.seconds:>10.1f}{peer.seconds:>10.1f}{ideal:>10.1f}")
-    print(f"{'module processes a host':26}{ours.modules / hosts:>10.2f}{peer.modules / hosts:>10.2f}")
-    print(f"{'processor seconds a host':26}{ours.processor / hosts:>10.2f}{peer.processor / hosts:>10.2f}")
-    print(f"ours over ideal {figures['ours_over_ideal']}, ours over by hand {figures['ours_over_peer']}")
-    print(f"a drain returns {figures['drain_lag_ms_p95']} ms after its last session ended (95th percentile)")
-    return 0
+    print(f"{'':34}{'seconds':>9}{'processes':>11}{'processor s':>13}  (a host)")
+    print(f"{'ideal':34}{ideal:>9.1f}")
+    for name, one in (("ours", ours), *peers.items()):
+        print(f"{name:34}{one.seconds:>9.1f}{one.modules / hosts:>11.2f}{one.processor / hosts:>13.2f}")
+    if peers:
+        by_hand, same = peers["by hand"], peers["by hand, with our settings"]
+        figures["ours_over_peer"] = round(ours.seconds / by_hand.seconds, 3)
+        figures["ours_over_peer_same_settings"] = round(ours.seconds / same.seconds, 3)
+        figures["peer_cpu_s_per_host"] = round(by_hand.processor / hosts, 3)
+    print(", ".join(f"{name} {value}" for name, value in figures.items()))
+    return figures
 
 
 class Bench:
     """The two contestants and the ground they meet on."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, drains: t.Sequence[float]) -> None:
         self.lab = lab
+        self.drains = list(drains)
         self.shop = Shop(lab)
         self.count = pathlib.Path("/var/tmp/modules.count")
         self._pin_by_header()
         self._count_modules()
-        for version in ("2.0.0", "3.0.0"):
+        for version in ("2.0.0", "3.0.0", "4.0.0"):
             lab.add_release(version)
 
     def ours(self) -> list[str]:
         settings = {
             "rollout_version": "2.0.0",
             "rollout_max_unavailable": WINDOW,
-            "rollout_min_available": len(DRAINS) - WINDOW,
+            "rollout_min_available": len(self.drains) - WINDOW,
             "rollout_min_healthy_time": MIN_HEALTHY,
             "rollout_health_interval": 0.5,
             "rollout_drain_timeout": 120,
@@ -121,9 +173,15 @@ class Bench:
         admitted = [event["host"] for event in self.shop.events() if event["kind"] == "admitted"]
         return [int(name[len("app") :]) - 1 for name in admitted]
 
-    def peer(self) -> list[str]:
-        artifact = str(self.lab.releases / "shop-3.0.0.tar.gz")
-        return self._playbook(f"{PEER_FOLDER}/serial.yml", {"version": "3.0.0", "artifact": artifact})
+    def measure_peers(self) -> dict[str, Measured]:
+        return {
+            "by hand": self.measure(self.peer("3.0.0"), f"{PEER_FOLDER}/settings.cfg"),
+            "by hand, with our settings": self.measure(self.peer("4.0.0"), "ansible.cfg"),
+        }
+
+    def peer(self, version: str) -> list[str]:
+        artifact = str(self.lab.releases / f"shop-{version}.tar.gz")
+        return self._playbook(f"{PEER_FOLDER}/serial.yml", {"version": version, "artifact": artifact})
 
     def measure(self, argv: list[str], config: str) -> Measured:
         """One run with the sessions held; its modules are those that any host or this machine started."""
@@ -131,6 +189,9 @@ class Bench:
             **os.environ,
             "ANSIBLE_COLLECTIONS_PATH": f"{REPOSITORY / '.collections'}:{peer_collections()}",
             "ANSIBLE_CONFIG": str(REPOSITORY / config),
+            "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callbacks")),
+            "ANSIBLE_CALLBACKS_ENABLED": "count_workers",
+            "COUNT_WORKERS": str(BUILD / "workers"),
         }
         self._forget_counts()
         sessions = self._hold_sessions()
@@ -142,7 +203,7 @@ class Bench:
         sessions.wait()
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(argv)} failed, see {BUILD / 'output.log'}")
-        return Measured(seconds, processor, self._counted())
+        return Measured(seconds, processor, self._counted(), int((BUILD / "workers").read_text()))
 
     def _playbook(self, playbook: str, settings: dict[str, t.Any]) -> list[str]:
         program = pathlib.Path(sys.executable).with_name("ansible-playbook")
@@ -151,13 +212,13 @@ class Bench:
             "controller ansible_connection=local ansible_python_interpreter=/var/tmp/counting-python\n"
         )
         return [*self.lab.inside(), str(program), playbook, "-i", str(self.lab.inventory), "-i", str(inventory),
-                "--forks", str(len(DRAINS)), "-e", "ansible_python_interpreter=/var/tmp/counting-python",
+                "--forks", str(len(self.drains)), "-e", "ansible_python_interpreter=/var/tmp/counting-python",
                 "-e", json.dumps(settings)]  # fmt: skip
 
     def _hold_sessions(self) -> subprocess.Popen[bytes]:
         wanted, seen = BUILD / "drains.json", BUILD / "sessions.json"
         nodes = {host.name: host.address for host in self.lab.hosts if host.role == "lb"}
-        drains = {f"app{number}": drain for number, drain in enumerate(DRAINS, start=1)}
+        drains = {f"app{number}": drain for number, drain in enumerate(self.drains, start=1)}
         wanted.write_text(json.dumps({"drains": drains, "nodes": nodes}), encoding="utf-8")
         seen.unlink(missing_ok=True)
         program = pathlib.Path(__file__).with_name("sessions.py")
