@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import controller, 
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
-from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch import lease_mark, process
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import Row, Run, Watch, observed_health
 
 Result = t.Dict[str, t.Any]
@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
         arguments = validated("watch_rollout", source_of("watch_rollout").SPEC, self._task.args)
         members = [member_of(self, name, True, task_vars) for name in arguments["hosts"]]
         run = os.getppid()
+        lease_mark.renew()
         pid = process.start(lambda: self._watch(arguments, task_vars, members, run))
         return {**result, "changed": False, "pid": pid}
 
@@ -65,6 +66,8 @@ class ActionModule(ActionBase):
                     probe=probe,
                     report=report,
                     show=_show,
+                    renew=lease_mark.renew,
+                    lose=lease_mark.lose,
                 ).until_the_run_is_over()
             except OSError:
                 pass  # the run's end, seen while a line was shown

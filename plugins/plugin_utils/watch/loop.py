@@ -43,6 +43,9 @@ class Watch:
     probe: t.Callable[[t.Mapping[str, str]], t.List[Row]]
     report: t.Callable[[t.List[Row], t.List[Row], float], t.Optional[Row]]
     show: t.Callable[[str], None]
+    renew: t.Callable[[], None] = lambda: None
+    lose: t.Callable[[str], None] = lambda reason: None
+    """Called with every report that the run holds its lease, and once when it does not any more."""
     now: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
 
@@ -56,8 +59,10 @@ class Watch:
                 answer = self._observe(observed, began)
                 if answer is not None:
                     if not answer["holds_lease"]:
+                        self.lose(str(answer["reason"]))
                         self._show_holder(answer)
                         return
+                    self.renew()
                     observed = answer["observe"]
                     for message in answer["messages"]:
                         self.show(message)
