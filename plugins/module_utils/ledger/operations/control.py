@@ -38,7 +38,7 @@ def promote(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def abort(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Ends a rollout where it stands: hosts in flight finish, nothing is taken back, no version is marked bad."""
+    """Ends a rollout where it stands: hosts in flight finish, nothing is rolled back, no version is marked bad."""
     return _steer(ledger, params, "aborted", "no further host starts, hosts in flight finish", _abort)
 
 
@@ -65,7 +65,7 @@ def _promote(session: Session, to: str) -> None:
 
 def _abort(session: Session) -> None:
     if session.records.shift(session.rollout.id) is not None and session.rollout.direction == model.FORWARD:
-        # Traffic cannot be left where it stands with nobody looking: an aborted shift goes home.
+        # Traffic cannot be left where it stands with nobody looking: an aborted shift is rolled back.
         session.change_rollout(
             status=model.REVERTING, paused_at=None, reason="the operator aborted it", reason_kind="aborted"
         )

@@ -42,7 +42,7 @@ def reverts_automatically(session: Session) -> bool:
     """Not where nothing bad was measured, because a gate could not tell or a balancer was lost: all is held as it stands.
 
     Without that balancer no host could be taken out of service safely either. A candidate group that nobody can judge
-    is no place for users, and what has no traffic is taken back at no risk.
+    is no place for users, and what has no traffic is rolled back at no risk.
     """
     is_shift = session.records.shift(session.rollout.id) is not None
     holding = failure.STOPS_AT_ONCE if is_shift else (upkeep.UNCLEAR, *failure.STOPS_AT_ONCE)
@@ -52,7 +52,7 @@ def reverts_automatically(session: Session) -> bool:
 
 
 def must_go_back(session: Session, host: Host) -> bool:
-    """In a shift a whole group goes home: also who was found on a bad version and not come to yet."""
+    """In a shift a whole group is rolled back: also who was found on a bad version and not come to yet."""
     if failure.must_go_back(host, session.run):
         return True
     is_left = (

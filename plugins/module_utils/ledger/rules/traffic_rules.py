@@ -243,7 +243,7 @@ _ROLLBACK: dict[str, t.Callable[[Inputs], Decision]] = {
 
 
 def _reach(inputs: Inputs, wanted: Shares, is_urgent: bool = False) -> Decision | None:
-    """None once every node shows the split. A split that cannot be had on every node is taken back on all."""
+    """None once every node shows the split. A split that cannot be had on every node is undone on all."""
     shift = inputs.shift
     if inputs.nodes is not None and all(node.shows(wanted) for node in inputs.nodes):
         return None if shift.shown_split == wanted else Transition({"shown": wanted, "tries": 0})
