@@ -254,7 +254,10 @@ def _parsed(content: t.Any) -> Record:
         raise ValueError("not a mapping")
     content.setdefault("superseded", {})
     content.setdefault("drained", [])
-    if set(content) != set(types) or any(type(content[name]) is not kind for name, kind in types.items()):
+    if set(content) != set(types) or any(
+        not isinstance(content[name], kind) or (isinstance(content[name], bool) and kind is not bool)
+        for name, kind in types.items()
+    ):
         raise ValueError("other fields")
     if any(not isinstance(token, int) for token in content["superseded"].values()):
         raise ValueError("other tokens")

@@ -10,13 +10,13 @@ DOCUMENTATION = r"""
 module: rollout
 short_description: Open, plan, roll back and conclude a rollout in the ledger
 version_added: 0.1.0
-  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - The ledger is an SQLite database on one host, the coordinator. It holds the lease of each service, the rollout, the
     phase of every host and an append-only history.
   - This module handles a rollout as a whole. A single host is handled by M(steady.rollout.rollout_host); operators pause,
     resume, promote or abort a rollout with M(steady.rollout.rollout_control).
+  - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).
 extends_documentation_fragment:
   - steady.rollout.ledger
   - steady.rollout.attributes

@@ -246,7 +246,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
     *of(
-        UTILS + "http/client.py",
+        UTILS + "http/exchange.py",
         (
             "one redirect too many",
             "for _dummy in range(MOST_REDIRECTS + 1):\n        answer",

@@ -67,8 +67,10 @@ class Server(http.server.ThreadingHTTPServer):
 def serving() -> t.Iterator[str]:
     with Server(("127.0.0.1", 0), Answers) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
 
 
 class Sandbox:

@@ -17,7 +17,8 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Sample
-from ansible_collections.steady.rollout.plugins.module_utils.http import client, excerpts, queries, tls
+from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts, queries, tls
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target, redacted
 
 RunCommand = t.Callable[..., t.Tuple[int, str, str]]

@@ -14,7 +14,8 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import client, targets
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
+from ansible_collections.steady.rollout.plugins.module_utils.http import targets
 from ansible_collections.steady.rollout.plugins.module_utils.load.model import Group, Load, Outcome, Recipe
 from ansible_collections.steady.rollout.plugins.module_utils.load.schedule import Slot, slots
 

@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents, durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.http import client, excerpts, targets, tls
+from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts, targets, tls
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
 
 Parameters = t.Sequence[t.Tuple[str, str]]

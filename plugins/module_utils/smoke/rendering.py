@@ -11,7 +11,7 @@ import ssl
 import typing as t
 from urllib.parse import quote, urlencode, urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.options import UNFIT_FOR_A_HEADER

@@ -12,7 +12,7 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import judging, rendering, secrets, templates
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.judging import Reply
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.options import PLACES

@@ -14,7 +14,7 @@ import typing as t
 import urllib.request
 from urllib.parse import urljoin, urlsplit
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 
 Exchange = t.Callable[[client.Request, client.Deadline], client.Answer]
 

@@ -35,7 +35,9 @@ class WrongPassword(Exception):
 
 
 class HasLink(t.Protocol):
-    def start(self, command: str, skip: t.Collection[int] = ()) -> tuple[subprocess.Popen[bytes], int, int]: ...
+    def start(self, command: str, skip: t.Collection[int] = ()) -> tuple[subprocess.Popen[bytes], int, int]:
+        """Runs *command* there; returns the process, the held place's file and the number of the connection."""
+        raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,8 @@ import xml.etree.ElementTree
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.http import client, tls
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
+from ansible_collections.steady.rollout.plugins.module_utils.http import tls
 
 NAMESPACE = {"httpd": "http://httpd.apache.org"}
 PREFIX = "balancer://"

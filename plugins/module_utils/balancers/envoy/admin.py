@@ -16,8 +16,8 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
-from ansible_collections.steady.rollout.plugins.module_utils.http.client import Address
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
+from ansible_collections.steady.rollout.plugins.module_utils.http.exchange import Address
 
 LARGEST_ANSWER = 32 * 1024 * 1024
 """Bytes; three thousand members come to a few MB."""

@@ -138,7 +138,7 @@ def test_a_damaged_claim_is_an_error_and_not_absent(directory: str, content: str
 def test_a_claim_is_replaced_at_one_instant(directory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed while it writes, a run leaves the claim that stood there."""
     claims.acquire(ours(directory, 3))
-    monkeypatch.setattr(os, "replace", lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(os, "replace", lambda *args, **options: (dummy for dummy in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         claims.acquire(ours(directory, 4))
     assert record(directory)["token"] == 3

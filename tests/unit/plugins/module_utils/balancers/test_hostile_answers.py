@@ -26,7 +26,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy i
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import protocol
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import Selector
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 from ansible_collections.steady.rollout.plugins.module_utils.pools.maintenance_page import wanted_page
 
 TIMEOUT = 0.3

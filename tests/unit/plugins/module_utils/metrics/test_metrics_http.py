@@ -11,7 +11,7 @@ import pytest
 from support.throwing import throw
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import http
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Trouble
 

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from support.cores import params_of
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import core as smoke_test_core
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import options, secrets
 from ansible_collections.steady.rollout.plugins.module_utils.smoke.running import Done, World

@@ -14,8 +14,13 @@ from pathlib import Path
 import pytest
 from support.serving import serving
 
-from ansible_collections.steady.rollout.plugins.module_utils.http import client
-from ansible_collections.steady.rollout.plugins.module_utils.http.client import Address, BadRedirect, Deadline, Request
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
+from ansible_collections.steady.rollout.plugins.module_utils.http.exchange import (
+    Address,
+    BadRedirect,
+    Deadline,
+    Request,
+)
 
 SECRET = b'{"password": "s3cret"}'
 
