@@ -29,8 +29,8 @@ OF_ANSIBLE = ("invocation", "warnings", "deprecations", "exception", "ansible_fa
 class Unreachable(RolloutError):
     """The host does not answer, or no longer; whether a call that had begun did its work is not known."""
 
-    def __init__(self, host: str, cause: str) -> None:
-        super().__init__(failures.unreachable(host, cause))
+    def __init__(self, host: str, cause: str, message: str = "") -> None:
+        super().__init__(message or failures.unreachable(host, cause))
         self.host = host
         self.cause = cause
 
@@ -124,7 +124,7 @@ class HostExecutor:
         finally:
             _clean_up(handler)
         for warning in found.get("warnings") or ():
-            Display().warning(str(warning))
+            Display().warning(text_of(warning))
         return {
             name: value for name, value in found.items() if name not in OF_ANSIBLE and not name.startswith("_ansible")
         }
@@ -143,8 +143,11 @@ class HostExecutor:
                 self._session = self._opened()
             except (CannotServe, slots.NotPrivate) as error:
                 self._fall_back(str(error))
-            except (ssh.CannotOpen, WrongPassword) as error:
+            except ssh.CannotOpen as error:
                 raise Unreachable(self._host, str(error)) from None
+            except WrongPassword as error:
+                why = f"{self._host} cannot be used as another user: {error}."
+                raise Unreachable(self._host, str(error), why) from None
             return self._session
 
     def _opened(self) -> Session:
@@ -168,6 +171,14 @@ class HostExecutor:
         self.why_not_session = f"{self._host} has no session, modules run instead: {why}."
         if slots.first_time(f"{self._host}.module"):
             Display().v(self.why_not_session, host=self._host)
+
+
+def text_of(warning: t.Any) -> str:
+    """From ansible-core 2.19 on a module's warnings are objects, and too large to be written out whole."""
+    if isinstance(warning, str):
+        return warning
+    parts = [getattr(warning, "event", None), *getattr(warning, "details", ())]
+    return next((str(part.msg) for part in parts if hasattr(part, "msg")), type(warning).__name__)
 
 
 def why_not(there: Target) -> str:

@@ -70,8 +70,8 @@ class Opening:
                 return _negotiated(process, place, text, self.become)
             except Closed as closed:
                 _abandon(process, place)
-                if starting.TOO_OLD in closed.said and len(self.interpreters) > 1 and not tried:
-                    tried = True
+                if closed.code != OF_SSH and len(self.interpreters) > 1 and not tried:
+                    tried = True  # The first that is there is too old, or does not start.
                 elif closed.code != OF_SSH:
                     raise CannotServe(closed.said or f"the session ended with exit code {closed.code}") from None
                 elif "refused by peer" in closed.said:

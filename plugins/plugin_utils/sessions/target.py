@@ -80,9 +80,17 @@ class Target:
         known = (variables.get("ansible_facts") or {}).get("discovered_interpreter_python")
         if known:
             return [str(known)]
-        candidates = C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables)
-        others = [name for name in candidates if "python3" in name or "platform-python" in name]
-        return list(dict.fromkeys(["/usr/bin/python3", *others]))
+        return candidates(C.config.get_config_value("INTERPRETER_PYTHON_FALLBACK", variables=variables))
+
+
+def candidates(fallback: t.Sequence[str]) -> list[str]:
+    """In the order of Ansible's own discovery, so that modules and sessions use the same.
+
+    Before ansible-core 2.17, whose list names platform-python, the distribution's own came first.
+    """
+    given = [name for name in fallback if "python2" not in name and not name.endswith("python")]
+    first = ["/usr/bin/python3"] if any("platform-python" in name for name in fallback) else []
+    return list(dict.fromkeys([*first, *given]))
 
 
 def target(action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None) -> Target:
