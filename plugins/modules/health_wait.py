@@ -296,6 +296,8 @@ msg:
   sample: app1 healthy after 10.7 s.
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
@@ -335,10 +337,17 @@ SPEC = {
 }
 
 
+def hidden(params: dict[str, t.Any]) -> set[str]:
+    """Values that no result may show.
+
+    Ansible would hide every header's value wherever it occurs, so that "X-Probe: 1" mangled all figures.
+    """
+    return {secret for target in params["targets"] for secret in secrets_of(target)}
+
+
 def main() -> None:
     module = AnsibleModule(**SPEC)
-    # Ansible would hide every header's value wherever it occurs, so that "X-Probe: 1" mangled all figures.
-    module.no_log_values = {secret for target in module.params["targets"] for secret in secrets_of(target)}
+    module.no_log_values = hidden(module.params)
     run_as_module(module, core)
 
 

@@ -273,6 +273,7 @@ msg:
 """
 
 import dataclasses
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -325,12 +326,20 @@ SPEC = {
 }
 
 
+def hidden(params: dict[str, t.Any]) -> set[str]:
+    """Values that no result may show.
+
+    Ansible would hide harmless values, too.
+    """
+    return {secret for secret in secrets_of(params) if len(secret) >= SHORTEST}
+
+
 def main() -> None:
     module = AnsibleModule(**SPEC)
     params = module.params
     # As in smoke_test: Ansible would hide harmless values and show short secrets.
     secrets = secrets_of(params)
-    module.no_log_values = {secret for secret in secrets if len(secret) >= SHORTEST}
+    module.no_log_values = hidden(params)
     module.params = shown_options(params, secrets)
     run_as_module(module, lambda call: core(dataclasses.replace(call, params=usable(params))))
 

@@ -353,10 +353,17 @@ SPEC: dict[str, t.Any] = {
 }
 
 
+def hidden(params: dict[str, t.Any]) -> set[str]:
+    """Values that no result may show.
+
+    Ansible would hide every value in it wherever it occurs, so that the name of a source mangled all messages.
+    """
+    return sources.secrets(params["sources"])
+
+
 def main() -> None:
     module = AnsibleModule(**SPEC)
-    # Ansible would hide every value in it wherever it occurs, so that the name of a source mangled all messages.
-    module.no_log_values = sources.secrets(module.params["sources"])
+    module.no_log_values = hidden(module.params)
     run_as_module(module, core)
 
 

@@ -234,6 +234,8 @@ actions:
   sample: [stage 2.0.0, switch from 1.0.0 to 2.0.0, prune 0.9.0]
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims
@@ -272,10 +274,17 @@ SPEC = {
 }
 
 
+def hidden(params: dict[str, t.Any]) -> set[str]:
+    """Values that no result may show.
+
+    Ansible would hide every header's value wherever it occurs, so that a short one mangled all of the result.
+    """
+    return set(secrets_of({"url": params["source"], "headers": params["headers"]}))
+
+
 def main() -> None:
     module = AnsibleModule(**SPEC)
-    # Ansible would hide every header's value wherever it occurs, so that a short one mangled all of the result.
-    module.no_log_values = set(secrets_of({"url": module.params["source"], "headers": module.params["headers"]}))
+    module.no_log_values = hidden(module.params)
     run_as_module(module, core)
 
 

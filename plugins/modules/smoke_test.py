@@ -267,6 +267,7 @@ msg:
 """
 
 import dataclasses
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -308,13 +309,21 @@ SPEC = {
 }
 
 
+def hidden(params: dict[str, t.Any]) -> set[str]:
+    """Values that no result may show.
+
+    Ansible would hide every figure of a body wherever it occurs: {"pieces": 2} mangled the result.
+    """
+    return {secret for secret in of_params(params) if len(secret) >= SHORTEST}
+
+
 def main() -> None:
     module = AnsibleModule(**SPEC)
     params = module.params
     # Ansible would hide every header's value and every figure of a body wherever it occurs, so that "X-Probe: 1" or
     # {"pieces": 2} mangled the result; and it would show the short ones among them in the invocation.
     secrets = of_params(params)
-    module.no_log_values = {secret for secret in secrets if len(secret) >= SHORTEST}
+    module.no_log_values = hidden(params)
     module.params = shown_options(params, secrets)
     run_as_module(module, lambda call: core(dataclasses.replace(call, params=usable(params))))
 

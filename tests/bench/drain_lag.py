@@ -25,7 +25,7 @@ from support.haproxy import Node
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.modules import lb_member
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.answering import run_command
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import run_command
 
 ROUNDS = 40
 

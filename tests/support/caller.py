@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.answering import run_command
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import run_command
 
 # Fresh interpreters would take longer than what is tested; a fork sees the test's lock directory, too.
 processes = multiprocessing.get_context("fork")

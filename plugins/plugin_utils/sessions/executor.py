@@ -24,6 +24,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.target imp
 
 OF_ANSIBLE = ("invocation", "warnings", "deprecations", "exception", "ansible_facts")
 """Keys of a module's result that are Ansible's own."""
+OF_A_PATH = ("uid", "gid", "owner", "group", "mode", "state", "size", "secontext")
+"""What Ansible adds to every result that has a path."""
 
 
 class Unreachable(RolloutError):
@@ -101,11 +103,11 @@ class HostExecutor:
         source = modules.source_of(call.module)
         params, paths = modules.validated_for_elsewhere(call.module, source.SPEC, call.arguments)
         try:
-            reply = session.call(modules.core_name(source), params, paths, call.check_mode, call.diff, timeout)
+            reply = session.call(modules.core_name(source), params.values, paths, call.check_mode, call.diff, timeout)
         except SessionEnded as error:
             self.close()
             raise Unreachable(self._host, f"{error}, during {call.module}") from None
-        return local.shown(reply, call, self._host)
+        return modules.without_secrets(source, params, local.shown(reply, call, self._host))
 
     def _as_module(self, call: ModuleCall) -> Result:
         """By a connection of its own, so that several calls can run at the same time."""
@@ -125,9 +127,10 @@ class HostExecutor:
             _clean_up(handler)
         for warning in found.get("warnings") or ():
             Display().warning(text_of(warning))
-        return {
-            name: value for name, value in found.items() if name not in OF_ANSIBLE and not name.startswith("_ansible")
-        }
+        own = {name for name in found if name in OF_ANSIBLE or name.startswith("_ansible")}
+        if "path" in found and "uid" in found:
+            own.update(OF_A_PATH)
+        return {"changed": False, **{name: value for name, value in found.items() if name not in own}}
 
     def _open_session(self) -> Session | None:
         """The session, opened where there is none; None where there can be none."""

@@ -25,8 +25,8 @@ def run(call: ModuleCall, host: str) -> Result:
         params = modules.validated(call.module, source.SPEC, call.arguments)
     except InputError as error:
         return {"changed": False, "failed": True, "msg": error.message}
-    reply = answer(source.core, params, call.check_mode, call.diff)
-    return shown(json.loads(json.dumps(reply)), call, host)
+    reply = answer(source.core, params.values, call.check_mode, call.diff)
+    return modules.without_secrets(source, params, shown(json.loads(json.dumps(reply)), call, host))
 
 
 def shown(reply: t.Mapping[str, t.Any], call: ModuleCall, host: str) -> Result:

@@ -13,6 +13,8 @@ import types
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
@@ -47,24 +49,43 @@ def core_name(source: types.ModuleType) -> str:
     return f"{source.core.__module__}:{source.core.__qualname__}"
 
 
-def validated(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+@dataclasses.dataclass(frozen=True)
+class Params:
+    values: dict[str, t.Any]
+    secrets: t.Collection[str]
+    """What Ansible hides in results where the module says nothing else."""
+
+
+def validated(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> Params:
     """The module's parameters; raises InputError where the options are wrong."""
     options = {name: spec[name] for name in SPEC_OPTIONS if name in spec}
     # Ansible fills suboptions into the defaults themselves, which would stay changed for the next call.
     argument_spec = copy.deepcopy(spec["argument_spec"])
     outcome = ArgumentSpecValidator(argument_spec, **options).validate(dict(arguments))
     if outcome.error_messages:
-        raise InputError(f"{module}: {'; '.join(outcome.error_messages)}")
-    return dict(outcome.validated_parameters)
+        raise InputError(_message(module, outcome.errors))
+    return Params(dict(outcome.validated_parameters), outcome._no_log_values)
 
 
-def validated_for_elsewhere(
-    module: str, spec: Spec, arguments: t.Mapping[str, t.Any]
-) -> tuple[dict[str, t.Any], list[Place]]:
+def without_secrets(source: types.ModuleType, params: Params, result: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The result as Ansible would show it: a module may say by ``hidden`` what is secret, and what is not."""
+    secrets = source.hidden(params.values) if hasattr(source, "hidden") else params.secrets
+    shown: dict[str, t.Any] = remove_values(result, set(secrets))
+    return shown
+
+
+def _message(module: str, errors: t.Any) -> str:
+    """In AnsibleModule's words."""
+    text = str(errors.msg)
+    is_unknown = isinstance(errors[0], UnsupportedError)
+    return f"Unsupported parameters for (steady.rollout.{module}) module: {text}" if is_unknown else text
+
+
+def validated_for_elsewhere(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> tuple[Params, list[Place]]:
     """The parameters with paths as they were given, and where those are: ``~`` means another user's home there."""
     elsewhere = {**spec, "argument_spec": _without_paths(spec["argument_spec"])}
     params = validated(module, elsewhere, arguments)
-    return params, list(_path_places(spec["argument_spec"], params))
+    return params, list(_path_places(spec["argument_spec"], params.values))
 
 
 def _without_paths(argument_spec: Spec) -> dict[str, t.Any]:

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info, lb_weight
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.answering import run_command
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import run_command
 
 try:
     from support.aws_world import CONNECTIONS, World

@@ -16,7 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, required
 
 VARIABLE = "STEADY_ROLLOUT_RUN"
-OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper")
+OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper", b"steady-rollout-session")
 INTERPRETER = re.compile(rb"(.*/)?[a-z-]*python[0-9.]*")
 FIRST_LOOK = 0.1
 SLOWEST_LOOK = 1.0

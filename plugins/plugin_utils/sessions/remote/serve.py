@@ -19,18 +19,20 @@ import importlib
 import json
 import os
 import select
-import signal
 import sys
 import threading
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import in_progress
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.answering import answer
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import PROGRAMS
 
 SILENCE = 60.0
 """Seconds without a word after which the controller counts as gone: its network may be cut without a sign of it."""
 LAST_CHANGE = 300.0
 """Seconds that a change in progress may still take then; no longer than a restart by systemd."""
+LAST_PROGRAMS = 2.0
+"""Seconds for the programs that cores run to end then."""
 LONGEST = 64 * 1024 * 1024
 """Bytes of one request."""
 CORES = "ansible_collections.steady.rollout.plugins.module_utils."
@@ -49,12 +51,6 @@ class Service:
         self._silence = silence
         self._buffer = b""
         self._writing = threading.Lock()
-        self._counting = threading.Lock()
-        self._calls = 0
-
-    @property
-    def is_busy(self) -> bool:
-        return self._calls > 0
 
     def run(self) -> str:
         """Serves until the session is over; says why it is."""
@@ -94,7 +90,6 @@ class Service:
 
     def _serve(self, message: t.Dict[str, t.Any]) -> None:
         reply: t.Dict[str, t.Any] = {}
-        self._count(1)
         try:
             params = expanded(message["params"], message["paths"])
             reply = answer(found_core(message["core"]), params, bool(message["check_mode"]), bool(message["diff"]))
@@ -105,12 +100,6 @@ class Service:
             self._write(
                 {"id": message.get("id"), "crash": {"what": f"{type(error).__name__}: {error}", "traceback": ""}}
             )
-        finally:
-            self._count(-1)
-
-    def _count(self, change: int) -> None:
-        with self._counting:
-            self._calls += change
 
     def _write(self, message: t.Dict[str, t.Any]) -> None:
         line = json.dumps(message).encode() + b"\n"
@@ -139,33 +128,17 @@ def expanded(params: t.Dict[str, t.Any], paths: t.Iterable[t.Sequence[t.Union[st
 
 
 def main(incoming: int, outgoing: int) -> t.NoReturn:
-    """Serves, and ends the process with what its unfinished calls have started outside of a change.
+    """Serves, and ends the process with the programs that unfinished calls are running.
 
-    A service that a call which is over has started stays.
+    A service that a program has started stays.
     """
-    lead_group()
-    service = Service(incoming, outgoing)
+    PROGRAMS.apart = True
     try:
-        service.run()
+        Service(incoming, outgoing).run()
     finally:
-        was_busy = service.is_busy
-        if in_progress.closed(LAST_CHANGE) and was_busy:
-            end_group()
+        if in_progress.closed(LAST_CHANGE):
+            PROGRAMS.end(LAST_PROGRAMS)
         os._exit(0)
-
-
-def lead_group() -> None:
-    """Makes the commands that cores run end together with this process."""
-    try:
-        os.setsid()
-    except OSError:
-        pass  # It leads one already.
-
-
-def end_group() -> None:
-    if os.getpgrp() == os.getpid():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        os.killpg(0, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.health.policy impor
 from ansible_collections.steady.rollout.plugins.module_utils.health.watch import Watched
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target
 from ansible_collections.steady.rollout.plugins.modules.health_wait import SPEC
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.answering import run_command
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import run_command
 
 
 def call(check_mode: bool = False, **arguments: t.Any) -> Call:

@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Sample
 from ansible_collections.steady.rollout.plugins.module_utils.health.probe import Prober, Seen, judged
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.answering import run_command
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import run_command
 
 DEFAULTS: dict[str, t.Any] = {
     "name": "app1",

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import types
+
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
@@ -24,15 +26,18 @@ def test_paths_for_elsewhere_are_not_expanded_here() -> None:
     """~ became the home directory of whoever ran Ansible, not that of the remote user."""
     given = {"path": "~/a", "one": {"file": "$HOME/b", "name": "~"}, "many": [{}, {"file": "~/c"}], "text": "~"}
     params, places = modules.validated_for_elsewhere("m", SPEC, given)
-    assert params["path"] == "~/a"
-    assert params["many"][1]["file"] == "~/c"
+    assert params.values["path"] == "~/a"
+    assert params.values["many"][1]["file"] == "~/c"
     assert places == [["path"], ["more", 0], ["one", "file"], ["many", 1, "file"]]
 
 
 def test_wrong_options_are_refused_on_the_controller() -> None:
     with pytest.raises(InputError) as refused:
         modules.validated("m", SPEC, {"txt": "a"})
-    assert refused.value.message == "m: txt. Supported parameters include: many, more, one, path, text."
+    assert refused.value.message == (
+        "Unsupported parameters for (steady.rollout.m) module: txt. Supported parameters include: many, more, one, path, "
+        "text."
+    )
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -45,3 +50,22 @@ def test_every_core_lies_where_a_session_may_run_it(module: str) -> None:
 def test_only_modules_of_the_collection_are_run(name: str) -> None:
     with pytest.raises((InputError, ImportError)):
         modules.source_of(name)
+
+
+def test_a_password_is_hidden_in_results_as_modules_do() -> None:
+    spec = {"argument_spec": {"password": {"type": "str", "no_log": True}}}
+    params = modules.validated("m", spec, {"password": "open-sesame"})
+    result = {"msg": "refused open-sesame", "list": [{"a": "open-sesame"}]}
+    shown = modules.without_secrets(types.ModuleType("m"), params, result)
+    assert shown == {"msg": "refused ********", "list": [{"a": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}]}
+
+
+def test_a_module_says_itself_what_is_secret() -> None:
+    """Ansible would hide every figure where a header has the value 1."""
+    source = modules.source_of("health_wait")
+    given = {
+        "targets": [{"name": "a", "url": "http://a/", "headers": {"X-Probe": "1", "Authorization": "open-sesame"}}]
+    }
+    params = modules.validated("health_wait", source.SPEC, given)
+    shown = modules.without_secrets(source, params, {"msg": "1 of 1, open-sesame"})
+    assert shown == {"msg": "1 of 1, ********"}

@@ -27,6 +27,7 @@ MODULES = [
     ["/usr/bin/python3"],
     ["/usr/libexec/platform-python"],
     ["/usr/bin/python3", "/root/.ansible/tmp/ansible-tmp-1.2-3-4/AnsiballZ_command.py"],
+    ["/usr/bin/python3", "-c", "import sys", "steady-rollout-session"],
     ["/usr/bin/python3", "/root/.ansible/tmp/ansible-tmp-1.2-3-4/async_wrapper.py", "j1", "300"],
     ["/root/.ansible/tmp/ansible-tmp-1.2-3-4/install.sh"],
 ]
