@@ -101,7 +101,7 @@ class HostExecutor:
 
     def _in_session(self, session: Session, call: ModuleCall, timeout: float | None) -> Result:
         source = modules.source_of(call.module)
-        params, paths = modules.validated_for_elsewhere(call.module, source.SPEC, call.arguments)
+        params, paths = modules.checked_for_elsewhere(call.module, source.SPEC, call.arguments)
         try:
             reply = session.call(modules.core_name(source), params.values, paths, call.check_mode, call.diff, timeout)
         except SessionEnded as error:

@@ -22,7 +22,7 @@ def run(call: ModuleCall, host: str) -> Result:
     """What the module would return, also in that all of it has been JSON."""
     source = modules.source_of(call.module)
     try:
-        params = modules.validated(call.module, source.SPEC, call.arguments)
+        params = modules.checked(call.module, source.SPEC, call.arguments)
     except InputError as error:
         return {"changed": False, "failed": True, "msg": error.message}
     reply = answer(source.core, params.values, call.check_mode, call.diff)

@@ -56,7 +56,12 @@ class Params:
     """What Ansible hides in results where the module says nothing else."""
 
 
-def validated(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> Params:
+def validated(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The parameters of ``checked`` alone."""
+    return checked(module, spec, arguments).values
+
+
+def checked(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> Params:
     """The module's parameters; raises InputError where the options are wrong."""
     options = {name: spec[name] for name in SPEC_OPTIONS if name in spec}
     # Ansible fills suboptions into the defaults themselves, which would stay changed for the next call.
@@ -81,10 +86,10 @@ def _message(module: str, errors: t.Any) -> str:
     return f"Unsupported parameters for (steady.rollout.{module}) module: {text}" if is_unknown else text
 
 
-def validated_for_elsewhere(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> tuple[Params, list[Place]]:
+def checked_for_elsewhere(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> tuple[Params, list[Place]]:
     """The parameters with paths as they were given, and where those are: ``~`` means another user's home there."""
     elsewhere = {**spec, "argument_spec": _without_paths(spec["argument_spec"])}
-    params = validated(module, elsewhere, arguments)
+    params = checked(module, elsewhere, arguments)
     return params, list(_path_places(spec["argument_spec"], params.values))
 
 

@@ -25,7 +25,7 @@ SPEC = {
 def test_paths_for_elsewhere_are_not_expanded_here() -> None:
     """~ became the home directory of whoever ran Ansible, not that of the remote user."""
     given = {"path": "~/a", "one": {"file": "$HOME/b", "name": "~"}, "many": [{}, {"file": "~/c"}], "text": "~"}
-    params, places = modules.validated_for_elsewhere("m", SPEC, given)
+    params, places = modules.checked_for_elsewhere("m", SPEC, given)
     assert params.values["path"] == "~/a"
     assert params.values["many"][1]["file"] == "~/c"
     assert places == [["path"], ["more", 0], ["one", "file"], ["many", 1, "file"]]
@@ -54,7 +54,7 @@ def test_only_modules_of_the_collection_are_run(name: str) -> None:
 
 def test_a_password_is_hidden_in_results_as_modules_do() -> None:
     spec = {"argument_spec": {"password": {"type": "str", "no_log": True}}}
-    params = modules.validated("m", spec, {"password": "open-sesame"})
+    params = modules.checked("m", spec, {"password": "open-sesame"})
     result = {"msg": "refused open-sesame", "list": [{"a": "open-sesame"}]}
     shown = modules.without_secrets(types.ModuleType("m"), params, result)
     assert shown == {"msg": "refused ********", "list": [{"a": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}]}
@@ -66,6 +66,6 @@ def test_a_module_says_itself_what_is_secret() -> None:
     given = {
         "targets": [{"name": "a", "url": "http://a/", "headers": {"X-Probe": "1", "Authorization": "open-sesame"}}]
     }
-    params = modules.validated("health_wait", source.SPEC, given)
+    params = modules.checked("health_wait", source.SPEC, given)
     shown = modules.without_secrets(source, params, {"msg": "1 of 1, open-sesame"})
     assert shown == {"msg": "1 of 1, ********"}
