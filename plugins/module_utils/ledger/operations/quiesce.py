@@ -16,7 +16,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, required
 
 VARIABLE = "STEADY_ROLLOUT_RUN"
-OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper", b"steady-rollout-session")
+OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper")
+OF_A_SESSION = b"steady-rollout-session"
 INTERPRETER = re.compile(rb"(.*/)?[a-z-]*python[0-9.]*")
 FIRST_LOOK = 0.1
 SLOWEST_LOOK = 1.0
@@ -44,7 +45,11 @@ def wait_until_quiesced(
         if not found or check_mode:
             return _answer(params, found, waited)
         if params.get("terminate"):
-            _signal(found, signal.SIGTERM if waited < KILL_AFTER else signal.SIGKILL, proc)
+            # The run that ends a step of its own needs its sessions for what comes next.
+            modules = [one for one in found if OF_A_SESSION.decode() not in one[1]]
+            if not modules:
+                return _answer(params, [], waited)
+            _signal(modules, signal.SIGTERM if waited < KILL_AFTER else signal.SIGKILL, proc)
         if waited >= timeout:
             named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
             raise RolloutError(
@@ -102,7 +107,7 @@ def _is_module(words: t.Sequence[bytes]) -> bool:
     With pipelining a module is an interpreter that got its program on standard input.
     """
     is_fed = len(words) == 1 and INTERPRETER.fullmatch(words[0]) is not None
-    return is_fed or any(mark in word for word in words for mark in OF_ANSIBLE)
+    return is_fed or any(mark in word for word in words for mark in (*OF_ANSIBLE, OF_A_SESSION))
 
 
 def _content(path: str) -> bytes:
