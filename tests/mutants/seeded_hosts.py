@@ -213,7 +213,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             "20 a password in a url of an answer is shown",
             'return PASSWORD_IN_URL.sub(rf"\\1{HIDDEN}", TELLING_PAIR.sub(',
-            "return .join(TELLING_PAIR.sub(",
+            "return str(TELLING_PAIR.sub(",
         ),
     ),
     *of(

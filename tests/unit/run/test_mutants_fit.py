@@ -11,6 +11,7 @@ import sys
 import typing as t
 
 import pytest
+import yaml
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
@@ -23,6 +24,9 @@ def test_it_still_fits(mutant: t.Any) -> None:
     text = (REPOSITORY / mutant.file).read_text(encoding="utf-8")
     assert text.count(mutant.old) == 1, f"{mutant.file} has changed: seed this bug where its code is now"
     assert mutant.new != mutant.old
+    mutated = text.replace(mutant.old, mutant.new)
+    # What cannot even be read is no bug that a test could catch.
+    compile(mutated, mutant.file, "exec") if mutant.file.endswith(".py") else yaml.safe_load(mutated)
 
 
 def test_every_seeded_bug_has_a_name_of_its_own() -> None:
