@@ -32,7 +32,7 @@ class ActionModule(InWorkerAction):
                         "rollout_host", arguments, check_mode=self._task.check_mode, diff=self._task.diff
                     )
                 ledger = HostLedger(executor, str(arguments["host"]), {name: arguments.get(name) for name in COMMON})
-                return ledger.admit(durations.seconds("limit", arguments.get("limit") or 0))
+                return ledger.admit(durations.optional("limit", arguments.get("limit")))
             except StepFailed as failure:
                 return {**failure.result, "failed": True, "kind": failure.kind, "msg": failure.error}
             except (Unreachable, RunOver) as error:

@@ -121,15 +121,16 @@ for EVENT in (
 
 
 def _is_ours(play: t.Any) -> bool:
-    """Whether a play runs a role of the collection."""
-    return any(_roles_of(block) for block in play.get_tasks())
+    """Whether a play runs a role or a module of the collection."""
+    return any(_uses_ours(task) for task in play.get_tasks())
 
 
-def _roles_of(task: t.Any) -> bool:
+def _uses_ours(task: t.Any) -> bool:
     if isinstance(task, list):
-        return any(_roles_of(one) for one in task)
+        return any(_uses_ours(one) for one in task)
     role = getattr(task, "_role", None)
-    return role is not None and str(role.get_name()).startswith(OURS)
+    by_role = role is not None and str(role.get_name()).startswith(OURS)
+    return by_role or str(getattr(task, "action", "")).startswith(OURS)
 
 
 def _is_hidden(result: t.Any) -> bool:

@@ -57,7 +57,7 @@ def test_fifty_hosts_wait_at_a_coordinator_whose_sshd_takes_ten_sessions(
     playbook, inventory = many_waiting.write(tmp_path, count=50, window=10)
     assert "maxsessions 10\n" in coordinator.run("sshd", "-T")
     words = (*coordinator.words, "-i", inventory, "--forks", "50")
-    ended = rolling.run("", *words, playbook=playbook, **coordinator.settings)
+    ended = rolling.start("", *words, playbook=playbook, **coordinator.settings).wait(silent=True)
     assert ended.exit_code == 0, ended.output
     assert ended.last_line == "many: all 50 hosts are in service on 2.0.0.", ended.output
     assert "no more sessions" not in coordinator.run("journalctl", "--unit=ssh", "--no-pager")

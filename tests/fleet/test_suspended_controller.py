@@ -46,7 +46,7 @@ def test_a_controller_that_was_suspended_changes_nothing_after_another_run_took_
             shop.lab.run(app, ["rm", "-f", MARK])
     finally:
         os.kill(first.pid, signal.SIGCONT)
-    ended = first.wait(suspended=True)
+    ended = first.wait(silent=True)
     assert ended.exit_code != 0, ended.output
     assert shop.having(MARK) == set(), ended.output
     assert shop.starts() == before

@@ -34,7 +34,7 @@ class HostLedger:
         self.run = str(common["run"])
         self._is_reachable = True
 
-    def admit(self, limit: float) -> Answer:
+    def admit(self, limit: float | None = None) -> Answer:
         """Blocks until the answer is something else than to wait."""
         if self._executor.kind == "local":
             return self._call(state="admitted", limit=limit)

@@ -91,11 +91,11 @@ class Run:
         self._output.seek(0)
         return self._output.read().decode(errors="replace")
 
-    def wait(self, deadline: float = DEADLINE, warns: bool = False, suspended: bool = False) -> Ended:
+    def wait(self, deadline: float = DEADLINE, warns: bool = False, silent: bool = False) -> Ended:
         """The end; a run that hangs beyond the deadline is killed, and the test with it.
 
         Warnings fail the test too, unless it *warns* with good reason, and so does silence beyond SILENCE_LIMIT, unless
-        the run was *suspended* meanwhile.
+        it may be *silent*.
         """
         try:
             self._process.wait(timeout=deadline)
@@ -105,7 +105,7 @@ class Run:
         ended = Ended(self._process.returncode, self.output, self._listener.longest_silence())
         if ended.complaints and not warns:
             raise AssertionError(f"the operator would read {ended.complaints}:\n{ended.output}")
-        if SILENCE_LIMIT is not None and not suspended and ended.longest_silence > SILENCE_LIMIT:
+        if SILENCE_LIMIT is not None and not silent and ended.longest_silence > SILENCE_LIMIT:
             raise AssertionError(f"nothing was printed for {ended.longest_silence:.1f} s:\n{ended.output}")
         return ended
 
