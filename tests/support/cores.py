@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import typing as t
 
@@ -31,7 +32,7 @@ class Outcome:
 def params_of(module: t.Any, options: dict[str, t.Any]) -> dict[str, t.Any]:
     """The options with their defaults; fails the test where Ansible would refuse them."""
     rules = {name: value for name, value in module.SPEC.items() if name not in NOT_FOR_THE_VALIDATOR}
-    checked = ArgumentSpecValidator(module.SPEC["argument_spec"], **rules).validate(options)
+    checked = ArgumentSpecValidator(copy.deepcopy(module.SPEC["argument_spec"]), **rules).validate(options)
     if checked.error_messages:
         raise AssertionError("; ".join(checked.error_messages))
     return dict(checked.validated_parameters)
