@@ -41,6 +41,8 @@ PROGRAMS = {
     "zstd": "zstd",
     "ip": "iproute2",
     "ssh": "openssh-client",
+    "sshd": "openssh-server",
+    "sudo": "sudo",
     "pgrep": "procps",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",

@@ -81,7 +81,7 @@ class HostExecutor:
         """What the module would return, a failure too; raises Unreachable where the host does not answer.
 
         A session that ended is opened anew for the next call, never for the one that it broke. After *timeout*
-        seconds without an answer the host counts as one that does not answer.
+        seconds without an answer the host counts as one that does not answer; a module has its own limits only.
         """
         controller.leave_if_ended()
         call = ModuleCall(module, arguments, check_mode, diff)

@@ -86,17 +86,26 @@ class Pipes:
             self._errors = (self._errors + os.read(stderr.fileno(), 65536))[-TAIL:]
         return Closed(code, " ".join(self._errors.decode("utf-8", "replace").split()))
 
-    def hang_up(self, patience: float = PATIENCE) -> None:
-        """Ends the input, which ends the other end, and then the process whatever it does."""
+    def hang_up(self, patience: float = PATIENCE) -> bool:
+        """Ends the input, which ends the other end, and after *patience* seconds the process; says whether it has ended.
+
+        One that runs as another user on this machine cannot be killed; it ends by itself when its change is over.
+        """
         if self._writing.acquire(timeout=patience):
             with contextlib.suppress(OSError):  # What was not written yet has nobody left to read it.
                 t.cast(t.IO[bytes], self.process.stdin).close()
             self._writing.release()
+        if not self._has_ended(patience):
+            with contextlib.suppress(PermissionError):
+                self.process.kill()
+        return self._has_ended(patience)
+
+    def _has_ended(self, seconds: float) -> bool:
         try:
-            self.process.wait(patience)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            return False
+        return True
 
     def close(self) -> None:
         """After ``hang_up``, and when nobody reads any more."""

@@ -74,9 +74,9 @@ class Session:
     def close(self) -> None:
         """Ends the other end: what waits there is cut, what is being changed is finished."""
         self._end("it was closed")
-        self._pipes.hang_up()
-        self._reader.join()
-        self._pipes.close()
+        if self._pipes.hang_up():
+            self._reader.join()
+            self._pipes.close()
         os.close(self._place)
 
     def _read(self) -> None:

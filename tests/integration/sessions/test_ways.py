@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import shlex
 import typing as t
 
@@ -105,6 +107,17 @@ def test_the_interpreter_is_found_where_none_is_given(controller: Controller, pl
     several = ["/bin/python3.99", "/bin/false", "/usr/bin/python3"]
     variables = {"ansible_python_interpreter": "auto_silent", "ansible_interpreter_python_fallback": several}
     controller.hosts["app1"] = {**plain.variables(), **variables}
+    (call,) = controller.calls([whoami("app1")])
+    assert (call["kind"], user(call)) == ("session", "root")
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.12", "3.13"])
+def test_every_python_that_hosts_have(controller: Controller, plain: Sshd, version: str) -> None:
+    places = ("/usr/bin", "/usr/local/bin", *glob.glob(os.path.expanduser(f"~/.pyenv/versions/{version}.*/bin")))
+    found = [f"{place}/python{version}" for place in places if os.path.exists(f"{place}/python{version}")]
+    if not found:
+        pytest.skip(f"Python {version} is not here")
+    controller.hosts["app1"] = {**plain.variables(), "ansible_python_interpreter": found[0]}
     (call,) = controller.calls([whoami("app1")])
     assert (call["kind"], user(call)) == ("session", "root")
 

@@ -20,7 +20,6 @@ import json
 import marshal
 import os
 import re
-import secrets
 import stat
 import sys
 import time
@@ -67,7 +66,7 @@ class Kept:
 
     def save(self, modules: Modules) -> None:
         content = marshal.dumps(modules)
-        draft = os.path.join(self.directory, f".{secrets.token_hex(8)}")
+        draft = os.path.join(self.directory, f".{os.urandom(8).hex()}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             with open(handle, "wb") as stream:
