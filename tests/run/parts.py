@@ -167,7 +167,7 @@ INTEGRATION = Part(
     "all of tests/integration",
     (Step("integration", script("integration", "{reports}")),),
     limit=2400,
-    useful=(*MAKES, *MONITORS),
+    useful=(*MAKES, *MONITORS, "sshd", "sudo"),
     lane=WAITING,
 )
 
