@@ -41,7 +41,7 @@ BUILD = REPOSITORY / "build" / "bench"
 WINDOW = 4
 MIN_HEALTHY = 2.0
 LONG = [4.0, 60.0, 7.0, 3.0, 5.0, 6.0, 60.0, 8.0, 60.0, 4.0, 9.0, 5.0, 6.0, 3.0, 7.0, 60.0,
-          8.0, 60.0, 4.0, 6.0, 5.0, 9.0, 60.0, 3.0]  # fmt: skip
+        8.0, 60.0, 4.0, 6.0, 5.0, 9.0, 60.0, 3.0]  # fmt: skip
 """Seconds that the sessions of app1, app2 ... go on after their drain began."""
 SHORT = [
     1.0,
