@@ -22,6 +22,9 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import R
 
 Result = t.Dict[str, t.Any]
 
+ANSWERS_WITHIN = 5.0
+"""Seconds that the coordinator has to answer."""
+
 
 class ActionModule(ActionBase):
     _supports_check_mode = False
@@ -53,7 +56,7 @@ class ActionModule(ActionBase):
             def report(balancers: list[Row], hosts: list[Row], age: float) -> Row | None:
                 seen = {"balancers": balancers, "hosts": hosts, "age": age}
                 try:
-                    answer = coordinator.call("rollout_watch", {**common, **seen})
+                    answer = coordinator.call("rollout_watch", {**common, **seen}, timeout=ANSWERS_WITHIN)
                 except RolloutError:
                     return None
                 return None if answer.get("failed") else answer

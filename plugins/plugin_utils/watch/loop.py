@@ -19,6 +19,8 @@ INTERVAL = 2.0
 SHOW_EVERY = 15.0
 """Seconds between two lines of progress."""
 UNREACHABLE = "in progress: the coordinator does not answer; hosts in flight are finished, no other one starts"
+SHOW_AFTER_SILENCE = 5.0
+"""The same while the coordinator does not answer: to find that out takes ssh some ten seconds each time."""
 NAMED = 6
 """Hosts in a line of progress."""
 
@@ -66,7 +68,7 @@ class Watch:
                     observed = answer["observe"]
                     for message in answer["messages"]:
                         self.show(message)
-                if self.now() - shown_at >= SHOW_EVERY:
+                if self.now() - shown_at >= (SHOW_EVERY if answer else SHOW_AFTER_SILENCE):
                     shown_at = self.now()
                     self.show(progress(answer) if answer else UNREACHABLE)
             self._rest(began)
