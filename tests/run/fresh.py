@@ -86,7 +86,7 @@ def main() -> int:
 def bare_system() -> pathlib.Path:
     cache = Places.usual().cache
     path = cache / f"bare-{SUITE}"
-    with tools.locked("fresh"):
+    with tools.locked("bare-system"):
         if not path.exists():
             cache.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(path.name + ".draft")
