@@ -36,8 +36,8 @@ QUICK: dict[str, t.Any] = {
 DEADLINE = 240.0
 COMPLAINT = re.compile(r"\[(?:DEPRECATION )?WARNING\]|Traceback \(most recent call last\)")
 """What no operator should ever have to read."""
-SILENCE_LIMIT: float | None = 20.0
-"""Seconds that a run may print nothing: 20 once a run tells by itself what it waits for. None: not checked."""
+SILENCE_LIMIT: float | None = 30.0
+"""Seconds that a run may print nothing: it aims at 20, the rest is for a busy machine. None: not checked."""
 
 
 @dataclasses.dataclass(frozen=True)
