@@ -69,7 +69,7 @@ def test_permission_denied(node: RealBalancer, shop: Caller) -> None:
             caller.info(require_admin=True),
         ):
             assert outcome.error.startswith("lb1 ")
-            assert any(word in outcome.error for word in ("denied", "may not", "allowed"))
+            assert any(word in outcome.error for word in ("denied", "may not", "allowed", "not permitted"))
             assert outcome.result.get("changed", False) in (False, True)
     assert set(shop.states().values()) == {"in_service"}
     assert node.answered_by() == ALL

@@ -191,7 +191,7 @@ def test_page_denied(desk: PageDesk) -> None:
     with desk.node.routing_denied() as denial:
         outcome = Caller(denial.settings, denial.uid).run(lb_page)
         assert outcome.error.startswith("lb1 ")
-        assert any(word in outcome.error for word in ("denied", "may not", "allowed"))
+        assert any(word in outcome.error for word in ("denied", "may not", "allowed", "not permitted"))
     assert not desk.is_up()
 
 

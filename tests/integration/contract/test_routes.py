@@ -157,7 +157,7 @@ def test_route_denied(testing: RouteDesk) -> None:
             lb_route, header="X-Canary", value="green", target=testing.node.green
         )
         assert outcome.error.startswith("lb1 ")
-        assert any(word in outcome.error for word in ("denied", "may not", "allowed"))
+        assert any(word in outcome.error for word in ("denied", "may not", "allowed", "not permitted"))
     assert testing.answered(header("green")) == ALL
 
 
