@@ -51,6 +51,7 @@ class OwnedFile:
 
     def require_writable(self) -> None:
         """Raises RolloutError unless this user may replace the file; changes nothing."""
+        self._refuse_another_owner()
         directory = os.path.dirname(self.path)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise RolloutError(
@@ -94,6 +95,15 @@ class OwnedFile:
         found = [os.path.join(directory, name) for name in os.listdir(directory) if name.startswith(beginning)]
         for path in sorted(found, key=lambda path: os.lstat(path).st_mtime, reverse=True)[keep:]:
             os.unlink(path)
+
+    def _refuse_another_owner(self) -> None:
+        """The new file is to belong to whom the old one belongs, and only root can give it away."""
+        owner = os.stat(self.path).st_uid if os.path.exists(self.path) else os.geteuid()
+        if os.geteuid() not in (0, owner):
+            raise RolloutError(
+                f"{self._where}: uid {os.geteuid()} may not replace {self.path}, which belongs to uid {owner}. "
+                f"Use become, or correct {self.option}."
+            )
 
     def _error(self, error: OSError) -> RolloutError:
         return RolloutError(
