@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import Entry
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.unit_watch import JOURNAL
 
 Result = t.Mapping[str, t.Any]
 
@@ -20,12 +21,17 @@ REPORT = "report "
 def of_entry(host: str, entry: Entry) -> str:
     """The line of a step that is over; empty where there is nothing to say."""
     if entry.failure:
-        return f"{host}  {_timed(entry)}  failed: {entry.failure['error']}"
+        return "\n".join([f"{host}  {_timed(entry)}  failed: {entry.failure['error']}", *_logged(entry)])
     if entry.step in WITHOUT_LINE or entry.result.get("verdict") == "stop":
         return ""
     if entry.step.startswith(REPORT):
         return entry.summary
     return f"{host}  {_timed(entry)}  {entry.summary or 'ok'}"
+
+
+def _logged(entry: Entry) -> list[str]:
+    """What the service logged last, set off from the collection's own lines."""
+    return [f"    | {line}" for line in entry.result.get(JOURNAL) or []]
 
 
 def _timed(entry: Entry) -> str:

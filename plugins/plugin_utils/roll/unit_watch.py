@@ -19,8 +19,8 @@ LOOK_EVERY = 2.0
 CRASHES = 3
 """A service that systemd had to start anew so often while it was waited for is in a crash loop."""
 LINES = 20
-SHOWN = 1500
-"""Characters of the journal in a message: the last ones."""
+JOURNAL = "unit_journal"
+"""In the result of the step that failed: lines, which are shown below it and in no sentence."""
 
 
 def wait_with_unit(work: t.Callable[[], Result], read: Read, look_every: float = LOOK_EVERY) -> Result:
@@ -49,16 +49,17 @@ def wait_with_unit(work: t.Callable[[], Result], read: Read, look_every: float =
             continue
         before = unit["restarts"] if before is None else before
         if unit["has_failed"] or unit["restarts"] - before >= CRASHES:
-            raise StepFailed("health", _explained("the service does not stay up", read(LINES)))
+            raise _explained(StepFailed("health", "the service does not stay up"), read(LINES))
     if not failed:
         return done[0]
     if isinstance(failed[0], StepFailed):
-        raise StepFailed(failed[0].kind, _explained(failed[0].error.rstrip("."), read(LINES)), failed[0].result)
+        raise _explained(failed[0], read(LINES))
     raise failed[0]
 
 
-def _explained(error: str, unit: Result | None) -> str:
+def _explained(failure: StepFailed, unit: Result | None) -> StepFailed:
+    error = f"{failure.error.rstrip('.')}."
     if unit is None:
-        return f"{error}."
-    log = " | ".join(unit["journal"])[-SHOWN:]
-    return f"{error}. {unit['msg']}" + (f" Its last lines: {log}" if log else "")
+        return StepFailed(failure.kind, error, failure.result)
+    result = {**failure.result, JOURNAL: unit["journal"]}
+    return StepFailed(failure.kind, f"{error} {unit['msg']}.", result)

@@ -36,6 +36,8 @@ QUICK: dict[str, t.Any] = {
 DEADLINE = 240.0
 COMPLAINT = re.compile(r"\[(?:DEPRECATION )?WARNING\]|Traceback \(most recent call last\)")
 """What no operator should ever have to read."""
+LOGGED = "| "
+"""Before each line of a service's own journal."""
 SILENCE_LIMIT: float | None = 30.0
 """Seconds that a run may print nothing: it aims at 20, the rest is for a busy machine. None: not checked."""
 
@@ -51,8 +53,9 @@ class Ended:
 
     @property
     def complaints(self) -> list[str]:
-        """Warnings and tracebacks of Ansible's."""
-        return [line.strip() for line in self.output.splitlines() if COMPLAINT.search(line)]
+        """Warnings and tracebacks of Ansible's. What a service logged is its own affair."""
+        lines = [line.strip() for line in self.output.splitlines()]
+        return [line for line in lines if COMPLAINT.search(line) and not line.startswith(LOGGED)]
 
     @property
     def last_line(self) -> str:
