@@ -12,7 +12,7 @@ import sys
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 COLLECTION = "ansible_collections.steady.rollout.plugins"
-LATE = {"boto3", "botocore", "jmespath", "requests", "dateutil"}
+LATE = {"boto3", "botocore", "jmespath", "requests", "dateutil", "sqlglot"}
 CHILD = """
 import importlib, json, sys
 sys.path.insert(0, sys.argv[1])
