@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
+import secrets
 import signal
 import sys
 import types
@@ -54,6 +55,8 @@ def set_series(long: bool, everything: bool) -> None:
     """Tells the tests how much of their long series to run; what the caller set stays."""
     if long:
         os.environ.setdefault("STEADY_LONG", "1")
+        seed = os.environ.setdefault("STEADY_SEED", str(secrets.randbelow(2**32)))
+        print(f"The state machines search from seed {seed}; STEADY_SEED={seed} repeats it.", flush=True)
     if everything:
         os.environ.setdefault("HYPOTHESIS_PROFILE", "long" if long else "ci")
 

@@ -122,6 +122,11 @@ class World:
                         f"invariant 10: {node} gives {self.share(node, group):.0f} % to unhealthy {hosts}"
                     )
 
+    def serves(self, version: str | None) -> bool:
+        """Whether all traffic of every node goes to this version, to hosts that are well."""
+        served = [host for host in self.hosts.values() if any(self.weights[node][host.name] for node in NODES)]
+        return all(host.version == version and self.is_healthy(host) for host in served)
+
     def splits(self) -> set[tuple[float, float]]:
         return {(round(self.share(node, self.live)), round(self.share(node, self.candidate))) for node in NODES}
 
@@ -225,6 +230,9 @@ class Run:
     _to_return = _to_mend
 
     def _to_over(self, goes_well: bool, variant: int) -> None:
+        self.todo = [("conclude",)]
+
+    def _conclude(self, goes_well: bool) -> None:
         self.conclusion = self.ledger.rollout("concluded", hosts=self.world.looks(), balancers=self.world.nodes())
 
     def _plan_back(self, goes_well: bool) -> None:

@@ -37,15 +37,17 @@ def planned(
 ) -> Shift:
     """The shift of the session's rollout: as an earlier run left it, or a new one."""
     old = session.records.shift(session.rollout.id)
-    if old is not None:
+    if old is not None and not _is_settled(old):
         return dataclasses.replace(old, **_steps_of(session, wish, old))
-    if session.rollout.planned_at is not None:
+    if old is not None and (session.rollout.status != model.OPEN or _is_on_target(session, old, seen)):
+        return _in_charge(old, _nodes(balancers, old.groups))
+    if old is None and session.rollout.planned_at is not None:
         raise InputError(
             f"{session.service}: the rollout of {session.rollout.what} was begun as a rolling deployment; finish it, or take it "
             "back, with rolling.yml."
         )
     members = _members(wish, hosts)
-    nodes = read_nodes(balancers, {name: list(group.values()) for name, group in members.items()})
+    nodes = _nodes(balancers, members)
     _refuse_silent(nodes)
     _refuse_outsiders(nodes)
     live, candidate, usual = _sides(session, wish, nodes)
@@ -60,10 +62,33 @@ def planned(
         ready_for=0.0 if session.rollout.direction == model.BACK else wish.rollback_window,
     )
     if wish.strategy == BLUE_GREEN and _is_there_already(session, shift, seen):
-        return dataclasses.replace(
-            shift, live=candidate, candidate=live, phase=traffic_model.OVER, shown=json.dumps(usual)
-        )
+        return _in_charge(dataclasses.replace(shift, live=candidate, candidate=live, shown=json.dumps(usual)), nodes)
     return shift
+
+
+def _nodes(balancers: t.Sequence[Row], groups: t.Mapping[str, t.Mapping[str, str]]) -> list[Node]:
+    return read_nodes(balancers, {name: list(members.values()) for name, members in groups.items()})
+
+
+def _is_settled(shift: Shift) -> bool:
+    """Whether a switch of colours was seen to have reached its end; what follows it is only the conclusion."""
+    is_over = shift.strategy == BLUE_GREEN and shift.phase == traffic_model.OVER
+    return is_over and shift.shown_split == shift.settled_split
+
+
+def _is_on_target(session: Session, shift: Shift, seen: t.Sequence[Seen]) -> bool:
+    """Whether the colour with the traffic is, as one, where the rollout was to bring it. A way back names no version."""
+    if session.rollout.direction == model.BACK:
+        return True
+    hosts = [host for host in seen if host.name in shift.groups[shift.candidate]]
+    return all(host.version == session.rollout.version and host.healthy for host in hosts)
+
+
+def _in_charge(shift: Shift, nodes: t.Sequence[Node]) -> Shift:
+    """The candidate has the traffic already: nothing is left to be moved, but at a node that shows something else."""
+    if all(node.shows(shift.settled_split) for node in nodes):
+        return dataclasses.replace(shift, phase=traffic_model.OVER)
+    return dataclasses.replace(shift, phase=traffic_model.SHIFTING, step=len(shift.all_steps) - 1)
 
 
 def scope_of(shift: Shift) -> set[str]:
@@ -96,12 +121,14 @@ def begun(session: Session, shift: Shift, rows: t.Sequence[Host]) -> Shift:
     """Where this run goes on. A step whose bake was cut off bakes again: nobody was looking."""
     fresh = dataclasses.replace(shift, tries=0, goal=None, baked_from=None, promoted=None)
     if session.rollout.status != model.OPEN:
+        if shift.usual_split == shift.settled_split and shift.strategy == BLUE_GREEN:
+            return dataclasses.replace(fresh, phase=traffic_model.OVER)
         return dataclasses.replace(fresh, phase=traffic_model.MENDING if shift.promotes else traffic_model.LEAVING)
     in_work = [host for host in rows if host.in_scope and shift.group_of(host.name)]
     is_there = {host.name for host in in_work if host.phase in model.ON_TARGET}
     if shift.promotes:
         return dataclasses.replace(fresh, phase=traffic_model.PROMOTING)
-    if shift.phase == traffic_model.OVER and session.records.shift(session.rollout.id) is None:
+    if _is_settled(shift):
         return fresh
     if shift.strategy != BLUE_GREEN and all(host.name in is_there for host in in_work):
         return dataclasses.replace(fresh, phase=traffic_model.SETTLING)

@@ -8,23 +8,16 @@ Each check names the number of its invariant. HYPOTHESIS_PROFILE=ci runs 2,000 e
 
 from __future__ import annotations
 
-import os
-
 import pytest
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support import fleet_simulator as worlds
 from support.fleet_simulator import Host, Run, World
 from support.ledger_client import LedgerClient
+from support.seeds import searched
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
-
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
-EXAMPLES = {"ci": 2000, "long": 10000}.get(PROFILE, 300)
-# A seeded bug need only be found, not be explained.
-PHASES = [Phase.generate] if PROFILE == "mutants" else [Phase.generate, Phase.shrink]
 
 AMOUNTS = st.sampled_from(["1", "2", "3", "25%", "34%", "50%", "100%"])
 FLOORS = st.sampled_from(["0", "1", "2", "30%", "50%", "60%", "75%"])
@@ -332,15 +325,4 @@ class Fleet(RuleBasedStateMachine):
             raise AssertionError(f"invariant 9: a bad version is in service: {scope} {words}")
 
 
-Fleet.TestCase.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=25,
-    deadline=None,
-    # The sample of make test is seeded: what turns red there is somebody's doing. The long series searches on.
-    derandomize=PROFILE == "ci",
-    suppress_health_check=list(HealthCheck),
-    report_multiple_bugs=False,
-    phases=PHASES,
-    database=None,
-)
-TestFleet = Fleet.TestCase
+TestFleet = searched(Fleet, steps=25, usually=300)

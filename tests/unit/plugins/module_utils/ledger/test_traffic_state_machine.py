@@ -9,20 +9,16 @@ version. From wherever a shift was cut off, one more run ends with all nodes ali
 
 from __future__ import annotations
 
-import os
+import copy
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.ledger_client import LedgerClient
+from support.seeds import searched
 from support.traffic_simulator import Run, World, finish
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
-EXAMPLES = {"ci": 2000, "long": 10000}.get(PROFILE, 100)
-# A seeded bug need only be found, not be explained.
-PHASES = [Phase.generate] if PROFILE == "mutants" else [Phase.generate, Phase.shrink]
 STEPS = st.sampled_from(
     [
         [{"share": 100, "bake": 30}],
@@ -47,12 +43,16 @@ class Traffic(RuleBasedStateMachine):
         self.asked = ""
         self.was_given_up = False
         """Whether another version was begun while one was unfinished."""
+        self.settled: tuple[str | None, dict[str, dict[str, int]]] | None = None
+        """The version whose traffic a run has seen in place, and the weights then; until something else is asked for."""
 
     @property
     def is_running(self):
         return self.run is not None and not self.run.is_over
 
     def start(self, version, **options):
+        if self.settled is not None and (version != self.settled[0] or options.get("resume")):
+            self.settled = None
         run = Run(self.ledger, self.world)
         run.begin(version, self.steps, **options)
         self.run = run
@@ -97,6 +97,7 @@ class Traffic(RuleBasedStateMachine):
     @precondition(lambda self: self.is_running)
     @rule()
     def abort(self):
+        self.settled = None
         try:
             self.ledger.rollout("aborted")
         except RolloutError:
@@ -128,6 +129,18 @@ class Traffic(RuleBasedStateMachine):
             raise AssertionError("the event chain is broken")
 
     def check_end(self):
+        self.check_rerun()
+        self.check_success()
+
+    def check_rerun(self):
+        """Invariant 18: from when a run has seen the traffic in place, runs of that version move none, cut off or not."""
+        is_over = self.run.asked.get("act") == "over" and self.run.planned["status"] == "open"
+        if self.settled is None and is_over and len(self.world.splits()) == 1 and self.world.serves(self.run.version):
+            self.settled = (self.run.version, copy.deepcopy(self.world.weights))
+        if self.settled is not None and self.world.weights != self.settled[1]:
+            raise AssertionError(f"invariant 18: a rerun of {self.settled} moved traffic: {self.world.weights}")
+
+    def check_success(self):
         """Invariants 13 and 15: success is the version in service, with the split as meant, on every node."""
         if self.is_running or self.run.conclusion["outcome"] != "done":
             return
@@ -185,15 +198,4 @@ class Traffic(RuleBasedStateMachine):
         return [*self.ledger.info()["text"], (self.run.conclusion or {}).get("message") if self.run else ""]
 
 
-Traffic.TestCase.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=20,
-    deadline=None,
-    # The sample of make test is seeded: what turns red there is somebody's doing. The long series searches on.
-    derandomize=PROFILE == "ci",
-    suppress_health_check=list(HealthCheck),
-    report_multiple_bugs=False,
-    phases=PHASES,
-    database=None,
-)
-TestTraffic = Traffic.TestCase
+TestTraffic = searched(Traffic, steps=20, usually=100)

@@ -384,3 +384,57 @@ def test_a_rolling_deployment_does_not_meddle_with_a_shift(canary: Site) -> None
         "shop: the canary of 2 is not finished (it is baking), so the traffic may be split. Run canary.yml again, or take it "
         "back with its -e rollout_resume=revert."
     )
+
+
+@pytest.mark.parametrize("cut_off_after", [0, 1])
+def test_a_rerun_of_the_live_version_that_was_killed_sent_all_traffic_to_the_old_colour_and_back(
+    colours: Site, cut_off_after: int
+) -> None:
+    """Invariant 18."""
+    ended(colours.start("2"))
+    ended(colours.start("3"))
+    killed = colours.start("3")
+    for dummy in range(cut_off_after):
+        killed.act(True)
+    rerun = colours.start("3")
+    splits = []
+    while not rerun.is_over:
+        rerun.act(True)
+        splits.append(colours.world.splits())
+    assert splits == [{(100, 0)}] * len(splits)
+    assert rerun.conclusion is not None
+    assert rerun.conclusion["outcome"] == "done"
+
+
+def test_a_switch_that_was_killed_before_its_conclusion_is_not_made_again(colours: Site) -> None:
+    """Invariant 18."""
+    killed = colours.start("2")
+    while killed.asked.get("act") != "over":
+        killed.act(True)
+    rerun = colours.start("2")
+    assert (rerun.planned["shift"]["phase"], rerun.planned["shift"]["candidate"]) == ("over", "green")
+    assert ended(rerun)["outcome"] == "done"
+    assert colours.versions() == {"blue": {"1"}, "green": {"2"}}
+
+
+def test_a_rerun_that_was_killed_has_nothing_to_revert(colours: Site) -> None:
+    ended(colours.start("2"))
+    colours.start("2")
+    reverted = colours.start("2", resume="revert")
+    ended(reverted)
+    assert colours.world.splits() == {(0, 100)}
+    assert colours.versions() == {"blue": {"1"}, "green": {"2"}}
+
+
+def test_a_node_that_forgot_the_switch_before_its_conclusion_is_set_right_and_the_others_stay(colours: Site) -> None:
+    killed = colours.start("2")
+    while killed.asked.get("act") != "over":
+        killed.act(True)
+    colours.world.set("lb2", {"blue": 100.0, "green": 0.0})
+    rerun = colours.start("2")
+    seen = set()
+    while not rerun.is_over:
+        rerun.act(True)
+        seen.add(colours.world.share("lb1", "green"))
+    assert seen == {100.0}
+    assert colours.world.splits() == {(0, 100)}
