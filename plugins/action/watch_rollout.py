@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import controller, 
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
-from ansible_collections.steady.rollout.plugins.plugin_utils.watch import lease_mark, process
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch import interruption, lease_mark, process
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import Row, Run, Watch, observed_health
 
 Result = t.Dict[str, t.Any]
@@ -69,6 +69,8 @@ class ActionModule(ActionBase):
                     probe=probe,
                     report=report,
                     show=_show,
+                    keep=interruption.keep,
+                    is_asked=interruption.is_asked,
                     renew=lease_mark.renew,
                     lose=lease_mark.lose,
                 ).until_the_run_is_over()

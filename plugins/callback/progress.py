@@ -15,6 +15,8 @@ description:
   - Prints the plan, a short line for each step of each host, a table at the end, and as the very last line what
     happened and what to do next.
   - Every other task stays silent unless it fails. With C(-v) and more it prints all that P(ansible.builtin.default#callback) does.
+  - A rollout that is interrupted, by Ctrl-C or SIGTERM, ends with the hosts that are drained or half-updated and with what
+    a rerun of the same command does.
   - Playbooks of yours that are not a rollout are printed as P(ansible.builtin.default#callback) prints them.
 extends_documentation_fragment:
   - default_callback
@@ -30,9 +32,11 @@ from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit, interruption
 
 OURS = "steady.rollout."
-REPORTS = (OURS + "rollout", OURS + "rollout_info")
+OPENS = OURS + "rollout"
+REPORTS = (OPENS, OURS + "rollout_info")
 
 
 class CallbackModule(DefaultCallback):
@@ -45,14 +49,20 @@ class CallbackModule(DefaultCallback):
         self._is_rollout = False
         self._ending = ""
         self._succeeded = False
+        self._was_opened = False
+        self._is_over = False
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         self._is_rollout = any(_is_ours(play) for play in playbook.get_plays())
+        if self._is_rollout:
+            at_exit.call(self._say_what_was_interrupted)
         if self._is_verbose():
             super().v2_playbook_on_start(playbook)
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         outcome = _outcome(result)
+        if _task(result).action == OPENS and outcome.get("run"):
+            self._was_opened = True
         if "succeeded" in outcome:
             self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])
         if self._is_verbose():
@@ -79,10 +89,18 @@ class CallbackModule(DefaultCallback):
             self._show(f"{_host(result)}  unreachable: {failure_text(_outcome(result))}", C.COLOR_UNREACHABLE)
 
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
+        self._is_over = True
         if self._is_verbose():
             super().v2_playbook_on_stats(stats)
         if self._ending and self._is_rollout:
             self._display.display(self._ending, color=C.COLOR_OK if self._succeeded else C.COLOR_ERROR)
+
+    def _say_what_was_interrupted(self) -> None:
+        """Ansible itself says only that the user interrupted it."""
+        if self._was_opened and not self._is_over:
+            self._display.display("The rollout was interrupted.", color=C.COLOR_ERROR)
+            for line in interruption.newest_lines():
+                self._display.display(line, color=C.COLOR_ERROR)
 
     def _show(self, line: str, color: str) -> None:
         self._display.display(f"{time.strftime('%H:%M:%S')}  {line}", color=color)

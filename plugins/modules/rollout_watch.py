@@ -146,6 +146,11 @@ total:
   description: Hosts in scope.
   type: int
   returned: success
+if_interrupted:
+  description: What to tell the operator if the run is interrupted now, which hosts are drained or half-updated and what a rerun does.
+  type: list
+  elements: str
+  returned: success
 messages:
   description: What the observation has changed, in lines to print.
   type: list

@@ -59,10 +59,10 @@ class LedgerClient:
         return self.rollout("planned", hosts=hosts, **options)
 
     def rollout(self, state: str, **options: t.Any) -> dict[str, t.Any]:
-        return {**dispatch.OF_ROLLOUT, **dispatch.OF_CONTROL}[state](self.ledger, self._params(state, options))
+        return self._performed({**dispatch.OF_ROLLOUT, **dispatch.OF_CONTROL}[state], self._params(state, options))
 
     def host(self, state: str, host: str, **options: t.Any) -> dict[str, t.Any]:
-        return dispatch.OF_HOST[state](self.ledger, self._params(state, {"host": host, **options}))
+        return self._performed(dispatch.OF_HOST[state], self._params(state, {"host": host, **options}))
 
     def admit(self, host: str, limit: float = 600.0, timeout: float | None = 0.0) -> dict[str, t.Any]:
         return self.host("admitted", host, limit=limit, timeout=timeout)
@@ -75,16 +75,19 @@ class LedgerClient:
         return self.host("proven", host, version=version, drained_for=1.5)
 
     def watch(self, **options: t.Any) -> dict[str, t.Any]:
-        return observe(self.ledger, self._params("", options))
+        return self._performed(observe, self._params("", options))
 
     def shift(self, **options: t.Any) -> dict[str, t.Any]:
-        return next_act(self.ledger, self._params("next", options))
+        return self._performed(next_act, self._params("next", options))
 
     def info(self, **options: t.Any) -> dict[str, t.Any]:
         return show(self.ledger, {"service": self.service, **options})
 
     def phases(self) -> dict[str, str]:
         return {host["host"]: host["phase"] for host in self.info()["hosts"]}
+
+    def _performed(self, operation: dispatch.Operation, params: dict[str, t.Any]) -> dict[str, t.Any]:
+        return dispatch.performed(self.ledger, operation, params)
 
     def _params(self, state: str, options: dict[str, t.Any]) -> dict[str, t.Any]:
         return {"service": self.service, "state": state, "run": self.run, "token": self.token, **options}

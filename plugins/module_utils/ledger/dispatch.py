@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import claim, control, report
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import claim, control, refused, report
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import admit
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.conclude import (
     conclude,
@@ -29,6 +29,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.s
     next_act,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.show import show
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, Ledger
 
 Operation = t.Callable[[Ledger, t.Dict[str, t.Any]], t.Dict[str, t.Any]]
@@ -45,6 +46,11 @@ OF_CONTROL: dict[str, Operation] = {
     "resumed": control.resume,
     "promoted": control.promote,
     "aborted": control.abort,
+}
+OF_CLAIM: dict[str, t.Callable[[dict[str, t.Any], bool], dict[str, t.Any]]] = {
+    "present": claim.acquire,
+    "fenced": claim.fence,
+    "absent": claim.release,
 }
 OF_HOST: dict[str, Operation] = {
     "admitted": admit,
@@ -65,7 +71,7 @@ def rollout_control(call: Call) -> dict[str, t.Any]:
 
 
 def rollout_claim(call: Call) -> dict[str, t.Any]:
-    return (claim.acquire if call.params["state"] == "present" else claim.release)(call.params, call.check_mode)
+    return OF_CLAIM[call.params["state"]](call.params, call.check_mode)
 
 
 def rollout_host(call: Call) -> dict[str, t.Any]:
@@ -93,6 +99,16 @@ def rollout_info(call: Call) -> dict[str, t.Any]:
 def at_ledger(call: Call, operation: Operation, creates: bool = False) -> dict[str, t.Any]:
     ledger = Ledger.opened(call.params.get("ledger"), call.check_mode, creates)
     try:
-        return operation(ledger, call.params)
+        return performed(ledger, operation, call.params)
     finally:
         ledger.store.close()
+
+
+def performed(ledger: Ledger, operation: Operation, params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The operation's answer; what a run tries after it was replaced is refused, and recorded."""
+    try:
+        return operation(ledger, params)
+    except LeaseLost:
+        with ledger.writing() as records:
+            refused.record(records, params, ledger.clock.now(), params.get("state") or operation.__name__)
+        raise

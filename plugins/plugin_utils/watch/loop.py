@@ -45,6 +45,9 @@ class Watch:
     probe: t.Callable[[t.Mapping[str, str]], t.List[Row]]
     report: t.Callable[[t.List[Row], t.List[Row], float], t.Optional[Row]]
     show: t.Callable[[str], None]
+    keep: t.Callable[[t.Sequence[str]], None] = lambda lines: None
+    is_asked: t.Callable[[], bool] = lambda: False
+    """*keep* gets what to tell the operator if the run is interrupted; *is_asked* once that is to be found out anew."""
     renew: t.Callable[[], None] = lambda: None
     lose: t.Callable[[str], None] = lambda reason: None
     """Called with every report that the run holds its lease, and once when it does not any more."""
@@ -65,6 +68,7 @@ class Watch:
                         self._show_holder(answer)
                         return
                     self.renew()
+                    self.keep(answer["if_interrupted"])
                     observed = answer["observe"]
                     for message in answer["messages"]:
                         self.show(message)
@@ -84,8 +88,8 @@ class Watch:
             self.show(str(answer["reason"]))
 
     def _rest(self, began: float) -> None:
-        """In short naps: the end of the run is noticed at once."""
-        while self.now() - began < INTERVAL and self.run.is_there():
+        """In short naps: the end of the run is noticed at once, and so is its interruption."""
+        while self.now() - began < INTERVAL and self.run.is_there() and not self.is_asked():
             self.sleep(min(0.2, INTERVAL))
 
 

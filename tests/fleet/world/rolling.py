@@ -126,6 +126,13 @@ class Run:
             self._process.kill()
         self._process.wait()
 
+    def interrupt(self, number: signal.Signals, group: bool) -> None:
+        """A signal to ansible-playbook alone, or to its process group as a terminal gives it on Ctrl-C."""
+        if group:
+            os.killpg(self._process.pid, number)
+        else:
+            self._process.send_signal(number)
+
 
 class Rolling:
     """The playbooks, ready to be run; and the ledger, asked as an operator asks it.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils import fence as fences
 
 
 def acquire(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -25,6 +26,20 @@ def acquire(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         "claim_before": before,
         "msg": f"{claim.path}: claimed for {claim.service} with token {claim.token}",
         "diff": {"before": before or {}, "after": {"ledger": claim.ledger, "token": claim.token, "active": True}},
+    }
+
+
+def fence(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Records the token as each change does, and returns the environment in which Python modules check it."""
+    claim = _claim(params)
+    environment: dict[str, str] = {}
+    if not check_mode:
+        with claims.held(claim):
+            environment = fences.environment(claim)
+    return {
+        "changed": False,
+        "environment": environment,
+        "msg": f"{claim.path}: token {claim.token} of {claim.service} is the newest here",
     }
 
 

@@ -10,7 +10,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import interruption
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import refused, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease, model, observation
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.observation import Consequence, Record
@@ -26,6 +27,7 @@ def observe(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         try:
             session = read_session(ledger, records, params)
         except lease.LeaseLost as lost:
+            refused.record(records, params, ledger.clock.now(), "watch")
             return _lost(params, lost)
         session.lease = dataclasses.replace(session.lease, watch_at=session.now)
         messages: list[str] = []
@@ -33,7 +35,7 @@ def observe(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             upkeep.expire_overdue(session)
             messages = _record(session, params)
         session.beat()
-        return _answer(session, messages)
+        return {**_answer(session, messages), "if_interrupted": _if_interrupted(session, params)}
 
 
 def _record(session: Session, params: dict[str, t.Any]) -> list[str]:
@@ -121,6 +123,18 @@ def _answer(session: Session, messages: list[str]) -> dict[str, t.Any]:
     }
 
 
+def _if_interrupted(session: Session, params: dict[str, t.Any]) -> list[str]:
+    """The watch keeps it at hand for the moment at which nobody can ask the ledger any more."""
+    records, rollout = session.records, session.rollout
+    return interruption.lines(
+        rollout,
+        records.hosts(rollout.id, *model.IN_FLIGHT),
+        records.left_out(session.service),
+        params.get("balancers") or [],
+        records.shift(rollout.id),
+    )
+
+
 def _in_flight(host: Host, now: float) -> dict[str, t.Any]:
     since = host.step_at if host.step_at is not None else host.admitted_at
     return {
@@ -143,6 +157,7 @@ def _lost(params: dict[str, t.Any], lost: lease.LeaseLost) -> dict[str, t.Any]:
         "reason": lost.message,
         "in_flight": [],
         "observe": {},
+        "if_interrupted": [],
         "waiting": 0,
         "done": 0,
         "total": 0,

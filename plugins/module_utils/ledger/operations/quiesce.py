@@ -31,6 +31,7 @@ def wait_until_quiesced(
     """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look.
 
     With *terminate* they and what they have started are ended: by SIGTERM first, after KILL_AFTER seconds by SIGKILL.
+    Those that somebody has stopped would never end, and change the host if they were continued later: SIGKILL, too.
     """
     required(params, "interrupted_run")
     timeout = (
@@ -50,6 +51,8 @@ def wait_until_quiesced(
             if not modules:
                 return _answer(params, [], waited)
             _signal(modules, signal.SIGTERM if waited < KILL_AFTER else signal.SIGKILL, proc)
+        elif waited >= KILL_AFTER:
+            _signal([one for one in found if _is_stopped(one[0], proc)], signal.SIGKILL, proc)
         if waited >= timeout:
             named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
             raise RolloutError(
@@ -85,8 +88,17 @@ def _with_descendants(pids: t.Sequence[int], proc: str) -> list[int]:
 
 
 def _parent(pid: str, proc: str) -> int:
-    fields = _content(f"{proc}/{pid}/stat").rpartition(b")")[2].split()
+    fields = _stat(pid, proc)
     return int(fields[1]) if len(fields) > 1 else 0
+
+
+def _is_stopped(pid: int, proc: str) -> bool:
+    return _stat(str(pid), proc)[:1] in ([b"T"], [b"t"])
+
+
+def _stat(pid: str, proc: str) -> list[bytes]:
+    """The fields after the command's name, which may hold blanks and brackets."""
+    return _content(f"{proc}/{pid}/stat").rpartition(b")")[2].split()
 
 
 def processes_of(run: str, proc: str = "/proc") -> list[tuple[int, str]]:

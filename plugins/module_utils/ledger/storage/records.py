@@ -69,6 +69,13 @@ class Records(Measurements):
             Rollout, "SELECT * FROM rollout WHERE service = ? AND run = ? ORDER BY id DESC LIMIT 1", service, run
         )
 
+    def rollout_that_had(self, service: str, run: str | None) -> int | None:
+        """The number of the rollout that the run worked on, also after another run has resumed it."""
+        row = self._connection.execute(
+            "SELECT rollout FROM event WHERE service = ? AND run = ? AND kind = 'opened' LIMIT 1", (service, run)
+        ).fetchone()
+        return None if row is None else int(row[0])
+
     def current(self, service: str) -> Rollout | None:
         """The rollout that the lease is held for or, while it is free, the one worked on last."""
         return self._one(
@@ -337,6 +344,25 @@ class Records(Measurements):
         self._connection.executemany(
             "UPDATE meta SET content = ? WHERE name = ?", [(str(seq), "head_seq"), (event.hash, "head_hash")]
         )
+
+    def add_event_once(
+        self,
+        at: float,
+        service: str,
+        kind: str,
+        rollout: int,
+        run: str | None,
+        host: str | None,
+        data: dict[str, t.Any],
+        most: int,
+    ) -> None:
+        """Unless the run has one of this kind for the host with the same operation, or *most* of the kind."""
+        rows = self._connection.execute(
+            "SELECT host, data FROM event WHERE service = ? AND run = ? AND kind = ?", (service, run, kind)
+        ).fetchall()
+        known = {(row[0], json.loads(row[1]).get("operation")) for row in rows}
+        if len(rows) < most and (host, data.get("operation")) not in known:
+            self.add_event(at, service, kind, rollout, run, host, data)
 
     def events(self, service: str | None, limit: int) -> list[chain.Event]:
         """The newest ones, oldest of them first."""

@@ -9,6 +9,7 @@ import typing as t
 import pytest
 
 from ansible_collections.steady.rollout.plugins.callback.progress import CallbackModule
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit, interruption
 
 
 class Screen:
@@ -31,6 +32,14 @@ def playbook_with(*roles: str) -> t.Any:
     tasks = [types.SimpleNamespace(_role=Role(role) if role else None) for role in roles]
     play = types.SimpleNamespace(get_tasks=lambda: [tasks])
     return types.SimpleNamespace(get_plays=lambda: [play], _file_name="site.yml")
+
+
+@pytest.fixture(autouse=True)
+def at_the_end(monkeypatch: pytest.MonkeyPatch) -> list[t.Callable[[], None]]:
+    """What is called when ansible-playbook ends."""
+    called: list[t.Callable[[], None]] = []
+    monkeypatch.setattr(at_exit, "call", called.append)
+    return called
 
 
 @pytest.fixture
@@ -93,3 +102,40 @@ def test_a_playbook_that_is_no_rollout_is_shown_as_ansible_shows_it(monkeypatch:
     callback.v2_playbook_on_start(playbook_with("", "geerlingguy.nginx"))
     callback.v2_playbook_on_play_start(None)
     assert seen == ["play"]
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the watch says of a run that is interrupted."""
+    said = ["app1: drained on lb1; may be half-updated to 2.0.0", "Run the same command again."]
+    monkeypatch.setattr(interruption, "newest_lines", lambda: said)
+    return said
+
+
+def opened(callback: t.Any) -> None:
+    callback.v2_runner_on_ok(result_of("steady.rollout.rollout", {"run": "r1"}))
+
+
+def test_ctrl_c_printed_nothing(progress: t.Any, lines: list[str], at_the_end: list[t.Callable[[], None]]) -> None:
+    opened(progress)
+    for call in at_the_end:
+        call()
+    assert shown(progress) == ["The rollout was interrupted.", *lines]
+
+
+def test_a_run_that_came_to_its_end_was_not_interrupted(
+    progress: t.Any, lines: list[str], at_the_end: list[t.Callable[[], None]]
+) -> None:
+    opened(progress)
+    progress.v2_playbook_on_stats(None)
+    for call in at_the_end:
+        call()
+    assert shown(progress) == []
+
+
+def test_before_the_lease_is_taken_there_is_nothing_to_say(
+    progress: t.Any, lines: list[str], at_the_end: list[t.Callable[[], None]]
+) -> None:
+    (call,) = at_the_end
+    call()
+    assert shown(progress) == []

@@ -19,13 +19,21 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import (
 ANSWER: dict[str, t.Any] = {
     "holds_lease": True, "holder": None, "reason": "", "messages": [], "observe": {"app1": "2.0.0"},
     "in_flight": [{"host": "app2", "step": "health", "seconds": 4.2}], "waiting": 3, "done": 1, "total": 6,
+    "if_interrupted": ["app2: drained on lb1"],
 }  # fmt: skip
 
 
 class World:
     """A run that lasts *lasts* seconds; *answers* come in turn, the last one for ever."""
 
-    def __init__(self, *answers: dict[str, t.Any] | None, lasts: float = 10.0, suspended: bool = False) -> None:
+    def __init__(
+        self,
+        *answers: dict[str, t.Any] | None,
+        lasts: float = 10.0,
+        suspended: bool = False,
+        interrupted_at: float = 1000.0,
+    ) -> None:
+        self.kept: list[tuple[float, list[str]]] = []
         self.clock = 0.0
         self.reports: list[tuple[t.Any, ...]] = []
         self.probed: list[dict[str, str]] = []
@@ -37,6 +45,8 @@ class World:
             probe=self._probe,
             report=self._report,
             show=self.shown.append,
+            keep=lambda lines: self.kept.append((round(self.clock, 1), list(lines))),
+            is_asked=lambda: self.clock >= interrupted_at and not any(at >= interrupted_at for at, dummy in self.kept),
             now=lambda: self.clock,
             sleep=self._sleep,
         ).until_the_run_is_over()
@@ -55,6 +65,12 @@ class World:
 
 def test_it_reports_every_two_seconds_for_as_long_as_the_run_lives() -> None:
     assert len(World(lasts=10.0).reports) == 5
+
+
+def test_an_interruption_is_answered_at_once_and_once() -> None:
+    kept = World(lasts=6.0, interrupted_at=3.1).kept
+    assert [lines for at, lines in kept if 3.1 <= at < 3.5] == [["app2: drained on lb1"]]
+    assert len(kept) == len(World(lasts=6.0).kept) + 1
 
 
 def test_it_probes_what_the_ledger_names() -> None:

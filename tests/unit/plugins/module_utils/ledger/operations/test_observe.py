@@ -122,15 +122,16 @@ def test_a_watch_that_is_gone_is_replaced_by_declared_steps(ledger):
     assert ledger.info()["services"][0]["is_held"] is True
 
 
-def test_a_run_that_lost_the_lease_is_told_and_records_nothing(ledger):
+def test_a_run_that_lost_the_lease_is_told_and_records_only_its_attempt(ledger):
     run, token = ledger.run, ledger.token
     ledger.open(take_over=True, owner={"user": "ann", "controller": "desktop"})
     ledger.run, ledger.token = run, token
-    events = ledger.info()["chain"]["events"]
+    phases, events = ledger.phases(), ledger.info()["chain"]["events"]
     answer = ledger.watch(hosts=BAD, balancers=seen(app1=DOWN))
     assert (answer["holds_lease"], answer["stop"], answer["observe"]) == (False, True, {})
     assert answer["msg"].startswith("lease lost: shop is now held by ann on desktop since ")
-    assert ledger.info()["chain"]["events"] == events
+    assert ledger.watch(hosts=BAD, balancers=seen(app1=DOWN)) == answer
+    assert (ledger.phases(), ledger.info()["chain"]["events"]) == (phases, events + 1)
 
 
 def test_a_failing_candidate_host_fails_the_shift():

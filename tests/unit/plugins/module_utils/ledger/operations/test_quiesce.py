@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import typing as t
@@ -16,6 +17,7 @@ import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.quiesce import (
+    KILL_AFTER,
     VARIABLE,
     processes_of,
     wait_until_quiesced,
@@ -107,6 +109,27 @@ def test_a_step_that_hung_left_its_processes_at_work() -> None:
         for process in (service, fed):
             process.kill()
             process.wait()
+
+
+def test_a_module_that_somebody_had_stopped_kept_the_next_run_waiting() -> None:
+    """It would change the host whenever it is continued; it ends with what it has started, and so do sessions."""
+    environment = {**os.environ, VARIABLE: "stopped-run"}
+    module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env=environment)
+    module.send_signal(signal.SIGSTOP)
+    fake = FakeClock()
+
+    def sleep(seconds: float) -> None:
+        fake.time += seconds
+        if fake.time > KILL_AFTER:
+            reap(module)
+
+    clock = Clock(monotonic=lambda: fake.time, sleep=sleep)
+    try:
+        answer = wait_until_quiesced({"interrupted_run": "stopped-run", "host": "app1"}, clock, check_mode=False)
+        assert (answer["is_quiesced"], module.returncode) == (True, -signal.SIGKILL)
+    finally:
+        module.kill()
+        module.wait()
 
 
 def test_ending_a_step_leaves_the_runs_own_sessions_alone(tmp_path: pathlib.Path) -> None:
