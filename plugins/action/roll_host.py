@@ -53,6 +53,7 @@ class ActionModule(ActionBase):
             **result,
             "changed": any(entry.result.get("changed") for entry in journal.entries),
             "hook": hook,
+            "environment": host.environment,
             "target": {"version": host.target},
             "stage": (host.admission.get("gate") or {}).get("stage"),
             "journal": journal.dumped(),

@@ -101,6 +101,10 @@ hook:
   description: The task file that is due, with its C(step) and C(path); empty when the host is done.
   type: dict
   returned: always
+environment:
+  description: Variables for the tasks of that file, with which their modules check on the host that no later run has taken over.
+  type: dict
+  returned: always
 journal:
   description: The steps so far, each with its C(step), C(seconds), C(summary), C(result) and C(failure).
   type: list

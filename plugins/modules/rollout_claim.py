@@ -28,9 +28,11 @@ options:
   state:
     description:
       - V(present) leaves this run's claim; it is refused where another coordinator's or a later run's claim is in force.
+      - V(fenced) only makes the token known on the host, so that every older run of the service is refused there, and
+        returns RV(environment) for the tasks that are to be refused, too.
       - V(absent) releases it, so that any coordinator may claim the service.
     type: str
-    choices: [present, absent]
+    choices: [present, fenced, absent]
     default: present
   service:
     description: The service that the claim is for.
@@ -71,6 +73,19 @@ EXAMPLES = r"""
     coordinator: "{{ opened.coordinator }}"
     directory: /tmp/steady-example/claims
 
+- name: Make the token known on a host
+  steady.rollout.rollout_claim:
+    state: fenced
+    service: shop
+    ledger_id: "{{ opened.ledger_id }}"
+    token: "{{ opened.token }}"
+    directory: /tmp/steady-example/claims
+  register: fenced
+
+- name: Change the host, unless a later run has taken over
+  ansible.builtin.command: date
+  environment: "{{ fenced.environment }}"
+
 - name: Release it
   steady.rollout.rollout_claim:
     state: absent
@@ -89,6 +104,13 @@ claim_before:
   description: The claim found there.
   type: dict
   returned: O(state=present)
+environment:
+  description:
+    - Variables for a task's C(environment). With them every module in Python checks the claim on the host itself, before
+      it does anything, and fails once a later run has taken over.
+    - Modules that are no Python, such as M(ansible.builtin.raw), and a task that sets C(PYTHONPATH) itself do not check it.
+  type: dict
+  returned: O(state=fenced)
 """
 
 import typing as t
@@ -100,7 +122,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.dispatch imp
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "state": {"type": "str", "choices": ["present", "fenced", "absent"], "default": "present"},
         "service": {"type": "str", "required": True},
         "ledger_id": {"type": "str", "required": True},
         "token": {"type": "int", "required": True, "no_log": False},

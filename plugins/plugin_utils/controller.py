@@ -118,12 +118,14 @@ def _at_work(orphans: t.Sequence[int]) -> list[int]:
     """Those that are there and can still do something.
 
     Workers hand their results over through one pipe. Nobody reads it any more, so it fills up, and then the
-    worker that writes is stuck for ever, and with it those that wait for their turn. They are ended.
+    worker that writes is stuck for ever, and with it those that wait for their turn. They are ended, and so is one that
+    somebody has stopped: it would never end, and nobody waits for what it was about to do.
     """
+    stopped = {pid for pid in orphans if is_suspended(pid)}
     alone = {pid for pid in orphans if _is_by_itself(pid)}
     writing = {pid for pid in alone if STUCK_IN in _sleeps_in(pid)}
     waiting = {pid for pid in alone if writing and _sleeps_in(pid).startswith(WAITS_FOR_A_LOCK)}
-    return [pid for pid in orphans if pid not in writing | waiting or _end(pid)]
+    return [pid for pid in orphans if pid not in stopped | writing | waiting or _end(pid)]
 
 
 def _end(pid: int) -> bool:

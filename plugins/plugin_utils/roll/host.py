@@ -41,6 +41,7 @@ def judge_last_stage(host: HostSteps) -> None:
 
 def go_forward(host: HostSteps) -> None:
     try:
+        host.fence_older_runs()
         host.wait_for_interrupted_run()
         host.stage()
         host.run_hook("before_drain")
@@ -78,6 +79,7 @@ def roll_back(host: HostSteps, failure: StepFailed) -> None:
 def go_back(host: HostSteps) -> None:
     """A host that is in service on the version to leave: the rollback of the whole rollout, or one that was asked for."""
     try:
+        host.fence_older_runs()
         host.wait_for_interrupted_run()
         host.stage_if_missing()
         host.run_hook("before_drain")
@@ -95,6 +97,7 @@ def go_back(host: HostSteps) -> None:
 def recover(host: HostSteps) -> None:
     """A host that an interrupted run left drained: returned if it is healthy; nothing is installed."""
     try:
+        host.fence_older_runs()
         host.wait_for_interrupted_run()
         host.wait_until_healthy()
         restore(host)

@@ -124,12 +124,31 @@ class HostSteps:
 
     def _judged_by_tasks(self, verdict: Result) -> Result:
         try:
+            self.fence_older_runs()
             self.journal.hook(GATE_TASKS, self._located(self.now["rollout_gate_tasks"]))
         except StepFailed as failure:
             return {"verdict": "fail", "reason": failure.error}
         return {"verdict": "pass", "reason": f"the gate's steps succeeded on {self.name}"}
 
     # On the host
+
+    def fence_older_runs(self) -> None:
+        """From here on no change of an older run is made on the host, also where that run comes back later."""
+        if self.claim:
+            options = {
+                "state": "fenced",
+                "service": self.claim["service"],
+                "ledger_id": self.claim["ledger"],
+                "token": self.claim["token"],
+                "coordinator": self.claim.get("coordinator"),
+                "directory": self.claim.get("directory") or None,
+            }
+            self.journal.perform("fence", "release", lambda: self._on_host("rollout_claim", options))
+
+    @property
+    def environment(self) -> Result:
+        """With it the modules of the user's steps check on the host that no later run has taken over."""
+        return dict(self._last("fence").get("environment") or {})
 
     def wait_for_interrupted_run(self) -> None:
         """Nothing that an interrupted run started on the host may still be at work when this run changes it."""

@@ -121,7 +121,7 @@ def story(service: Service) -> dict[str, list[Options]]:
     policy = {"stages": ["1", "100%"], "gate": True, "max_failures": 1}
     claim = {"ledger_id": "1", "token": 1, "directory": os.path.dirname(service.options["ledger"])}
     rollouts = [service.opened(), service.planned(policy=policy)]
-    claims = [service.claim("present", **claim), service.claim("absent", **claim)]
+    claims = [service.claim(state, **claim) for state in ("present", "fenced", "absent")]
     controls = [service.control("paused"), service.control("resumed")]
     hosts = [service.host("admitted", limit=60), service.host("changing", step="update", limit=60)]
     watches = [service._call(rollout_watch, False, hosts=[], balancers=[pool(fleet(4))])]

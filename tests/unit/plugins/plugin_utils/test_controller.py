@@ -57,6 +57,14 @@ def test_a_worker_whose_result_nobody_reads_is_ended() -> None:
         assert controller._orphans(run) == []
 
 
+def test_a_worker_that_somebody_had_stopped_kept_the_next_run_waiting() -> None:
+    with _killed_run("os.kill(os.getpid(), 19)") as run:
+        while not all(controller.is_suspended(pid) for pid in controller._orphans(run)):
+            time.sleep(0.01)
+        assert controller.wait_for_orphans(run, limit=30.0) == []
+        assert controller._orphans(run) == []
+
+
 def test_a_worker_that_feeds_a_child_is_waited_for() -> None:
     child = "[sys.executable, '-c', 'import time; time.sleep(30)']"
     feeding = f"subprocess.Popen({child}, stdin=subprocess.PIPE).stdin.write(bytes(100_000))"

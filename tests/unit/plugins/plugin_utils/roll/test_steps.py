@@ -17,7 +17,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import H
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
 
 LB = {"host": "lb1", "socket": "/run/haproxy.sock", "pool": "shop"}
-CLAIM = {"service": "shop", "token": 7}
+CLAIM = {"service": "shop", "ledger": "l1", "token": 7}
+FENCED = {"step": "fence", "result": {"environment": {"PYTHONPATH": "/fence"}}}
 SETTINGS: dict[str, t.Any] = {
     "rollout_artifact": "shop.tar.gz",
     "rollout_artifact_checksum": "",
@@ -213,12 +214,30 @@ def test_a_gates_own_steps_are_asked_once_the_metrics_pass() -> None:
     with pytest.raises(HookDue) as due:
         host.run_gate(GATE)
     assert due.value.path == "/gate.yml"
+    assert host.journal.find("fence") is not None
+
+
+def test_a_host_knows_the_token_before_it_is_waited_for_and_changed() -> None:
+    host, executors = steps(lambda where, module, given: FENCED["result"] if module == "rollout_claim" else None)
+    host.fence_older_runs()
+    ((where, given),) = executors.done("rollout_claim")
+    assert where == "app1"
+    assert (given["state"], given["ledger_id"], given["token"]) == ("fenced", "l1", 7)
+    assert host.environment == {"PYTHONPATH": "/fence"}
+
+
+def test_without_a_claim_nothing_is_fenced() -> None:
+    host, executors = steps()
+    host.claim = {}
+    host.fence_older_runs()
+    assert executors.done("rollout_claim") == []
+    assert host.environment == {}
 
 
 @pytest.mark.parametrize(("failure", "verdict"), [(None, "pass"), ({"kind": "step", "error": "exit 3"}, "fail")])
 def test_the_gates_own_steps_are_the_verdict(failure: t.Any, verdict: str) -> None:
-    host, executors = steps(lambda where, module, given: {"msg": ""}, gate_tasks="/gate.yml")
-    host.journal.record_hook("gate", failure, 1.0)
+    journal = [FENCED, {"step": "gate", "failure": failure}]
+    host, executors = steps(lambda where, module, given: {"msg": ""}, journal, gate_tasks="/gate.yml")
     host.run_gate(GATE)
     assert executors.done("rollout_gate")[-1][1]["verdict"] == verdict
 
