@@ -170,6 +170,28 @@ options:
             description: Of so many, the newest ones.
             type: int
             default: 5
+  window:
+    description:
+      - For V(planned), the maintenance window that the hosts have to fit into, from M(steady.rollout.maintenance_window). No
+        host starts that would not be done before it closes; the rollout is then incomplete, and the same call in the next
+        window goes on with it. A shift of traffic has to fit as a whole before it is planned, and what is rolled back may
+        be so at any time.
+    type: dict
+    suboptions:
+      closes:
+        description:
+          - When it closes for each site (O(hosts[].zone)) and, by an empty name, for everybody else, in seconds since 1970.
+            Hosts of a site that has 0 are skipped.
+        type: dict
+      host_seconds:
+        description: How long a host takes. If it is not given, what 95 % of the hosts of the last rollouts took at most.
+        type: str
+      next:
+        description: A sentence about the next window, for the message at the end.
+        type: str
+      override:
+        description: Why the window does not count this time, for the history.
+        type: str
   shift:
     description:
       - For V(planned), the shift of traffic from one group of hosts to another that this rollout is. The hosts are then
@@ -483,6 +505,14 @@ outcome:
   description: V(done), V(reverted), V(incomplete), V(failed), V(aborted) or V(refused).
   type: str
   returned: O(state=concluded)
+reason_kind:
+  description: Why it did not succeed, in one word, such as V(window), V(health) or V(gate); empty where nothing is known.
+  type: str
+  returned: O(state=concluded)
+closes_at:
+  description: When the maintenance window of the run closes, in seconds since 1970; none where it has no window.
+  type: float
+  returned: O(state=planned)
 message:
   description: What happened and what to do next, in one line.
   type: str
@@ -581,6 +611,12 @@ SHIFT: dict[str, t.Any] = {
     "steps": {"type": "list", "elements": "dict"},
     "rollback_window": {"type": "str"},
 }
+WINDOW: dict[str, t.Any] = {
+    "closes": {"type": "dict"},
+    "host_seconds": {"type": "str"},
+    "next": {"type": "str"},
+    "override": {"type": "str"},
+}
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
         "state": {
@@ -602,6 +638,7 @@ SPEC: dict[str, t.Any] = {
         "owner_gone": {"type": "bool", "default": False},
         "previous_run": {"type": "str"},
         "policy": {"type": "dict", "options": POLICY},
+        "window": {"type": "dict", "options": WINDOW},
         "shift": {"type": "dict", "options": SHIFT},
         "nodes": {"type": "list", "elements": "dict", "options": NODES},
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},

@@ -88,6 +88,12 @@ shift:
       C(split) that every node was last seen to have, the C(moves) with their verdicts, and C(text).
   type: dict
   returned: success
+host_seconds:
+  description:
+    - How long the hosts took that the last rollouts of O(service) proved, in seconds, from admission to their return to
+      service, as C(median) and C(p95) (what 95 % of them took at most) of so many C(hosts).
+  type: dict
+  returned: success
 gates:
   description: Its gates.
   type: list

@@ -17,6 +17,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 FORBIDDEN = ("pause", "add_host")
 INCLUDES = ("include_tasks", "import_tasks", "include", "import_playbook")
 BUILTIN = ("ansible.builtin.", "ansible.legacy.")
+WINDOW_SETTINGS = (
+    "windows", "zone", "blackouts", "freezes", "sites", "state", "wait_limit", "host_duration", "needed"
+)  # fmt: skip
 NESTS = ("block", "rescue", "always")
 
 
@@ -45,6 +48,7 @@ def _settings_rules(s: t.Mapping[str, t.Any]) -> list[tuple[bool, str]]:
     own_update = bool(s["rollout_update_tasks"])
     health = s["rollout_health"]
     balancers = s["rollout_balancers"]
+    unclear_window = _window_error(s["rollout_window"])
     unclear_metrics = _metrics_error(s["rollout_metrics"], s["rollout_metric_sources"])
     return [
         (not s["rollout_service"], "rollout_service is not set: give the service a name, such as 'shop'."),
@@ -69,11 +73,21 @@ def _settings_rules(s: t.Mapping[str, t.Any]) -> list[tuple[bool, str]]:
             "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
         ),
         (bool(unclear_metrics), unclear_metrics),
+        (bool(unclear_window), unclear_window),
         (
             not isinstance(balancers, t.Sequence) or isinstance(balancers, str),
             "rollout_balancers must be a list of balancers, each with type, pool and socket.",
         ),
     ]
+
+
+def _window_error(window: t.Any) -> str:
+    """A sentence where a setting of the window is unknown: it would be open when it should not be."""
+    if not isinstance(window, t.Mapping):
+        return f"rollout_window must be a dictionary with {', '.join(WINDOW_SETTINGS)}; it is {window!r:.80}."
+    unknown = sorted(str(name) for name in set(window) - set(WINDOW_SETTINGS))
+    known = ", ".join(WINDOW_SETTINGS)
+    return f"rollout_window: '{unknown[0]:.80}' is not a setting; the settings are {known}." if unknown else ""
 
 
 def _metrics_error(metrics: t.Sequence[t.Any], sources: t.Any) -> str:

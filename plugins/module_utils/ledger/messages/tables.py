@@ -10,6 +10,7 @@ import typing as t
 
 if t.TYPE_CHECKING:
     from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
+    from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.window import Window
 
 
 def table(head: t.Sequence[str], rows: t.Sequence[t.Sequence[t.Any]]) -> list[str]:
@@ -55,6 +56,16 @@ def _capacity(answer: dict[str, t.Any]) -> str:
         f"max unavailable {answer['max_unavailable']}, min available {answer['min_available']} of {answer['fleet']}; "
         f"lowest capacity {answer['lowest_capacity']}; {time}"
     )
+
+
+def window(opened: Window, now: float, predicted: int | None) -> str:
+    """Both figures: what is left of the maintenance window, and what the work takes."""
+    left = max(opened.last_closes_at - now, 0.0)
+    host = "" if opened.host_seconds is None else f"; a host takes at most about {opened.host_seconds:.0f} s"
+    line = f"the maintenance window closes in {left:.0f} s{host}"
+    if predicted is not None and predicted > left:
+        line += f", all of them about {predicted} s: what does not fit is left for the next window"
+    return line
 
 
 def report(rows: t.Sequence[dict[str, t.Any]]) -> list[str]:

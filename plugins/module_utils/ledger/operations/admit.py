@@ -20,6 +20,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
     lease,
     model,
     traffic_rules,
+    window,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision, Inputs
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
@@ -197,6 +198,14 @@ def _give_up(session: Session, host: Host, decision: Decision, limit: float, wai
     return {**_answer(session, host, dataclasses.replace(decision, verdict=admission.STOP)), "changed": True}
 
 
+def _stop(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
+    """A window that closes is on record once, for the last line of the run."""
+    if decision.waiting_for == window.CLOSED and session.rollout.reason_kind != window.CLOSED:
+        session.change_rollout(reason=decision.reason, reason_kind=window.CLOSED)
+        session.event("window_closed", reason=decision.reason)
+    return _answer(session, host, decision)
+
+
 def _as_is(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
     return _answer(session, host, decision)
 
@@ -206,7 +215,7 @@ _RECORD = {
     admission.GATE: _gate,
     admission.REFUSE: _refuse,
     admission.GIVE_UP: _give_up,
-    admission.STOP: _as_is,
+    admission.STOP: _stop,
     admission.WAIT: _as_is,
 }
 

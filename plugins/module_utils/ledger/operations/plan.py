@@ -33,6 +33,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
     traffic_model,
     traffic_nodes,
     traffic_policy,
+    window,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
@@ -66,7 +67,9 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         seen = fleet.read_fleet(given, balancers, left_out)
         _note_baseline(session, seen, left_out)
         hosts = planned_hosts(session, seen, left_out)
-        limits = _limits(allowed, hosts, bool(balancers))
+        opened = _window(session, params.get("window"), shift is not None)
+        hosts = _without_closed_sites(session, hosts, opened)
+        limits = dataclasses.replace(_limits(allowed, hosts, bool(balancers)), window=opened)
         if session.rollout.direction != model.RECOVER and session.rollout.status == model.OPEN:
             planning.refuse_impossible(allowed, limits, hosts, bool(balancers))
         hosts = _in_order(hosts)
@@ -91,6 +94,33 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             answer.update(_shift_answer(session, shift, answer))
         session.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
         return answer
+
+
+def _window(session: Session, given: t.Any, is_shift: bool) -> window.Window | None:
+    """What hosts have to fit into. A shift of traffic has to fit as a whole, before it begins: it is not left half-way."""
+    override = str((given or {}).get("override") or "")
+    if override:
+        session.event("window_overridden", reason=override[:300])
+    measured = window.percentile(session.records.host_seconds(session.service), 95)
+    found = window.validated(given, measured)
+    return None if is_shift or session.rollout.direction != model.FORWARD else found
+
+
+def _without_closed_sites(session: Session, hosts: list[Host], opened: window.Window | None) -> list[Host]:
+    """Hosts of a site whose window is closed are left for a later run, and nobody waits for them in this one."""
+    if opened is None or session.rollout.status != model.OPEN:
+        return hosts
+    closed = {
+        host.name: opened.objection(host.zone, session.now)
+        for host in hosts
+        if host.phase == model.WAITING and not opened.closes_at(host.zone)
+    }
+    if closed:
+        session.change_rollout(reason=next(iter(closed.values())), reason_kind=window.CLOSED)
+    return [
+        dataclasses.replace(host, phase=model.EXCLUDED, error=closed[host.name]) if host.name in closed else host
+        for host in hosts
+    ]
 
 
 def _refuse_to_leave_a_shift(session: Session) -> None:
@@ -226,8 +256,11 @@ def _answer(
         "lowest_capacity": planning.lowest_capacity(limits, hosts, forks),
         "predicted_seconds": planning.predicted_seconds(limits, hosts, forks, seconds),
         "notes": [*adopted, *planning.warnings(limits, hosts, forks)],
+        "closes_at": limits.window.last_closes_at if limits.window else None,
         "nothing_to_do": not pending and goes,
     }
+    if limits.window is not None and pending:
+        answer["notes"].append(tables.window(limits.window, session.now, answer["predicted_seconds"]))
     answer["anchor"] = session.records.anchor()
     answer["text"] = tables.plan(session.service, session.rollout, answer)
     answer["msg"] = answer["text"][0]

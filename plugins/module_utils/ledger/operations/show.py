@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
@@ -35,6 +35,7 @@ def show(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "holder": services[0]["holder"] if service and services else None,
             "rollouts": [_rollout(rollout) for rollout in rollouts],
             "hosts": [_host(host) for host in hosts],
+            "host_seconds": _host_seconds(records.host_seconds(service) if service else []),
             "gates": _gates(records, newest),
             "shift": _shift(records, newest),
             "measurements": _measurements(records, newest, limit),
@@ -109,6 +110,10 @@ def _host(host: Host) -> dict[str, t.Any]:
         "drained_for": host.drained_for,
         "out_for": host.out_for,
     }
+
+
+def _host_seconds(taken: t.Sequence[float]) -> dict[str, t.Any]:
+    return {"hosts": len(taken), "median": window.percentile(taken, 50), "p95": window.percentile(taken, 95)}
 
 
 def _shift(records: Records, rollout: Rollout | None) -> dict[str, t.Any] | None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Gate, Host, Rollout, Tally
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
 
@@ -66,7 +66,7 @@ class Inputs:
 
 
 def decide(inputs: Inputs) -> Decision:
-    for rule in (_status, _weakest_first, _window, _floor, _zone_floor, _stages, _order):
+    for rule in (_status, _time_left, _weakest_first, _window, _floor, _zone_floor, _stages, _order):
         decision = rule(inputs)
         if decision is not None:
             return _unless_unrecoverable(inputs, decision)
@@ -103,6 +103,18 @@ def stopped_because(rollout: Rollout) -> str:
     }
     why = f": {rollout.reason}" if rollout.reason else ""
     return f"the rollout of {rollout.what} is {words.get(rollout.status, rollout.status)}{why}"
+
+
+def _time_left(inputs: Inputs) -> Decision | None:
+    """The rollout goes on in the next maintenance window; what goes back does so at any time."""
+    why = _window_objection(inputs, inputs.now)
+    return Decision(STOP, why, window.CLOSED) if why else None
+
+
+def _window_objection(inputs: Inputs, at: float) -> str:
+    if inputs.limits.window is None or inputs.goes_back or inputs.rollout.direction != model.FORWARD:
+        return ""
+    return inputs.limits.window.objection(inputs.asker.zone, at)
 
 
 def _weakest_first(inputs: Inputs) -> Decision | None:
@@ -159,6 +171,9 @@ def _stage_is_over(inputs: Inputs, stage: int) -> Decision | None:
         return Decision(WAIT, f"stage {stage}: {inputs.tally.on_target} of {slots} hosts are proven", "stage")
     baked_at = gate.complete_at + inputs.limits.bake_of(stage)
     if inputs.now < baked_at:
+        too_late = _window_objection(inputs, baked_at)
+        if too_late:
+            return Decision(STOP, f"stage {stage} bakes until {lease.moment(baked_at)}: {too_late}", window.CLOSED)
         return Decision(WAIT, f"stage {stage} bakes for {baked_at - inputs.now:.0f} s more", "bake")
     if gate.has_passed:
         return None

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.window import Window
 
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(%?)")
 VERDICT_ACTIONS = ("stop", "pass", "fail")
@@ -99,6 +100,8 @@ class Limits:
     gate_no_data: str
     after_proof_failures: int = 3
     after_proof_of: int = 5
+    window: Window | None = None
+    """The maintenance window of the run at work; None where no host has to fit into one."""
 
     def bake_of(self, stage: int) -> float:
         """Seconds that the stage, counted from 1, bakes."""
@@ -116,7 +119,9 @@ class Limits:
 
     @classmethod
     def from_dict(cls, stored: dict[str, t.Any]) -> Limits:
-        return cls(**{**stored, "stages": tuple(stored["stages"]), "bake_times": tuple(stored["bake_times"])})
+        window = Window(**stored["window"]) if stored.get("window") else None
+        stages, bakes = tuple(stored["stages"]), tuple(stored["bake_times"])
+        return cls(**{**stored, "stages": stages, "bake_times": bakes, "window": window})
 
 
 def validated(given: dict[str, t.Any] | None) -> Policy:

@@ -244,6 +244,16 @@ class Records(Measurements):
         ).fetchone()
         return None if row is None else float(row[0])
 
+    def host_seconds(self, service: str) -> list[float]:
+        """How long each host took that the newest rollouts proved, from its admission to its return to service."""
+        rows = self._connection.execute(
+            "SELECT in_service_at - admitted_at FROM host WHERE phase = 'proven' AND admitted_at IS NOT NULL "
+            "AND in_service_at >= admitted_at "
+            "AND rollout IN (SELECT id FROM rollout WHERE service = ? AND direction = ? ORDER BY id DESC LIMIT 5)",
+            (service, model.FORWARD),
+        )
+        return [float(row[0]) for row in rows]
+
     # What we took out of service and have not yet seen back
 
     def left_out(self, service: str) -> dict[str, dict[str, t.Any]]:

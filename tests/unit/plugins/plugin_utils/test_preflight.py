@@ -24,6 +24,7 @@ GOOD: dict[str, t.Any] = {
     "rollout_drain_on_timeout": "fail",
     "rollout_metrics": [],
     "rollout_metric_sources": {},
+    "rollout_window": {},
 }
 
 
@@ -47,6 +48,8 @@ def test_settings_that_fit_together_pass() -> None:
         ({"rollout_balancers": "lb1"}, "rollout_balancers must be a list"),
         ({"rollout_metrics": [{"name": "m"}]}, "rollout_metrics: metrics.m: nothing says what is good"),
         ({"rollout_metrics": [{"name": "m", "source": "p"}]}, "rollout_metrics: metrics: there is no source 'p'"),
+        ({"rollout_window": {"window": []}}, "rollout_window: 'window' is not a setting; the settings are windows,"),
+        ({"rollout_window": "FREQ=DAILY"}, "rollout_window must be a dictionary with windows,"),
         ({"rollout_metric_sources": []}, "rollout_metric_sources must be a dictionary"),
     ],
 )
