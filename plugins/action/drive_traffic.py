@@ -15,7 +15,8 @@ from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller, preflight
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.drive import Answer, TrafficDrive, Verdict
@@ -68,7 +69,7 @@ class ActionModule(ActionBase):
 
     def _hook(self, drive: TrafficDrive, verdict: Verdict) -> Result:
         settings = drive.settings
-        path = preflight.located(settings["rollout_gate_tasks"], settings["__rollout_search_paths"])
+        path = located(settings["rollout_gate_tasks"], settings["__rollout_search_paths"])
         return {"step": "gate", "path": path, "verdict": verdict}
 
     def _drive(self, arguments: Result, task_vars: dict[str, t.Any], executors: Executors) -> TrafficDrive:

@@ -10,9 +10,13 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fleet
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as sample
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import refusals
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
-from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of, variables_of
 
 Result = t.Dict[str, t.Any]
 
@@ -30,10 +34,13 @@ class ActionModule(ActionBase):
         names = list(dict.fromkeys([*arguments["hosts"], *arguments["in_scope"]]))
         with Executors(self, task_vars) as executors:
             members = [member_of(self, name, name in in_scope, task_vars) for name in names]
-            hosts, refused = survey.probe_hosts(members, executors)
+            hosts, refused, reasons = survey.probe_hosts(members, executors)
             balancers = survey.read_balancers(arguments["balancers"], executors, bool(arguments.get("require_admin")))
             nodes = survey.read_nodes(arguments.get("traffic_balancers") or [], {}, executors)
-        problems = [refused] if refused else survey.unreadable(balancers)
+            problems = [refused] if refused else survey.unreadable(balancers)
+            seen = fleet.Seen(hosts, balancers, reasons)
+            if not problems and arguments.get("asked_version"):
+                problems = self._doubts(arguments, members, seen, executors, task_vars)
         return {
             **result,
             "changed": False,
@@ -41,5 +48,30 @@ class ActionModule(ActionBase):
             "balancers": balancers,
             "nodes": nodes,
             "problems": problems,
+            "pools": survey.pools_of(arguments["balancers"]),
             "out_of_rotation": survey.out_of_rotation(balancers),
         }
+
+    def _doubts(
+        self,
+        arguments: Result,
+        members: list[survey.Member],
+        seen: fleet.Seen,
+        executors: Executors,
+        task_vars: dict[str, t.Any],
+    ) -> list[str]:
+        """What speaks against the settings, now that hosts and load balancers have answered."""
+        asked = arguments["asked_version"]
+        reachable = [host["name"] for host in seen.hosts if host["in_scope"]]
+        settings = {name: self._settings(name, task_vars) for name in sample.some(reachable)}
+        versions = {host["name"]: host["version"] for host in seen.hosts}
+        has_artifact = any(one.of(asked)["rollout_artifact"] for one in settings.values())
+        found = [
+            *fleet.findings(members, seen, "" if has_artifact else asked),
+            *sample.findings(settings, versions, asked, executors),
+        ]
+        return refusals(found, arguments.get("accept") or [])
+
+    def _settings(self, name: str, task_vars: dict[str, t.Any]) -> HostSettings:
+        variables = variables_of(self, name, task_vars)
+        return HostSettings(variables, lambda raw, overlay: evaluated(self, raw, variables, **overlay))

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.plugin_utils import failures, plays, preflight, taken_over, targets
+from ansible_collections.steady.rollout.plugins.plugin_utils import failures, plays, taken_over, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic import request as traffic_request
 
 
@@ -31,10 +31,8 @@ class FilterModule:
             "claims_taken_over": taken_over.claims_taken_over,
             "failure": failures.failure,
             "failure_text": failures.failure_text,
-            "forbidden_steps": preflight.forbidden_steps,
             "hosts_to": plays.hosts_to,
             "seconds": seconds,
-            "settings_errors": preflight.settings_errors,
             "smoke_targets": targets.smoke_targets,
             "traffic_request": traffic_request.traffic_request,
         }

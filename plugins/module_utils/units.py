@@ -10,6 +10,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
@@ -25,6 +26,7 @@ PROPERTIES = (
     "ExecMainCode",
     "ExecMainStatus",
     "MainPID",
+    "TimeoutStopUSec",
 )
 LINES, MOST_LINES = 20, 1000
 LONGEST_LINE = 300
@@ -45,6 +47,8 @@ class Unit:
     main_pid: int
     exit: str
     """How the main process last ended, in words; empty where it did not."""
+    stop_timeout: float | None = None
+    """Seconds that it may take to stop; None where it has all the time there is."""
 
     @property
     def crash_loops(self) -> bool:
@@ -82,6 +86,7 @@ def core(call: Call) -> dict[str, t.Any]:
         "result": unit.result,
         "restarts": unit.restarts,
         "main_pid": unit.main_pid,
+        "stop_timeout": unit.stop_timeout,
         "crash_loops": unit.crash_loops,
         "has_failed": unit.has_failed,
         "journal": lines,
@@ -112,6 +117,7 @@ def read(run_command: RunCommand, name: str) -> Unit:
         restarts=_whole(found.get("NRestarts")),
         main_pid=_whole(found.get("MainPID")),
         exit=f"{code} {value}" if code else "",
+        stop_timeout=_span(found.get("TimeoutStopUSec")),
     )
 
 
@@ -139,6 +145,14 @@ def _ask(run_command: RunCommand, *argv: str) -> tuple[int, str, str]:
         return run_command(["timeout", "-k", "1", SECONDS, *argv], handle_exceptions=False, expand_user_and_vars=False)
     except OSError as error:
         return 127, "", f"{argv[0]}: {error.strerror or error}"
+
+
+def _span(text: str | None) -> float | None:
+    """A time as systemd writes it, such as "1min 30s"; None for "infinity" and what it says of no other unit."""
+    try:
+        return durations.seconds("TimeoutStopUSec", text)
+    except InputError:
+        return None
 
 
 def _whole(text: str | None) -> int:

@@ -55,6 +55,16 @@ options:
     description: Whether a load balancer that may not be changed is a problem.
     type: bool
     default: false
+  asked_version:
+    description:
+      - The version that is to be rolled out. With it, what hosts and load balancers show against the settings is a problem too,
+        such as a health check that fails on every host in rotation. Some hosts are also asked for their unit and releases.
+    type: str
+  accept:
+    description: Which of these findings are accepted, as C(rollout_accept).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -85,9 +95,14 @@ nodes:
   elements: dict
   returned: always
 problems:
-  description: A sentence for everything that could not be read.
+  description: A sentence for everything that could not be read or cannot work.
   type: list
   elements: str
+  returned: always
+pools:
+  description: The C(host) and the C(pool) of each balancer.
+  type: list
+  elements: dict
   returned: always
 out_of_rotation:
   description: A sentence that names the members out of rotation.
@@ -102,5 +117,7 @@ SPEC = {
         "balancers": {"type": "list", "elements": "dict", "required": True},
         "traffic_balancers": {"type": "list", "elements": "dict", "default": []},
         "require_admin": {"type": "bool", "default": False},
+        "asked_version": {"type": "str"},
+        "accept": {"type": "list", "elements": "str", "default": []},
     },
 }

@@ -321,6 +321,24 @@ options:
     description:
       - Why nothing was started. Then V(concluded) only releases the lease, and what an earlier run left unfinished stays.
     type: str
+  pools:
+    description: The pools of the balancers that the fleet stands behind. One pool belongs to one service of a ledger.
+    type: list
+    elements: dict
+    suboptions:
+      host:
+        description: The balancer node.
+        type: str
+        required: true
+      pool:
+        description: The pool's name there.
+        type: str
+        required: true
+  accept:
+    description: Findings that are accepted, as C(rollout_accept); of them V(shared_pool) concerns the plan.
+    type: list
+    elements: str
+    default: []
   forks:
     description: Ansible's forks, to warn when they are fewer than the hosts that may be out of service at once.
     type: int
@@ -596,6 +614,10 @@ BALANCERS: dict[str, t.Any] = {
     "members": {"type": "dict"},
     "unreachable": {"type": "str"},
 }
+POOLS: dict[str, t.Any] = {
+    "host": {"type": "str", "required": True},
+    "pool": {"type": "str", "required": True},
+}
 NODES: dict[str, t.Any] = {**BALANCERS, "groups": {"type": "dict"}, "why": {"type": "str"}}
 TAKEN_OVER: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
@@ -644,6 +666,8 @@ SPEC: dict[str, t.Any] = {
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
         "balancers": {"type": "list", "elements": "dict", "options": BALANCERS},
         "forks": {"type": "int"},
+        "pools": {"type": "list", "elements": "dict", "options": POOLS},
+        "accept": {"type": "list", "elements": "str", "default": []},
         "taken_over": {"type": "list", "elements": "dict", "options": TAKEN_OVER},
         "reachable_hosts": {"type": "list", "elements": "str"},
         "refused": {"type": "str"},

@@ -81,6 +81,10 @@ main_pid:
   description: The number of its main process, V(0) where there is none.
   type: int
   returned: success
+stop_timeout:
+  description: Seconds that it may take to stop, its C(TimeoutStopSec); none where that is infinite or unknown.
+  type: float
+  returned: success
 crash_loops:
   description: Whether systemd waits for the next try to start it, or has given up trying.
   type: bool

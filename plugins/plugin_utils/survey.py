@@ -8,7 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import targets
-from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import error_of, node_of, on_balancer
+from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import (
+    error_of,
+    node_of,
+    on_balancer,
+)
+from ansible_collections.steady.rollout.plugins.plugin_utils.failures import name_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation, Outcome
 
 Row = t.Dict[str, t.Any]
@@ -30,8 +35,8 @@ class Member(t.NamedTuple):
     urls: tuple[str, ...] = ()
 
 
-def probe_hosts(members: t.Sequence[Member], executors: Executors) -> tuple[list[Row], str]:
-    """A row for each host, and why not one could be probed, empty where one could.
+def probe_hosts(members: t.Sequence[Member], executors: Executors) -> tuple[list[Row], str, dict[str, str]]:
+    """A row for each host; why not one could be probed, empty where one could; why each unhealthy host is.
 
     All hosts that are probed from one place are probed in one call. Those out of scope count for the limits only.
     """
@@ -45,7 +50,8 @@ def probe_hosts(members: t.Sequence[Member], executors: Executors) -> tuple[list
         else:
             seen.update(outcome.result["targets"])
     refused = errors[0] if errors and not seen else ""
-    return [_row(member, seen.get(member.name)) for member in members], refused
+    reasons = {name: _reason(one) for name, one in seen.items() if not one["healthy"]}
+    return [_row(member, seen.get(member.name)) for member in members], refused, reasons
 
 
 def probe_health(members: t.Sequence[Member], executors: Executors) -> list[Row]:
@@ -98,6 +104,11 @@ def _balancer(outcome: Outcome) -> Row:
     if outcome.failed:
         return {"host": node_of(outcome), "members": {}, "unreachable": error_of(outcome)}
     return {"host": node_of(outcome), "members": outcome.result["members"]}
+
+
+def pools_of(balancers: t.Sequence[Row]) -> list[Row]:
+    """The pools behind which the fleet stands."""
+    return [{"host": name_of(one), "pool": str(one["pool"])} for one in balancers if one.get("pool")]
 
 
 def read_nodes(nodes: t.Sequence[Row], groups: t.Mapping[str, t.Any], executors: Executors) -> list[Row]:

@@ -187,8 +187,8 @@ def test_a_host_that_only_one_node_takes_back_is_drained_again_before_it_is_chan
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({"rollout_min_available": "60%"}, "min_available 60% of 6 = 4 means that no host could be drained"),
-        ({"rollout_min_available": 1}, "max_unavailable 2 means that no host could be drained"),
+        ({"rollout_min_available": "60%"}, "rollout_min_available 60% of 6 = 4 means that no host could be drained"),
+        ({"rollout_min_available": 1}, "rollout_max_unavailable 2 means that no host could be drained"),
     ],
     ids=["floor", "window"],
 )

@@ -50,7 +50,7 @@ def test_a_second_run_of_the_same_version_changes_nothing(shop: Shop, rolling: R
     ("settings", "because"),
     [
         ({"rollout_max_unavailable": "120%"}, "max_unavailable: 120% is more than 100%"),
-        ({"rollout_min_available": "100%"}, "min_available 100% of 6 = 6 means that no host could be drained"),
+        ({"rollout_min_available": "100%"}, "rollout_min_available 100% of 6 = 6 means that no host could be drained"),
         ({"rollout_healthy_deadline": 90}, "are out of order: each must be shorter than the next"),
         ({"rollout_member": "{{ inventory_hostname }}-x"}, "app1: its member 'app1-x' is not in the pool of lb1"),
         ({"rollout_health": WRONG_QUERY}, "is not valid JMESPath: \"status = 'healthy'\""),

@@ -129,7 +129,15 @@ CONTRACT = Part(
         Step(
             "integration",
             script(
-                "integration", "{reports}", "contract:haproxy", "contract:envoy", *CORE, "haproxy", "release", "traffic"
+                "integration",
+                "{reports}",
+                "contract:haproxy",
+                "contract:envoy",
+                *CORE,
+                "haproxy",
+                "release",
+                "traffic",
+                "mistakes",
             ),
         ),
     ),

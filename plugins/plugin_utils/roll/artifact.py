@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.release.fetch impor
     scheme_of,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.release.pack import pack
-from ansible_collections.steady.rollout.plugins.plugin_utils import preflight
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import Settings
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Executor, Unreachable
@@ -50,7 +50,7 @@ class Artifacts:
 
     def stage(self, settings: Settings, version: str) -> Result:
         """Has the release of *version* unpacked on the host beside the one that serves. Nothing serves from it yet."""
-        source = preflight.located(settings["rollout_artifact"], settings["__rollout_search_paths"])
+        source = located(settings["rollout_artifact"], settings["__rollout_search_paths"])
         options = {
             "state": "staged",
             "path": settings["rollout_release_path"],

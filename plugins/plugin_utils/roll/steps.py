@@ -10,8 +10,10 @@ import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller, preflight, targets
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.metric_gates import LETS_PASS
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as preflight
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import gate as gates
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.artifact import Artifacts
@@ -81,8 +83,17 @@ class HostSteps:
 
     def stage_before_admission(self) -> None:
         """Fetched and unpacked while the host serves: one that cannot be staged is never taken out of service."""
+        if self.planned and self.now["rollout_unit"]:
+            self.journal.perform("check unit", "release", self._check_unit)
         if self.planned and self.now["rollout_artifact"]:
             self._stage()
+
+    def _check_unit(self) -> Result:
+        unit = self._read_unit(self.now["rollout_unit"], 0)
+        missing = preflight.missing_unit(self.name, self.now, unit) if unit else None
+        if missing:
+            raise StepFailed("release", missing)
+        return {}
 
     def admit(self) -> str:
         """Waits for a slot, running the gates that fall to this host meanwhile; the direction to go, empty to stop."""
@@ -276,7 +287,7 @@ class HostSteps:
         return bool(path)
 
     def _located(self, path: str) -> str:
-        return preflight.located(path, self.now["__rollout_search_paths"])
+        return located(path, self.now["__rollout_search_paths"])
 
     # Reports
 

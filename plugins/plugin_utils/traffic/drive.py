@@ -51,7 +51,7 @@ class TrafficDrive:
 
     def begin(self, played: str) -> Answer:
         """The first question of a pass; *played* is what the hosts were brought somewhere for just before."""
-        self._hosts, dummy = survey.probe_hosts(self.members, self.executors)
+        self._hosts = survey.probe_hosts(self.members, self.executors)[0]
         verdict = self._compared_at_rest() if played == "prepare" and self.shift["strategy"] == "blue_green" else {}
         return self._ask(self._read(), played=played or None, **verdict)
 
@@ -74,7 +74,7 @@ class TrafficDrive:
 
     def resume(self, verdict: Verdict) -> Answer:
         """The next question of a pass that steps of the user's have interrupted."""
-        self._hosts, dummy = survey.probe_hosts(self.members, self.executors)
+        self._hosts = survey.probe_hosts(self.members, self.executors)[0]
         return self._ask(self._read(), **verdict)
 
     # Acts

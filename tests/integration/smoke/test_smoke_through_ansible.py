@@ -94,7 +94,7 @@ def test_a_rollout_refuses_smoke_tests_that_cannot_be_right_before_anything_is_t
     everything = {
         "rollout_service": "shop",
         "rollout_version": "2.0.0",
-        "rollout_artifact": "nowhere.tar.gz",
+        "rollout_artifact": __file__,
         "rollout_release_path": str(tmp_path / "releases"),
         "rollout_unit": "shop",
         "rollout_ledger": str(tmp_path / "ledger"),

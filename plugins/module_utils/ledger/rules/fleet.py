@@ -48,7 +48,7 @@ def read_fleet(
     names = [host["name"] for host in hosts]
     _refuse_doubles(names, "host")
     members = [host.get("member") or host["name"] for host in hosts]
-    _refuse_doubles(members, "member")
+    _refuse_doubles(members, "member", ", by rollout_member")
     known = dict(zip(members, hosts))
     if strict:
         _refuse_unknown_members(known, balancers)
@@ -131,11 +131,13 @@ def condition_of(seen: Seen, target: str | None, was_left: bool, proven: str | N
     return model.CURRENT if version is not None and version == target else model.HEALTHY
 
 
-def _refuse_doubles(names: t.Sequence[str], what: str) -> None:
+def _refuse_doubles(names: t.Sequence[str], what: str, advice: str = "") -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise InputError(f"hosts: the {what} {name} is named twice; each host of the fleet has one of its own.")
+            raise InputError(
+                f"hosts: the {what} {name} is named twice; each host of the fleet has one of its own{advice}."
+            )
         seen.add(name)
 
 
@@ -145,5 +147,5 @@ def _refuse_unknown_members(known: dict[str, dict[str, t.Any]], balancers: t.Seq
             if host.get("in_scope") is not False and member not in lb["members"]:
                 raise InputError(
                     f"{host['name']}: its member '{member}' is not in the pool of {lb['host']}, which has "
-                    f"{', '.join(sorted(lb['members'])) or 'no members'}; correct the member's name or the pool."
+                    f"{', '.join(sorted(lb['members'])) or 'no members'}; set rollout_member to the host's name in the pool, or correct the pool."
                 )

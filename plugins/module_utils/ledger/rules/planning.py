@@ -75,7 +75,7 @@ def _refuse_floor(policy: Policy, limits: Limits, lost: t.Sequence[Host]) -> Non
         return
     floor = policy.min_available.explained(limits.fleet, limits.min_available)
     raise InputError(
-        f"min_available {floor} means that no host could be drained: {serving} of {limits.fleet} hosts can be in service"
+        f"rollout_min_available {floor} means that no host could be drained: {serving} of {limits.fleet} hosts can be in service"
         f"{_but_for(lost)}. Allow at most {max(serving - 1, 0)}, or bring more hosts into service."
     )
 
@@ -93,7 +93,7 @@ def _refuse_zone_floors(
         serving = sizes[zone] - len(lost_there)
         if serving - 1 < floor:
             raise InputError(
-                f"zone_min_available {policy.zone_min_available.explained(sizes[zone], floor)} means that no host could be drained "
+                f"rollout_zone_min_available {policy.zone_min_available.explained(sizes[zone], floor)} means that no host could be drained "
                 f"in zone {zone}: {serving} of its {sizes[zone]} hosts can be in service{_but_for(lost_there)}. "
                 f"Allow at most {serving - 1} there, or bring more of its hosts into service."
             )
@@ -104,7 +104,7 @@ def _refuse_window(policy: Policy, limits: Limits, lost: t.Sequence[Host]) -> No
         return
     window = policy.max_unavailable.explained(limits.fleet, limits.max_unavailable)
     raise InputError(
-        f"max_unavailable {window} means that no host could be drained: {len(lost)} of {limits.fleet} hosts are out of service "
+        f"rollout_max_unavailable {window} means that no host could be drained: {len(lost)} of {limits.fleet} hosts are out of service "
         f"already and were not drained by this rollout ({_named(lost)}). Bring them into service or allow more."
     )
 

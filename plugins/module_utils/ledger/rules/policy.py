@@ -132,18 +132,18 @@ def validated(given: dict[str, t.Any] | None) -> Policy:
         raise InputError(f"policy: '{unknown[0]}' is not a setting; the settings are {', '.join(DEFAULTS)}.")
     stages = _stages(options["stages"])
     policy = Policy(
-        max_unavailable=_positive("max_unavailable", options["max_unavailable"]),
-        min_available=amount("min_available", options["min_available"]),
-        zone_min_available=amount("zone_min_available", options["zone_min_available"]),
-        max_failures=amount("max_failures", options["max_failures"]),
+        max_unavailable=_positive("rollout_max_unavailable", options["max_unavailable"]),
+        min_available=amount("rollout_min_available", options["min_available"]),
+        zone_min_available=amount("rollout_zone_min_available", options["zone_min_available"]),
+        max_failures=amount("rollout_max_failures", options["max_failures"]),
         stages=stages,
-        min_healthy_time=durations.seconds("min_healthy_time", options["min_healthy_time"]),
-        healthy_deadline=durations.seconds("healthy_deadline", options["healthy_deadline"]),
-        progress_deadline=durations.seconds("progress_deadline", options["progress_deadline"]),
+        min_healthy_time=durations.seconds("rollout_min_healthy_time", options["min_healthy_time"]),
+        healthy_deadline=durations.seconds("rollout_healthy_deadline", options["healthy_deadline"]),
+        progress_deadline=durations.seconds("rollout_progress_deadline", options["progress_deadline"]),
         bake_times=_bakes(options["bake_time"], len(stages)),
-        on_failure=_choice("on_failure", options["on_failure"], FAILURE_ACTIONS),
+        on_failure=_choice("rollout_on_failure", options["on_failure"], FAILURE_ACTIONS),
         gate=bool(options["gate"]),
-        gate_limit=durations.seconds("gate_limit", options["gate_limit"]),
+        gate_limit=durations.seconds("rollout_gate_timeout", options["gate_limit"]),
         gate_inconclusive=_choice("gate_inconclusive", options["gate_inconclusive"], VERDICT_ACTIONS),
         gate_no_data=_choice("gate_no_data", options["gate_no_data"], VERDICT_ACTIONS),
         after_proof=_after_proof(options["after_proof"]),
@@ -215,12 +215,12 @@ def stages_in_hosts(
 
 def _stages(raw: t.Any) -> tuple[Amount, ...]:
     if not isinstance(raw, (list, tuple)) or not raw:
-        raise InputError(f"stages: {raw!r} is not a list such as [1, 10%, 50%, 100%].")
-    stages = tuple(_positive("stages", value) for value in raw)
+        raise InputError(f"rollout_stages: {raw!r} is not a list such as [1, 10%, 50%, 100%].")
+    stages = tuple(_positive("rollout_stages", value) for value in raw)
     for before, after in zip(stages, stages[1:]):
         if before.is_share == after.is_share and after.number <= before.number:
             raise InputError(
-                f"stages: {after.text} comes after {before.text}; each stage says how many hosts are on the version "
+                f"rollout_stages: {after.text} comes after {before.text}; each stage says how many hosts are on the version "
                 "when it ends, so the numbers must grow."
             )
     return stages
@@ -229,10 +229,12 @@ def _stages(raw: t.Any) -> tuple[Amount, ...]:
 def _bakes(raw: t.Any, stages: int) -> tuple[float, ...]:
     """One time for all stages, or one for each."""
     if not isinstance(raw, (list, tuple)):
-        return (durations.seconds("bake_time", raw),) * stages
+        return (durations.seconds("rollout_bake_time", raw),) * stages
     if len(raw) != stages:
-        raise InputError(f"bake_time: {len(raw)} times for {stages} stages; give one for each stage, or one for all.")
-    return tuple(durations.seconds("bake_time", one) for one in raw)
+        raise InputError(
+            f"rollout_bake_time: {len(raw)} times for {stages} stages; give one for each stage, or one for all."
+        )
+    return tuple(durations.seconds("rollout_bake_time", one) for one in raw)
 
 
 def _positive(name: str, raw: t.Any) -> Amount:
@@ -265,6 +267,6 @@ def _choice(name: str, raw: t.Any, choices: t.Sequence[str]) -> str:
 def _refuse_deadlines_out_of_order(policy: Policy) -> None:
     if not policy.min_healthy_time < policy.healthy_deadline < policy.progress_deadline:
         raise InputError(
-            f"min_healthy_time {policy.min_healthy_time:g} s, healthy_deadline {policy.healthy_deadline:g} s and "
-            f"progress_deadline {policy.progress_deadline:g} s are out of order: each must be shorter than the next."
+            f"rollout_min_healthy_time {policy.min_healthy_time:g} s, rollout_healthy_deadline {policy.healthy_deadline:g} s and "
+            f"rollout_progress_deadline {policy.progress_deadline:g} s are out of order: each must be shorter than the next."
         )

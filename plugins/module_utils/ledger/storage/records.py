@@ -254,6 +254,16 @@ class Records(Measurements):
         )
         return [float(row[0]) for row in rows]
 
+    # Pools
+
+    def service_of_pool(self, node: str, pool: str) -> str | None:
+        """The service that was last rolled out behind this pool."""
+        row = self._connection.execute("SELECT service FROM pool WHERE node = ? AND name = ?", (node, pool)).fetchone()
+        return None if row is None else str(row[0])
+
+    def note_pool(self, service: str, node: str, pool: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO pool VALUES (?, ?, ?)", (node, pool, service))
+
     # What we took out of service and have not yet seen back
 
     def left_out(self, service: str) -> dict[str, dict[str, t.Any]]:

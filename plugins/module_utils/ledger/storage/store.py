@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage impo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
-FORMAT = "5"
+FORMAT = "6"
 BUSY_SECONDS = 30
 
 SCHEMA = """
@@ -35,6 +35,9 @@ CREATE TABLE rollout (
     created_at REAL NOT NULL, planned_at REAL, progress_at REAL, paused_at REAL, concluded_at REAL, outcome TEXT,
     message TEXT
 );
+CREATE TABLE pool (
+    node TEXT NOT NULL, name TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (node, name)
+) WITHOUT ROWID;
 CREATE INDEX rollout_service ON rollout (service, id);
 CREATE TABLE host (
     rollout INTEGER NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL, member TEXT NOT NULL, position INTEGER NOT NULL,

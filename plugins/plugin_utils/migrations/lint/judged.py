@@ -10,7 +10,6 @@ import os
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.plugin_utils import preflight
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint import core, squawk
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint.model import (
     ERROR,
@@ -18,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint.mod
     WARNING,
     Setting,
 )
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 
 Result = t.Dict[str, t.Any]
 NOTHING_JUDGED: Result = {"changed": False, "findings": [], "errors": 0, "warnings_found": 0, "statements": 0}
@@ -73,7 +73,7 @@ def _shown(finding: t.Any) -> Result:
 
 
 def _read(name: str, search: t.Sequence[str]) -> str:
-    path = preflight.located(name, search)
+    path = located(name, search)
     if not os.path.isfile(path):
         raise InputError(f"files: '{name}' does not exist: give a path relative to the playbook or the inventory.")
     try:

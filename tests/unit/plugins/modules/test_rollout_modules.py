@@ -216,7 +216,7 @@ def test_check_mode_on_a_machine_that_never_had_a_ledger(service: Service) -> No
         (
             rollout,
             {"state": "planned", "hosts": fleet(2), "run": "x", "token": 1, "policy": {"max_unavailable": "120%"}},
-            "max_unavailable: 120% is more than 100%; give a count such as 2 or a share of at most 100%.",
+            "rollout_max_unavailable: 120% is more than 100%; give a count such as 2 or a share of at most 100%.",
         ),
     ],
 )

@@ -332,3 +332,17 @@ def test_a_host_that_waits_notes_nothing() -> None:
     host.admission = {}
     host.before_step("stage")
     assert executors.calls == []
+
+
+def test_a_host_without_its_unit_is_not_even_asked_to_be_taken_out() -> None:
+    def answer(host: str, module: str, given: t.Any) -> t.Any:
+        return {"load_state": "not-found"} if module == "unit_info" else None
+
+    host, dummy = steps(answer, unit="shop.service")
+    with pytest.raises(StepFailed) as failed:
+        host.stage_before_admission()
+    assert (failed.value.kind, failed.value.error) == (
+        "release",
+        "rollout_unit: app1 has no unit shop.service: correct the name, or install the unit first.",
+    )
+    assert host.artifacts.staged == []  # type: ignore[attr-defined]

@@ -197,19 +197,19 @@ def test_the_next_plan_knows_how_long_hosts_take():
         (
             2,
             {"min_available": "60%"},
-            "min_available 60% of 2 = 2 means that no host could be drained: 2 of 2 hosts can be in service. Allow at most 1, or "
+            "rollout_min_available 60% of 2 = 2 means that no host could be drained: 2 of 2 hosts can be in service. Allow at most 1, or "
             "bring more hosts into service.",
         ),
         (
             4,
             {"min_available": "4"},
-            "min_available 4 means that no host could be drained: 4 of 4 hosts can be in service. Allow at most 3, or bring more "
+            "rollout_min_available 4 means that no host could be drained: 4 of 4 hosts can be in service. Allow at most 3, or bring more "
             "hosts into service.",
         ),
         (
             4,
             {"zone_min_available": "2"},
-            "zone_min_available 2 means that no host could be drained in zone a: 2 of its 2 hosts can be in service. Allow at most "
+            "rollout_zone_min_available 2 means that no host could be drained in zone a: 2 of its 2 hosts can be in service. Allow at most "
             "1 there, or bring more of its hosts into service.",
         ),
     ],
@@ -223,7 +223,7 @@ def test_a_window_that_others_fill_is_refused():
     """Invariant 3."""
     hosts = fleet(4)
     assert refusal(hosts, [pool(hosts, app2=DRAINED)]) == (
-        "max_unavailable 25% of 4 = 1 means that no host could be drained: 1 of 4 hosts are out of service already and were not "
+        "rollout_max_unavailable 25% of 4 = 1 means that no host could be drained: 1 of 4 hosts are out of service already and were not "
         "drained by this rollout (app2). Bring them into service or allow more."
     )
 
@@ -233,12 +233,12 @@ def test_a_window_that_others_fill_is_refused():
     [
         (
             {"min_available": "3", "zone_min_available": "0"},
-            "min_available 3 means that no host could be drained: 3 of 4 hosts can be in service (without app2). Allow at most 2, or "
+            "rollout_min_available 3 means that no host could be drained: 3 of 4 hosts can be in service (without app2). Allow at most 2, or "
             "bring more hosts into service.",
         ),
         (
             {"max_unavailable": "2"},
-            "zone_min_available 1 means that no host could be drained in zone b: 1 of its 2 hosts can be in service (without app2). "
+            "rollout_zone_min_available 1 means that no host could be drained in zone b: 1 of its 2 hosts can be in service (without app2). "
             "Allow at most 0 there, or bring more of its hosts into service.",
         ),
     ],
@@ -264,7 +264,7 @@ def test_the_only_member_is_never_taken_out():
 
 def test_without_a_balancer_one_host_may_be_updated_when_the_floor_allows_it():
     assert planned(fleet(1), policy={"min_available": "0"})["order"] == ["app1"]
-    assert refusal(fleet(1)).startswith("min_available 50% of 1 = 1 means that no host could be drained")
+    assert refusal(fleet(1)).startswith("rollout_min_available 50% of 1 = 1 means that no host could be drained")
 
 
 def test_a_fleet_of_two_goes_one_by_one():
@@ -292,12 +292,12 @@ def test_the_last_one_stays_whatever_the_policy_says():
         ),
         (
             [{"name": "app1", "member": "web"}, {"name": "app2", "member": "web"}],
-            "hosts: the member web is named twice; each host of the fleet has one of its own.",
+            "hosts: the member web is named twice; each host of the fleet has one of its own, by rollout_member.",
         ),
         (
             [{"name": "app1", "member": "web1"}],
-            "app1: its member 'web1' is not in the pool of lb1, which has app1, app2; correct the member's name or the "
-            "pool.",
+            "app1: its member 'web1' is not in the pool of lb1, which has app1, app2; set rollout_member to the host's "
+            "name in the pool, or correct the pool.",
         ),
     ],
 )

@@ -98,38 +98,38 @@ def test_limits_survive_the_ledger():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"max_unavailable": "120%"}, "max_unavailable: 120% is more than 100%; give a count such as 2 or a share of at most 100%."),
-        ({"min_available": "-1"}, "min_available: '-1' is neither a count such as 2 nor a share such as 25%."),
-        ({"min_available": "half"}, "min_available: 'half' is neither a count such as 2 nor a share such as 25%."),
-        ({"min_available": True}, "min_available: 'True' is neither a count such as 2 nor a share such as 25%."),
-        ({"max_failures": "1.5"}, "max_failures: 1.5 hosts is not a whole number; give a count such as 2 or a share such as 25%."),
-        ({"max_unavailable": 0}, "max_unavailable: 0 lets no host be updated; give at least 1."),
-        ({"stages": ["0%", "100%"]}, "stages: 0% lets no host be updated; give at least 1."),
-        ({"stages": "10%"}, "stages: '10%' is not a list such as [1, 10%, 50%, 100%]."),
-        ({"stages": []}, "stages: [] is not a list such as [1, 10%, 50%, 100%]."),
+        ({"max_unavailable": "120%"}, "rollout_max_unavailable: 120% is more than 100%; give a count such as 2 or a share of at most 100%."),
+        ({"min_available": "-1"}, "rollout_min_available: '-1' is neither a count such as 2 nor a share such as 25%."),
+        ({"min_available": "half"}, "rollout_min_available: 'half' is neither a count such as 2 nor a share such as 25%."),
+        ({"min_available": True}, "rollout_min_available: 'True' is neither a count such as 2 nor a share such as 25%."),
+        ({"max_failures": "1.5"}, "rollout_max_failures: 1.5 hosts is not a whole number; give a count such as 2 or a share such as 25%."),
+        ({"max_unavailable": 0}, "rollout_max_unavailable: 0 lets no host be updated; give at least 1."),
+        ({"stages": ["0%", "100%"]}, "rollout_stages: 0% lets no host be updated; give at least 1."),
+        ({"stages": "10%"}, "rollout_stages: '10%' is not a list such as [1, 10%, 50%, 100%]."),
+        ({"stages": []}, "rollout_stages: [] is not a list such as [1, 10%, 50%, 100%]."),
         (
             {"stages": ["50%", "10%"]},
-            "stages: 10% comes after 50%; each stage says how many hosts are on the version when it ends, so the "
+            "rollout_stages: 10% comes after 50%; each stage says how many hosts are on the version when it ends, so the "
             "numbers must grow.",
         ),
-        ({"bake_time": "soon"}, "bake_time: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
-        ({"bake_time": -1}, "bake_time: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
-        ({"bake_time": [60, -1], "stages": [1, "100%"]}, "bake_time: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
+        ({"bake_time": "soon"}, "rollout_bake_time: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
+        ({"bake_time": -1}, "rollout_bake_time: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
+        ({"bake_time": [60, -1], "stages": [1, "100%"]}, "rollout_bake_time: '-1' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
         (
             {"bake_time": [60, 60, 60], "stages": [1, "100%"]},
-            "bake_time: 3 times for 2 stages; give one for each stage, or one for all.",
+            "rollout_bake_time: 3 times for 2 stages; give one for each stage, or one for all.",
         ),
-        ({"bake_time": "inf"}, "bake_time: 'inf' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
-        ({"on_failure": "panic"}, "on_failure: 'panic' is not one of revert, hold."),
+        ({"bake_time": "inf"}, "rollout_bake_time: 'inf' is not a duration; expected seconds, or for example 30s, 5m or 1h30m."),
+        ({"on_failure": "panic"}, "rollout_on_failure: 'panic' is not one of revert, hold."),
         ({"gate_no_data": "ignore"}, "gate_no_data: 'ignore' is not one of stop, pass, fail."),
         (
             {"min_healthy_time": 300},
-            "min_healthy_time 300 s, healthy_deadline 300 s and progress_deadline 600 s are out of order: each must be "
+            "rollout_min_healthy_time 300 s, rollout_healthy_deadline 300 s and rollout_progress_deadline 600 s are out of order: each must be "
             "shorter than the next.",
         ),
         (
             {"healthy_deadline": 600},
-            "min_healthy_time 10 s, healthy_deadline 600 s and progress_deadline 600 s are out of order: each must be "
+            "rollout_min_healthy_time 10 s, rollout_healthy_deadline 600 s and rollout_progress_deadline 600 s are out of order: each must be "
             "shorter than the next.",
         ),
     ],
