@@ -14,7 +14,8 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller, preflight
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.windows import asking, messages, moments
 
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
 
     def _asked(self, options: Result, search: list[str]) -> Result:
         began = _now(options)
-        question = asking.Question(options, lambda path: read(preflight.located(path, search)))
+        question = asking.Question(options, lambda path: read(located(path, search)))
         verdict = question.asked(began)
         while verdict.act == asking.WAIT and verdict.wait_until and not self._task.check_mode:
             self._wait(messages.sentence(verdict.best), verdict.wait_until)
