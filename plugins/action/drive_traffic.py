@@ -23,6 +23,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.drive impor
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.ledger import TrafficLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.settings import TRAFFIC_SETTINGS
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
 
 Result = t.Dict[str, t.Any]
 FOR_HOSTS = ("prepare", "promote", "mend", "return")
@@ -86,6 +87,7 @@ class ActionModule(ActionBase):
             claim=arguments.get("claim") or {},
             show=self._show,
             run_load=lambda command: _failure_of(command, limit),
+            check_watch=lambda: process.say_if_gone(self._show),
             routed_in=str(((arguments.get("judged") or {}).get("asked") or {}).get("routed_in") or ""),
         )
 

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller, survey
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fleet
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as sample
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import refusals
@@ -19,6 +21,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules im
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of, variables_of
 
 Result = t.Dict[str, t.Any]
+Readings = t.Tuple[fleet.Seen, t.List[Result], t.List[str]]
+"""What was seen, the nodes that split the traffic, and what speaks against going on."""
 
 
 class ActionModule(ActionBase):
@@ -32,8 +36,27 @@ class ActionModule(ActionBase):
         arguments = validated("fleet_info", source_of("fleet_info").SPEC, self._task.args)
         in_scope = set(arguments["in_scope"])
         names = list(dict.fromkeys([*arguments["hosts"], *arguments["in_scope"]]))
+        members = [member_of(self, name, name in in_scope, task_vars) for name in names]
+        what = f"{_count(len(in_scope), 'host')} and {_count(len(arguments['balancers']), 'load balancer')}"
+        _show(f"reading {what}")
+        seen, nodes, problems = background.with_signs_of_life(
+            lambda: self._read(arguments, task_vars, members),
+            lambda: _show(f"still reading {what}"),
+            controller.SHOW_EVERY,
+        )
+        return {
+            **result,
+            "changed": False,
+            "hosts": seen.hosts,
+            "balancers": seen.balancers,
+            "nodes": nodes,
+            "problems": problems,
+            "pools": survey.pools_of(arguments["balancers"]),
+            "out_of_rotation": survey.out_of_rotation(seen.balancers),
+        }
+
+    def _read(self, arguments: Result, task_vars: dict[str, t.Any], members: list[survey.Member]) -> Readings:
         with Executors(self, task_vars) as executors:
-            members = [member_of(self, name, name in in_scope, task_vars) for name in names]
             hosts, refused, reasons = survey.probe_hosts(members, executors)
             balancers = survey.read_balancers(arguments["balancers"], executors, bool(arguments.get("require_admin")))
             nodes = survey.read_nodes(arguments.get("traffic_balancers") or [], {}, executors)
@@ -41,16 +64,7 @@ class ActionModule(ActionBase):
             seen = fleet.Seen(hosts, balancers, reasons)
             if not problems and arguments.get("asked_version"):
                 problems = self._doubts(arguments, members, seen, executors, task_vars)
-        return {
-            **result,
-            "changed": False,
-            "hosts": hosts,
-            "balancers": balancers,
-            "nodes": nodes,
-            "problems": problems,
-            "pools": survey.pools_of(arguments["balancers"]),
-            "out_of_rotation": survey.out_of_rotation(balancers),
-        }
+        return seen, nodes, problems
 
     def _doubts(
         self,
@@ -75,3 +89,11 @@ class ActionModule(ActionBase):
     def _settings(self, name: str, task_vars: dict[str, t.Any]) -> HostSettings:
         variables = variables_of(self, name, task_vars)
         return HostSettings(variables, lambda raw, overlay: evaluated(self, raw, variables, **overlay))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _show(line: str) -> None:
+    Display().display(f"{time.strftime('%H:%M:%S')}  {line}")

@@ -11,7 +11,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, workers
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import host as rollout_of_host
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.artifact import Artifacts
@@ -22,6 +22,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import H
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
 
 Result = t.Dict[str, t.Any]
 
@@ -36,9 +37,9 @@ class ActionModule(ActionBase):
         result: Result = super().run(tmp, task_vars)
         arguments = validated("roll_host", source_of("roll_host").SPEC, self._task.args)
         journal = self._journal(arguments)
-        with Executors(self, task_vars) as executors:
+        with workers.at_work_on(arguments["host"]), Executors(self, task_vars) as executors:
             host = self._host(arguments, task_vars, journal, executors)
-            journal.before_step = host.before_step
+            journal.before_step = lambda step: self._before_step(host, step)
             hook: Result = {}
             try:
                 if arguments.get("last_gate"):
@@ -58,6 +59,10 @@ class ActionModule(ActionBase):
             "stage": (host.admission.get("gate") or {}).get("stage"),
             "journal": journal.dumped(),
         }
+
+    def _before_step(self, host: HostSteps, step: str) -> None:
+        host.before_step(step)
+        process.say_if_gone(self._show)
 
     def _journal(self, arguments: Result) -> Journal:
         journal = Journal(

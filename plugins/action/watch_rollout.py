@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey, workers
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
@@ -24,6 +24,8 @@ Result = t.Dict[str, t.Any]
 
 ANSWERS_WITHIN = 5.0
 """Seconds that the coordinator has to answer."""
+READ_WITHIN = 10.0
+"""Seconds that a load balancer, or whoever probes the hosts, has to answer."""
 
 
 class ActionModule(ActionBase):
@@ -38,49 +40,55 @@ class ActionModule(ActionBase):
         members = [member_of(self, name, True, task_vars) for name in arguments["hosts"]]
         run = os.getppid()
         lease_mark.renew()
-        pid = process.start(lambda: self._watch(arguments, task_vars, members, run))
+        pid = process.start(lambda: self._watch(arguments, task_vars, members, run), _show)
+        process.say_if_gone(_show)
         return {**result, "changed": False, "pid": pid}
 
     def _watch(
         self, arguments: Result, task_vars: dict[str, t.Any], members: t.Sequence[survey.Member], run: int
     ) -> None:
-        with Executors(self, task_vars) as executors:
-            by_name = {member.name: member for member in members}
-            coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
-            common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+        # Never closed: its sessions end with this process, which must not wait for a host that does not answer.
+        executors = Executors(self, task_vars)
+        by_name = {member.name: member for member in members}
+        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
+        common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
 
-            def probe(wanted: t.Mapping[str, str]) -> list[Row]:
-                rows = survey.probe_health([by_name[name] for name in wanted if name in by_name], executors)
-                return observed_health(rows, wanted)
+        def probe(wanted: t.Mapping[str, str]) -> list[Row]:
+            members = [by_name[name] for name in wanted if name in by_name]
+            rows = survey.probe_health(members, executors, timeout=READ_WITHIN)
+            return observed_health(rows, wanted)
 
-            def report(balancers: list[Row], hosts: list[Row], age: float) -> Row | None:
-                seen = {"balancers": balancers, "hosts": hosts, "age": age}
-                try:
-                    answer = coordinator.call("rollout_watch", {**common, **seen}, timeout=ANSWERS_WITHIN)
-                except RolloutError:
-                    return None
-                return None if answer.get("failed") else answer
-
-            started = controller.started(run)
+        def report(balancers: list[Row] | None, hosts: list[Row], age: float) -> Row | None:
+            seen = {"balancers": balancers, "hosts": hosts, "age": age}
             try:
-                Watch(
-                    run=Run(lambda: controller.started(run) == started, lambda: controller.is_suspended(run)),
-                    read_balancers=lambda: survey.read_balancers(arguments["balancers"], executors),
-                    probe=probe,
-                    report=report,
-                    show=_show,
-                    keep=interruption.keep,
-                    is_asked=interruption.is_asked,
-                    renew=lease_mark.renew,
-                    lose=lease_mark.lose,
-                ).until_the_run_is_over()
-            except OSError:
-                pass  # the run's end, seen while a line was shown
-            except Exception as error:
-                _show(
-                    f"The watch of this run has ended: {type(error).__name__}: {error}. "
-                    "From here on a host is observed only while its own steps run."
-                )
+                answer = coordinator.call("rollout_watch", {**common, **seen}, timeout=ANSWERS_WITHIN)
+            except RolloutError:
+                return None
+            return None if answer.get("failed") else answer
+
+        started = controller.started(run)
+        try:
+            Watch(
+                run=Run(
+                    is_there=lambda: controller.started(run) == started,
+                    is_suspended=lambda: controller.is_suspended(run),
+                    lost_hosts=workers.died,
+                    has_workers=lambda: controller.has_workers(run),
+                    end=lambda: controller.end(run),
+                ),
+                read_balancers=lambda: survey.read_balancers(arguments["balancers"], executors, timeout=READ_WITHIN),
+                probe=probe,
+                report=report,
+                show=_show,
+                keep=interruption.keep,
+                is_asked=interruption.is_asked,
+                renew=lease_mark.renew,
+                lose=lease_mark.lose,
+            ).until_the_run_is_over()
+        except OSError:
+            pass  # the run's end, seen while a line was shown
+        except Exception as error:
+            process.say_no_watch(_show, f"The watch of this run has ended: {type(error).__name__}: {error}.")
 
 
 def _show(line: str) -> None:

@@ -18,7 +18,10 @@ description:
   - Starts a process that lives as long as the run. Every few seconds it reads every load balancer and the health of
     every host that the rollout has proven, and reports that to M(steady.rollout.rollout_watch), which keeps the
     lease of the run alive.
-  - It shows what is in flight every 15 seconds. It changes nothing, and it takes no place in forks.
+  - It shows what is in flight every 15 seconds. It changes nothing, and it takes no place in forks. If it is killed, it is
+    started again.
+  - Ansible waits for ever for a worker that was killed while the strategy is C(host_pinned); the
+    process sees that, says so, and ends the run with SIGTERM.
   - Made for the role P(steady.rollout.rollout#role), whose settings it takes from each host's variables; it may
     change with it. It runs on the controller, as an action plugin.
 extends_documentation_fragment:
@@ -81,7 +84,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 pid:
-  description: The number of the process.
+  description: The number of the process that starts the watch, and starts it again if it is killed.
   type: int
   returned: success
 """

@@ -9,6 +9,7 @@ other, nobody but the lease's own clock can tell.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
 import multiprocessing
@@ -60,11 +61,11 @@ def leave_if_ended() -> None:
 
     A worker that was forked just before the end has never seen another parent than the one it has now.
     """
-    if _has_ended():
+    if has_ended():
         raise AnsibleActionFail("The run that this worker belongs to has ended; nothing more is started.")
 
 
-def _has_ended() -> bool:
+def has_ended() -> bool:
     if _followed is not None:
         return started(_followed[0]) != _followed[1]
     parent = multiprocessing.parent_process()
@@ -166,6 +167,17 @@ def _parent(pid: int) -> int:
 def is_suspended(pid: int) -> bool:
     """Stopped by a signal or by a debugger."""
     return (_stat(pid) or [""])[0] in ("T", "t")
+
+
+def has_workers(run: int) -> bool:
+    """Whether anything that this ansible-playbook has started is alive."""
+    return any(started(int(child)) for child in _read(f"/proc/{run}/task/{run}/children").split())
+
+
+def end(run: int) -> None:
+    """Has that ansible-playbook end, as if somebody had cancelled it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(run, signal.SIGTERM)
 
 
 def started(pid: int) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import targets
@@ -54,9 +55,13 @@ def probe_hosts(members: t.Sequence[Member], executors: Executors) -> tuple[list
     return [_row(member, seen.get(member.name)) for member in members], refused, reasons
 
 
-def probe_health(members: t.Sequence[Member], executors: Executors) -> list[Row]:
-    """For each host whether it is healthy, the version it answers with, and why it is not healthy."""
-    outcomes = executors.together([_probe(place, group) for place, group in _by_place(members).items()])
+def probe_health(members: t.Sequence[Member], executors: Executors, timeout: float | None = None) -> list[Row]:
+    """For each host whether it is healthy, the version it answers with, and why it is not healthy.
+
+    Nothing of hosts that are probed from where there is no answer within *timeout* seconds.
+    """
+    calls = [_probe(place, group) for place, group in _by_place(members).items()]
+    outcomes = executors.together([dataclasses.replace(one, timeout=timeout) for one in calls])
     return [
         {"name": name, "healthy": seen["healthy"], "version": seen["version"], "why": _reason(seen)}
         for outcome in outcomes
@@ -94,10 +99,13 @@ def _row(member: Member, seen: Row | None) -> Row:
     }
 
 
-def read_balancers(balancers: t.Sequence[Row], executors: Executors, require_admin: bool = False) -> list[Row]:
-    """What each balancer says of its members, or why it cannot be read."""
+def read_balancers(
+    balancers: t.Sequence[Row], executors: Executors, require_admin: bool = False, timeout: float | None = None
+) -> list[Row]:
+    """What each balancer says of its members, or why it cannot be read; one has *timeout* seconds to answer."""
     calls = [on_balancer(one, "lb_member_info", require_admin=require_admin) for one in balancers]
-    return [_balancer(outcome) for outcome in executors.together(calls)]
+    outcomes = executors.together([dataclasses.replace(one, timeout=timeout) for one in calls])
+    return [_balancer(outcome) for outcome in outcomes]
 
 
 def _balancer(outcome: Outcome) -> Row:
@@ -124,7 +132,7 @@ def unreadable(balancers: t.Sequence[Row]) -> list[str]:
     ]
 
 
-def out_of_rotation(balancers: t.Sequence[Row]) -> str:
+def out_of_rotation(balancers: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     """A sentence that names who is out of rotation where; for when the ledger cannot be asked."""
     out = [
         f"{member} ({state.get('admin')}) on {seen['host']}"

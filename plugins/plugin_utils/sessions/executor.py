@@ -18,7 +18,13 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import controller, 
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import local, modules, slots, ssh
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.local import Result
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import ModuleCall
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.opening import CannotServe, Opening, WrongPassword
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.opening import (
+    LIMIT,
+    CannotServe,
+    Opening,
+    TooSlow,
+    WrongPassword,
+)
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session import Session, SessionEnded
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.target import Target, target
 
@@ -81,14 +87,15 @@ class HostExecutor:
         """What the module would return, a failure too; raises Unreachable where the host does not answer.
 
         A session that ended is opened anew for the next call, never for the one that it broke. After *timeout*
-        seconds without an answer the host counts as one that does not answer; a module has its own limits only.
+        seconds without an answer the host counts as one that does not answer, and so it does where opening a session takes
+        longer; a module has its own limits only.
         """
         controller.leave_if_ended()
         call = ModuleCall(module, arguments, check_mode, diff)
         try:
             if self.kind == "local":
                 return local.run(call, self._host)
-            session = None if self.kind == "module" else self._open_session()
+            session = None if self.kind == "module" else self._open_session(timeout)
             return self._in_session(session, call, timeout) if session else self._as_module(call)
         except InputError as error:
             return {"changed": False, "failed": True, "msg": error.message}
@@ -132,8 +139,11 @@ class HostExecutor:
             own.update(OF_A_PATH)
         return {"changed": False, **{name: value for name, value in found.items() if name not in own}}
 
-    def _open_session(self) -> Session | None:
-        """The session, opened where there is none; None where there can be none."""
+    def _open_session(self, timeout: float | None) -> Session | None:
+        """The session, opened where there is none; None where there can be none.
+
+        A host that says nothing within a caller's own *timeout* may still be able to have one.
+        """
         with self._turn:
             if self._session and not self._session.ended:
                 return self._session
@@ -143,7 +153,11 @@ class HostExecutor:
             if self.kind == "module":
                 return None
             try:
-                self._session = self._opened()
+                self._session = self._opened(timeout)
+            except TooSlow as error:
+                if timeout is not None:
+                    raise Unreachable(self._host, str(error)) from None
+                self._fall_back(str(error))
             except (CannotServe, slots.NotPrivate) as error:
                 self._fall_back(str(error))
             except ssh.CannotOpen as error:
@@ -153,7 +167,7 @@ class HostExecutor:
                 raise Unreachable(self._host, str(error), why) from None
             return self._session
 
-    def _opened(self) -> Session:
+    def _opened(self, timeout: float | None) -> Session:
         there = self._target
         connection = there.connection
         opened = Opening(
@@ -162,6 +176,7 @@ class HostExecutor:
             there.env_prefix(),
             connection.become,
             connection._shell,
+            LIMIT if timeout is None else min(timeout, LIMIT),
         ).open()
         if opened.why_not_kept and slots.first_time(f"{self._host}.not-kept"):
             Display().v(

@@ -30,6 +30,10 @@ class CannotServe(Exception):
     """The host answers, but no session can be had; the module may still run. Says why."""
 
 
+class TooSlow(CannotServe):
+    """Nothing was heard for as long as may be waited."""
+
+
 class WrongPassword(Exception):
     """Another attempt would fail too, and may lock the account."""
 
@@ -58,6 +62,7 @@ class Opening:
     env_prefix: str
     become: BecomeBase | None
     shell: t.Any
+    limit: float = LIMIT
 
     def open(self) -> Opened:
         """Tries again where a connection broke or was full; raises CannotOpen, CannotServe or WrongPassword."""
@@ -67,7 +72,7 @@ class Opening:
             text, command = self._command(tried)
             process, place, number = self.link.start(command, full)
             try:
-                return _negotiated(process, place, text, self.become)
+                return _negotiated(process, place, text, self.become, _Deadline(self.limit))
             except Closed as closed:
                 _abandon(process, place)
                 if closed.code != OF_SSH and len(self.interpreters) > 1 and not tried:
@@ -106,6 +111,18 @@ class _Start:
         return cls(nonce, (sent.bootstrap + call).encode())
 
 
+class _Deadline:
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._at = time.monotonic() + limit
+
+    def left(self, what: str) -> float:
+        left = self._at - time.monotonic()
+        if left <= 0:
+            raise TooSlow(f"{what} within {self._limit:g} s")
+        return left
+
+
 def _abandon(process: subprocess.Popen[bytes], place: int) -> None:
     pipes = Pipes(process)
     pipes.hang_up(patience=0.1)
@@ -113,9 +130,10 @@ def _abandon(process: subprocess.Popen[bytes], place: int) -> None:
     os.close(place)
 
 
-def _negotiated(process: subprocess.Popen[bytes], place: int, start: _Start, become: BecomeBase | None) -> Opened:
+def _negotiated(
+    process: subprocess.Popen[bytes], place: int, start: _Start, become: BecomeBase | None, deadline: _Deadline
+) -> Opened:
     pipes = Pipes(process)
-    deadline = time.monotonic() + LIMIT
     if become is not None:
         _escalate(pipes, become, deadline)
     pipes.write(start.text)
@@ -128,11 +146,11 @@ def _negotiated(process: subprocess.Popen[bytes], place: int, start: _Start, bec
     return Opened(pipes, place, str(said.get("why_not_kept") or ""))
 
 
-def _escalate(pipes: Pipes, become: BecomeBase, deadline: float) -> None:
+def _escalate(pipes: Pipes, become: BecomeBase, deadline: _Deadline) -> None:
     escalation = Escalation(become)
     step = Step.WAIT
     while step is not Step.DONE:
-        step = escalation.saw(*pipes.read(_left(deadline, f"{become.name} does not answer")))
+        step = escalation.saw(*pipes.read(deadline.left(f"{become.name} does not answer")))
         if step is Step.SEND_PASSWORD:
             pipes.write(str(become.get_option("become_pass")).encode() + b"\n")
         elif step is Step.WRONG_PASSWORD:
@@ -142,7 +160,7 @@ def _escalate(pipes: Pipes, become: BecomeBase, deadline: float) -> None:
     pipes.rest = escalation.rest
 
 
-def _greeting(pipes: Pipes, nonce: str, deadline: float) -> dict[str, t.Any]:
+def _greeting(pipes: Pipes, nonce: str, deadline: _Deadline) -> dict[str, t.Any]:
     lines: list[bytes] = []
     while True:
         for number, line in enumerate(lines):
@@ -150,11 +168,4 @@ def _greeting(pipes: Pipes, nonce: str, deadline: float) -> dict[str, t.Any]:
             if said:
                 pipes.rest = b"".join(one + b"\n" for one in lines[number + 1 :]) + pipes.rest
                 return said
-        lines = pipes.lines(_left(deadline, "Python does not start there"))
-
-
-def _left(deadline: float, what: str) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise CannotServe(f"{what} within {LIMIT:g} s")
-    return left
+        lines = pipes.lines(deadline.left("Python does not start there"))

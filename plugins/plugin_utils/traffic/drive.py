@@ -45,6 +45,8 @@ class TrafficDrive:
     """Runs a command on the controller and says why it failed."""
     routed_in: str = ""
     """The phase in which the testers' route was seen to last."""
+    check_watch: t.Callable[[], None] = lambda: None
+    """Says so where nobody watches the run any more."""
 
     def __post_init__(self) -> None:
         self._hosts: list[Answer] = []
@@ -190,6 +192,7 @@ class TrafficDrive:
     def _ask(self, nodes: list[Answer], **options: t.Any) -> Answer:
         if self.settings["rollout_traffic_balancers"]:
             options["balancers"] = survey.read_balancers(self.settings["rollout_balancers"], self.executors)
+        self.check_watch()
         asked = self.ledger.next_act(hosts=self._hosts, nodes=nodes, **options)
         for line in asked.get("messages") or []:
             self.show(line)

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the watch of a run does every few seconds: reads, reports to the ledger, and shows what is under way.
 
-It decides nothing: the ledger's rules do, from what it reports.
+It decides nothing: the ledger's rules do, from what it reports. Reading and reporting wait for other machines; neither
+may keep the other from its turn, nor the next line of progress from being shown.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ import dataclasses
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.plugin_utils.background import NAP, Pending, in_thread
+
 Row = t.Dict[str, t.Any]
+Readings = t.Tuple[t.List[Row], t.List[Row]]
+"""What the balancers and what the probes of the hosts say."""
 
 INTERVAL = 2.0
 """Seconds from one observation to the next."""
 SHOW_EVERY = 15.0
 """Seconds between two lines of progress."""
 UNREACHABLE = "in progress: the coordinator does not answer; hosts in flight are finished, no other one starts"
-SHOW_AFTER_SILENCE = 5.0
-"""The same while the coordinator does not answer: to find that out takes ssh some ten seconds each time."""
+IDLE_FOR = 30.0
+"""Seconds without any worker, with hosts in flight, after which Ansible waits for one that was killed."""
 NAMED = 6
 """Hosts in a line of progress."""
 
@@ -31,6 +36,10 @@ class Run:
 
     is_there: t.Callable[[], bool]
     is_suspended: t.Callable[[], bool]
+    lost_hosts: t.Callable[[], t.List[str]] = list
+    """Those whose worker was killed."""
+    has_workers: t.Callable[[], bool] = lambda: True
+    end: t.Callable[[], None] = lambda: None
 
 
 @dataclasses.dataclass
@@ -43,7 +52,7 @@ class Watch:
     run: Run
     read_balancers: t.Callable[[], t.List[Row]]
     probe: t.Callable[[t.Mapping[str, str]], t.List[Row]]
-    report: t.Callable[[t.List[Row], t.List[Row], float], t.Optional[Row]]
+    report: t.Callable[[t.Optional[t.List[Row]], t.List[Row], float], t.Optional[Row]]
     show: t.Callable[[str], None]
     keep: t.Callable[[t.Sequence[str]], None] = lambda lines: None
     is_asked: t.Callable[[], bool] = lambda: False
@@ -51,62 +60,134 @@ class Watch:
     renew: t.Callable[[], None] = lambda: None
     lose: t.Callable[[str], None] = lambda reason: None
     """Called with every report that the run holds its lease, and once when it does not any more."""
+    begin: t.Callable[[t.Callable[[], t.Any]], Pending[t.Any]] = in_thread
     now: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
 
+    def __post_init__(self) -> None:
+        self._answer: Row | None = None
+        self._answered_at = self._read_at = self._shown_at = self.now()
+        self._reading: Pending[Readings] | None = None
+        self._began_reading = 0.0
+        self._busy_at = self.now()
+
     def until_the_run_is_over(self) -> None:
-        observed: t.Mapping[str, str] = {}
-        shown_at = self.now()
-        while self.run.is_there():
+        # Before anything is read: from here on no step has to hold the lease in advance.
+        goes_on = self.run.is_suspended() or self._report(None, [], 0.0)
+        while goes_on and self.run.is_there():
             began = self.now()
             # A suspended run must not keep its lease: whoever suspended it may never let it go on.
             if not self.run.is_suspended():
-                answer = self._observe(observed, began)
-                if answer is not None:
-                    if not answer["holds_lease"]:
-                        self.lose(str(answer["reason"]))
-                        self._show_holder(answer)
-                        return
-                    self.renew()
-                    self.keep(answer["if_interrupted"])
-                    observed = answer["observe"]
-                    for message in answer["messages"]:
-                        self.show(message)
-                if self.now() - shown_at >= (SHOW_EVERY if answer else SHOW_AFTER_SILENCE):
-                    shown_at = self.now()
-                    self.show(progress(answer) if answer else UNREACHABLE)
+                goes_on = self._observe()
+                self._end_what_waits_for_ever()
             self._rest(began)
 
-    def _observe(self, observed: t.Mapping[str, str], began: float) -> Row | None:
-        balancers = self.read_balancers()
-        hosts = self.probe(observed) if observed else []
-        return self.report(balancers, hosts, self.now() - began)
+    def _observe(self) -> bool:
+        """False once the run does not hold its lease any more. Balancers that do not answer stop no heartbeat."""
+        observed = self._answer["observe"] if self._answer else {}
+        if self._reading is None:
+            self._began_reading = self.now()
+            self._reading = self.begin(lambda: (self.read_balancers(), self.probe(observed) if observed else []))
+        if not self._wait_for(self._reading, INTERVAL):
+            return self.run.is_there() and self._report(None, [], 0.0)
+        balancers, hosts = self._reading.result()
+        self._reading, self._read_at = None, self.now()
+        return self._report(balancers, hosts, self.now() - self._began_reading)
+
+    def _report(self, balancers: list[Row] | None, hosts: list[Row], age: float) -> bool:
+        reporting = self.begin(lambda: self.report(balancers, hosts, age))
+        if not self._wait_for(reporting):
+            return False
+        answer: Row | None = reporting.result()
+        if answer is None:
+            self._note_unreachable()
+            return True
+        if not answer["holds_lease"]:
+            self.lose(str(answer["reason"]))
+            self._show_holder(answer)
+            return False
+        self.renew()
+        if balancers is not None:
+            self.keep(answer["if_interrupted"])
+        self._answer, self._answered_at = answer, self.now()
+        for message in answer["messages"]:
+            self.show(message)
+        return True
+
+    def _wait_for(self, pending: Pending[t.Any], seconds: float | None = None) -> bool:
+        """Whether it ended in time; False at the end of the run, too."""
+        began = self.now()
+        while not pending.is_over():
+            if not self.run.is_there() or (seconds is not None and self.now() - began >= seconds):
+                return False
+            self.sleep(NAP)
+            self._show_if_due()
+        self._show_if_due()
+        return True
+
+    def _note_unreachable(self) -> None:
+        if self._answer is not None:
+            self._answer = None
+            self._show_now()
+
+    def _show_if_due(self) -> None:
+        if self.now() - self._shown_at >= SHOW_EVERY and not self.run.is_suspended():
+            self._show_now()
+
+    def _show_now(self) -> None:
+        self._shown_at = self.now()
+        if self._answer is None:
+            self.show(UNREACHABLE)
+            return
+        unread = self.now() - self._read_at
+        since = f"; no answer from load balancers or hosts for {unread:.0f} s" if unread >= SHOW_EVERY else ""
+        self.show(progress(self._answer, self.now() - self._answered_at) + since)
 
     def _show_holder(self, answer: Row) -> None:
         """At the end of a run nobody holds the lease, which is as it should be."""
         if answer.get("holder"):
             self.show(str(answer["reason"]))
 
+    def _end_what_waits_for_ever(self) -> None:
+        """Ansible does not notice that a worker was killed: the run ends, and the next one resumes the rollout."""
+        lost = self.run.lost_hosts()
+        flying = [str(host["host"]) for host in (self._answer or {}).get("in_flight") or []]
+        if not flying or self.run.has_workers():
+            self._busy_at = self.now()
+        if lost:
+            self._end_run(
+                f"The worker process of {', '.join(lost)} was killed, and Ansible would wait for it for ever."
+            )
+        elif self.now() - self._busy_at >= IDLE_FOR:
+            self._end_run(f"No worker process of this run is left, and Ansible waits for ever for {', '.join(flying)}.")
+
+    def _end_run(self, why: str) -> None:
+        self.show(f"{why} The run ends now; run the same playbook again to resume or roll back.")
+        self.sleep(1.0)  # The line goes through the run's own process.
+        self.run.end()
+        self._busy_at = self.now()
+
     def _rest(self, began: float) -> None:
         """In short naps: the end of the run is noticed at once, and so is its interruption."""
         while self.now() - began < INTERVAL and self.run.is_there() and not self.is_asked():
             self.sleep(min(0.2, INTERVAL))
+            self._show_if_due()
 
 
-def progress(answer: t.Mapping[str, t.Any]) -> str:
-    """One line: who is at what for how long, and how far the rollout is."""
+def progress(answer: t.Mapping[str, t.Any], age: float = 0.0) -> str:
+    """One line: who is at what for how long, and how far the rollout is; *age* is that of the answer."""
     done = f"{answer['done']} of {answer['total']} hosts done"
     flying = answer["in_flight"]
     if not flying:
         waiting = f", {answer['waiting']} waiting" if answer["waiting"] else ""
         return f"in progress: no host in flight{waiting}; {done}"
-    named = ", ".join(_in_flight(host) for host in flying[:NAMED])
+    named = ", ".join(_in_flight(host, age) for host in flying[:NAMED])
     more = f" and {len(flying) - NAMED} more" if len(flying) > NAMED else ""
     return f"in progress: {named}{more}; {done}"
 
 
-def _in_flight(host: t.Mapping[str, t.Any]) -> str:
-    return f"{host['host']} {host['step'] or 'admitted'} for {host['seconds']:.0f} s"
+def _in_flight(host: t.Mapping[str, t.Any], age: float) -> str:
+    return f"{host['host']} {host['step'] or 'admitted'} for {host['seconds'] + age:.0f} s"
 
 
 def observed_health(rows: t.Sequence[Row], wanted: t.Mapping[str, str]) -> list[Row]:

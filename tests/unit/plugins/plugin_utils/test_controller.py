@@ -127,6 +127,16 @@ sys.stdin.read()
 """
 
 
+def test_a_worker_that_was_killed_is_none() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import os; os.read(0, 1)"], stdin=subprocess.PIPE) as run:
+        assert controller.has_workers(os.getpid())
+        assert not controller.has_workers(run.pid)
+        run.kill()
+        os.waitid(os.P_PID, run.pid, os.WEXITED | os.WNOWAIT)
+        assert str(run.pid) in controller._read(f"/proc/{os.getpid()}/task/{os.getpid()}/children").split()
+        assert not controller.started(run.pid)
+
+
 @contextlib.contextmanager
 def _killed_run(work: str, ends: bool = True) -> t.Iterator[dict[str, t.Any]]:
     """A run that was killed while its workers do this *work*; with *ends* false it lives on."""

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import (
+    IDLE_FOR,
+    INTERVAL,
     SHOW_EVERY,
     UNREACHABLE,
     Run,
@@ -23,33 +26,74 @@ ANSWER: dict[str, t.Any] = {
 }  # fmt: skip
 
 
+class Late:
+    """Work that is over at a time of the world's clock."""
+
+    def __init__(self, world: World, work: t.Callable[[], t.Any], seconds: float) -> None:
+        self._world = world
+        self._work = work
+        self._over_at = world.clock + seconds
+
+    def is_over(self) -> bool:
+        return self._world.clock >= self._over_at
+
+    def result(self) -> t.Any:
+        return self._work()
+
+
 class World:
-    """A run that lasts *lasts* seconds; *answers* come in turn, the last one for ever."""
+    """A run that lasts *lasts* seconds; *answers* come in turn, the last one for ever.
+
+    *takes* are the seconds that every reading and every report takes, *worker_dies_at* when that of app2 does.
+    """
 
     def __init__(
         self,
         *answers: dict[str, t.Any] | None,
         lasts: float = 10.0,
         suspended: bool = False,
-        interrupted_at: float = 1000.0,
+        takes: tuple[float, float] = (0.0, 0.0),
+        worker_dies_at: float = math.inf,
+        last_worker_dies_at: float = math.inf,
+        interrupted_at: float = math.inf,
     ) -> None:
         self.kept: list[tuple[float, list[str]]] = []
         self.clock = 0.0
         self.reports: list[tuple[t.Any, ...]] = []
         self.probed: list[dict[str, str]] = []
         self.shown: list[str] = []
+        self.shown_at: list[float] = []
+        self.ended_at = math.inf
         self._answers = list(answers) or [ANSWER]
+        self._takes = takes
+        self._begun = 0
         Watch(
-            run=Run(lambda: self.clock < lasts, lambda: suspended),
+            run=Run(
+                is_there=lambda: self.clock < min(lasts, self.ended_at),
+                is_suspended=lambda: suspended,
+                lost_hosts=lambda: ["app2"] if self.clock >= worker_dies_at else [],
+                has_workers=lambda: self.clock < last_worker_dies_at,
+                end=self._end,
+            ),
             read_balancers=lambda: [{"host": "lb1", "members": {}}],
             probe=self._probe,
             report=self._report,
-            show=self.shown.append,
+            show=self._show,
             keep=lambda lines: self.kept.append((round(self.clock, 1), list(lines))),
             is_asked=lambda: self.clock >= interrupted_at and not any(at >= interrupted_at for at, dummy in self.kept),
+            begin=self._begin,
             now=lambda: self.clock,
             sleep=self._sleep,
         ).until_the_run_is_over()
+
+    @property
+    def observations(self) -> list[tuple[t.Any, ...]]:
+        """The reports that say more than that the run is alive."""
+        return [report for report in self.reports if report[0] is not None]
+
+    def _begin(self, work: t.Callable[[], t.Any]) -> Late:
+        is_report = "report" in work.__code__.co_names
+        return Late(self, work, self._takes[is_report])
 
     def _probe(self, wanted: t.Mapping[str, str]) -> list[dict[str, t.Any]]:
         self.probed.append(dict(wanted))
@@ -59,12 +103,19 @@ class World:
         self.reports.append(seen)
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
+    def _show(self, line: str) -> None:
+        self.shown.append(line)
+        self.shown_at.append(self.clock)
+
+    def _end(self) -> None:
+        self.ended_at = self.clock
+
     def _sleep(self, seconds: float) -> None:
         self.clock += seconds
 
 
 def test_it_reports_every_two_seconds_for_as_long_as_the_run_lives() -> None:
-    assert len(World(lasts=10.0).reports) == 5
+    assert len(World(lasts=10.0).observations) == 5
 
 
 def test_an_interruption_is_answered_at_once_and_once() -> None:
@@ -73,17 +124,22 @@ def test_an_interruption_is_answered_at_once_and_once() -> None:
     assert len(kept) == len(World(lasts=6.0).kept) + 1
 
 
+def test_a_run_that_was_killed_before_the_first_observation_kept_its_lease_for_the_limits_of_its_hosts() -> None:
+    """It beats before it reads anything."""
+    assert World(lasts=1.0, takes=(2.0, 0.0)).reports == [(None, [], 0.0)]
+
+
 def test_it_probes_what_the_ledger_names() -> None:
     world = World(lasts=3.9)
-    assert world.probed == [{"app1": "2.0.0"}]
-    assert world.reports[1][1] == [{"name": "app1", "healthy": True}]
+    assert world.probed == [{"app1": "2.0.0"}] * 2
+    assert world.observations[0][1] == [{"name": "app1", "healthy": True}]
 
 
 def test_it_ends_with_the_lease_and_names_only_another_holder() -> None:
     ended = {**ANSWER, "holds_lease": False, "reason": "lease lost."}
-    assert World(ANSWER, ended).shown == []
-    taken = World(ANSWER, {**ended, "holder": {"run": "r2"}})
-    assert (taken.shown, len(taken.reports)) == (["lease lost."], 2)
+    assert World(ANSWER, ANSWER, ended).shown == []
+    taken = World(ANSWER, ANSWER, {**ended, "holder": {"run": "r2"}})
+    assert (taken.shown, len(taken.reports)) == (["lease lost."], 3)
 
 
 def test_a_suspended_controller_kept_its_lease_for_ever() -> None:
@@ -97,12 +153,57 @@ def test_what_an_observation_has_changed_is_shown_at_once() -> None:
 
 def test_it_shows_what_is_in_flight_every_fifteen_seconds() -> None:
     world = World(lasts=3 * SHOW_EVERY)
-    assert world.shown == ["in progress: app2 health for 4 s; 1 of 6 hosts done"] * 2
+    assert world.shown == [
+        "in progress: app2 health for 5 s; 1 of 6 hosts done",
+        "in progress: app2 health for 4 s; 1 of 6 hosts done",
+    ]
 
 
 def test_a_coordinator_that_does_not_answer_is_no_silence_and_no_end() -> None:
-    world = World(None, lasts=SHOW_EVERY)
+    world = World(None, lasts=2 * SHOW_EVERY + 1)
     assert world.shown == [UNREACHABLE] * 2
+
+
+def test_a_coordinator_that_was_lost_was_first_mentioned_after_twenty_seconds() -> None:
+    """Each report waits for ssh; lines of progress do not."""
+    world = World(ANSWER, None, lasts=60.0, takes=(0.0, 11.0))
+    assert max(after - before for before, after in zip([0.0, *world.shown_at], world.shown_at)) <= SHOW_EVERY + 0.1
+    assert world.shown[-1] == UNREACHABLE
+
+
+def test_a_balancer_that_does_not_answer_kept_the_heartbeat_from_the_lease() -> None:
+    world = World(lasts=40.0, takes=(30.0, 0.0))
+    assert len(world.reports) >= 40.0 / (INTERVAL + 0.2) - 1
+    assert len(world.observations) == 1
+    assert world.observations[0][2] >= 30.0
+    assert world.shown == [
+        "in progress: app2 health for 5 s; 1 of 6 hosts done; no answer from load balancers or hosts for 15 s",
+        "in progress: app2 health for 6 s; 1 of 6 hosts done; no answer from load balancers or hosts for 30 s",
+    ]
+
+
+def test_a_worker_that_was_killed_kept_the_run_waiting_for_ever() -> None:
+    """Ansible does not notice it under host_pinned."""
+    world = World(lasts=60.0, worker_dies_at=5.0)
+    assert 5.0 <= world.ended_at <= 5.0 + 2 * INTERVAL
+    assert world.shown == [
+        "The worker process of app2 was killed, and Ansible would wait for it for ever. The run ends now; run the same "
+        "playbook again to resume or roll back."
+    ]
+
+
+def test_a_worker_that_was_killed_in_a_step_of_the_users_is_missed_once_no_other_is_left() -> None:
+    world = World(lasts=60.0, last_worker_dies_at=5.0)
+    assert 4.0 + IDLE_FOR <= world.ended_at <= 5.0 + IDLE_FOR + 2 * INTERVAL
+    assert world.shown[-1] == (
+        "No worker process of this run is left, and Ansible waits for ever for app2. The run ends now; run the same "
+        "playbook again to resume or roll back."
+    )
+
+
+def test_between_two_plays_there_is_no_worker() -> None:
+    idle = {**ANSWER, "in_flight": []}
+    assert World(idle, lasts=90.0, last_worker_dies_at=5.0).ended_at == math.inf
 
 
 def test_many_hosts_in_flight_are_counted() -> None:
