@@ -38,8 +38,8 @@ COMPLAINT = re.compile(r"\[(?:DEPRECATION )?WARNING\]|Traceback \(most recent ca
 """What no operator should ever have to read."""
 LOGGED = "| "
 """Before each line of a service's own journal."""
-SILENCE_LIMIT: float | None = 30.0
-"""Seconds that a run may print nothing: it aims at 20, the rest is for a busy machine. None: not checked."""
+SILENCE_LIMIT: float | None = 20.0
+"""Seconds that a run may print nothing. None: not checked."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +69,16 @@ class Ended:
 class Run:
     """One playbook under way, in a session of its own, as a terminal gives it."""
 
-    def __init__(self, lab: Lab, playbook: str, words: t.Sequence[str], settings: t.Mapping[str, t.Any]) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        playbook: str,
+        words: t.Sequence[str],
+        settings: t.Mapping[str, t.Any],
+        within: t.Sequence[str] = (),
+    ) -> None:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the run
-        argv = [*lab.inside(), _program("ansible-playbook"), os.path.join("playbooks", f"{playbook}.yml")]
+        argv = [*lab.inside(), *within, _program("ansible-playbook"), os.path.join("playbooks", f"{playbook}.yml")]
         argv += ["-i", str(lab.inventory)]
         argv += ["-e", json.dumps({**QUICK, **settings}), *words]
         self._process = subprocess.Popen(
@@ -109,7 +116,11 @@ class Run:
         if ended.complaints and not warns:
             raise AssertionError(f"the operator would read {ended.complaints}:\n{ended.output}")
         if SILENCE_LIMIT is not None and not silent and ended.longest_silence > SILENCE_LIMIT:
-            raise AssertionError(f"nothing was printed for {ended.longest_silence:.1f} s:\n{ended.output}")
+            said = ended.output.encode()[: self._listener.before_longest()].decode(errors="replace").splitlines()
+            after = said[-1] if said else "its start"
+            raise AssertionError(
+                f"nothing was printed for {ended.longest_silence:.1f} s after '{after}':\n{ended.output}"
+            )
         return ended
 
     def wait_at_most(self, seconds: float) -> None:
@@ -137,16 +148,18 @@ class Run:
 class Rolling:
     """The playbooks, ready to be run; and the ledger, asked as an operator asks it.
 
-    A playbook is named without its suffix; with a path it may lie elsewhere.
+    A playbook is named without its suffix; with a path it may lie elsewhere. *within* are the words that put a command
+    into a container.
     """
 
-    def __init__(self, lab: Lab, settings: t.Mapping[str, t.Any] | None = None) -> None:
+    def __init__(self, lab: Lab, settings: t.Mapping[str, t.Any] | None = None, within: t.Sequence[str] = ()) -> None:
         self._lab = lab
+        self._within = within
         self._settings = dict(settings or {})
 
     def start(self, version: str, *words: str, playbook: str = "rolling", **settings: t.Any) -> Run:
         wanted = {"rollout_version": version} if version else {}
-        return Run(self._lab, playbook, words, {**self._settings, **wanted, **settings})
+        return Run(self._lab, playbook, words, {**self._settings, **wanted, **settings}, self._within)
 
     def run(self, version: str, *words: str, playbook: str = "rolling", **settings: t.Any) -> Ended:
         return self.start(version, *words, playbook=playbook, **settings).wait()

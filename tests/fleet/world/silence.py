@@ -31,6 +31,7 @@ class Listener:
         self._is_over = is_over
         self._clock = clock
         self._moments = [clock()]
+        self._sizes = [0]
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -39,12 +40,19 @@ class Listener:
         self._thread.join()
         return longest(self._moments)
 
+    def before_longest(self) -> int:
+        """How many bytes had been written when the longest silence began."""
+        self._thread.join()
+        lengths = [after - before for before, after in zip(self._moments, self._moments[1:])]
+        return self._sizes[lengths.index(max(lengths))] if lengths else 0
+
     def _listen(self) -> None:
         size = 0
         while not self._is_over():
             grown = os.fstat(self._descriptor).st_size
             if grown != size:
                 self._moments.append(self._clock())
+                self._sizes.append(grown)
                 size = grown
             time.sleep(INTERVAL)
         self._moments.append(self._clock())
