@@ -32,6 +32,9 @@ import typing as t
 import urllib.parse
 
 HEAD_LIMIT = 16384
+FLAP = 1.0
+LEAK, LEAK_LIMIT = 16 * 2**20, 256 * 2**20
+"""Bytes ten times a second, up to so many."""
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 500: "Internal Server Error"}
 
 
@@ -46,7 +49,11 @@ class Behaviour:
     version: str = ""
     """The version that it claims to be, instead of its own."""
     healthy_for: float = 0.0
-    """Seconds after which every request is answered with 500; 0: never."""
+    """Seconds after which it does what *afterwards* says; 0: never."""
+    afterwards: str = "fail"
+    """'fail': every request is answered with 500. 'flap': so it is in every second stretch of FLAP seconds. 'crash':
+    it exits with 1 in the middle of what it does. 'leak': it fills its memory up to LEAK_LIMIT and is killed, as by a
+    kernel that has no more. 'fail checks': only /health, and only for who names no host, as the checks of HAProxy do."""
     errors: float = 0.0
     """The share of requests, other than /health and /stats, that are answered with 500."""
     errors_on: str = ""
@@ -72,6 +79,7 @@ class Request:
     query: dict[str, list[str]]
     length: int
     keep_alive: bool
+    names_host: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +108,7 @@ class Shop:
         received = await _read_body(reader, request.length)
         if request.path == "/stats":
             return Answer(200, self._stats())
-        if self._spoilt():
+        if self._spoilt() and self._fails(request):
             return self._broken("unhealthy")
         if request.path == "/health":
             return self._health()
@@ -131,6 +139,27 @@ class Shop:
 
     def _spoilt(self) -> bool:
         return 0 < self.behaviour.healthy_for <= self._clock() - self._started
+
+    def _fails(self, request: Request) -> bool:
+        """Whether a release that is no longer healthy shows it to this request."""
+        if self.behaviour.afterwards == "flap":
+            return int((self._clock() - self._started - self.behaviour.healthy_for) / FLAP) % 2 == 0
+        if self.behaviour.afterwards == "fail checks":
+            return request.path == "/health" and not request.names_host
+        return self.behaviour.afterwards == "fail"
+
+    async def decay(self) -> None:
+        """Ends the process, or has it ended, where *afterwards* says so."""
+        if not self.behaviour.healthy_for or self.behaviour.afterwards not in ("crash", "leak"):
+            return
+        await asyncio.sleep(self.behaviour.healthy_for)
+        if self.behaviour.afterwards == "crash":
+            os._exit(1)
+        leaked: list[bytes] = []
+        while len(leaked) * LEAK < LEAK_LIMIT:
+            leaked.append(b"x" * LEAK)
+            await asyncio.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def _latency(self) -> float:
         return self.behaviour.latency * self._chance.lognormvariate(0.0, self.behaviour.spread)
@@ -217,6 +246,7 @@ def _parse(head: bytes) -> Request:
         query=urllib.parse.parse_qs(query) if query else {},
         length=int(headers.get("content-length", 0)),
         keep_alive=connection != "close",
+        names_host="host" in headers,
     )
 
 
@@ -245,7 +275,9 @@ async def _run(shop: Shop, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.stop)
+    decay = asyncio.create_task(shop.decay())
     await server.run(host, port)
+    decay.cancel()
 
 
 def main() -> int:

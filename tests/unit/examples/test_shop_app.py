@@ -15,8 +15,11 @@ from support import examples
 app = examples.module("shop", "app")
 
 
-def ask(shop: t.Any, path: str, method: str = "GET", body: bytes = b"") -> tuple[int, dict[str, t.Any]]:
-    target = f"{method} {path} HTTP/1.1\r\nHost: shop\r\nContent-Length: {len(body)}\r\n\r\n"
+def ask(
+    shop: t.Any, path: str, method: str = "GET", body: bytes = b"", names_host: bool = True
+) -> tuple[int, dict[str, t.Any]]:
+    host = "Host: shop\r\n" if names_host else ""
+    target = f"{method} {path} HTTP/1.1\r\n{host}Content-Length: {len(body)}\r\n\r\n"
 
     async def answer() -> t.Any:
         reader = asyncio.StreamReader()
@@ -60,6 +63,33 @@ def test_a_release_that_is_healthy_for_a_while(path: str) -> None:
     assert ask(shop, path)[0] == 200
     now[0] = 105.0
     assert ask(shop, path)[0] == 500
+
+
+def test_a_release_that_flaps() -> None:
+    now = [100.0]
+    shop = a_shop(lambda: now[0], healthy_for=5, afterwards="flap")
+    seen = []
+    for now[0] in (104.9, 105.0, 105.9, 106.0, 106.9, 107.0):
+        seen.append(ask(shop, "/")[0])
+    assert seen == [200, 500, 500, 200, 200, 500]
+
+
+def test_a_release_that_fails_the_checks_of_load_balancers_only() -> None:
+    now = [100.0]
+    shop = a_shop(lambda: now[0], healthy_for=5, afterwards="fail checks")
+    now[0] = 106.0
+    assert ask(shop, "/health")[0] == 200
+    assert ask(shop, "/")[0] == 200
+    assert ask(shop, "/health", names_host=False)[0] == 500
+    assert ask(shop, "/", names_host=False)[0] == 200
+
+
+@pytest.mark.parametrize("afterwards", ["crash", "leak"])
+def test_a_release_that_ends_serves_until_then(afterwards: str) -> None:
+    now = [100.0]
+    shop = a_shop(lambda: now[0], healthy_for=5, afterwards=afterwards)
+    now[0] = 106.0
+    assert ask(shop, "/")[0] == 200
 
 
 def test_a_release_that_fails_a_share_of_its_requests() -> None:
