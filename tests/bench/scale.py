@@ -141,12 +141,14 @@ def used(samples: t.Sequence[Usage], at: float) -> float:
 class Site:
     """The stand-ins, their files, servers and inventory, in one folder."""
 
-    def __init__(self, place: pathlib.Path, size: int) -> None:
+    def __init__(self, place: pathlib.Path, size: int, window: int = WINDOW) -> None:
         self.place = place
         self.names = [f"h{number}" for number in range(1, size + 1)]
-        self.window = min(WINDOW, size // 2)
+        self.window = min(window, size // 2)
         self.inventory = place / "inventory.yml"
         self.socket = str(place / "admin.sock")
+        self.balancer_log = place / "lb.log"
+        """Of the sshd of the balancer's host."""
         for name in ("host_key", "key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(place / name)], check=True)
         for version in (OLD, NEW):
@@ -164,7 +166,8 @@ class Site:
         sshd = [str(shutil.which("sshd", path="/usr/sbin:/sbin")), "-D", "-f"]
         servers = [
             [*sshd, self._written("sshd.conf", SSHD.format(port=LOGIN_PORT, place=self.place, more=MANY_LOGINS))],
-            [*sshd, self._written("lb.conf", SSHD.format(port=BALANCER_LOGIN_PORT, place=self.place, more=""))],
+            [*sshd, self._written("lb.conf", SSHD.format(port=BALANCER_LOGIN_PORT, place=self.place, more="")),
+             "-E", str(self.balancer_log)],
             [sys.executable, str(pathlib.Path(__file__).with_name("stand_ins.py")), str(self.place / "hosts"),
              str(SERVICE_PORT)],
             [str(shutil.which("haproxy", path="/usr/sbin:/usr/bin")), "-db", "-f", self._written("haproxy.cfg", self._haproxy())],
