@@ -26,8 +26,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.variables import ev
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
 
 Result = t.Dict[str, t.Any]
-FOR_HOSTS = ("prepare", "promote", "mend", "return")
-FOR_ROLLBACK = ("mend", "return")
+FOR_HOSTS = ("prepare", "promote", "demote", "revert")
+FOR_ROLLBACK = ("demote", "revert")
 
 
 class ActionModule(ActionBase):

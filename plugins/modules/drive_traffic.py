@@ -88,7 +88,7 @@ EXAMPLES = r"""
 RETURN = r"""
 act:
   description:
-    - What comes next, V(prepare), V(promote), V(mend) or V(return) for hosts, V(bake) for steps of the user's, or
+    - What comes next, V(prepare), V(promote), V(demote) or V(revert) for hosts, V(bake) for steps of the user's, or
       V(over).
   type: str
   returned: always

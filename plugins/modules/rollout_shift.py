@@ -102,7 +102,7 @@ options:
   played:
     description: The act that was carried out on hosts since the last call, so that what it did not achieve is not asked for again.
     type: str
-    choices: [prepare, promote, mend, return]
+    choices: [prepare, promote, demote, revert]
   checked:
     description:
       - The split, in percent by group, that every node was asked about since the last call, as the answer V(check) wants it.
@@ -121,10 +121,6 @@ options:
   timeout:
     description: For V(baked), seconds to wait at most.
     type: str
-  exhausted:
-    description: The run will not ask again; a shift that is still under way is stopped and rolled back.
-    type: bool
-    default: false
 seealso:
   - module: steady.rollout.rollout
   - module: steady.rollout.lb_weight
@@ -173,7 +169,7 @@ act:
   description:
     - V(check) on every node whether it can have RV(split), then ask again with O(checked). Only then it is decided.
     - V(set) RV(split) on every node, then read the nodes and ask again.
-    - V(prepare), V(promote), V(mend), V(return) bring RV(hosts), which have no traffic, to what admission says.
+    - V(prepare), V(promote), V(demote), V(revert) bring RV(hosts), which have no traffic, to what admission says.
     - V(bake) for RV(seconds) and judge the step.
     - V(over) when there is nothing more to do.
   type: str
@@ -264,13 +260,12 @@ SPEC: dict[str, t.Any] = {
             "options": {**BALANCERS, "groups": {"type": "dict"}, "why": {"type": "str"}},
         },
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},
-        "played": {"type": "str", "choices": ["prepare", "promote", "mend", "return"]},
+        "played": {"type": "str", "choices": ["prepare", "promote", "demote", "revert"]},
         "checked": {"type": "dict"},
         "verdict": {"type": "str", "choices": ["pass", "fail", "inconclusive", "no_data", "not_judged"]},
         "reason": {"type": "str"},
         "evidence": {"type": "dict"},
         "timeout": {"type": "str"},
-        "exhausted": {"type": "bool", "default": False},
     },
     "supports_check_mode": True,
 }

@@ -17,7 +17,7 @@ description:
   - The whole list is gone through on every one of O(targets), up to 16 of them at the same moment, each with kept values and
     cookies of its own.
   - Cookies that the service sets are sent back, as a browser would. They are forgotten when the run ends.
-  - What is kept, cookies, credentials in headers and URLs and values with telling names (such as C(password) or C(token)) are
+  - What is kept, cookies, credentials in headers and URLs and values with names of secrets (such as C(password) or C(token)) are
     hidden in everything that comes out. The answer of a request that keeps something of its body is never shown.
   - Connections go straight to the service. Proxies from the environment are not used.
   - Durations are plain seconds, or for example V(500ms), V(30s), V(5m) or V(1h30m).

@@ -36,13 +36,13 @@ def failure_text(result: Result) -> str:
         text = " ".join(str(worst.get(name) or "").split())
         lost = LOST.fullmatch(text)
         if text == OF_A_COMMAND:
-            return text + _last_words(worst)
+            return text + _last_line(worst)
         if text:
             return unreachable(lost["host"], text) if lost else text
     return "The task failed without saying why."
 
 
-def _last_words(command: Result) -> str:
+def _last_line(command: Result) -> str:
     """What a command that failed said last."""
     lines = [line.strip() for name in ("stdout", "stderr") for line in str(command.get(name) or "").splitlines()]
     said = [line for line in lines if line]

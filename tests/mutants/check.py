@@ -3,16 +3,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Applies each seeded bug to a copy of the sources and runs the tests that could catch it there: they must fail.
 
-Usage: python tests/mutants/check.py [WORD ...]   only the mutants with one of these words in their name or file
+Usage: python tests/mutants/check.py [--resume] [--workers N] [WORD ...]
+
+With words, only the mutants with one of them in their name or file. --resume takes over what an earlier run caught, where
+the mutant and its file have not changed since; all others run again.
 
 Writes build/mutants.json: {"seeded", "caught", "survivors": [{"name", "file", "reason"}]}. Exits with 1 when less than
-95 % are caught, when one survives for no known reason (see survivors.py), when its text is not found exactly once, or
-when the tests fail without any mutant.
+95 % are caught, when one survives for no known reason (see survivors.py), when its text is not found exactly once, when
+the tests could not be run to their end, or when they fail without any mutant.
 """
 
 from __future__ import annotations
 
+import argparse
 import concurrent.futures
+import hashlib
 import json
 import os
 import pathlib
@@ -21,6 +26,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import typing as t
 
 from seeded import Mutant
@@ -30,33 +36,56 @@ from survivors import REASONS
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COPIED = (
     "plugins", "tests", "roles", "playbooks", "examples", "meta", "changelogs", "pyproject.toml", "galaxy.yml", "ansible.cfg",
-    "README.md", "CHANGELOG.md",
+    "README.md", "CHANGELOG.md", "ARCHITECTURE.md",
 )  # fmt: skip
 RESULTS = REPOSITORY / "build" / "mutants.json"
+EARLIER = REPOSITORY / "build" / "mutants-caught.json"
 TESTS = pathlib.Path("tests/unit")
 LAST = ("test_state_machine.py", "test_judge_simulated.py")
 ROLLOUT = "rollout:"
 """Before the name of a scenario of tests/compat/rollouts.py, in a mutant's tests."""
+FAR_FROM_UTC = "Pacific/Chatham"
 LONGEST = 600
 ENOUGH = 0.95
-CAUGHT, SURVIVED, NOT_FOUND = "caught", "SURVIVED", "TEXT NOT FOUND"
+CAUGHT, SURVIVED, NOT_FOUND, ERROR = "caught", "SURVIVED", "TEXT NOT FOUND", "ERROR"
+PASSED, FAILED, UNCOLLECTED = 0, 1, 2
+"""What pytest ends with. A module that cannot be imported any more is caught as well: nothing of it runs."""
 
 
-def main(words: list[str]) -> int:
-    chosen = [one for one in MUTANTS if not words or any(word in one.name or word in one.file for word in words)]
+class Unclear(Exception):
+    """The tests did not run to their end, so that nothing is known about the mutant."""
+
+
+def main(argv: t.Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("words", nargs="*")
+    given = parser.parse_args(argv)
+    chosen = [
+        one for one in MUTANTS if not given.words or any(word in one.name or word in one.file for word in given.words)
+    ]
+    caught = Caught(EARLIER, keep=given.resume or bool(given.words))
+    known = {mutant.name: CAUGHT for mutant in chosen if given.resume and mutant in caught}
+    outcomes = {**known, **tested([mutant for mutant in chosen if mutant.name not in known], given.workers, caught)}
+    return reported([(mutant, outcomes[mutant.name]) for mutant in chosen], whole=not given.words)
+
+
+def tested(mutants: t.Sequence[Mutant], workers: int, caught: Caught) -> dict[str, str]:
+    """The outcome of each mutant, by name; refuses when the tests fail without any."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         copies: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
-        workers = os.cpu_count() or 1
         for number in range(workers):
             copies.put(copied(pathlib.Path(place) / str(number)))
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            groups = sorted({tests_of(mutant) for mutant in chosen})
+            groups = sorted({tests_of(mutant) for mutant in mutants})
             for tests, sound in zip(groups, pool.map(lambda tests: in_a_copy(copies, passes, tests), groups)):
                 if not sound:
-                    print(f"{', '.join(tests)}: fails without any mutant; nothing can be said about the mutants")
-                    return 1
-            outcomes = list(pool.map(lambda mutant: told(mutant, in_a_copy(copies, outcome_of, mutant)), chosen))
-    return reported(list(zip(chosen, outcomes)), whole=not words)
+                    raise SystemExit(
+                        f"{', '.join(tests)}: fails without any mutant; nothing can be said about the mutants"
+                    )
+            outcomes = pool.map(lambda mutant: noted(mutant, in_a_copy(copies, outcome_of, mutant), caught), mutants)
+            return {mutant.name: outcome for mutant, outcome in zip(mutants, outcomes)}
 
 
 def in_a_copy(copies: queue.SimpleQueue[pathlib.Path], act: t.Callable[..., t.Any], subject: t.Any) -> t.Any:
@@ -67,20 +96,55 @@ def in_a_copy(copies: queue.SimpleQueue[pathlib.Path], act: t.Callable[..., t.An
         copies.put(copy)
 
 
+class Caught:
+    """The mutants that were caught, kept in a file, each under a digest of what it was and of the file it was seeded in."""
+
+    def __init__(self, path: pathlib.Path, keep: bool) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._digests: set[str] = set(json.loads(path.read_text(encoding="utf-8"))) if keep and path.exists() else set()
+
+    def __contains__(self, mutant: Mutant) -> bool:
+        return self._digest(mutant) in self._digests
+
+    def note(self, mutant: Mutant, outcome: str) -> None:
+        with self._lock:
+            (self._digests.add if outcome == CAUGHT else self._digests.discard)(self._digest(mutant))
+            self._path.parent.mkdir(exist_ok=True)
+            self._path.write_text(json.dumps(sorted(self._digests)) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def _digest(mutant: Mutant) -> str:
+        content = (REPOSITORY / mutant.file).read_text(encoding="utf-8")
+        return hashlib.sha256(json.dumps([*mutant, content]).encode()).hexdigest()
+
+
+def noted(mutant: Mutant, outcome: str, caught: Caught) -> str:
+    print(f"{outcome:<15} {mutant.name:<50} {mutant.file}", flush=True)
+    caught.note(mutant, outcome)
+    return outcome
+
+
 def reported(outcomes: list[tuple[Mutant, str]], whole: bool) -> int:
     missed = [(mutant, outcome) for mutant, outcome in outcomes if outcome != CAUGHT]
     caught = len(outcomes) - len(missed)
     survivors = [
-        {"name": mutant.name, "file": mutant.file, "reason": REASONS.get(mutant.name, outcome)}
-        for mutant, outcome in missed
+        {"name": mutant.name, "file": mutant.file, "reason": reason_of(mutant, outcome)} for mutant, outcome in missed
     ]
     if whole:
         RESULTS.parent.mkdir(exist_ok=True)
         content = {"seeded": len(outcomes), "caught": caught, "survivors": survivors}
         RESULTS.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    unknown = [mutant.name for mutant, outcome in missed if outcome == NOT_FOUND or mutant.name not in REASONS]
+    unknown = [mutant.name for mutant, outcome in missed if reason_of(mutant, outcome) == outcome]
     print(f"{caught} of {len(outcomes)} mutants caught, {len(unknown)} survive for no known reason")
+    for name in unknown:
+        print(f"  {name}")
     return int(bool(unknown) or caught < ENOUGH * len(outcomes))
+
+
+def reason_of(mutant: Mutant, outcome: str) -> str:
+    """Why nothing catches it; the outcome itself where no reason is known or nothing was tested."""
+    return REASONS.get(mutant.name, outcome) if outcome == SURVIVED else outcome
 
 
 def copied(place: pathlib.Path) -> pathlib.Path:
@@ -115,6 +179,9 @@ def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
     path.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
         return SURVIVED if passes(tests_of(mutant), copy, path.stem) else CAUGHT
+    except Unclear as unclear:
+        print(f"{mutant.name}: {unclear}", file=sys.stderr, flush=True)
+        return ERROR
     finally:
         path.write_text(original, encoding="utf-8")
 
@@ -138,26 +205,26 @@ def rollouts_pass(copy: pathlib.Path, scenarios: list[str]) -> bool:
         "ANSIBLE_CONFIG": str(copy / "ansible.cfg"),
         "ANSIBLE_COLLECTIONS_PATH": str(copy / ".collections"),
     }
-    command = [sys.executable, "tests/compat/rollouts.py", *scenarios]
-    return subprocess.run(command, cwd=copy, env=env, capture_output=True, check=False).returncode == 0
+    return ended([sys.executable, "tests/compat/rollouts.py", *scenarios], copy, env) == PASSED
 
 
 def pytest_passes(copy: pathlib.Path, paths: list[str]) -> bool:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", *paths]
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants"}
+    """A test that hangs fails too: the tests have passed without the mutant."""
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants", "TZ": FAR_FROM_UTC}
+    command = [sys.executable, "-m", "pytest", "-p", "no:testinfra", "-x", "-q", "--no-header", *paths]
     try:
-        done = subprocess.run(command, cwd=copy, env=env, capture_output=True, timeout=LONGEST, check=False)
+        return ended(command, copy, env) == PASSED
     except subprocess.TimeoutExpired:
         return False
-    # 1 is a failed test; anything else means that there was no test to fail.
-    if done.returncode > 1:
-        raise SystemExit(done.stdout.decode("utf-8", "replace")[-3000:])
-    return done.returncode == 0
 
 
-def told(mutant: Mutant, outcome: str) -> str:
-    print(f"{outcome:<15} {mutant.name:<50} {mutant.file}", flush=True)
-    return outcome
+def ended(command: t.Sequence[str], copy: pathlib.Path, env: t.Mapping[str, str]) -> int:
+    """The exit code of the tests. What a signal has killed, for instance for want of memory, is run once more."""
+    for _dummy in range(2):
+        done = subprocess.run(command, cwd=copy, env=env, capture_output=True, timeout=LONGEST, check=False)
+        if done.returncode in (PASSED, FAILED, UNCOLLECTED):
+            return done.returncode
+    raise Unclear(f"the tests ended with {done.returncode}: {done.stdout.decode('utf-8', 'replace')[-1000:]}")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,27 @@
 
 from __future__ import annotations
 
-import seeded
+import seeded_balancers
+import seeded_controller
 import seeded_hosts
 import seeded_judge
+import seeded_ledger
+import seeded_metrics
+import seeded_operations
 import seeded_pools
+import seeded_release
 import seeded_roles
 
-MUTANTS = (*seeded.MUTANTS, *seeded_hosts.MUTANTS, *seeded_judge.MUTANTS, *seeded_pools.MUTANTS, *seeded_roles.MUTANTS)
+SUBJECTS = (
+    seeded_ledger,
+    seeded_operations,
+    seeded_hosts,
+    seeded_release,
+    seeded_judge,
+    seeded_metrics,
+    seeded_pools,
+    seeded_balancers,
+    seeded_controller,
+    seeded_roles,
+)
+MUTANTS = tuple(mutant for subject in SUBJECTS for mutant in subject.MUTANTS)

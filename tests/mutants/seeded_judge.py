@@ -10,6 +10,78 @@ from seeded import Mutant, of
 JUDGE = "plugins/module_utils/judge/"
 
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "11 judge: no data is a pass",
+        JUDGE + "decide.py",
+        "return Finding(NO_DATA if progress.final else WAIT",
+        'return Finding("pass" if progress.final else WAIT',
+    ),
+    Mutant(
+        "11 judge: silence is not noticed",
+        JUDGE + "decide.py",
+        "if silence <= max(progress.window / 2, LEAST_SILENCE):",
+        "if silence:",
+    ),
+    Mutant("11 judge: what is missing is outweighed", JUDGE + "score.py", "if missing:", "if missing and best < 50:"),
+    Mutant(
+        "judge: a dry run decides", JUDGE + "decide.py", "finding.verdict, not metric.dry_run", "finding.verdict, True"
+    ),
+    Mutant("judge: critical is a word", JUDGE + "score.py", "if result.critical and", "if not result.critical and"),
+    Mutant("judge: proof is not needed", JUDGE + "compare.py", "any(test.p <= needed for", "any(test.p <= 0.5 for"),
+    Mutant(
+        "judge: hosts are all alike",
+        JUDGE + "hosts.py",
+        "return deviation**2 * (1 / canary + 1 / baseline)",
+        "return 0.0",
+    ),
+    Mutant(
+        "judge: only one direction",
+        JUDGE + "compare.py",
+        "case.given, side == DECREASE)",
+        "case.given, False)",
+    ),
+    Mutant(
+        "judge: clumps count in full",
+        JUDGE + "clumps.py",
+        "return max(1.0, (BELIEVED_FREEDOM",
+        "return min(1.0, (BELIEVED_FREEDOM",
+    ),
+    Mutant(
+        "judge: one burst marks a version bad",
+        JUDGE + "comparisons.py",
+        "if len(bad) < LEAST_INTERVALS:",
+        "if not bad:",
+    ),
+    Mutant(
+        "judge: every poll may spend the whole chance",
+        JUDGE + "spending.py",
+        "allowed = budget.spent(at) - before.spent",
+        "allowed = budget.chance",
+    ),
+    Mutant(
+        "judge: a host's own past is forgotten",
+        JUDGE + "values.py",
+        "(logarithm(value) - levels.get(host, unknown).mean)",
+        "(logarithm(value) - unknown.mean)",
+    ),
+    Mutant(
+        "judge: ties are won",
+        JUDGE + "ranks.py",
+        "bisect.bisect_left(other, value / allowed) +",
+        "bisect.bisect_right(other, value / allowed) +",
+    ),
+    Mutant(
+        "judge: the orders of hosts are miscounted",
+        JUDGE + "ranks.py",
+        "_log_expm1(slope * (many + each)) - ",
+        "_log_expm1(slope * (many + each - 0.1)) - ",
+    ),
+    Mutant(
+        "judge: a baseline of another time",
+        JUDGE + "proportions.py",
+        "worse += split.worse_bad * split.other_requests / whole",
+        "worse += split.worse_bad * split.other_requests / len(data)",
+    ),
     *of(
         JUDGE + "decide.py",
         ("judge: every metric spends the whole budget", "/ max(1, sum(_tests(metric) for metric in metrics))", "/ 1"),

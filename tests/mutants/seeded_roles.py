@@ -11,6 +11,8 @@ ROLL = "plugins/plugin_utils/roll/"
 TRAFFIC = "plugins/plugin_utils/traffic/"
 CANARY = ("rollout:canary",)
 """Scenario of tests/compat/rollouts.py."""
+TASKS = "roles/rollout/tasks/"
+ROLES = ("tests/unit/roles",)
 
 MUTANTS: tuple[Mutant, ...] = (
     *of(
@@ -31,6 +33,33 @@ MUTANTS: tuple[Mutant, ...] = (
             "8 a switch without the claim",
             '            "claim": self.claim,\n            **self._restart(),',
             "            **self._restart(),",
+        ),
+        (
+            "12 a host that may have been changed returns as it was",
+            "Verdict(may_return and untouched and bool(previous), False, previous)",
+            "Verdict(may_return and bool(previous), False, previous)",
+        ),
+        (
+            "12 an operator's drain is taken for ours by the drain",
+            'expected = ["in_service", "drained"] if self.admission.get("drained_by_us") else ["in_service"]',
+            'expected = ["in_service", "drained"]',
+        ),
+        (
+            "12 what hangs on the host is not ended",
+            'if failed and failed.failure and failed.failure.get("timed_out"):',
+            "if False:",
+        ),
+        ("a host is staged twice", "            if self._staged != self.target:\n", "            if True:\n"),
+        (
+            "the interrupted run is not waited for",
+            '        run = self.admission.get("interrupted_run")\n        if run:',
+            "        run = ''\n        if run:",
+        ),
+        ("smoke tests are left out", 'if not self.now["rollout_smoke_tests"]:', "if True:"),
+        (
+            "a host that is back on one node is changed",
+            'if self.now["rollout_balancers"] and self.journal.find("restore"):',
+            "if False:",
         ),
         (
             "12 a host that was drained externally is put back",
@@ -101,6 +130,205 @@ MUTANTS: tuple[Mutant, ...] = (
             'baseline = self._groups[self.shift["candidate"]]',
         ),
         ("13 what a node said against the split is lost", '"why": why.get(node["host"], "")', '"why": ""'),
+    ),
+    *of(
+        TASKS + "begin.yml",
+        (
+            "only some tasks may run",
+            "when: ansible_run_tags | list != ['all'] or ansible_skip_tags | list != []",
+            "when: ansible_run_tags | list != ['all'] and ansible_skip_tags | list != []",
+        ),
+        (
+            "a step that pauses all hosts is let pass",
+            "when: __rollout_step_files | steady.rollout.forbidden_steps(__rollout_search_paths) | length > 0",
+            "when: __rollout_step_files | steady.rollout.forbidden_steps(__rollout_search_paths) | length > 1",
+        ),
+        (
+            "settings that do not go together are let pass",
+            "when: __rollout_settings | steady.rollout.settings_errors | length > 0",
+            "when: __rollout_settings | steady.rollout.settings_errors | length > 1",
+        ),
+        (
+            "a rollback is refused for smoke tests that it does not use",
+            "    - rollout_smoke_tests | length > 0\n    - __rollout_direction | default('forward') == 'forward'\n",
+            "    - rollout_smoke_tests | length > 0\n",
+        ),
+        (
+            "wrong smoke tests are found on the first host",
+            "    - rollout_smoke_tests | length > 0\n",
+            "    - rollout_smoke_tests | length > 1\n",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        "roles/canary/tasks/begin.yml",
+        ("a canary by number needs a group", "length == 0 and 'hosts' not in", "length == 0 or 'hosts' not in"),
+        tests=ROLES,
+    ),
+    *of(
+        "roles/blue_green/tasks/begin.yml",
+        (
+            "blue-green has any number of colours",
+            "when: rollout_colours | length != 2",
+            "when: rollout_colours | length < 2",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "last_gate.yml",
+        ("the last stage is judged twice", "  when: inventory_hostname == ansible_play_hosts | first\n", ""),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "drive.yml",
+        ("10 a shift that is over goes on", " and __rollout_drive.act | default('') != 'over'", ""),
+        ("10 every host moves the traffic", "inventory_hostname == ansible_play_hosts | first and ", ""),
+        (
+            "5 your steps do not judge a step of traffic",
+            "when: __rollout_drive.hook | default({}) | length > 0",
+            "when: __rollout_drive.hook | default({}) | length > 1",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "host.yml",
+        (
+            "your steps are left out",
+            "when: __rollout_host.hook | default({}) | length > 0",
+            "when: __rollout_host.hook | default({}) | length > 1",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "hook.yml",
+        (
+            "8 a step of a run that is over changes a host",
+            "{{ lookup('steady.rollout.lease', __rollout_run.run) }}",
+            "{{ __rollout_run.run }}",
+        ),
+        ("12 a lost host goes on with the next step", "ignore_unreachable: false", "ignore_unreachable: true"),
+        (
+            "12 a step that failed counts as done",
+            '          failure: "{{ ansible_failed_task | steady.rollout.failure(ansible_failed_result) }}"\n',
+            "",
+        ),
+        (
+            "a step of yours may hang",
+            '              timeout: "{{ rollout_step_timeout | steady.rollout.seconds | int }}"\n',
+            "",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "judge.yml",
+        (
+            "8 a gate of a run that is over runs",
+            "{{ lookup('steady.rollout.lease', __rollout_run.run) }}",
+            "{{ __rollout_run.run }}",
+        ),
+        (
+            "5 your steps that failed have judged well",
+            '          failure: "{{ ansible_failed_task | steady.rollout.failure(ansible_failed_result) }}"\n',
+            "",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "plan.yml",
+        (
+            "13 one balancer may be silent",
+            "when: __rollout_survey.problems | length > 0",
+            "when: __rollout_survey.problems | length > 1",
+        ),
+        (
+            "13 rights to change balancers are not asked for",
+            "__rollout_require_admin: true",
+            "__rollout_require_admin: false",
+        ),
+        (
+            "17 check mode starts a watch",
+            '    balancers: "{{ rollout_balancers }}"\n  run_once: true\n  when: not ansible_check_mode\n',
+            '    balancers: "{{ rollout_balancers }}"\n  run_once: true\n',
+        ),
+        (
+            "8 a refused plan keeps its claims",
+            "    - name: Release the claims\n      ansible.builtin.include_tasks: release_claims.yml\n      when: not ansible_check_mode\n\n",
+            "",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "conclude.yml",
+        (
+            "15 a rollout that failed ends well",
+            "when: not __rollout_conclusion.succeeded",
+            "when: __rollout_conclusion.failed | default(false)",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "restore_left_out.yml",
+        ("12 maintenance is ended at the end of a run", "    expected_states: [in_service, drained]\n", ""),
+        ("8 members are restored without the claim", '    claim: "{{ __rollout_claim }}"\n', ""),
+        tests=ROLES,
+    ),
+    *of(
+        TASKS + "release_claims.yml",
+        ("one silent balancer fails the run's end", "  failed_when: false\n", ""),
+        tests=ROLES,
+    ),
+    *of(
+        "playbooks/rolling.yml",
+        (
+            "8 nothing on the hosts names its run",
+            "  vars:\n    # A host that goes back",
+            "  environment: {}\n  vars:\n    # A host that goes back",
+        ),
+        (
+            "check mode concludes",
+            "        tasks_from: conclude\n      when: not (ansible_check_mode or (__rollout_window",
+            "        tasks_from: conclude\n      when: not ((__rollout_window",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        "playbooks/rollback.yml",
+        ("colours are rolled back host by host", "default({}, true) | length == 0", "default({}, true) | length != 1"),
+        tests=ROLES,
+    ),
+    *of(
+        "playbooks/canary.yml",
+        (
+            "10 a canary by number shifts traffic",
+            "'hosts' not in (rollout_canary_steps | default([{}], true))[0]",
+            "'hosts' in (rollout_canary_steps | default([{}, {}], true))[0]",
+        ),
+        tests=ROLES,
+    ),
+    *of(
+        "playbooks/shift_pass.yml",
+        ("6 one lost host ends a pass", "  ignore_unreachable: true\n", "  ignore_unreachable: false\n"),
+        tests=ROLES,
+    ),
+    *of(
+        "roles/rollout/vars/main.yml",
+        (
+            "8 nodes that split the traffic get no claim",
+            "(rollout_balancers + rollout_traffic_balancers)",
+            "(rollout_balancers)",
+        ),
+        ("a task file is not looked at", "    rollout_before_restore_tasks,\n", ""),
+        (
+            "5 metrics alone are no gate",
+            "rollout_gate_tasks | length > 0 or rollout_metrics",
+            "rollout_gate_tasks | length > 0 and rollout_metrics",
+        ),
+        (
+            "1 one limit is given for the other",
+            'zone_min_available: "{{ rollout_zone_min_available }}"',
+            'zone_min_available: "{{ rollout_min_available }}"',
+        ),
+        tests=ROLES,
     ),
     *of(
         "roles/rollout/vars/main.yml",

@@ -106,6 +106,11 @@ def apply(rows: dict[Row, dict[str, t.Any]], changes: list[dict[str, t.Any]]) ->
             del rows[row]
         else:
             rows[row] = record
+    _refuse_different_ttls(rows)
+    return rows
+
+
+def _refuse_different_ttls(rows: dict[Row, dict[str, t.Any]]) -> None:
     ttls: dict[tuple[str, str], set[t.Any]] = {}
     for row, record in rows.items():
         if "Weight" in record and "TTL" in record:
@@ -113,7 +118,6 @@ def apply(rows: dict[Row, dict[str, t.Any]], changes: list[dict[str, t.Any]]) ->
     for (name, kind), found in ttls.items():
         if len(found) > 1:
             raise _bad_batch(f"The TTLs of the weighted records {name} {kind} differ: {sorted(found)}")
-    return rows
 
 
 def _bad_batch(message: str) -> Route53ClientError:

@@ -223,11 +223,11 @@ class Run:
 
     _to_promote = _to_prepare
 
-    def _to_mend(self, goes_well: bool, variant: int) -> None:
+    def _to_demote(self, goes_well: bool, variant: int) -> None:
         self.played = self.asked["act"]
         self.todo = [("plan_back",)]
 
-    _to_return = _to_mend
+    _to_revert = _to_demote
 
     def _to_over(self, goes_well: bool, variant: int) -> None:
         self.todo = [("conclude",)]

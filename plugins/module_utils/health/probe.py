@@ -135,9 +135,9 @@ def _shown(expect: queries.Query, document: t.Any) -> str:
         return "not true: the body is not JSON"
     if value is False:
         return "false"
-    if excerpts.is_telling(expect.expression.replace("\n", " ")):
+    if excerpts.names_a_secret(expect.expression.replace("\n", " ")):
         return "not true"
-    text = json.dumps(excerpts.without_telling(value))
+    text = json.dumps(excerpts.without_secrets(value))
     return f"not true but {text if len(text) <= 60 else text[:57] + '...'}"
 
 

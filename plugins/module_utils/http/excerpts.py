@@ -11,47 +11,47 @@ import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
-from ansible_collections.steady.rollout.plugins.module_utils.http.targets import TELLING_PARAMETERS, redacted
+from ansible_collections.steady.rollout.plugins.module_utils.http.targets import SECRET_PARAMETERS, redacted
 
 HIDDEN = "********"
 LONGEST = 200
 MOST_MASKED = 20000
 """Characters of a text without structure; only its beginning is shown."""
-TELLING_PAIR = re.compile(
+SECRET_PAIR = re.compile(
     r"""((?:auth|cookie|credential|jwt|key|pass|secret|sig|token)[\w-]{0,60}["']?\s{0,9}[:=]\s{0,9}["']?"""
     r"""(?:(?:basic|bearer|digest|negotiate|token)\s+)?)([^\s"'&,;}<]+)""",
     re.IGNORECASE,
 )
-"""A telling name and its value in a text of whatever kind."""
+"""The name of a secret and its value in a text of whatever kind."""
 PASSWORD_IN_URL = re.compile(r"(://[^\s/@:\"']{0,200}:)[^\s/@\"']{1,200}(?=@)")
 
 
-def is_telling(name: str) -> bool:
+def names_a_secret(name: str) -> bool:
     """Whether a name says that what it names is a secret."""
-    return bool(TELLING_PARAMETERS.fullmatch(name))
+    return bool(SECRET_PARAMETERS.fullmatch(name))
 
 
-def without_telling(document: t.Any) -> t.Any:
-    """A JSON document whose values with telling names are hidden, whatever they are."""
+def without_secrets(document: t.Any) -> t.Any:
+    """A JSON document whose values with names of secrets are hidden, whatever they are."""
     if isinstance(document, dict):
-        return {name: HIDDEN if is_telling(name) else without_telling(value) for name, value in document.items()}
+        return {name: HIDDEN if names_a_secret(name) else without_secrets(value) for name, value in document.items()}
     if isinstance(document, list):
-        return [without_telling(value) for value in document]
+        return [without_secrets(value) for value in document]
     return document
 
 
-def without_telling_pairs(text: str) -> str:
-    """A text of any kind, with what follows a telling name hidden, and the passwords in URLs."""
-    return PASSWORD_IN_URL.sub(rf"\1{HIDDEN}", TELLING_PAIR.sub(rf"\1{HIDDEN}", text))
+def without_secret_pairs(text: str) -> str:
+    """A text of any kind, with what follows the name of a secret hidden, and the passwords in URLs."""
+    return PASSWORD_IN_URL.sub(rf"\1{HIDDEN}", SECRET_PAIR.sub(rf"\1{HIDDEN}", text))
 
 
 def masked(text: str) -> str:
     """An answer on one line, JSON or not, with all that names itself a secret hidden."""
     document = documents.parsed_or_none(text)
     if isinstance(document, (dict, list)):
-        text = PASSWORD_IN_URL.sub(rf"\1{HIDDEN}", json.dumps(without_telling(document), ensure_ascii=False))
+        text = PASSWORD_IN_URL.sub(rf"\1{HIDDEN}", json.dumps(without_secrets(document), ensure_ascii=False))
     else:
-        text = without_telling_pairs(text[:MOST_MASKED])
+        text = without_secret_pairs(text[:MOST_MASKED])
     return " ".join(text.split())
 
 

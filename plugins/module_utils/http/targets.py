@@ -27,7 +27,7 @@ HARMLESS_HEADERS = re.compile(
 )
 """Headers whose values are no secrets; those of all others are kept out of results and logs."""
 
-TELLING_PARAMETERS = re.compile(r".*(auth|cookie|credential|jwt|key|pass|secret|sig|token).*", re.IGNORECASE)
+SECRET_PARAMETERS = re.compile(r".*(auth|cookie|credential|jwt|key|pass|secret|sig|token).*", re.IGNORECASE)
 """Parameters in a URL's query whose values are secrets."""
 
 SHORTEST_SECRET = 4
@@ -89,7 +89,7 @@ def secrets_of(option: dict[str, t.Any]) -> tuple[str, ...]:
     if parts and parts.password:
         found.extend({parts.password, unquote(parts.password), _basic(parts)})
     if parts:
-        found.extend(value for name, value in parse_qsl(parts.query) if TELLING_PARAMETERS.fullmatch(name))
+        found.extend(value for name, value in parse_qsl(parts.query) if SECRET_PARAMETERS.fullmatch(name))
     return tuple(sorted({value for value in found if len(value) >= SHORTEST_SECRET}, key=len, reverse=True))
 
 

@@ -21,7 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.load.schedule impor
 
 AGENT = "steady.rollout http_compare"
 REPEATABLE = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")
-HOPELESS = 50
+GIVE_UP_AFTER = 50
 """Failures in a row of one group after which nothing more is sent: the verdict is clear, and nobody has to suffer."""
 GRACE = 1.0
 """Seconds that resolving a name may outlive a request's time."""
@@ -80,7 +80,7 @@ class Client:
         return [self._orders[group.role] for group in self._groups for dummy in range(self._load.connections)]
 
     def _is_hopeless(self) -> bool:
-        return max(self._in_a_row.values()) >= HOPELESS
+        return max(self._in_a_row.values()) >= GIVE_UP_AFTER
 
     def _send(self, analysis: int, outcomes: list[Outcome]) -> int:
         """Hands out each request of an analysis at its moment; how many."""

@@ -50,7 +50,7 @@ def measure(metric: Metric, source: Source, moment: Moment, after: float) -> Mea
         at=moment.now,
         source=source.kind,
         asked=_joined(reply.asked for dummy, reply in replies) or queries.shown(metric.query),
-        answered=excerpts.without_telling_pairs(_joined(reply.answered for dummy, reply in replies)),
+        answered=excerpts.without_secret_pairs(_joined(reply.answered for dummy, reply in replies)),
         outcome=outcome,
         why=why,
         samples=samples,

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.http import targets as targets_
-from ansible_collections.steady.rollout.plugins.module_utils.http.excerpts import HIDDEN, is_telling
+from ansible_collections.steady.rollout.plugins.module_utils.http.excerpts import HIDDEN, names_a_secret
 from ansible_collections.steady.rollout.plugins.module_utils.smoke import templates
 
 SHORTEST = targets_.SHORTEST_SECRET
@@ -66,7 +66,7 @@ class Secrets:
 
 
 def of_params(params: t.Mapping[str, t.Any]) -> set[str]:
-    """The secrets that a call's options hold: headers, telling parts of URLs and bodies, bodies marked as secret."""
+    """The secrets that a call's options hold: headers, secret parts of URLs and bodies, bodies marked as secret."""
     found: set[str] = set()
     for target in params.get("targets") or []:
         found.update(of_url(target.get("url") if isinstance(target, dict) else target))
@@ -114,7 +114,7 @@ def of_url(url: t.Any) -> set[str]:
     parts = targets_.split_url(url) if isinstance(url, str) else None
     if parts is None:
         return set()
-    found = {value for name, value in parse_qsl(parts.query) if targets_.TELLING_PARAMETERS.fullmatch(name)}
+    found = {value for name, value in parse_qsl(parts.query) if targets_.SECRET_PARAMETERS.fullmatch(name)}
     if parts.password:
         basic = targets_.basic_authorization(url) or ""
         found.update({parts.password, unquote(parts.password), basic.rpartition(" ")[2]})
@@ -127,7 +127,7 @@ def of_body(body: t.Any, is_secret: bool) -> set[str]:
         return {
             one
             for name, value in body.items()
-            for one in of_body(value, is_secret or is_telling(str(name)))
+            for one in of_body(value, is_secret or names_a_secret(str(name)))
         }  # fmt: skip
     if isinstance(body, (list, tuple)):
         return {one for value in body for one in of_body(value, is_secret)}
@@ -135,7 +135,7 @@ def of_body(body: t.Any, is_secret: bool) -> set[str]:
         document = documents.parsed_or_none(body)
         if isinstance(document, (dict, list)):
             return of_body(document, False)
-        return {value for name, value in parse_qsl(body) if is_telling(name)}
+        return {value for name, value in parse_qsl(body) if names_a_secret(name)}
     return {templates.as_text(body)} if is_secret and body not in (None, "") and not isinstance(body, bool) else set()
 
 

@@ -55,7 +55,7 @@ class Link:
         self._directory = unfrackpath(connection.get_option("control_path_dir"))
         self._identity = hashlib.sha256(b"\0".join([*words, str(connection.host).encode()])).hexdigest()
         self._own_first = self._plugins_path()
-        self._door = hashlib.sha256(door(words) or str(connection.host).encode()).hexdigest()[:10]
+        self._gateway = hashlib.sha256(gateway(words) or str(connection.host).encode()).hexdigest()[:10]
 
     def start(self, command: str, skip: t.Collection[int] = ()) -> tuple[subprocess.Popen[bytes], int, int]:
         """Runs *command* there; returns the process, the held place's file and the number of the connection."""
@@ -115,7 +115,7 @@ class Link:
                     return
                 if attempt:
                     time.sleep(FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
-                with slots.place(directory, f"{self._door}.opening", OPENING):
+                with slots.place(directory, f"{self._gateway}.opening", OPENING):
                     trouble = self._open(path)
                 if trouble and not OVERLOADED.search(trouble):
                     raise CannotOpen(trouble)
@@ -149,7 +149,7 @@ class LocalLink:
         return process, os.open(os.devnull, os.O_RDONLY), 0
 
 
-def door(words: t.Sequence[bytes]) -> bytes:
+def gateway(words: t.Sequence[bytes]) -> bytes:
     """The words that name a jump host, which all connections through it have in common; empty without one."""
     found = [
         word + (words[number + 1] if word == b"-J" and number + 1 < len(words) else b"")

@@ -175,7 +175,7 @@ def test_a_long_silence_ends_a_wait(world: World, group: Balancer) -> None:
     assert outcome["restore"]["states"] == {"app1": "in_service"}
 
 
-def test_wrong_settings_are_told_before_anybody_is_asked(world: World, make_group: MakeGroup) -> None:
+def test_wrong_settings_are_refused_before_anybody_is_asked(world: World, make_group: MakeGroup) -> None:
     with world.aws.counting() as counter:
         assert make_group(world, timeout=0).info().error == "balancer.timeout: expected more than 0 s, found 0."
         wrong = make_group(world, connections_command=["true"], connections_quiet=-1)

@@ -115,7 +115,7 @@ def test_without_panic_an_outage_can_be_had(start: t.Any, make_balancer: t.Any) 
     assert fetch(node.port)[0] == 503
 
 
-def test_a_rejected_file_is_put_back(node: Node, balancer: t.Any) -> None:
+def test_a_rejected_file_is_restored(node: Node, balancer: t.Any) -> None:
     document = node.document()
     document["resources"][0]["endpoints"][0]["lb_endpoints"][2]["load_balancing_weight"] = 0
     node.write(node.eds_file(), document)

@@ -95,7 +95,7 @@ def test_check_mode_through_ansible(node: Node, way: dict[str, t.Any], tmp_path:
     assert node.admin_bits()["app1"] == 0
 
 
-def test_wrong_types_are_told_by_name(node: Node, way: dict[str, t.Any], tmp_path: pathlib.Path) -> None:
+def test_wrong_types_are_named(node: Node, way: dict[str, t.Any], tmp_path: pathlib.Path) -> None:
     balancer = {"socket": node.socket("admin"), "pool": "shop"}
     task = {
         "steady.rollout.lb_member": {"balancer": balancer, "members": ["app1"], "state": "drained", "timeout": "soon"},

@@ -64,7 +64,7 @@ def test_no_secret_is_printed(server: Customers, way: dict[str, t.Any], verbosit
     assert [secret for secret in hidden if secret in printed] == []
 
 
-def test_wrong_options_are_told_before_anything_is_sent(
+def test_wrong_options_are_refused_before_anything_is_sent(
     server: Customers, way: dict[str, t.Any], tmp_path: pathlib.Path
 ) -> None:
     requests = [{"url": "/"}, {"url": "/account", "headers": {"Authorization": "Bearer ${tokn}"}}]

@@ -67,12 +67,12 @@ def _reverted(session: Session, endings: t.Sequence[Ending]) -> str:
     still = ", ".join(still_on(session, endings))
     named = f" Still on {rollout.version}: {still}; to roll these back, run rollback.yml." if still else ""
     return (
-        f"{session.service}: {rollout.what} rolled back{because}. {_who_serves(endings)}{marked}.{named}"
+        f"{session.service}: {rollout.what} rolled back{because}. {_serving(endings)}{marked}.{named}"
         f"{_still_out(session)} {todo}."
     )
 
 
-def _who_serves(endings: t.Sequence[Ending]) -> str:
+def _serving(endings: t.Sequence[Ending]) -> str:
     back = [ending.host for ending in endings if ending.host.phase == model.REVERTED]
     versions = ", ".join(sorted({host.target_version or "" for host in back}))
     if not back:

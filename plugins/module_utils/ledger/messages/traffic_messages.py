@@ -51,9 +51,9 @@ def report(shift: Shift | None) -> list[str]:
     return tables.table(("since", "traffic", "verdict", "why"), rows)
 
 
-def switched(service: str, shift: Shift, versions: t.Collection[str], goes_back: bool) -> str:
+def switched(service: str, shift: Shift, versions: t.Collection[str], is_rolled_back: bool) -> str:
     """The last line of a switch between two colours."""
-    word = "serves again" if goes_back else "serves"
+    word = "serves again" if is_rolled_back else "serves"
     return f"{service}: {shift.candidate} {word}, {len(shift.groups[shift.candidate])} hosts on {', '.join(sorted(versions))}."
 
 

@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.e
     REFUSED,
     REVERTED,
     Ending,
-    Look,
+    View,
     is_as_asked,
     outcome_of,
 )
@@ -39,7 +39,7 @@ NOT_WATCHED = (
 def find_restorable(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """What the run may put back into service before it concludes; changes nothing."""
     with open_session(ledger, params) as session:
-        found = restorable(session, params, _look_now(session, params))
+        found = restorable(session, params, _current_view(session, params))
         hosts = sorted({host for names in found.values() for host in names})
         return {
             "changed": False,
@@ -48,12 +48,12 @@ def find_restorable(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any
         }
 
 
-def restorable(session: Session, params: dict[str, t.Any], look: Look) -> dict[str, list[str]]:
+def restorable(session: Session, params: dict[str, t.Any], view: View) -> dict[str, list[str]]:
     """By balancer node, the hosts that this ledger has drained there and that are healthy and unchanged."""
     nodes = fleet.answered(params.get("balancers"))
     found: dict[str, list[str]] = {}
     for name, left in session.records.left_out(session.service).items():
-        if _is_unchanged(session, name, left, (look.seen or {}).get(name)):
+        if _is_unchanged(session, name, left, (view.seen or {}).get(name)):
             for lb in nodes:
                 if (lb["members"].get(left["member"]) or {}).get("admin") == fleet.DRAINED:
                     found.setdefault(lb["host"], []).append(name)
@@ -79,12 +79,12 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             return _give_up_before_the_start(session, params.get("refused") or "it was never planned")
         before = session.rollout.shown_status
         _count_lost(session)
-        look = _look_now(session, params)
-        _note_who_is_back(session, look)
+        view = _current_view(session, params)
+        _note_returned(session, view)
         hosts = [host for host in session.records.hosts(session.rollout.id) if host.in_scope]
-        endings = [Ending.of(session, host, look) for host in hosts]
-        outcome = outcome_of(session, endings, look.split_fault)
-        message = outcome_message(session, outcome, endings, look.split_fault)
+        endings = [Ending.of(session, host, view) for host in hosts]
+        outcome = outcome_of(session, endings, view.split_fault)
+        message = outcome_message(session, outcome, endings, view.split_fault)
         report = [ending.row(session) for ending in endings]
         watched = session.lease.watch_at is not None or not any(ending.host.admitted_at for ending in endings)
         _close(session, outcome, message)
@@ -99,7 +99,7 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "report": report,
             "touched": [ending.host.name for ending in endings if ending.host.admitted_at is not None],
             "left_out": sorted(session.records.left_out(session.service)),
-            "restorable": restorable(session, params, look),
+            "restorable": restorable(session, params, view),
             "watched": watched,
             "anchor": session.records.anchor(),
             "text": [
@@ -146,16 +146,16 @@ def _count_lost(session: Session) -> None:
             upkeep.mark_lost(session, host, "still in flight when the run ended")
 
 
-def _look_now(session: Session, params: dict[str, t.Any]) -> Look:
+def _current_view(session: Session, params: dict[str, t.Any]) -> View:
     unreachable = fleet.unreachable(params.get("balancers"))
     if params.get("hosts") is None:
-        return Look(None, unreachable)
+        return View(None, unreachable)
     left_out = session.records.left_out(session.service)
     balancers, shift = params.get("balancers"), session.records.shift(session.rollout.id)
     if shift is not None:
         balancers = traffic_nodes.with_idle_in_rotation(balancers)
     found = fleet.read_fleet(params["hosts"], fleet.answered(balancers), left_out, strict=False)
-    return Look({seen.name: seen for seen in found}, unreachable, _split_fault(session, params, shift))
+    return View({seen.name: seen for seen in found}, unreachable, _split_fault(session, params, shift))
 
 
 def _split_fault(session: Session, params: dict[str, t.Any], shift: Shift | None) -> str:
@@ -164,12 +164,12 @@ def _split_fault(session: Session, params: dict[str, t.Any], shift: Shift | None
     return traffic_messages.fault(shift, session.rollout.status, params.get("nodes") or params.get("balancers"))
 
 
-def _note_who_is_back(session: Session, look: Look) -> None:
+def _note_returned(session: Session, view: View) -> None:
     """A host that is verified in service on a version proven there is not left out any more."""
-    if look.unreachable:
+    if view.unreachable:
         return
     for name in session.records.left_out(session.service):
-        found = (look.seen or {}).get(name)
+        found = (view.seen or {}).get(name)
         if found is None or found.lb_state != model.IN_SERVICE or not found.healthy:
             continue
         host = session.records.host(session.rollout.id, name)

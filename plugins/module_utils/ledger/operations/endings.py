@@ -23,7 +23,7 @@ REFUSED = "refused"
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class View:
     """What was seen at the end; *seen* is None when nobody looked, *silent* names the nodes that did not answer."""
 
     seen: dict[str, Seen] | None
@@ -43,13 +43,13 @@ class Ending:
     """What it was seen on."""
 
     @classmethod
-    def of(cls, session: Session, host: Host, look: Look) -> Ending:
-        if look.seen is None:
+    def of(cls, session: Session, host: Host, view: View) -> Ending:
+        if view.seen is None:
             return cls(host, "could not be looked at")
-        seen = look.seen.get(host.name)
+        seen = view.seen.get(host.name)
         fault = fault_of(session, host, seen)
-        if not fault and look.unreachable:
-            fault = f"not verified on {', '.join(look.unreachable)}, which did not answer"
+        if not fault and view.unreachable:
+            fault = f"not verified on {', '.join(view.unreachable)}, which did not answer"
         return cls(host, fault, seen.version if seen else None)
 
     @property

@@ -31,8 +31,8 @@ REVERT = "revert"
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
-    """What the caller wants to happen with the service."""
+class OpenRequest:
+    """What the caller asks for."""
 
     service: str
     version: str | None
@@ -41,7 +41,7 @@ class Wish:
     allow_bad: bool
 
     @classmethod
-    def from_params(cls, params: dict[str, t.Any]) -> Wish:
+    def from_params(cls, params: dict[str, t.Any]) -> OpenRequest:
         if params.get("version"):
             check_version(params["version"])
         return cls(
@@ -86,14 +86,14 @@ def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: bool) -> tuple[Session, bool]:
     """The lease and the rollout inside a transaction; a *rehearsal* is thrown away, so the lease may be held."""
-    wish = Wish.from_params(params)
-    lease = records.lease(wish.service) or Lease(wish.service)
+    request = OpenRequest.from_params(params)
+    lease = records.lease(request.service) or Lease(request.service)
     if not rehearsal:
         _refuse_held(records, lease, params, now)
     ttl = durations.positive("lease_ttl", 60.0 if params.get("lease_ttl") is None else params["lease_ttl"])
     new_lease = taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
-    session = Session(records, new_lease, _unfinished(records, wish) or _none_yet(wish), now)
-    resumed = _choose(session, wish)
+    session = Session(records, new_lease, _unfinished(records, request) or _none_yet(request), now)
+    resumed = _choose(session, request)
     session.change_rollout(run=new_lease.run)
     session.event("opened", owner=params.get("owner") or {}, token=new_lease.token, resumed=resumed,
                   version=session.rollout.version, direction=session.rollout.direction,
@@ -128,43 +128,48 @@ def _refuse_held(records: Records, lease: Lease, params: dict[str, t.Any], now: 
         raise refusal(lease, f"a rollout of {rollout.what}" if rollout else "a rollout", now)
 
 
-def _none_yet(wish: Wish) -> Rollout:
-    return Rollout(id=0, service=wish.service, version=wish.version, direction=wish.direction)
+def _none_yet(request: OpenRequest) -> Rollout:
+    return Rollout(id=0, service=request.service, version=request.version, direction=request.direction)
 
 
-def _unfinished(records: Records, wish: Wish) -> Rollout | None:
+def _unfinished(records: Records, request: OpenRequest) -> Rollout | None:
     """The rollout to go on with or to replace; one that was opened and never planned has replaced nothing yet."""
-    opened = records.latest(wish.service, model.FORWARD, model.BACK, planned=False)
-    if opened is not None and opened.planned_at is None and opened.concluded_at is None and _is_the_same(opened, wish):
+    opened = records.latest(request.service, model.FORWARD, model.BACK, planned=False)
+    if (
+        opened is not None
+        and opened.planned_at is None
+        and opened.concluded_at is None
+        and _is_the_same(opened, request)
+    ):
         return opened
-    latest = records.latest(wish.service, model.FORWARD, model.BACK)
+    latest = records.latest(request.service, model.FORWARD, model.BACK)
     if latest is None or latest.concluded_at is None:
         return latest
-    return latest if latest.outcome in model.LEFT_HALF_WAY and _is_the_same(latest, wish) else None
+    return latest if latest.outcome in model.LEFT_HALF_WAY and _is_the_same(latest, request) else None
 
 
-def _choose(session: Session, wish: Wish) -> bool:
+def _choose(session: Session, request: OpenRequest) -> bool:
     """Makes the session's rollout the one to work on; True when it was begun by an earlier run."""
     unfinished = session.rollout if session.rollout.id else None
-    if wish.resume == REVERT:
-        return _revert(session, wish)
-    if wish.direction == model.RECOVER:
-        return _recover(session, wish)
-    _clear_or_refuse_bad(session, wish, unfinished)
-    if unfinished is not None and _is_the_same(unfinished, wish):
-        _go_on(session, wish)
+    if request.resume == REVERT:
+        return _revert(session, request)
+    if request.direction == model.RECOVER:
+        return _recover(session, request)
+    _clear_or_refuse_bad(session, request, unfinished)
+    if unfinished is not None and _is_the_same(unfinished, request):
+        _go_on(session, request)
         return True
-    _begin(session, wish)
+    _begin(session, request)
     return False
 
 
-def _is_the_same(unfinished: Rollout, wish: Wish) -> bool:
-    if unfinished.direction != wish.direction:
+def _is_the_same(unfinished: Rollout, request: OpenRequest) -> bool:
+    if unfinished.direction != request.direction:
         return False
-    return unfinished.version == wish.version
+    return unfinished.version == request.version
 
 
-def _revert(session: Session, wish: Wish) -> bool:
+def _revert(session: Session, request: OpenRequest) -> bool:
     latest = session.records.latest(session.service, model.FORWARD)
     if latest is None or latest.status == model.DONE:
         said = f"the last one, of {latest.version}, is done" if latest else "there was none yet"
@@ -183,22 +188,26 @@ def _revert(session: Session, wish: Wish) -> bool:
     return True
 
 
-def _recover(session: Session, wish: Wish) -> bool:
+def _recover(session: Session, request: OpenRequest) -> bool:
     session.rollout = session.records.add_rollout(
-        Rollout(id=0, service=wish.service, version=None, direction=model.RECOVER, created_at=session.now)
+        Rollout(id=0, service=request.service, version=None, direction=model.RECOVER, created_at=session.now)
     )
     return False
 
 
-def _clear_or_refuse_bad(session: Session, wish: Wish, unfinished: Rollout | None) -> None:
-    bad = session.records.bad_versions(session.service).get(wish.version or "")
+def _clear_or_refuse_bad(session: Session, request: OpenRequest, unfinished: Rollout | None) -> None:
+    bad = session.records.bad_versions(session.service).get(request.version or "")
     if bad is None:
         return
-    if wish.allow_bad:
+    if request.allow_bad:
         session.records.unmark_bad(session.service, bad["version"])
         session.event("unmarked_bad", version=bad["version"], why="allow_bad was given")
         return
-    if unfinished is not None and _is_the_same(unfinished, wish) and _takes_itself_back(session, unfinished):
+    if (
+        unfinished is not None
+        and _is_the_same(unfinished, request)
+        and _is_rolled_back_automatically(session, unfinished)
+    ):
         return
     raise InputError(
         f"{session.service}: {bad['version']} is marked bad since {moment(bad['at'])} ({bad['why']}). "
@@ -206,13 +215,13 @@ def _clear_or_refuse_bad(session: Session, wish: Wish, unfinished: Rollout | Non
     )
 
 
-def _takes_itself_back(session: Session, unfinished: Rollout) -> bool:
+def _is_rolled_back_automatically(session: Session, unfinished: Rollout) -> bool:
     if unfinished.status == model.REVERTING:
         return True
     return unfinished.status == model.FAILING and session.limits.on_failure == "revert"
 
 
-def _go_on(session: Session, wish: Wish) -> None:
+def _go_on(session: Session, request: OpenRequest) -> None:
     """An unfinished rollout of the same intent: it still goes back if it was going back, else it goes forward."""
     rollout = session.rollout
     if rollout.status == model.REVERTING:
@@ -231,31 +240,31 @@ def _go_on(session: Session, wish: Wish) -> None:
         )
 
 
-def _begin(session: Session, wish: Wish) -> None:
+def _begin(session: Session, request: OpenRequest) -> None:
     source_version = None
-    if wish.direction == model.BACK:
-        source_version = _version_to_leave(session, wish)
-    elif not wish.version:
+    if request.direction == model.BACK:
+        source_version = _version_to_leave(session, request)
+    elif not request.version:
         raise InputError("version: needed to open a rollout.")
     session.rollout = session.records.add_rollout(
         Rollout(
             id=0,
-            service=wish.service,
-            version=wish.version,
-            direction=wish.direction,
+            service=request.service,
+            version=request.version,
+            direction=request.direction,
             source_version=source_version,
             created_at=session.now,
         )
     )
 
 
-def _version_to_leave(session: Session, wish: Wish) -> str | None:
+def _version_to_leave(session: Session, request: OpenRequest) -> str | None:
     rolled = [
         r for r in session.records.rollouts(session.service, 1000) if r.direction == model.FORWARD and r.planned_at
     ]
     if rolled:
         return rolled[0].version
-    if wish.version:
+    if request.version:
         return None
     raise InputError(
         f"{session.service}: this ledger has rolled out nothing yet, so there is no version to leave; "

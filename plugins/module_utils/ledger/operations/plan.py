@@ -50,18 +50,18 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Plans or plans again; in check mode also without a lease, then everything is thrown away."""
     required(params, "service", "hosts")
-    allowed, wish = policy.validated(params.get("policy")), traffic_policy.validated(params.get("shift"))
+    allowed, asked_shift = policy.validated(params.get("policy")), traffic_policy.validated(params.get("shift"))
     fleet.refuse_unreachable(params.get("balancers"))
     with _session_or_rehearsal(ledger, params) as session:
         adopted = adopt(session, params)
         left_out = session.records.left_out(session.service)
         balancers = fleet.answered(params.get("balancers"))
         given, shift = params["hosts"], None
-        if wish is not None:
+        if asked_shift is not None:
             allowed, balancers = traffic_policy.loosened(allowed), traffic_nodes.with_idle_in_rotation(balancers) or []
             seen = fleet.read_fleet(given, balancers, left_out)
             nodes = params.get("nodes") or params.get("balancers") or []
-            shift = planned(session, wish, given, nodes, seen)
+            shift = planned(session, asked_shift, given, nodes, seen)
             given = in_scope(shift, given)
         else:
             _refuse_to_leave_a_shift(session)

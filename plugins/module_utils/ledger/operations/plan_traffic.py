@@ -26,19 +26,19 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffi
     agreed_split,
     read_nodes,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_policy import Wish
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_policy import ShiftRequest
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
 
 Row = t.Dict[str, t.Any]
 
 
 def planned(
-    session: Session, wish: Wish, hosts: t.Sequence[Row], balancers: t.Sequence[Row], seen: t.Sequence[Seen]
+    session: Session, request: ShiftRequest, hosts: t.Sequence[Row], balancers: t.Sequence[Row], seen: t.Sequence[Seen]
 ) -> Shift:
     """The shift of the session's rollout: as an earlier run left it, or a new one."""
     old = session.records.shift(session.rollout.id)
     if old is not None and not _is_settled(old):
-        return dataclasses.replace(old, **_steps_of(session, wish, old))
+        return dataclasses.replace(old, **_steps_of(session, request, old))
     if old is not None and (session.rollout.status != model.OPEN or _is_on_target(session, old, seen)):
         return _in_charge(old, _nodes(balancers, old.groups))
     if old is None and session.rollout.planned_at is not None:
@@ -46,22 +46,22 @@ def planned(
             f"{session.service}: the rollout of {session.rollout.what} was begun as a rolling deployment; finish it, or take it "
             "back, with rolling.yml."
         )
-    members = _members(wish, hosts)
+    members = _members(request, hosts)
     nodes = _nodes(balancers, members)
     _refuse_silent(nodes)
     _refuse_outsiders(nodes)
-    live, candidate, usual = _sides(session, wish, nodes)
+    live, candidate, usual = _sides(session, request, nodes)
     shift = Shift(
         rollout=session.rollout.id,
-        strategy=wish.strategy,
+        strategy=request.strategy,
         live=live,
         candidate=candidate,
         members=json.dumps(members),
-        steps=json.dumps(_steps(session, wish)),
+        steps=json.dumps(_steps(session, request)),
         usual=json.dumps(usual),
-        ready_for=0.0 if session.rollout.direction == model.BACK else wish.rollback_window,
+        ready_for=0.0 if session.rollout.direction == model.BACK else request.rollback_window,
     )
-    if wish.strategy == BLUE_GREEN and _is_there_already(session, shift, seen):
+    if request.strategy == BLUE_GREEN and _is_there_already(session, shift, seen):
         return _in_charge(dataclasses.replace(shift, live=candidate, candidate=live, shown=json.dumps(usual)), nodes)
     return shift
 
@@ -123,7 +123,7 @@ def begun(session: Session, shift: Shift, rows: t.Sequence[Host]) -> Shift:
     if session.rollout.status != model.OPEN:
         if shift.usual_split == shift.settled_split and shift.strategy == BLUE_GREEN:
             return dataclasses.replace(fresh, phase=traffic_model.OVER)
-        return dataclasses.replace(fresh, phase=traffic_model.MENDING if shift.promotes else traffic_model.LEAVING)
+        return dataclasses.replace(fresh, phase=traffic_model.DEMOTING if shift.promotes else traffic_model.DRAINING)
     in_work = [host for host in rows if host.in_scope and shift.group_of(host.name)]
     is_there = {host.name for host in in_work if host.phase in model.ON_TARGET}
     if shift.promotes:
@@ -138,32 +138,32 @@ def begun(session: Session, shift: Shift, rows: t.Sequence[Host]) -> Shift:
     return dataclasses.replace(fresh, phase=traffic_model.CLEARING, step=0)
 
 
-def _steps(session: Session, wish: Wish) -> list[Step]:
+def _steps(session: Session, request: ShiftRequest) -> list[Step]:
     """A way back is never slower than the way forward: it skips steps and bake times."""
-    return [Step(100.0, 0.0)] if session.rollout.direction == model.BACK else list(wish.steps)
+    return [Step(100.0, 0.0)] if session.rollout.direction == model.BACK else list(request.steps)
 
 
-def _steps_of(session: Session, wish: Wish, old: Shift) -> dict[str, t.Any]:
+def _steps_of(session: Session, request: ShiftRequest, old: Shift) -> dict[str, t.Any]:
     """Other steps than those that were begun count from the first one on."""
-    steps = json.dumps(_steps(session, wish))
+    steps = json.dumps(_steps(session, request))
     return {} if steps == old.steps or old.promotes else {"steps": steps, "phase": traffic_model.CLEARING, "step": 0}
 
 
-def _members(wish: Wish, hosts: t.Sequence[Row]) -> dict[str, dict[str, str]]:
+def _members(request: ShiftRequest, hosts: t.Sequence[Row]) -> dict[str, dict[str, str]]:
     known = {host["name"]: host.get("member") or host["name"] for host in hosts}
-    unknown = sorted({name for group in wish.groups.values() for name in group} - set(known))
+    unknown = sorted({name for group in request.groups.values() for name in group} - set(known))
     if unknown:
         raise InputError(
             f"shift.groups: {', '.join(unknown[:5])} is not in the fleet; the groups are made of its hosts."
         )
-    grouped = {name for group in wish.groups.values() for name in group}
+    grouped = {name for group in request.groups.values() for name in group}
     others = sorted(name for name in known if name not in grouped)
     if others:
         raise InputError(
-            f"shift.groups: {', '.join(others[:5])} is in the fleet and in neither {' nor '.join(wish.groups)}; "
+            f"shift.groups: {', '.join(others[:5])} is in the fleet and in neither {' nor '.join(request.groups)}; "
             "put it in one of them."
         )
-    return {name: {host: known[host] for host in group} for name, group in wish.groups.items()}
+    return {name: {host: known[host] for host in group} for name, group in request.groups.items()}
 
 
 def _refuse_silent(nodes: t.Sequence[Node]) -> None:
@@ -186,27 +186,27 @@ def _refuse_outsiders(nodes: t.Sequence[Node]) -> None:
             )
 
 
-def _sides(session: Session, wish: Wish, nodes: t.Sequence[Node]) -> tuple[str, str, Shares]:
+def _sides(session: Session, request: ShiftRequest, nodes: t.Sequence[Node]) -> tuple[str, str, Shares]:
     """(live group, candidate, usual split)."""
-    before = _last_shift(session, wish)
-    if wish.strategy == BLUE_GREEN:
-        live = _live_colour(session, wish, nodes, before)
-        candidate = next(name for name in wish.groups if name != live)
+    before = _last_shift(session, request)
+    if request.strategy == BLUE_GREEN:
+        live = _live_colour(session, request, nodes, before)
+        candidate = next(name for name in request.groups if name != live)
         return live, candidate, {live: 100.0, candidate: 0.0}
-    live = next(name for name in wish.groups if name != wish.candidate)
-    usual = _usual_split(session, wish, nodes, before)
+    live = next(name for name in request.groups if name != request.candidate)
+    usual = _usual_split(session, request, nodes, before)
     if not usual.get(live):
         raise InputError(
-            f"{session.service}: {live} has no traffic ({in_words(usual)}), so there is nothing for {wish.candidate} to be "
+            f"{session.service}: {live} has no traffic ({in_words(usual)}), so there is nothing for {request.candidate} to be "
             f"compared with. Give {live} its share with lb_weight first."
         )
-    return live, wish.candidate, usual
+    return live, request.candidate, usual
 
 
-def _last_shift(session: Session, wish: Wish) -> Shift | None:
+def _last_shift(session: Session, request: ShiftRequest) -> Shift | None:
     """The last one between the same groups; raises InputError where it was cut off in its promotion."""
     last = session.records.latest_shift(session.service)
-    if last is None or set(last.groups) != set(wish.groups):
+    if last is None or set(last.groups) != set(request.groups):
         return None
     if last.promotes:
         of = session.records.rollout(last.rollout)
@@ -219,16 +219,16 @@ def _last_shift(session: Session, wish: Wish) -> Shift | None:
     return last
 
 
-def _live_colour(session: Session, wish: Wish, nodes: t.Sequence[Node], before: Shift | None) -> str:
-    for name in wish.groups:
-        wanted = {group: 100.0 if group == name else 0.0 for group in wish.groups}
+def _live_colour(session: Session, request: ShiftRequest, nodes: t.Sequence[Node], before: Shift | None) -> str:
+    for name in request.groups:
+        wanted = {group: 100.0 if group == name else 0.0 for group in request.groups}
         if nodes and all(node.shows(wanted) for node in nodes):
             return name
     known = _known_split(before)
     if known and any(node.shows(known) for node in nodes):
         return max(known, key=lambda name: known[name])
-    if wish.live:
-        return wish.live
+    if request.live:
+        return request.live
     raise InputError(
         f"{session.service}: the balancers do not agree on one live colour ({_messages(nodes)}), and no switch of this ledger "
         "explains it. Name the live colour with -e rollout_live_colour=...; the others then lose their traffic first."
@@ -244,7 +244,7 @@ def _known_split(before: Shift | None) -> Shares | None:
     return before.split(0.0)
 
 
-def _usual_split(session: Session, wish: Wish, nodes: t.Sequence[Node], before: Shift | None) -> Shares:
+def _usual_split(session: Session, request: ShiftRequest, nodes: t.Sequence[Node], before: Shift | None) -> Shares:
     if before is not None and before.phase != traffic_model.OVER:
         return before.usual_split
     agreed = agreed_split(nodes)

@@ -105,25 +105,29 @@ def fail(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             session.rollout.version,
             session.records.bad_versions(session.service),
         )
-        goes_back = failure.goes_back_at_once(before, session.rollout.direction, params["kind"], target, session.run)
+        is_rolled_back = failure.is_rolled_back_at_once(
+            before, session.rollout.direction, params["kind"], target, session.run
+        )
         limit = durations.positive("limit", params.get("limit") or before.limit_seconds or DEFAULT_LIMIT)
         host = session.change_host(
             before,
-            phase=_phase_after_failure(before, goes_back),
-            target_version=target if goes_back else before.target_version,
+            phase=_phase_after_failure(before, is_rolled_back),
+            target_version=target if is_rolled_back else before.target_version,
             counted=1,
             kind=params["kind"],
             error=error,
             run=session.run,
-            deadline_at=session.now + limit if goes_back else None,
+            deadline_at=session.now + limit if is_rolled_back else None,
             limit_seconds=limit,
         )
-        session.event("failed", host.name, kind=host.kind, error=error, back_to=target if goes_back else None)
+        session.event("failed", host.name, kind=host.kind, error=error, back_to=target if is_rolled_back else None)
         session.change_rollout(progress_at=session.now)
         upkeep.count_failure(session, host, params["kind"], error)
         upkeep.expire_overdue(session)
-        consequence = f"rolling back to {target}" if goes_back else _stays(before)
-        return _reported(session, before, host, f"{host.name} failed ({host.kind}: {error}); {consequence}", goes_back)
+        consequence = f"rolling back to {target}" if is_rolled_back else _stays(before)
+        return _reported(
+            session, before, host, f"{host.name} failed ({host.kind}: {error}); {consequence}", is_rolled_back
+        )
 
 
 def _stays(host: Host) -> str:
@@ -183,8 +187,8 @@ def _error(params: dict[str, t.Any]) -> str:
     return (params.get("error") or "no reason given").strip().rstrip(".")
 
 
-def _phase_after_failure(host: Host, goes_back: bool) -> str:
-    if goes_back:
+def _phase_after_failure(host: Host, is_rolled_back: bool) -> str:
+    if is_rolled_back:
         return model.BACK_CHANGING
     # A host that is in service on the new version stays there until the rollout as a whole goes back.
     return model.PROVEN if host.phase == model.PROVEN else model.FAILED
@@ -252,7 +256,7 @@ def _progress(session: Session) -> tuple[int, int]:
     return tally.on_target, tally.in_scope
 
 
-def _reported(session: Session, before: Host, host: Host, msg: str, goes_back: bool = False) -> dict[str, t.Any]:
+def _reported(session: Session, before: Host, host: Host, msg: str, is_rolled_back: bool = False) -> dict[str, t.Any]:
     done, total = _progress(session)
     # What an earlier run left drained may be half updated, whatever this one did to it.
     was_changed = bool(before.modified) or bool(before.drained_by_us)
@@ -260,7 +264,7 @@ def _reported(session: Session, before: Host, host: Host, msg: str, goes_back: b
         "changed": True,
         "host": host.name,
         "phase": host.phase,
-        "go_back": goes_back,
+        "go_back": is_rolled_back,
         "was_changed": was_changed,
         "target": {"version": host.target_version},
         "stop": session.rollout.status != model.OPEN,

@@ -56,7 +56,7 @@ class Inputs:
     """Why a shift of traffic forbids to touch the host now."""
 
     @property
-    def goes_back(self) -> bool:
+    def is_rollback(self) -> bool:
         return self.asker.phase == model.BACK_WAITING
 
     @property
@@ -70,15 +70,15 @@ def decide(inputs: Inputs) -> Decision:
         decision = rule(inputs)
         if decision is not None:
             return _unless_unrecoverable(inputs, decision)
-    stage = inputs.limits.stage_of(inputs.next_slot) if not inputs.goes_back else 0
-    return Decision(GO, f"{inputs.asker.name} may go", stage=stage, slot=0 if inputs.goes_back else inputs.next_slot)
+    stage = inputs.limits.stage_of(inputs.next_slot) if not inputs.is_rollback else 0
+    return Decision(GO, f"{inputs.asker.name} may go", stage=stage, slot=0 if inputs.is_rollback else inputs.next_slot)
 
 
 def _status(inputs: Inputs) -> Decision | None:
     asker, rollout = inputs.asker, inputs.rollout
     if asker.phase not in model.ASKING or not asker.in_scope:
         return Decision(STOP, f"{asker.name} has nothing to do: it is {_said(asker)}")
-    if rollout.status not in ((model.REVERTING,) if inputs.goes_back else (model.OPEN,)):
+    if rollout.status not in ((model.REVERTING,) if inputs.is_rollback else (model.OPEN,)):
         return Decision(STOP, stopped_because(rollout))
     if rollout.paused_at is not None:
         return Decision(WAIT, f"{rollout.service} is paused", "paused")
@@ -112,7 +112,7 @@ def _time_left(inputs: Inputs) -> Decision | None:
 
 
 def _window_objection(inputs: Inputs, at: float) -> str:
-    if inputs.limits.window is None or inputs.goes_back or inputs.rollout.direction != model.FORWARD:
+    if inputs.limits.window is None or inputs.is_rollback or inputs.rollout.direction != model.FORWARD:
         return ""
     return inputs.limits.window.objection(inputs.asker.zone, at)
 
@@ -155,7 +155,7 @@ def _zone_floor(inputs: Inputs) -> Decision | None:
 
 
 def _stages(inputs: Inputs) -> Decision | None:
-    if inputs.goes_back or inputs.rollout.direction != model.FORWARD:
+    if inputs.is_rollback or inputs.rollout.direction != model.FORWARD:
         return None
     for stage in range(1, inputs.limits.stage_of(inputs.next_slot)):
         decision = _stage_is_over(inputs, stage)
@@ -184,7 +184,7 @@ def _stage_is_over(inputs: Inputs, stage: int) -> Decision | None:
 
 def _order(inputs: Inputs) -> Decision | None:
     """The canaries are those that the plan has shown, not whoever asked first."""
-    if inputs.yields and not inputs.is_first and not inputs.goes_back:
+    if inputs.yields and not inputs.is_first and not inputs.is_rollback:
         return Decision(WAIT, "waiting for hosts earlier in the plan", ORDER)
     return None
 
@@ -195,7 +195,7 @@ def _unless_unrecoverable(inputs: Inputs, decision: Decision) -> Decision:
         return _unless_never_judged(inputs, decision)
     if decision.verdict != WAIT or inputs.tally.in_flight:
         return decision
-    if decision.waiting_for in ("max_unavailable", "min_available", "zone") and not _somebody_comes_back(inputs):
+    if decision.waiting_for in ("max_unavailable", "min_available", "zone") and not _recovery_is_pending(inputs):
         return Decision(REFUSE, f"{decision.reason}, and no recovery is in progress", decision.waiting_for)
     if decision.waiting_for in ("max_unavailable", "min_available", "zone", "weakest") and _is_overdue(inputs):
         return _given_up(inputs, decision)
@@ -217,7 +217,7 @@ def _given_up(inputs: Inputs, decision: Decision) -> Decision:
     )
 
 
-def _somebody_comes_back(inputs: Inputs) -> bool:
+def _recovery_is_pending(inputs: Inputs) -> bool:
     """A host that waits to be repaired will raise the number in service; it stands earlier in the order."""
     return inputs.tally.out_asking(inputs.asker.phase) > 0
 
@@ -231,7 +231,7 @@ def _judged_until(inputs: Inputs) -> float:
     """While a complete stage bakes or somebody runs its gate, nobody is expected to make progress."""
     stage = inputs.limits.stage_of(inputs.next_slot) - 1
     gate = inputs.gates.get(stage)
-    if gate is None or inputs.goes_back or inputs.rollout.direction != model.FORWARD:
+    if gate is None or inputs.is_rollback or inputs.rollout.direction != model.FORWARD:
         return 0.0
     return max(gate.complete_at + inputs.limits.bake_of(stage), gate.until or 0.0)
 

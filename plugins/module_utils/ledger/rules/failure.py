@@ -86,18 +86,18 @@ def last_proven_version(proofs: t.Sequence[str], source_version: str | None, bad
     return None
 
 
-def comes_late(host: Host, run: str | None) -> bool:
+def is_late_report(host: Host, run: str | None) -> bool:
     """Given up as vanished, while its worker in this very run is still at it."""
     return host.phase == model.FAILED and host.kind == LOST and run is not None and host.run == run
 
 
-def goes_back_at_once(host: Host, direction: str, kind: str, target: str | None, run: str | None = None) -> bool:
+def is_rolled_back_at_once(host: Host, direction: str, kind: str, target: str | None, run: str | None = None) -> bool:
     """A host that failed on its way forward goes back by itself, if it can be reached and there is a way back.
 
     Not one that is healthy on the new version and could not return because a balancer node was lost: that says
     nothing against it, and it must not be changed while it serves on the other nodes.
     """
-    is_late = comes_late(host, run)
+    is_late = is_late_report(host, run)
     if kind == BALANCER and (host.phase == model.CHANGING or is_late):
         return False
     return (

@@ -26,16 +26,16 @@ SETTLING = "settling"
 """Both groups are on the new version, the usual split is being restored."""
 OVER = "over"
 
-MENDING = "mending"
-"""A promotion went wrong: the group without traffic goes back."""
-LEAVING = "leaving"
-"""The candidate group loses its share."""
-RETURNING = "returning"
-"""The candidate group, without traffic, goes back."""
+DEMOTING = "demoting"
+"""The promotion failed: the live group, without traffic, is rolled back."""
+DRAINING = "draining"
+"""The candidate group loses its share of the traffic."""
+REVERTING = "reverting"
+"""The candidate group, without traffic, is rolled back."""
 RESTORING = "restoring"
 """Both groups are as before, the usual split is being restored."""
 
-ROLLING_BACK = (MENDING, LEAVING, RETURNING, RESTORING)
+ROLLING_BACK = (DEMOTING, DRAINING, REVERTING, RESTORING)
 
 STEP = "step"
 END = "end"
@@ -69,7 +69,7 @@ class Shift:
     phase: str = CLEARING
     step: int = 0
     goal: str | None = None
-    """The split that was last intended, or refused; on record before any balancer is told."""
+    """The split that was last intended, or refused; on record before any balancer is changed."""
     shown: str | None = None
     """The split that every node was last seen to have."""
     tries: int = 0
@@ -127,9 +127,9 @@ class Shift:
         """The group whose hosts may be changed now; it has no traffic."""
         group = {
             PREPARING: self.candidate,
-            RETURNING: self.candidate,
+            REVERTING: self.candidate,
             PROMOTING: self.live,
-            MENDING: self.live,
+            DEMOTING: self.live,
         }.get(self.phase)
         return group if group and (self.shown_split or {}).get(group) == 0 else None
 

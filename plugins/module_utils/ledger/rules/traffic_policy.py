@@ -21,8 +21,8 @@ SETTINGS = ("strategy", "groups", "candidate", "live", "steps", "rollback_window
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
-    """A validated wish. *candidate* is empty where the balancers say which group is idle; times are seconds."""
+class ShiftRequest:
+    """A validated request. *candidate* is empty where the balancers say which group is idle; times are seconds."""
 
     strategy: str
     groups: dict[str, list[str]]
@@ -33,7 +33,7 @@ class Wish:
     rollback_window: float
 
 
-def validated(given: dict[str, t.Any] | None) -> Wish | None:
+def validated(given: dict[str, t.Any] | None) -> ShiftRequest | None:
     """None where no shift is wanted; raises InputError with one sentence."""
     if not given:
         return None
@@ -49,7 +49,7 @@ def validated(given: dict[str, t.Any] | None) -> Wish | None:
             raise InputError(f"shift.{name}: '{given[name]}' is not one of the groups {', '.join(groups)}.")
     if strategy == traffic_model.CANARY and not given.get("candidate"):
         raise InputError("shift.candidate: needed for a canary; name the group that gets the new version first.")
-    return Wish(
+    return ShiftRequest(
         strategy=strategy,
         groups=groups,
         candidate=given.get("candidate") or "",

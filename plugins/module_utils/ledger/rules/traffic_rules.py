@@ -4,114 +4,37 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """What a shift does next, as a pure function: of what is on record, what the nodes show and how the hosts are.
 
-Traffic never goes to a group that is not verified on the version meant for it. So each way, forward and home, first
-gives all traffic to the group that can be trusted, then changes the other one, verifies it, and only then gives
-traffic to that.
+Traffic never goes to a group that is not verified on the version meant for it. So each direction, forward and
+rolling back, first gives all traffic to the group that can be trusted, then changes the other one, verifies it, and only
+then gives traffic to that.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shares, Shift, in_words
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_nodes import Node
-
-CHECK = "check"
-"""See whether every node can have a split; then ask again. What takes time comes before the decision, not after it."""
-SET = "set"
-"""Set a split on every node; then read it back and ask again."""
-PREPARE = "prepare"
-PROMOTE = "promote"
-MEND = "mend"
-RETURN = "return"
-"""Bring the named hosts to their targets; they have no traffic."""
-BAKE = "bake"
-WAIT = "wait"
-OVER = "over"
-
-GOOD = ("pass", "not_judged")
-NOT_GOOD = ("fail", "inconclusive", "no_data")
-MOST_TRIES = 2
-"""How often a split is set before it is given up."""
-
-UNVERIFIED = "unverified"
-"""The kind of a stop because a group could not be verified; it says nothing against the version."""
-
-
-@dataclasses.dataclass(frozen=True)
-class HostSeen:
-    """A host of one of the groups, as the ledger has it and as it was seen last."""
-
-    name: str
-    group: str
-    phase: str
-    must_go_back: bool = False
-    fault: str = ""
-    """What keeps it from being verified on the version meant for it now; empty when it is."""
-    version: str | None = None
-    """What it was seen on."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Inputs:
-    """All that one decision looks at. *now* in seconds of the coordinator's clock."""
-
-    shift: Shift
-    status: str
-    is_paused: bool
-    holds: bool
-    """The rollout has stopped and is left as it stands: nothing is installed any more."""
-    hosts: tuple[HostSeen, ...]
-    nodes: tuple[Node, ...] | None
-    """None where nobody has looked for this decision."""
-    played: str
-    """The act that the run at work has just carried out; so that what it did not achieve is not asked for again."""
-    verdict: str
-    reason: str
-    now: float
-    checked: Shares | None = None
-    """The split that every node was asked about just now; those that refuse it say why."""
-    judges: bool = True
-    """Whether steps bake and are judged; a way back waits for nobody."""
-
-    def of(self, group: str) -> list[HostSeen]:
-        return [host for host in self.hosts if host.group == group]
-
-
-@dataclasses.dataclass(frozen=True)
-class Act:
-    """What the run is to do now."""
-
-    kind: str
-    reason: str = ""
-    split: Shares = dataclasses.field(default_factory=dict)
-    is_urgent: bool = False
-    """Every second counts: users meet the candidate's errors."""
-    hosts: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Transition:
-    """A step of the shift itself: what is to be written, and then decided anew."""
-
-    changes: dict[str, t.Any]
-    word: str = ""
-    """The event, if it is worth one."""
-    data: dict[str, t.Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True)
-class Stop:
-    """The rollout cannot go on."""
-
-    reason: str
-    kind: str
-
-
-Decision = t.Union[Act, Transition, Stop]
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_acts import (
+    BAKE,
+    DEMOTE,
+    GOOD,
+    NOT_GOOD,
+    OVER,
+    PREPARE,
+    PROMOTE,
+    REVERT,
+    WAIT,
+    Act,
+    Decision,
+    Inputs,
+    Stop,
+    Transition,
+    bring,
+    end,
+    reach,
+    to,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 
 
 def decide(inputs: Inputs) -> Decision:
@@ -120,7 +43,7 @@ def decide(inputs: Inputs) -> Decision:
     if inputs.status == model.OPEN:
         return _FORWARD[inputs.shift.phase](inputs)
     if inputs.shift.phase not in traffic_model.ROLLING_BACK:
-        return _turn_round(inputs)
+        return _roll_back(inputs)
     return _ROLLBACK[inputs.shift.phase](inputs)
 
 
@@ -128,7 +51,7 @@ def decide(inputs: Inputs) -> Decision:
 
 
 def _clear(inputs: Inputs) -> Decision:
-    return _reach(inputs, inputs.shift.split(0.0)) or _to(traffic_model.PREPARING)
+    return reach(inputs, inputs.shift.split(0.0)) or to(traffic_model.PREPARING)
 
 
 def _prepare(inputs: Inputs) -> Decision:
@@ -136,14 +59,14 @@ def _prepare(inputs: Inputs) -> Decision:
         shift, why = inputs.shift, inputs.reason.rstrip(".")
         said = why if why.startswith(f"{inputs.verdict}: ") else f"{inputs.verdict}: {why}"
         return Stop(f"{shift.candidate} failed the comparison with {shift.live} ({said})", inputs.verdict)
-    return _bring(inputs, inputs.shift.candidate, PREPARE) or _to(traffic_model.SHIFTING, step=0)
+    return bring(inputs, inputs.shift.candidate, PREPARE) or to(traffic_model.SHIFTING, step=0)
 
 
 def _shift(inputs: Inputs) -> Decision:
     step = inputs.shift.at_step
     if inputs.is_paused:
         return Act(WAIT, f"paused before {step.share:g} %")
-    return _reach(inputs, inputs.shift.split(step.share)) or Transition(
+    return reach(inputs, inputs.shift.split(step.share)) or Transition(
         {"phase": traffic_model.BAKING, "baked_from": inputs.now},
         "shifted",
         {"step": inputs.shift.step, "share": step.share},
@@ -170,21 +93,21 @@ def _next_step(inputs: Inputs) -> Decision:
     if shift.step < last:
         number = last if shift.promoted == traffic_model.END else shift.step + 1
         promoted = shift.promoted if shift.promoted == traffic_model.END else None
-        return _to(traffic_model.SHIFTING, step=number, promoted=promoted)
+        return to(traffic_model.SHIFTING, step=number, promoted=promoted)
     if shift.strategy == traffic_model.CANARY:
-        return _to(traffic_model.PROMOTING, promotes=1, promoted=None)
-    return _to(traffic_model.OVER, promoted=None, ready_until=inputs.now + shift.ready_for)
+        return to(traffic_model.PROMOTING, promotes=1, promoted=None)
+    return to(traffic_model.OVER, promoted=None, ready_until=inputs.now + shift.ready_for)
 
 
 def _promote(inputs: Inputs) -> Decision:
     if inputs.is_paused:
         return Act(WAIT, "paused before the promotion")
-    reach = _reach(inputs, inputs.shift.split(100.0))
-    return reach or _bring(inputs, inputs.shift.live, PROMOTE) or _to(traffic_model.SETTLING)
+    reached = reach(inputs, inputs.shift.split(100.0))
+    return reached or bring(inputs, inputs.shift.live, PROMOTE) or to(traffic_model.SETTLING)
 
 
 def _settle(inputs: Inputs) -> Decision:
-    return _reach(inputs, inputs.shift.usual_split) or _to(traffic_model.OVER, promotes=0)
+    return reach(inputs, inputs.shift.usual_split) or to(traffic_model.OVER, promotes=0)
 
 
 _FORWARD: dict[str, t.Callable[[Inputs], Decision]] = {
@@ -197,114 +120,46 @@ _FORWARD: dict[str, t.Callable[[Inputs], Decision]] = {
 }
 
 
-# Home
+# Rolling back
 
 
-def _turn_round(inputs: Inputs) -> Decision:
+def _roll_back(inputs: Inputs) -> Decision:
     """Once the live group may be half updated, it is the candidate that can be trusted, and keeps the traffic."""
-    return _to(traffic_model.MENDING if inputs.shift.promotes else traffic_model.LEAVING, tries=0, goal=None)
+    return to(traffic_model.DEMOTING if inputs.shift.promotes else traffic_model.DRAINING, tries=0, goal=None)
 
 
-def _mend(inputs: Inputs) -> Decision:
-    reach = _reach(inputs, inputs.shift.split(100.0))
-    if reach is not None:
-        return reach
+def _demote(inputs: Inputs) -> Decision:
+    reached = reach(inputs, inputs.shift.split(100.0))
+    if reached is not None:
+        return reached
     if inputs.holds:
-        return _end("held as it stands")
-    return _bring(inputs, inputs.shift.live, MEND) or _to(traffic_model.LEAVING, promotes=0)
+        return end("held as it stands")
+    return bring(inputs, inputs.shift.live, DEMOTE) or to(traffic_model.DRAINING, promotes=0)
 
 
-def _leave(inputs: Inputs) -> Decision:
-    reach = _reach(inputs, inputs.shift.split(0.0), is_urgent=True)
-    if reach is not None:
-        return reach
-    return _end("held as it stands") if inputs.holds else _to(traffic_model.RETURNING)
+def _drain(inputs: Inputs) -> Decision:
+    reached = reach(inputs, inputs.shift.split(0.0), is_urgent=True)
+    if reached is not None:
+        return reached
+    return end("held as it stands") if inputs.holds else to(traffic_model.REVERTING)
 
 
-def _return(inputs: Inputs) -> Decision:
-    return _bring(inputs, inputs.shift.candidate, RETURN) or _to(traffic_model.RESTORING)
+def _revert(inputs: Inputs) -> Decision:
+    return bring(inputs, inputs.shift.candidate, REVERT) or to(traffic_model.RESTORING)
 
 
 def _restore(inputs: Inputs) -> Decision:
     shift = inputs.shift
     wanted = shift.split(0.0) if shift.strategy == traffic_model.BLUE_GREEN else shift.usual_split
-    return _reach(inputs, wanted) or _end("rolled back")
+    return reach(inputs, wanted) or end("rolled back")
 
 
 _ROLLBACK: dict[str, t.Callable[[Inputs], Decision]] = {
-    traffic_model.MENDING: _mend,
-    traffic_model.LEAVING: _leave,
-    traffic_model.RETURNING: _return,
+    traffic_model.DEMOTING: _demote,
+    traffic_model.DRAINING: _drain,
+    traffic_model.REVERTING: _revert,
     traffic_model.RESTORING: _restore,
 }
-
-
-# What they share
-
-
-def _reach(inputs: Inputs, wanted: Shares, is_urgent: bool = False) -> Decision | None:
-    """None once every node shows the split. A split that cannot be had on every node is undone on all."""
-    shift = inputs.shift
-    if inputs.nodes is not None and all(node.shows(wanted) for node in inputs.nodes):
-        return None if shift.shown_split == wanted else Transition({"shown": wanted, "tries": 0})
-    tries = shift.tries if shift.goal_split == wanted else 0
-    if tries < MOST_TRIES:
-        return _set(inputs, wanted, tries, is_urgent)
-    others = "; ".join(_without(node, wanted) for node in inputs.nodes or () if not node.shows(wanted))
-    reason = f"{in_words(wanted)} could not be set on every balancer ({others})"
-    return _end(reason) if shift.phase in traffic_model.ROLLING_BACK else Stop(reason, "balancer")
-
-
-def _set(inputs: Inputs, wanted: Shares, tries: int, is_urgent: bool) -> Decision:
-    """All or none: what one node would refuse is not begun on the others. When every second counts nobody is asked."""
-    reason = f"{inputs.shift.phase}: {in_words(wanted)}"
-    if is_urgent:
-        return Act(SET, reason, split=wanted, is_urgent=True)
-    if inputs.checked != wanted:
-        return Act(CHECK, reason, split=wanted)
-    if any(node.why for node in inputs.nodes or ()):
-        return Transition({"goal": wanted, "tries": tries + 1})
-    return Act(SET, reason, split=wanted)
-
-
-def _without(node: Node, wanted: Shares) -> str:
-    if not node.answers:
-        return f"{node.name}: {node.why or 'no answer'}"
-    return f"{node.name} shows {in_words(node.split)}" + (f": {node.why}" if node.why else "")
-
-
-def _bring(inputs: Inputs, group: str, act: str) -> Decision | None:
-    """None once every host of the group is verified where it is meant to be."""
-    hosts = inputs.of(group)
-    rolls_back = act in (RETURN, MEND)
-    pending = [host.name for host in hosts if _is_pending(host, rolls_back)]
-    if pending and inputs.played != act:
-        return Act(act, f"{len(pending)} hosts of {group}", hosts=tuple(pending))
-    versions = sorted({host.version for host in hosts if host.version is not None})
-    faults = [f"it is on {' and '.join(versions)}"] if len(versions) > 1 else []
-    faults += [
-        f"{host.name}: {host.fault or 'not brought there'}" for host in hosts if host.fault or host.name in pending
-    ]
-    if not faults:
-        return None
-    reason = f"{group} is not verified ({_some(faults)}), so it gets no traffic"
-    return _end(reason) if rolls_back else Stop(reason, UNVERIFIED)
-
-
-def _is_pending(host: HostSeen, rolls_back: bool) -> bool:
-    return host.must_go_back if rolls_back else host.phase not in (*model.ON_TARGET, model.EXCLUDED)
-
-
-def _some(words: t.Sequence[str]) -> str:
-    return "; ".join(words[:3]) + (f"; and {len(words) - 3} more" if len(words) > 3 else "")
-
-
-def _to(phase: str, **changes: t.Any) -> Transition:
-    return Transition({"phase": phase, **changes})
-
-
-def _end(reason: str) -> Transition:
-    return Transition({"phase": traffic_model.OVER}, "shift_over", {"reason": reason})
 
 
 def veto_reason(shift: Shift | None, host: str) -> str:

@@ -155,7 +155,7 @@ def test_it_always_ends_and_never_claims_what_was_not_seen(looks: dict[str, list
     assert time.now <= timeout + 3 * Pace().confirm
 
 
-def test_the_impossible_alone_is_told_at_once() -> None:
+def test_the_impossible_alone_is_reported_at_once() -> None:
     time = ManualClock()
     assert verdicts(wait_together(script(a=[IMPOSSIBLE]), 10, time.clock)) == {"a": IMPOSSIBLE}
     assert time.slept == []

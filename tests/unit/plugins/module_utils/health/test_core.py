@@ -127,7 +127,7 @@ def test_the_sentence_about_a_target_that_flapped() -> None:
     )
 
 
-def test_of_many_bad_targets_three_are_told_and_the_rest_named() -> None:
+def test_of_many_bad_targets_three_are_described_and_the_rest_named() -> None:
     result = outcome(Policy.single_probe(), [watched(f"app{n}", (0, False)) for n in range(5)], 0.1)
     assert result["msg"].count("was false") == 3
     assert "Also not healthy: app3, app4." in result["msg"]

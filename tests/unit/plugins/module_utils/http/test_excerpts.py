@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.http.excerpts impor
 
 def test_telling_names_are_hidden_in_documents() -> None:
     document = {"access_token": {"deep": 1}, "list": [{"pass": "x", "name": "y"}]}
-    assert excerpts.without_telling(document) == {"access_token": HIDDEN, "list": [{"pass": HIDDEN, "name": "y"}]}
+    assert excerpts.without_secrets(document) == {"access_token": HIDDEN, "list": [{"pass": HIDDEN, "name": "y"}]}
 
 
 @pytest.mark.parametrize(

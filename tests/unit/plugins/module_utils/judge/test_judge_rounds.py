@@ -20,12 +20,12 @@ def values(intervals: list[Interval]) -> list[tuple[dict[str, float], dict[str, 
     ]
 
 
-def test_where_every_host_is_told_at_every_look_each_look_is_a_round() -> None:
+def test_where_every_host_is_measured_at_every_poll_each_poll_is_a_round() -> None:
     looks = [look(float(at), {"c": at}, {"b1": 1.0, "b2": 2.0}) for at in range(3)]
     assert in_rounds(looks) == looks
 
 
-def test_latencies_that_are_never_told_in_one_look_are_compared_all_the_same() -> None:
+def test_latencies_that_are_never_measured_in_one_poll_are_compared_all_the_same() -> None:
     """A canary of little traffic, behind HAProxy: its latency was told now and then, and decided nothing."""
     looks = [
         look(1, {}, {"b1": 10.0}),

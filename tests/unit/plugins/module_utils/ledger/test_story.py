@@ -49,7 +49,7 @@ def test_a_good_rollout(ledger):
     assert ledger.info()["holder"] is None
 
 
-def test_a_bad_release_is_taken_back(ledger):
+def test_a_bad_release_is_restored(ledger):
     ledger.open("3.0.0")
     planned(ledger)
     ledger.go("app1", "3.0.0")
@@ -273,7 +273,7 @@ def lost_in_rotation(ledger: LedgerClient) -> list[dict]:
     return fleet(4, version="2.0.0")
 
 
-def test_a_failed_host_in_rotation_on_the_new_version_is_taken_back(ledger):
+def test_a_failed_host_in_rotation_on_the_new_version_is_rolled_back(ledger):
     """Invariant 14."""
     hosts = lost_in_rotation(ledger)
     ledger.open(resume="revert")
@@ -382,7 +382,7 @@ def late(ledger):
 
 
 @pytest.mark.parametrize("kind", ["health", "step", "coordinator"])
-def test_a_host_that_was_given_up_and_then_fails_goes_back_all_the_same(ledger, kind):
+def test_a_host_that_was_given_up_and_then_fails_is_rolled_back_all_the_same(ledger, kind):
     """Invariant 14."""
     late(ledger)
     with pytest.raises(RolloutError, match="app1: cannot become changing, the ledger has it as failed"):

@@ -197,7 +197,7 @@ def test_a_promotion_that_fails_halfway_never_sends_traffic_to_the_half_updated_
     assert canary.world.splits() == USUAL
 
 
-def test_where_the_half_updated_group_cannot_go_home_the_canary_keeps_the_traffic(canary: Site) -> None:
+def test_where_the_half_updated_group_cannot_be_rolled_back_the_canary_keeps_the_traffic(canary: Site) -> None:
     run = canary.start()
     canary.until(run, "promoting", "promote")
     while not run.is_over:
@@ -209,7 +209,7 @@ def test_where_the_half_updated_group_cannot_go_home_the_canary_keeps_the_traffi
     assert "main1" in run.conclusion["message"]
 
 
-def test_a_node_that_refuses_has_the_switch_taken_back_on_the_others(colours: Site) -> None:
+def test_a_node_that_refuses_has_the_switch_undone_on_the_others(colours: Site) -> None:
     run = colours.start()
     colours.until(run, "shifting", "set")
     colours.world.refusing.add("lb2")

@@ -106,7 +106,7 @@ def test_the_mean_of_the_latest_requests_is_told_from_that_of_all() -> None:
     assert growth.latency == pytest.approx(60, rel=0.05)
 
 
-def test_too_few_requests_are_waited_for_and_then_told_together() -> None:
+def test_too_few_requests_are_waited_for_and_then_reported_together() -> None:
     haproxy = HaproxyMean()
     for dummy in range(2000):
         haproxy.add(20)

@@ -136,7 +136,7 @@ def page(pages: FakePages, check_mode: bool = False, **options: t.Any) -> dict[s
 # lb_route
 
 
-def test_a_route_is_made_once_and_told(routes: FakeRoutes) -> None:
+def test_a_route_is_made_once_and_reported(routes: FakeRoutes) -> None:
     result = route(routes)
     assert routes.asked == [(GREEN, "green")]
     assert result == {
@@ -290,7 +290,7 @@ def test_a_file_that_was_not_given_is_asked_for() -> None:
 # lb_page
 
 
-def test_a_page_is_put_up_once_and_told(pages: FakePages) -> None:
+def test_a_page_is_put_up_once_and_reported(pages: FakePages) -> None:
     result = page(pages, body="Soon.\n", retry_after=60)
     assert pages.asked == [Page("Soon.\n", "text/plain", 60)]
     told = {"status": 503, "body": "Soon.\n", "content_type": "text/plain", "retry_after": 60}

@@ -262,7 +262,7 @@ def test_without_a_coordinator_an_unchanged_host_returns_and_a_changed_one_is_le
     assert host.report_failed(StepFailed("health", "no")).go_back is False
 
 
-def test_a_host_that_somebody_else_drained_is_not_put_back() -> None:
+def test_a_host_that_somebody_else_drained_is_not_restored() -> None:
     host, dummy = steps(
         lambda where, module, given: {"go_back": False, "was_changed": False, "target": {"version": None}, "msg": ""}
     )

@@ -161,7 +161,7 @@ def test_after_the_users_steps_their_verdict_is_reported() -> None:
     ("more", "state"),
     [
         ({"phase": "shifting"}, "present"),
-        ({"phase": "leaving"}, "absent"),
+        ({"phase": "draining"}, "absent"),
         ({"phase": "baking", "status": "failing"}, "absent"),
     ],
 )

@@ -191,7 +191,7 @@ def test_the_file_keeps_its_mode(fake: FakeEnvoy, shop: EnvoyCluster) -> None:
     assert fake.eds.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_rejected_file_is_put_back(fake: FakeEnvoy, shop: EnvoyCluster) -> None:
+def test_a_rejected_file_is_restored(fake: FakeEnvoy, shop: EnvoyCluster) -> None:
     before = fake.eds.read_text()
     fake.mood = "rejects"
     with pytest.raises(RolloutError) as caught:
@@ -203,7 +203,7 @@ def test_a_rejected_file_is_put_back(fake: FakeEnvoy, shop: EnvoyCluster) -> Non
     assert fake.eds.read_text() == before
 
 
-def test_a_file_that_is_not_read_is_put_back(fake: FakeEnvoy, shop: EnvoyCluster, clock: ManualClock) -> None:
+def test_a_file_that_is_not_read_is_restored(fake: FakeEnvoy, shop: EnvoyCluster, clock: ManualClock) -> None:
     before = fake.eds.read_text()
     fake.mood = "asleep"
     with pytest.raises(RolloutError) as caught:

@@ -270,7 +270,7 @@ def test_all_in_one_reload(site: Site) -> None:
     assert {name: one.weight for name, one in site.pool.snapshot().members.items()} == {"app1": 0, "app2": 7, "app3": 1}
 
 
-def test_a_configuration_that_nginx_refuses_is_taken_back(site: Site) -> None:
+def test_a_configuration_that_nginx_refuses_is_restored(site: Site) -> None:
     site.proc.worker(201)
     stderr = 'nginx: [warn] low on luck\n2026/01/02 03:04:05 [emerg] 7#7: unknown directive "x" in /a.conf:1\nnginx: failed\n'
     site.run.answer = (1, "", stderr)
@@ -296,7 +296,7 @@ def test_a_file_that_nginx_does_not_read_is_left_as_it_was(site: Site) -> None:
     assert (site.text, site.reloads) == (UPSTREAMS, 0)
 
 
-def test_a_reload_without_new_workers_is_taken_back(site: Site) -> None:
+def test_a_reload_without_new_workers_is_restored(site: Site) -> None:
     site.proc.worker(201)
     with pytest.raises(RolloutError) as raised:
         site.pool.set_admin({"app1": "drained"})

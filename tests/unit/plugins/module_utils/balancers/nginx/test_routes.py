@@ -133,7 +133,7 @@ def test_targets_are_upstreams(routes: NginxRoutes) -> None:
     assert caught.value.message == "lb1: nginx has no upstream 'not'; its upstreams are 'shop', 'shop-green'."
 
 
-def test_a_refused_configuration_is_put_back(routes: NginxRoutes, server: FakeServer, path: pathlib.Path) -> None:
+def test_a_refused_configuration_is_restored(routes: NginxRoutes, server: FakeServer, path: pathlib.Path) -> None:
     server.complaint = "bad line"
     with pytest.raises(RolloutError) as caught:
         routes.send(GREEN, "shop-green")
@@ -141,7 +141,7 @@ def test_a_refused_configuration_is_put_back(routes: NginxRoutes, server: FakeSe
     assert (path.read_text(), server.reloads) == (TEXT, 0)
 
 
-def test_a_reload_that_fails_is_taken_back(routes: NginxRoutes, server: FakeServer, path: pathlib.Path) -> None:
+def test_a_reload_that_fails_is_restored(routes: NginxRoutes, server: FakeServer, path: pathlib.Path) -> None:
     server.stuck = True
     with pytest.raises(RolloutError) as caught:
         routes.send(GREEN, "shop-green")

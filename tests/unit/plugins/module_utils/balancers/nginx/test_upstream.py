@@ -112,7 +112,7 @@ def test_weights(before: str, weight: int, after: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["drained", "maintenance", "in_service", 0, 1, 2, 9]), max_size=6))
-def test_any_changes_can_be_read_back_and_taken_back(changes: list[str | int]) -> None:
+def test_any_changes_can_be_read_back_and_undone(changes: list[str | int]) -> None:
     text = "upstream shop {\n  server a:1 weight=2 max_fails=3; # member=app1 note\n}\n"
     admin, weight, now = "in_service", 2, text
     for change in changes:

@@ -138,7 +138,7 @@ def test_a_rollout_that_was_going_back_goes_on_going_back(ledger):
     assert (opened["resumed"], opened["status"]) == (True, "reverting")
 
 
-def test_a_rollout_that_was_about_to_go_back_goes_back(ledger):
+def test_a_rollout_that_was_about_to_be_rolled_back_is_rolled_back(ledger):
     """Invariant 14."""
     failed(ledger)
     assert ledger.open("3.0.0", take_over=True)["status"] == "reverting"

@@ -87,7 +87,7 @@ def host(phase, **changes):
     return Host(rollout=1, name="app1", phase=phase, target_version="2", **changes)
 
 
-def test_home_is_what_stood_there_before_even_if_it_is_the_same_version():
+def test_the_rollback_target_is_what_stood_there_before_even_if_it_is_the_same_version():
     assert failure.rollback_target(host(model.FAILED, last_good_version="2"), ["1", "2"], "2", {}) == "2"
     assert failure.rollback_target(host(model.FAILED, last_good_version="2"), ["1", "2"], "2", {"2"}) == "1"
     assert failure.rollback_target(host(model.FAILED), ["1"], "2", {}) == "1"
@@ -107,8 +107,8 @@ def test_home_is_what_stood_there_before_even_if_it_is_the_same_version():
         (model.CHANGING, model.BACK, "health", "1", False),
     ],
 )
-def test_who_goes_back_at_once(phase, direction, kind, target, goes):
-    assert failure.goes_back_at_once(host(phase), direction, kind, target) is goes
+def test_who_is_rolled_back_at_once(phase, direction, kind, target, goes):
+    assert failure.is_rolled_back_at_once(host(phase), direction, kind, target) is goes
 
 
 OUT = {"lb_state": model.DRAINED_BY_US}

@@ -114,7 +114,7 @@ def test_how_far_a_host_is_trusted(changes, member, left, condition):
     assert reading.condition_of(seen, "2", left) == condition
 
 
-def test_where_no_version_is_told_the_ledgers_proof_stands_for_it():
+def test_where_no_version_is_reported_the_ledgers_proof_stands_for_it():
     hosts = [{"name": "app1", "healthy": True, "version": None}]
     (seen,) = reading.read_fleet(hosts, [pool(hosts)], [])
     assert reading.condition_of(seen, "2", False, "2") == model.CURRENT

@@ -18,9 +18,9 @@ WISH: dict[str, t.Any] = {"strategy": "blue_green", "groups": GROUPS}
 
 
 def test_a_wish_has_usual_values() -> None:
-    wish = traffic_policy.validated({**WISH, "rollback_window": "1.5h"})
-    assert wish is not None
-    assert (wish.steps, wish.rollback_window, wish.candidate) == (((100.0, 0.0),), 5400.0, "")
+    request = traffic_policy.validated({**WISH, "rollback_window": "1.5h"})
+    assert request is not None
+    assert (request.steps, request.rollback_window, request.candidate) == (((100.0, 0.0),), 5400.0, "")
     assert traffic_policy.validated(None) is None
 
 

@@ -118,7 +118,7 @@ def test_leave_is_asked_for_before_anything_changes(pool: WeighedPool) -> None:
     assert pool.asked == []
 
 
-def test_a_change_that_failed_half_way_is_put_back(pool: WeighedPool) -> None:
+def test_a_change_that_failed_half_way_is_restored(pool: WeighedPool) -> None:
     pool.fails_after = 2
     error = failure(pool, 5)
     assert error.message == "lb1: no. The weights of 'c', 'd', set before that, are restored."
@@ -133,7 +133,7 @@ def test_a_change_that_failed_at_once_needs_no_undoing(pool: WeighedPool) -> Non
     assert len(pool.asked) == 1
 
 
-def test_what_cannot_be_put_back_is_named(pool: WeighedPool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_restored_is_named(pool: WeighedPool, monkeypatch: pytest.MonkeyPatch) -> None:
     pool.fails_after = 1
     first = pool.set_weights
 

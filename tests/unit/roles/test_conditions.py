@@ -1,0 +1,306 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The conditions of the roles' steps and of the playbooks, each evaluated by Ansible for what it has to tell apart."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # ansible-core below 2.19 trusts every text
+
+    def trust_as_template(value: str) -> str:
+        return value
+
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+TASKS = REPOSITORY / "roles" / "rollout" / "tasks"
+PLAYBOOKS = REPOSITORY / "playbooks"
+ROLES_DEFAULTS = yaml.safe_load((REPOSITORY / "roles/rollout/defaults/main.yml").read_text(encoding="utf-8"))
+ROLES_VARS = yaml.safe_load((REPOSITORY / "roles/rollout/vars/main.yml").read_text(encoding="utf-8"))
+Task = t.Dict[str, t.Any]
+
+
+def evaluated(expression: t.Any, **variables: t.Any) -> t.Any:
+    trusted = {name: _trusted(value) for name, value in {**ROLES_DEFAULTS, **ROLES_VARS, **variables}.items()}
+    return Templar(loader=DataLoader(), variables=trusted).template(_trusted(expression))
+
+
+def _trusted(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {name: _trusted(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_trusted(one) for one in value]
+    return trust_as_template(value) if isinstance(value, str) else value
+
+
+def holds(task: Task, **variables: t.Any) -> bool:
+    """Whether a task runs; one without a condition does."""
+    conditions = task.get("when", [])
+    given = conditions if isinstance(conditions, list) else [conditions]
+    return all(bool(evaluated(f"{{{{ {one} }}}}", **variables)) for one in given)
+
+
+def all_tasks(content: t.Sequence[Task]) -> t.Iterator[Task]:
+    for task in content:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from all_tasks(task.get(part, []))
+
+
+def tasks_of(name: str) -> list[Task]:
+    return list(all_tasks(yaml.safe_load((TASKS / f"{name}.yml").read_text(encoding="utf-8"))))
+
+
+def task(file: str, name: str) -> Task:
+    (found,) = (one for one in tasks_of(file) if one.get("name") == name)
+    return found
+
+
+def plays(name: str) -> list[Task]:
+    return list(yaml.safe_load((PLAYBOOKS / f"{name}.yml").read_text(encoding="utf-8")))
+
+
+def play(playbook: str, name: str) -> Task:
+    (found,) = (one for one in plays(playbook) if one["name"] == name)
+    return found
+
+
+# Who does what
+
+
+def test_only_the_first_host_judges_the_last_stage() -> None:
+    judge = task("last_gate", "Judge the last stage")
+    assert holds(judge, inventory_hostname="app1", ansible_play_hosts=["app1", "app2"])
+    assert not holds(judge, inventory_hostname="app2", ansible_play_hosts=["app1", "app2"])
+
+
+@pytest.mark.parametrize(
+    ("name", "act", "moves"), [("app1", "roll", True), ("app2", "roll", False), ("app1", "over", False)]
+)
+def test_one_host_moves_the_traffic_and_only_until_the_shift_is_over(name: str, act: str, moves: bool) -> None:
+    move = task("drive", "Move the traffic")
+    assert (
+        holds(move, inventory_hostname=name, ansible_play_hosts=["app1", "app2"], __rollout_drive={"act": act}) is moves
+    )
+
+
+def test_the_first_pass_moves_the_traffic_too() -> None:
+    assert holds(task("drive", "Move the traffic"), inventory_hostname="app1", ansible_play_hosts=["app1"])
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "fact"),
+    [("host", "Run a step of yours", "__rollout_host"), ("drive", "Have your steps judge it", "__rollout_drive")],
+)
+def test_a_task_file_of_yours_runs_where_one_is_due(file: str, name: str, fact: str) -> None:
+    hook = task(file, name)
+    assert holds(hook, **{fact: {"hook": {"path": "update.yml"}}})
+    assert not holds(hook, **{fact: {"hook": {}}})
+    assert not holds(hook, **{fact: {"msg": "refused"}})
+
+
+# A step of the user's
+
+
+@pytest.mark.parametrize("file", ["hook", "judge"])
+def test_a_step_of_a_suspended_run_changed_hosts_after_another_one_had_taken_over(file: str) -> None:
+    """The lookup asks before each task of the file, so it is in the environment of the block around them."""
+    (given,) = (one["environment"] for one in tasks_of(file) if "environment" in one)
+    last = given[-1] if isinstance(given, list) else given
+    assert last["STEADY_ROLLOUT_RUN"] == "{{ lookup('steady.rollout.lease', __rollout_run.run) }}"
+
+
+@pytest.mark.parametrize("file", ["hook", "judge"])
+def test_a_step_has_its_time_limit_and_loses_an_unreachable_host(file: str) -> None:
+    includes = [one.get("ansible.builtin.include_tasks") for one in tasks_of(file)]
+    (apply,) = (one["apply"] for one in includes if isinstance(one, dict) and "apply" in one)
+    assert apply["timeout"] == "{{ rollout_step_timeout | steady.rollout.seconds | int }}"
+    assert apply["ignore_unreachable"] is False
+
+
+@pytest.mark.parametrize(("file", "fact"), [("hook", "__rollout_done"), ("judge", "__rollout_judged")])
+def test_a_step_that_failed_is_told_apart_from_one_that_succeeded(file: str, fact: str) -> None:
+    went_on, failed = (one["vars"][fact] for one in tasks_of(file) if fact in one.get("vars", {}))
+    assert "failure" not in went_on
+    assert failed["failure"] == "{{ ansible_failed_task | steady.rollout.failure(ansible_failed_result) }}"
+
+
+def test_handlers_of_a_step_run_before_health_is_judged() -> None:
+    names = [one.get("name") for one in tasks_of("hook")]
+    assert names.index("Run its handlers") < names.index("Go on with the host")
+
+
+# Plan and conclusion
+
+
+@pytest.mark.parametrize(("problems", "refused"), [([], False), (["Balancer lb1 cannot be used."], True)])
+def test_one_balancer_that_cannot_be_read_is_enough_to_refuse(problems: list[str], refused: bool) -> None:
+    refuse = task("plan", "Plan | Refuse to start where something cannot be read")
+    assert holds(refuse, __rollout_survey={"problems": problems}) is refused
+
+
+@pytest.mark.parametrize(
+    "name", ["Plan | Leave the claim at every balancer", "Plan | Release the lease", "Release the claims", "Plan | Start the watch"]
+)  # fmt: skip
+def test_check_mode_plans_and_leaves_nothing_behind(name: str) -> None:
+    assert not holds(task("plan", name), ansible_check_mode=True)
+    assert holds(task("plan", name), ansible_check_mode=False)
+
+
+def test_a_plan_that_was_refused_gives_back_lease_and_claims_and_fails() -> None:
+    (read,) = (one for one in tasks_of("plan") if one.get("name") == "Read, claim and plan under the lease")
+    assert [one["name"] for one in read["rescue"]] == [
+        "Plan | Release the lease",
+        "Release the claims",
+        "Plan | Say why nothing was started",
+    ]
+    assert "refused" in read["rescue"][0]["steady.rollout.rollout"]
+    assert "ansible.builtin.fail" in read["rescue"][2]
+
+
+def test_balancers_are_read_with_the_rights_to_change_them_before_the_claims_are_left() -> None:
+    (read,) = (one for one in tasks_of("plan") if one.get("name") == "Read, claim and plan under the lease")
+    names = [one["name"] for one in read["block"]]
+    assert names[0] == "Read the fleet and the load balancers"
+    assert read["block"][0]["vars"]["__rollout_require_admin"] is True
+    assert names.index("Plan | Leave the claim at every balancer") < names.index("Plan | Decide order and stages")
+
+
+@pytest.mark.parametrize("succeeded", [True, False])
+def test_only_a_rollout_that_did_not_succeed_fails_the_run(succeeded: bool) -> None:
+    fail = task("conclude", "Conclude | Fail the run where the rollout did not succeed")
+    assert holds(fail, __rollout_conclusion={"succeeded": succeeded}) is not succeeded
+
+
+def test_what_is_put_back_at_the_end_is_what_nobody_else_has_taken_out() -> None:
+    restore = task("restore_left_out", "Restore | Put them back into service")
+    assert restore["steady.rollout.lb_member"]["expected_states"] == ["in_service", "drained"]
+    assert restore["steady.rollout.lb_member"]["claim"] == "{{ __rollout_claim }}"
+    assert restore["ignore_errors"] is True
+    assert holds(restore, __rollout_names=["app1"])
+    assert not holds(restore, __rollout_names=[])
+
+
+def test_the_fleet_is_read_again_only_after_something_was_put_back() -> None:
+    again = task("restore_left_out", "Read the fleet and the load balancers again")
+    assert holds(again, __rollout_restorable={"restorable": {"lb1": ["app1"]}})
+    assert not holds(again, __rollout_restorable={"restorable": {}})
+    assert not holds(again, __rollout_restorable={"failed": True})
+
+
+def test_one_balancer_whose_claim_stays_does_not_keep_the_run_from_its_end() -> None:
+    assert task("release_claims", "Release the claims at every balancer")["failed_when"] is False
+
+
+def test_the_survey_reads_in_check_mode_too() -> None:
+    assert task("survey", "Survey | Read the fleet and the load balancers")["check_mode"] is False
+
+
+# Settings
+
+
+def test_claims_are_left_at_the_balancers_that_split_the_traffic_too() -> None:
+    balancers = {
+        "rollout_balancers": [{"host": "lb1"}, {"socket": "/run/x"}],
+        "rollout_traffic_balancers": [{"host": "dns1"}],
+    }
+    assert evaluated(ROLES_VARS["__rollout_claimed_hosts"], **balancers) == ["lb1", "localhost", "dns1"]
+
+
+def test_all_steps_of_yours_are_looked_at_before_the_start() -> None:
+    steps = {name: f"{name}.yml" for name in ROLES_DEFAULTS if name.endswith("_tasks")}
+    assert len(steps) == 8
+    assert sorted(evaluated(ROLES_VARS["__rollout_step_files"], **steps)) == sorted(steps.values())
+    assert evaluated(ROLES_VARS["__rollout_step_files"]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "gate"),
+    [({}, False), ({"rollout_gate_tasks": "gate.yml"}, True), ({"rollout_metrics": [{"name": "errors"}]}, True)],
+)
+def test_steps_or_metrics_make_a_gate(given: dict[str, t.Any], gate: bool) -> None:
+    assert evaluated(ROLES_VARS["__rollout_policy"]["gate"], **given) is gate
+
+
+def test_each_setting_of_the_policy_is_the_one_of_its_name() -> None:
+    names = {name: text for name, text in ROLES_VARS["__rollout_policy"].items() if name not in ("gate", "gate_limit")}
+    assert names == {name: f"{{{{ rollout_{name} }}}}" for name in names}
+
+
+# Plays
+
+
+@pytest.mark.parametrize("playbook", ["rolling", "shift", "shift_pass"])
+def test_whatever_changes_hosts_carries_the_mark_of_its_run(playbook: str) -> None:
+    """By it an interrupted run's processes are found on the hosts."""
+    for one in plays(playbook):
+        for each in one.get("tasks", []):
+            if each.get("ansible.builtin.import_role", {}).get("tasks_from") in ("host", "last_gate", "drive"):
+                assert one.get("environment") == {"STEADY_ROLLOUT_RUN": "{{ __rollout_run.run }}"}, one["name"]
+
+
+@pytest.mark.parametrize(
+    ("playbook", "name"), [("rolling", "Roll"), ("rolling", "Roll back"), ("shift_pass", "Roll the hosts without traffic")]
+)  # fmt: skip
+def test_each_host_goes_at_its_own_pace_and_a_lost_one_stops_no_other(playbook: str, name: str) -> None:
+    assert play(playbook, name)["strategy"] == "ansible.builtin.host_pinned"
+    assert play(playbook, name)["ignore_unreachable"] is True
+
+
+def test_the_rollback_is_planned_after_the_roll_and_before_it_is_made() -> None:
+    names = [one["name"] for one in plays("rolling")]
+    assert names == [
+        "Find the fleet", "Begin", "Roll", "Judge the last stage", "Plan the rollback", "Roll back", "Conclude",
+    ]  # fmt: skip
+
+
+def test_there_are_enough_passes_for_a_shift_and_its_way_back() -> None:
+    names = [one["name"] for one in plays("shift")]
+    assert len([name for name in names if name.endswith(" pass")]) == 5
+    assert names[-1] == "Conclude"
+
+
+@pytest.mark.parametrize("playbook", ["rolling", "shift"])
+def test_check_mode_concludes_nothing(playbook: str) -> None:
+    (conclude,) = play(playbook, "Conclude")["tasks"]
+    assert not holds(conclude, ansible_check_mode=True)
+    assert holds(conclude, ansible_check_mode=False)
+
+
+@pytest.mark.parametrize("playbook", ["rolling", "shift", "shift_pass", "canary", "blue_green"])
+def test_no_play_is_left_out_by_tags_or_gathers_facts(playbook: str) -> None:
+    for one in plays(playbook):
+        if "hosts" in one:
+            assert (one["tags"], one["gather_facts"]) == (["always"], False), one["name"]
+
+
+def test_a_run_in_view_of_no_host_of_the_fleet_is_refused() -> None:
+    (refuse,) = play("rolling", "Find the fleet")["tasks"]
+    groups = {"fleet": ["app1"]}
+    assert holds(refuse, groups=groups, ansible_play_hosts_all=["lb1"])
+    assert not holds(refuse, groups=groups, ansible_play_hosts_all=["lb1", "app1"])
+    assert holds(refuse, groups=groups, ansible_play_hosts_all=["app1"], rollout_fleet="other")
+
+
+def test_a_canary_by_hosts_is_rolled_in_stages_and_any_other_shifts_traffic() -> None:
+    by_share, by_hosts = {"rollout_canary_steps": [{"share": 5}]}, {"rollout_canary_steps": [{"hosts": 1}]}
+    shift, roll = play("canary", "Shift the traffic"), play("canary", "Roll in stages")
+    assert [holds(shift, **by_share), holds(roll, **by_share)] == [True, False]
+    assert [holds(shift, **by_hosts), holds(roll, **by_hosts)] == [False, True]
+
+
+def test_colours_are_switched_back_and_all_else_is_rolled_back() -> None:
+    colours = {"rollout_colours": {"blue": ["app1"], "green": ["app2"]}}
+    roll, switch = play("rollback", "Roll back"), play("rollback", "Switch back")
+    assert [holds(roll), holds(switch)] == [True, False]
+    assert [holds(roll, **colours), holds(switch, **colours)] == [False, True]
+    assert roll["vars"]["__rollout_direction"] == switch["vars"]["__rollout_direction"] == "back"
