@@ -73,14 +73,14 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=(UNIT + "test_taken_over.py",),
     ),
     *of(
-        CONTROLLER + "preflight.py",
+        CONTROLLER + "preflight/steps.py",
         (
             "steps within a block are not looked at",
             'NESTS = ("block", "rescue", "always")',
             'NESTS = ("rescue", "always")',
         ),
         ("a step that pauses is let through", 'FORBIDDEN = ("pause", "add_host")', 'FORBIDDEN = ("add_host",)'),
-        tests=(UNIT + "test_preflight.py",),
+        tests=(UNIT + "preflight",),
     ),
     *of(
         WATCH + "loop.py",
@@ -89,14 +89,14 @@ MUTANTS: tuple[Mutant, ...] = (
             "            if not self.run.is_suspended():\n",
             "            if True:\n",
         ),
-        ("17 proven hosts are not probed", "hosts = self.probe(observed) if observed else []", "hosts: list[Row] = []"),
+        ("17 proven hosts are not probed", "self.probe(observed) if observed else []))", "[]))"),
         (
             "17 another version counts as healthy",
             'if row["healthy"] and row["version"] not in (None, version):',
             "if False:",
         ),
-        ("8 a lost lease is not told", '                        self.lose(str(answer["reason"]))\n', ""),
-        ("the lease is never renewed", "                    self.renew()\n", ""),
+        ("8 a lost lease is not told", '            self.lose(str(answer["reason"]))\n', ""),
+        ("the lease is never renewed", "        self.renew()\n", ""),
         tests=(UNIT + "watch",),
     ),
     *of(

@@ -139,16 +139,6 @@ MUTANTS: tuple[Mutant, ...] = (
             "when: ansible_run_tags | list != ['all'] and ansible_skip_tags | list != []",
         ),
         (
-            "a step that pauses all hosts is let pass",
-            "when: __rollout_step_files | steady.rollout.forbidden_steps(__rollout_search_paths) | length > 0",
-            "when: __rollout_step_files | steady.rollout.forbidden_steps(__rollout_search_paths) | length > 1",
-        ),
-        (
-            "settings that do not go together are let pass",
-            "when: __rollout_settings | steady.rollout.settings_errors | length > 0",
-            "when: __rollout_settings | steady.rollout.settings_errors | length > 1",
-        ),
-        (
             "a rollback is refused for smoke tests that it does not use",
             "    - rollout_smoke_tests | length > 0\n    - __rollout_direction | default('forward') == 'forward'\n",
             "    - rollout_smoke_tests | length > 0\n",
@@ -158,6 +148,17 @@ MUTANTS: tuple[Mutant, ...] = (
             "    - rollout_smoke_tests | length > 0\n",
             "    - rollout_smoke_tests | length > 1\n",
         ),
+        tests=ROLES,
+    ),
+    *of(
+        "plugins/action/check_settings.py",
+        ("the gate's steps are not looked at", ' for hook in HOOKS), "rollout_gate_tasks")', " for hook in HOOKS),)"),
+        (
+            "settings that cannot work are let pass",
+            '            "failed": bool(errors),\n',
+            '            "failed": len(errors) > 9,\n',
+        ),
+        ("wrong steps are let pass", "[*settings.findings(given), *map(Finding, wrong)]", "settings.findings(given)"),
         tests=ROLES,
     ),
     *of(
@@ -317,7 +318,6 @@ MUTANTS: tuple[Mutant, ...] = (
             "(rollout_balancers + rollout_traffic_balancers)",
             "(rollout_balancers)",
         ),
-        ("a task file is not looked at", "    rollout_before_restore_tasks,\n", ""),
         (
             "5 metrics alone are no gate",
             "rollout_gate_tasks | length > 0 or rollout_metrics",

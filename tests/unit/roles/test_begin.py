@@ -14,6 +14,7 @@ from support.playbooks import played
 
 GOOD: dict[str, t.Any] = {
     "rollout_service": "shop",
+    "rollout_version": "2.0.0",
     "rollout_health": {"url": "http://127.0.0.1/health"},
     "rollout_update_tasks": "update.yml",
     "rollout_unit": "shop",
@@ -25,7 +26,7 @@ CASES: dict[str, tuple[str, dict[str, t.Any]]] = {
     "good": ("rollout", GOOD),
     "no service": ("rollout", {**GOOD, "rollout_service": ""}),
     "a step that pauses": ("rollout", {**GOOD, "rollout_before_drain_tasks": "pauses.yml"}),
-    "a step that pauses before the return": ("rollout", {**GOOD, "rollout_before_restore_tasks": "pauses.yml"}),
+    "a gate that pauses": ("rollout", {**GOOD, "rollout_gate_tasks": "pauses.yml"}),
     "wrong smoke test": ("rollout", {**GOOD, **WRONG_SMOKE_TEST}),
     "wrong smoke test, rolling back": ("rollout", {**GOOD, **WRONG_SMOKE_TEST, "__rollout_direction": "back"}),
     "canary of nobody": ("canary", {"rollout_canary_group": []}),
@@ -71,10 +72,11 @@ def test_what_can_work_is_let_pass(refusals: dict[str, str], name: str) -> None:
 
 
 def test_settings_that_do_not_go_together_are_named(refusals: dict[str, str]) -> None:
-    assert refusals["no service"] == "rollout_service is not set: give the service a name, such as 'shop'."
+    said = "rollout_service is not set: give the service a name, such as 'shop'. Nothing was touched."
+    assert refusals["no service"] == said
 
 
-@pytest.mark.parametrize("name", ["a step that pauses", "a step that pauses before the return"])
+@pytest.mark.parametrize("name", ["a step that pauses", "a gate that pauses"])
 def test_a_step_that_would_stop_all_hosts_is_named(refusals: dict[str, str], name: str) -> None:
     assert "pauses.yml" in refusals[name]
 

@@ -216,13 +216,6 @@ def test_claims_are_left_at_the_balancers_that_split_the_traffic_too() -> None:
     assert evaluated(ROLES_VARS["__rollout_claimed_hosts"], **balancers) == ["lb1", "localhost", "dns1"]
 
 
-def test_all_steps_of_yours_are_looked_at_before_the_start() -> None:
-    steps = {name: f"{name}.yml" for name in ROLES_DEFAULTS if name.endswith("_tasks")}
-    assert len(steps) == 8
-    assert sorted(evaluated(ROLES_VARS["__rollout_step_files"], **steps)) == sorted(steps.values())
-    assert evaluated(ROLES_VARS["__rollout_step_files"]) == []
-
-
 @pytest.mark.parametrize(
     ("given", "gate"),
     [({}, False), ({"rollout_gate_tasks": "gate.yml"}, True), ({"rollout_metrics": [{"name": "errors"}]}, True)],
