@@ -150,7 +150,9 @@ options:
     type: bool
     default: false
   step:
-    description: The name of the gate within the run. What is measured under another name counts for another gate.
+    description:
+      - The name of the gate within the run. What is measured under another name counts for another gate.
+      - V(before) is measured before the release and not judged. The gates after it hold each host against its own past.
     type: str
     default: gate
   fail:

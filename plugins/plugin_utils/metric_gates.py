@@ -18,9 +18,21 @@ LETS_PASS = ("pass", "not_judged")
 POLICY = ("judge", "on_inconclusive", "on_no_data", "on_error", "on_not_judged", "wait_limit")
 
 
-def policy_options(policy: Facts) -> dict[str, t.Any]:
-    """The options of metric_gate that rollout_metric_policy sets."""
-    return {name: policy[name] for name in POLICY if name in policy}
+def policy_options(policy: Facts, gates: int) -> dict[str, t.Any]:
+    """The options of metric_gate that rollout_metric_policy sets; *gates* share one chance of a false stop."""
+    options = {name: policy[name] for name in POLICY if name in policy}
+    return {**options, "judge": {"gates": max(1, gates), **(policy.get("judge") or {})}}
+
+
+def steps_judged(shift: Facts) -> int:
+    """How many steps of a shift are gates."""
+    return sum(1 for step in shift["steps"] if step["bake"] and step["share"])
+
+
+def metrics_of(settings: Facts, is_alone: bool) -> list[dict[str, t.Any]]:
+    """The metrics of a gate; *is_alone* where no host is left to compare with."""
+    usual = settings.get("rollout_metrics_alone" if is_alone else "rollout_metrics_compared")
+    return list(settings["rollout_metrics"] or usual or [])
 
 
 def counts_needed(metrics: t.Sequence[Facts]) -> bool:

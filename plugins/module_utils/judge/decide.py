@@ -45,12 +45,12 @@ def decide(metrics: t.Sequence[Metric], evidence: Evidence, progress: Progress, 
     stop likelier.
     """
     metrics = [dataclasses.replace(metric, delay=intervals.warm_up(metric, progress.window)) for metric in metrics]
-    chance = policy.false_stop / policy.gates / max(1, sum(_tests(metric) for metric in metrics))
+    chance = policy.false_stop / policy.gates / max(1, sum(tests(metric) for metric in metrics))
     results = tuple(_result(metric, evidence, progress, policy, chance) for metric in metrics)
     return scored(metrics, results, progress, policy)
 
 
-def _tests(metric: Metric) -> int:
+def tests(metric: Metric) -> int:
     """How many of the tests among which the chance of a false stop is shared (Bonferroni) are this metric's."""
     if metric.dry_run:
         return 0

@@ -23,7 +23,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.comparisons i
     OfShares,
     OfValues,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Policy
+from ansible_collections.steady.rollout.plugins.module_utils.judge.model import SHARE, VALUE, Policy
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import normal_tail
 from ansible_collections.steady.rollout.plugins.module_utils.judge.spending import Budget, level
 
@@ -54,11 +54,12 @@ class Traffic:
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-    """How it will poll, in seconds. *tests* are how many metrics share its chance of a false stop."""
+    """How it will poll, in seconds. *tests* are how many metrics share its chance of a false stop, *kinds* what is compared."""
 
     window: float
     interval: float
     tests: int = 2
+    kinds: t.Tuple[str, ...] = (SHARE, VALUE)
 
     def polls(self, delay: float = 0.0) -> t.List[float]:
         """When it polls, in seconds from its start."""
@@ -73,10 +74,7 @@ class Sight:
     errors: t.Optional[float]
     latency: t.Optional[float]
     text: str
-
-    @property
-    def is_blind(self) -> bool:
-        return self.errors is None and self.latency is None
+    is_blind: bool
 
 
 def errors_seen(traffic: Traffic, policy: Policy, gate: Gate, times: float = TWICE) -> float | None:
@@ -133,19 +131,34 @@ def latency_seen(traffic: Traffic, policy: Policy, gate: Gate, times: float = BY
 def seen(traffic: Traffic, policy: Policy, gate: Gate) -> Sight:
     """What the gate sees, with a sentence for the plan."""
     if not traffic.rate or not 0 < traffic.share < 1 or not traffic.canary or not traffic.baseline:
-        return Sight(None, None, "Nothing can be judged: the gate has no traffic of both versions to compare.")
-    errors, latency = errors_seen(traffic, policy, gate), latency_seen(traffic, policy, gate)
-    what = "twice the errors" if traffic.error_share else f"{FRESH_ERRORS:.0%} of errors"
+        return Sight(
+            None, None, "Nothing can be judged: the gate has no traffic of both versions to compare.", is_blind=True
+        )
+    errors = errors_seen(traffic, policy, gate) if SHARE in gate.kinds else None
+    latency = latency_seen(traffic, policy, gate) if VALUE in gate.kinds else None
+    said = [*_of_errors(traffic, policy, gate, errors), *_of_latency(traffic, gate, latency)]
     at = f"At {rounded_rate(traffic.rate)} requests/s and a share of {100 * traffic.share:.3g} %"
-    if errors is not None:
-        said = f"{at}, {what} are seen in about {duration(errors)}"
-    else:
-        said = f"{at}, {what} are not seen within {duration(gate.window)}{_remedy(traffic, policy, gate)}"
-    if latency is not None:
-        said += f"; latency up by half in about {duration(latency)}"
-    elif traffic.noise is not None:
-        said += f"; latency up by half is not seen within {duration(gate.window)}"
-    return Sight(errors, latency, said + ".")
+    is_blind = bool(said) and errors is None and latency is None
+    return Sight(
+        errors, latency, f"{at}, {'; '.join(said) or 'latencies are judged, how soon is not known'}.", is_blind
+    )
+
+
+def _of_errors(traffic: Traffic, policy: Policy, gate: Gate, after: float | None) -> list[str]:
+    if SHARE not in gate.kinds:
+        return []
+    what = "twice the errors" if traffic.error_share else f"{100 * FRESH_ERRORS:g} % of errors"
+    if after is not None:
+        return [f"{what} are seen in about {duration(after)}"]
+    return [f"{what} are not seen within {duration(gate.window)}{_remedy(traffic, policy, gate)}"]
+
+
+def _of_latency(traffic: Traffic, gate: Gate, after: float | None) -> list[str]:
+    if after is not None:
+        return [f"latency up by half in about {duration(after)}"]
+    if VALUE not in gate.kinds or traffic.noise is None:
+        return []
+    return [f"latency up by half is not seen within {duration(gate.window)}"]
 
 
 def _remedy(traffic: Traffic, policy: Policy, gate: Gate) -> str:

@@ -21,7 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     Progress,
     Verdict,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import Watch
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.measurements import BEFORE, Watch
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import policies, report, sources
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Balancers, Reading
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.gate_store import GateStore, Gathered
@@ -86,6 +86,8 @@ class Gate:
         for one in measurements:
             gathered.add(one.at, one.metric, one.outcome, one.why, one.samples)
         standing = self._standing(watch)
+        if watch.step == BEFORE:
+            return self._over(watch, policies.before(standing), None, measurements)
         judged = self._judged(gathered, watch, standing)
         outcomes = {one.metric: one.outcome for one in measurements}
         decision = policies.decided(judged, outcomes, self._plan.policies, standing)

@@ -78,6 +78,13 @@ def not_judged(reason: str, policies: Policies, standing: Standing) -> Decision:
     return Decision(NO_DATA, f"{said} The rollout stops (on_not_judged={policies.on_not_judged}).")
 
 
+def before(standing: Standing) -> Decision:
+    """Of what is measured before the release: it is kept for the gates that follow."""
+    if standing.elapsed < standing.window:
+        return Decision(WAIT, f"{standing.elapsed:.0f} of {standing.window:.0f} s measured before the release.")
+    return Decision(NOT_JUDGED, "Measured before the release.")
+
+
 def steered(steering: str) -> Decision | None:
     """What the operator has decided in the judge's place."""
     if steering == PROMOTED:

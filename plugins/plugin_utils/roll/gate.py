@@ -31,7 +31,7 @@ def measure(gate: Verdict, settings: Settings, ledger: HostLedger, executors: Ex
                 interval=str(settings["rollout_analysis_interval"]),
                 metrics=settings["rollout_metrics"],
                 sources=settings["rollout_metric_sources"],
-                **metric_gates.policy_options(settings["rollout_metric_policy"]),
+                **metric_gates.policy_options(settings["rollout_metric_policy"], len(settings["rollout_stages"])),
                 **counters,
             )
         except StepFailed as error:

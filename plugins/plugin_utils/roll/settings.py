@@ -40,6 +40,7 @@ STEP_SETTINGS = (
     "rollout_metric_sources",
     "rollout_metric_policy",
     "rollout_metric_window",
+    "rollout_stages",
     "rollout_analysis_interval",
     "__rollout_search_paths",
     *(f"rollout_{name}_tasks" for name in HOOKS),

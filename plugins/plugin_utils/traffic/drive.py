@@ -108,10 +108,7 @@ class TrafficDrive:
             baked = self.ledger.bake(self.settings["rollout_analysis_interval"])
             return {"verdict": "not_judged", "reason": "nothing is measured"} if baked else {}
         is_alone = asked["share"] >= 100
-        metrics = (
-            self.settings["rollout_metrics"]
-            or self.settings["rollout_metrics_alone" if is_alone else "rollout_metrics_compared"]
-        )
+        metrics = metric_gates.metrics_of(self.settings, is_alone)
         baseline = [] if is_alone else self._groups[self.shift["live"]]
         counters = (
             {"counters": metric_gates.read_counters(self._nodes, self.executors)}
@@ -125,7 +122,9 @@ class TrafficDrive:
             metrics=metrics,
             sources=self.settings["rollout_metric_sources"],
             groups={"canary": self._groups[self.shift["candidate"]], "baseline": baseline},
-            **metric_gates.policy_options(self.settings["rollout_metric_policy"]),
+            **metric_gates.policy_options(
+                self.settings["rollout_metric_policy"], metric_gates.steps_judged(self.shift)
+            ),
             **counters,
         )
         return metric_gates.verdict_of(measured)

@@ -31,7 +31,7 @@ GATE = Gate(window=300.0, interval=10.0)
         ),
         (
             dataclasses.replace(USUAL, error_share=0.0, noise=0.16),
-            "At 100 requests/s and a share of 20 %, 1% of errors are seen in about 40 seconds; "
+            "At 100 requests/s and a share of 20 %, 1 % of errors are seen in about 40 seconds; "
             "latency up by half in about 90 seconds.",
         ),
         (

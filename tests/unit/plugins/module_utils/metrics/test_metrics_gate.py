@@ -467,3 +467,11 @@ def test_what_a_run_measured_before_it_changed_anything_is_the_hosts_past(bench:
         sample.host for sample in bench.notes("before").gathered().samples["errors"]
     ]
     assert found.past["errors"]
+
+
+def test_what_is_measured_before_the_release_is_never_judged(bench: Bench) -> None:
+    bench.world.bad = {"a": 0.5}
+    first = bench.once("before")
+    assert (first["verdict"], first["reason"]) == ("wait", "0 of 100 s measured before the release.")
+    last = bench.polls(step="before")
+    assert (last["verdict"], last["reason"], last["polls"]) == ("not_judged", "Measured before the release.", 11)

@@ -48,6 +48,7 @@ SETTINGS: dict[str, t.Any] = {
     "rollout_metric_sources": {},
     "rollout_metric_policy": {},
     "rollout_metric_window": 300,
+    "rollout_stages": ["100%"],
     "rollout_analysis_interval": 10,
     "__rollout_search_paths": ["/playbooks"],
     **{f"rollout_{name}_tasks": "" for name in HOOKS},
@@ -189,6 +190,17 @@ def test_a_gate_without_a_verdict_is_measured_again() -> None:
     report = judged(lambda where, module, given: {"verdict": next(verdicts), "msg": ""} if module == "metric_gate" else {"msg": ""},
                     metrics=[{"name": "errors"}])  # fmt: skip
     assert report["verdict"] == "fail"
+
+
+def test_the_gates_of_all_stages_share_one_chance_of_a_false_stop() -> None:
+    settings = {
+        "metrics": [{"name": "errors"}],
+        "stages": [1, "50%", "100%"],
+        "metric_policy": {"judge": {"host_noise": "5%"}},
+    }
+    host, executors = steps(measuring("pass"), gate_tasks="", **settings)
+    host.run_gate(GATE)
+    assert executors.done("metric_gate")[0][1]["judge"] == {"gates": 3, "host_noise": "5%"}
 
 
 def test_metrics_that_could_not_be_read_do_not_pass() -> None:

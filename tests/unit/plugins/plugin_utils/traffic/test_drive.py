@@ -120,6 +120,13 @@ def test_a_step_is_measured_until_there_is_a_verdict() -> None:
     assert (first["metrics"], first["on_no_data"]) == ([{"name": "errors"}], "stop")
 
 
+@pytest.mark.parametrize(("given", "judge"), [({}, {"gates": 2}), ({"gates": 9, "false_stop": "1%"}, None)])
+def test_all_steps_that_bake_share_one_chance_of_a_false_stop(given: dict[str, t.Any], judge: t.Any) -> None:
+    world = World(act("bake"), act("over"), measured=[{"verdict": "pass"}], metric_policy={"judge": given})
+    world.drive.drive(world.drive.begin(""))
+    assert world.executors.done("metric_gate")[0][1]["judge"] == (judge or given)
+
+
 def test_with_all_of_the_traffic_there_is_nobody_to_be_compared_with() -> None:
     world = World(act("bake", step=1, share=100.0), act("over"), measured=[{"verdict": "pass"}])
     world.drive.drive(world.drive.begin(""))
