@@ -12,6 +12,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.traffic import Known
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, gate_power
 from ansible_collections.steady.rollout.plugins.plugin_utils.gate_before import Before
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
@@ -60,6 +61,19 @@ class ActionModule(ActionBase):
         gates = gate_power.planned_gates(plan, settings)
         if not gates:
             return gate_power.Forecast([], [])
+        known: Known | str = "nothing is compared"
+        if any(gate.baseline for gate in gates):
+            known = self._measured(plan, gates[0], arguments, settings, task_vars)
+        return gate_power.forecast(gates, gate_power.gates_in_all(plan, settings), known, settings)
+
+    def _measured(
+        self,
+        plan: Result,
+        first: gate_power.PlannedGate,
+        arguments: Result,
+        settings: Result,
+        task_vars: dict[str, t.Any],
+    ) -> Known | str:
         with Executors(self, task_vars) as executors:
             is_kept = gate_power.has_past(plan) and not self._task.check_mode
             before = Before(
@@ -68,10 +82,9 @@ class ActionModule(ActionBase):
                 executors,
                 self._ledger(arguments, executors).measure if is_kept else None,
             )
-            if is_kept and before.seconds(gates[0]):
-                self._show(f"measuring each host for {before.seconds(gates[0]):.0f} s before the release")
-            known = before.measured(gates[0])
-        return gate_power.forecast(gates, gate_power.gates_in_all(plan, settings), known, settings)
+            if is_kept and before.seconds(first):
+                self._show(f"measuring each host for {before.seconds(first):.0f} s before the release")
+            return before.measured(first)
 
     def _ledger(self, arguments: Result, executors: Executors) -> TrafficLedger:
         coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))

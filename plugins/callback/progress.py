@@ -36,7 +36,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exi
 
 OURS = "steady.rollout."
 OPENS = OURS + "rollout"
-REPORTS = (OPENS, OURS + "rollout_info")
+REPORTS = (OPENS, OURS + "rollout_info", OURS + "gate_info")
 
 
 class CallbackModule(DefaultCallback):
