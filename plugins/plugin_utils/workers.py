@@ -23,7 +23,7 @@ HOSTS = "hosts"
 def at_work_on(host: str) -> t.Iterator[None]:
     """This process has the host until the end of the block, whichever way it ends but by SIGKILL."""
     pid = os.getpid()
-    path = os.path.join(_directory(), str(pid))
+    path = os.path.join(slots.private_directory(_directory()), str(pid))
     draft = f"{path}.draft"
     with open(draft, "w", encoding="utf-8") as stream:
         json.dump({"host": host, "pid": pid, "started": controller.started(pid)}, stream)
@@ -41,7 +41,7 @@ def died() -> list[str]:
 
 
 def _at_work() -> t.Iterator[dict[str, t.Any]]:
-    for name in os.listdir(_directory()):
+    for name in _names():
         if name.isdigit():
             with contextlib.suppress(FileNotFoundError), open(
                 os.path.join(_directory(), name), encoding="utf-8"
@@ -49,5 +49,13 @@ def _at_work() -> t.Iterator[dict[str, t.Any]]:
                 yield json.load(stream)
 
 
+def _names() -> list[str]:
+    """Makes no directory: the run may be about to remove its own."""
+    try:
+        return os.listdir(_directory())
+    except FileNotFoundError:
+        return []
+
+
 def _directory() -> str:
-    return slots.private_directory(os.path.join(slots.run_directory(), HOSTS))
+    return os.path.join(slots.run_directory(), HOSTS)

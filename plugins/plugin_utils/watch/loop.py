@@ -24,6 +24,8 @@ INTERVAL = 2.0
 SHOW_EVERY = 15.0
 """Seconds between two lines of progress."""
 UNREACHABLE = "in progress: the coordinator does not answer; hosts in flight are finished, no other one starts"
+ENDS_WITHIN = 10.0
+"""Seconds that a run whose lease nobody holds has to end by itself: its last play has released it."""
 IDLE_FOR = 30.0
 """Seconds without any worker, with hosts in flight, after which Ansible waits for one that was killed."""
 NAMED = 6
@@ -103,8 +105,7 @@ class Watch:
             self._note_unreachable()
             return True
         if not answer["holds_lease"]:
-            self.lose(str(answer["reason"]))
-            self._show_holder(answer)
+            self._lose(answer)
             return False
         self.renew()
         if balancers is not None:
@@ -143,10 +144,16 @@ class Watch:
         since = f"; no answer from load balancers or hosts for {unread:.0f} s" if unread >= SHOW_EVERY else ""
         self.show(progress(self._answer, self.now() - self._answered_at) + since)
 
-    def _show_holder(self, answer: Row) -> None:
-        """At the end of a run nobody holds the lease, which is as it should be."""
+    def _lose(self, answer: Row) -> None:
+        """At the end of a run nobody holds the lease, and nothing may be written while Ansible removes the run's files."""
         if answer.get("holder"):
             self.show(str(answer["reason"]))
+        else:
+            began = self.now()
+            while self.run.is_there() and self.now() - began < ENDS_WITHIN:
+                self.sleep(NAP)
+        if self.run.is_there():
+            self.lose(str(answer["reason"]))
 
     def _end_what_waits_for_ever(self) -> None:
         """Ansible does not notice that a worker was killed: the run ends, and the next one resumes the rollout."""

@@ -26,6 +26,11 @@ def test_a_worker_that_is_at_work_or_done_is_not_missed(directory: pathlib.Path)
     assert list(directory.iterdir()) == []
 
 
+def test_looking_for_the_dead_made_a_directory_that_the_run_was_about_to_remove(directory: pathlib.Path) -> None:
+    assert workers.died() == []
+    assert not directory.exists()
+
+
 def test_a_worker_that_failed_is_done() -> None:
     with pytest.raises(ZeroDivisionError), workers.at_work_on("app1"):
         raise ZeroDivisionError
@@ -34,6 +39,7 @@ def test_a_worker_that_failed_is_done() -> None:
 
 def test_a_worker_that_was_killed_was_missed_by_nobody(directory: pathlib.Path) -> None:
     assert workers.died() == []
+    directory.mkdir()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:
         noted = {"host": "app2", "pid": worker.pid, "started": controller.started(worker.pid)}
         (directory / str(worker.pid)).write_text(json.dumps(noted))

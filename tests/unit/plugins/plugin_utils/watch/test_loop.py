@@ -63,6 +63,7 @@ class World:
         self.probed: list[dict[str, str]] = []
         self.shown: list[str] = []
         self.shown_at: list[float] = []
+        self.lost: list[str] = []
         self.ended_at = math.inf
         self._answers = list(answers) or [ANSWER]
         self._takes = takes
@@ -81,6 +82,7 @@ class World:
             show=self._show,
             keep=lambda lines: self.kept.append((round(self.clock, 1), list(lines))),
             is_asked=lambda: self.clock >= interrupted_at and not any(at >= interrupted_at for at, dummy in self.kept),
+            lose=self.lost.append,
             begin=self._begin,
             now=lambda: self.clock,
             sleep=self._sleep,
@@ -139,7 +141,14 @@ def test_it_ends_with_the_lease_and_names_only_another_holder() -> None:
     ended = {**ANSWER, "holds_lease": False, "reason": "lease lost."}
     assert World(ANSWER, ANSWER, ended).shown == []
     taken = World(ANSWER, ANSWER, {**ended, "holder": {"run": "r2"}})
-    assert (taken.shown, len(taken.reports)) == (["lease lost."], 3)
+    assert (taken.shown, len(taken.reports), taken.lost) == (["lease lost."], 3, ["lease lost."])
+
+
+def test_the_end_of_the_watch_wrote_into_a_directory_that_the_run_was_removing() -> None:
+    """Warned of a directory that was not empty, as the last line. A run that goes on must know that it may not."""
+    ended = {**ANSWER, "holds_lease": False, "reason": "lease lost."}
+    assert World(ANSWER, ANSWER, ended, lasts=9.0).lost == []
+    assert World(ANSWER, ANSWER, ended, lasts=60.0).lost == ["lease lost."]
 
 
 def test_a_suspended_controller_kept_its_lease_for_ever() -> None:
