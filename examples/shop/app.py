@@ -66,6 +66,11 @@ class Behaviour:
     """The standard deviation of the logarithm of *latency*; the 95th percentile is exp(1.645 spread) times the median."""
     start_delay: float = 0.0
     """Seconds before it listens."""
+    warm_up: float = 0.0
+    """Seconds for which *latency* is longer: four times at the start, and as usual at their end."""
+    burst: int = 0
+    """So many requests are answered with 500 one after the other, once, *burst_after* seconds after the start."""
+    burst_after: float = 0.0
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Behaviour:
@@ -102,6 +107,7 @@ class Shop:
         self._clock = clock
         self._started = clock()
         self._debt = 0.0
+        self._burst = behaviour.burst
         self._chance = random.Random(host)
 
     async def answer(self, request: Request, reader: asyncio.StreamReader) -> Answer:
@@ -138,7 +144,11 @@ class Shop:
         return Answer(500, dict(self._identity(), status=status))
 
     def _spoilt(self) -> bool:
-        return 0 < self.behaviour.healthy_for <= self._clock() - self._started
+        return 0 < self.behaviour.healthy_for <= self._up()
+
+    def _up(self) -> float:
+        """Seconds since the start."""
+        return self._clock() - self._started
 
     def _fails(self, request: Request) -> bool:
         """Whether a release that is no longer healthy shows it to this request."""
@@ -162,10 +172,15 @@ class Shop:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def _latency(self) -> float:
-        return self.behaviour.latency * self._chance.lognormvariate(0.0, self.behaviour.spread)
+        cold = 1 - self._up() / self.behaviour.warm_up if self.behaviour.warm_up else 0.0
+        slower = 1 + 3 * max(0.0, cold)
+        return slower * self.behaviour.latency * self._chance.lognormvariate(0.0, self.behaviour.spread)
 
     def _stumbles(self) -> bool:
-        """True for exactly the configured share of calls, evenly spread."""
+        """True for a burst, and for exactly the configured share of calls, evenly spread."""
+        if self._burst and self._up() >= self.behaviour.burst_after:
+            self._burst -= 1
+            return True
         self._debt += self.behaviour.errors
         if self._debt < 1:
             return False

@@ -105,7 +105,7 @@ options:
   judge:
     description:
       - How sure the judge has to be.
-      - C(false_stop) (2%) - the chance at most that a release which is no worse is failed, over all polls, all metrics and all
+      - C(false_stop) (3%) - the chance at most that a release which is no worse is failed, over all polls, all metrics and all
         gates of the rollout; C(gates) (4) - how many gates share it.
       - C(host_noise) (10%) - by how much hosts with the same release differ (one standard deviation), believed until the hosts
         show it.

@@ -7,8 +7,9 @@ The streams are described in judge_streams.py and differ from those of the unit 
 scenario is judged by the default policy with a look every 10 s, which stops as soon as the judge does; what is inconclusive
 at the end of the window waits, as by default, for at most as long as the window once more, and counts as stopped after that.
 
-    judge.py [STREAMS]     streams of each scenario on the usual fleet (100 requests/s, 2 of 10 hosts with 20 %); a tenth of
+    judge.py [STREAMS] [SCENARIO...]     streams of each scenario on the usual fleet (100 requests/s, 2 of 10 hosts with 20 %); a tenth of
                            that, but at least 20, on each of the other fleets. 1000 by default; 60 shows whether it works.
+    STEADY_SEED=n          other streams; STEADY_PROCESSES=n for fewer processes than the machine has processors.
 
 Results go to build/bench/judge.json as {"scenario: fleet": {rate, share, hosts, n, stopped, inconclusive, caught, median_s,
 rivals: {name: the same}}}. *stopped* are fails, *inconclusive* what stopped without a verdict after waiting, *caught* both
@@ -41,7 +42,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.decide import
 
 OUT = ROOT / "build" / "bench" / "judge.json"
 STREAMS = 1000
-SEED = 20
+GOOD_STREAMS = 3000
+SEED = int(os.environ.get("STEADY_SEED", "20"))
 
 USUAL = Fleet()
 OTHERS = tuple(
@@ -57,13 +59,17 @@ SCENARIOS = (
     Scenario("good, clumped errors", False, clumps=True),
     Scenario("good, first minute slow", False, warm_up=3.0),
     Scenario("good, one client's burst", False, base_errors=0.0, burst=8),
+    Scenario("good, four gates", False, gates=(0.05, 0.1, 0.25, 0.5)),
+    Scenario("good, errors only", False, metrics=("errors",)),
     Scenario("errors x 2", True, errors=2.0, metrics=("errors",)),
+    Scenario("errors x 2, four gates", True, errors=2.0, metrics=("errors",), gates=(0.05, 0.1, 0.25, 0.5)),
     Scenario("latency x 1.5, unlike hosts", True, latency=1.5, host_noise=0.2),
     Scenario("latency x 1.25", True, latency=1.25),
     Scenario("orders, good", False, window=900.0, metrics=("orders",)),
     Scenario("orders - 20 %", True, orders=0.8, window=900.0, metrics=("orders",)),
     Scenario("orders as a share, good", False, window=900.0, metrics=("order share",)),
     Scenario("orders as a share - 20 %", True, orders=0.8, window=900.0, metrics=("order share",)),
+    Scenario("good, p95 only, 6 minutes", False, window=360.0, metrics=("p95",)),
     Scenario("leak, + 100 % in 20 minutes", True, leak=1.0, window=360.0),
     Scenario("orders, good, 5 minutes", False, metrics=("orders",)),
 )
@@ -73,7 +79,7 @@ METRICS = {
     "orders": {"name": "orders", "baseline": "> 90%"},
     "order share": {"name": "order share", "kind": "share", "direction": "decrease", "baseline": "> 90%"},
 }
-POLICY = spec.parse_policy(None)
+POLICY = spec.parse_policy({"gates": 4})
 OURS = "this judge"
 
 
@@ -104,24 +110,42 @@ def samples(metric: str, seen: Stream, fleet: Fleet, at: int, when: float) -> li
 
 
 def ours(scenario: Scenario, fleet: Fleet, seen: Stream) -> Outcome:
+    """All gates of a rollout, one after the other; what earlier ones measured counts at the next."""
+    before = {name: _before(name, seen.past, fleet) for name in scenario.metrics}
+    earlier: dict[str, list[model.Sample]] = {name: [] for name in scenario.metrics}
+    found = Outcome(model.PASS, 0.0, scenario.window)
+    for number in range(max(1, len(scenario.gates))):
+        gathered: dict[str, list[model.Sample]] = {name: [] for name in scenario.metrics}
+        found = _gate(
+            scenario, fleet, seen, number * scenario.slot, model.Evidence(gathered, earlier=earlier, past=before)
+        )
+        if found.verdict != model.PASS:
+            break
+        for name, samples_of_gate in gathered.items():
+            earlier[name] = [*earlier[name], *samples_of_gate]
+    return found
+
+
+def _before(metric: str, past: Stream, fleet: Fleet) -> list[model.Sample]:
+    """What was measured before the split, which is a minute before the first gate."""
+    count = len(past.requests)
+    return [
+        each for at in range(count) for each in samples(metric, past, fleet, at, (at - count + 1) * INTERVAL - 60.0)
+    ]
+
+
+def _gate(scenario: Scenario, fleet: Fleet, seen: Stream, first: int, evidence: model.Evidence) -> Outcome:
+    """One gate from its interval *first* on. The samples are added to those of the evidence."""
     metrics = spec.parse_metrics([METRICS[name] for name in scenario.metrics])
-    past = {
-        name: [
-            each
-            for at in range(len(seen.past.requests))
-            for each in samples(name, seen.past, fleet, at, (at - len(seen.past.requests) + 1) * INTERVAL - 60.0)
-        ]
-        for name in scenario.metrics
-    }
-    gathered: dict[str, list[model.Sample]] = {name: [] for name in scenario.metrics}
+    began = first * INTERVAL
     found = model.Verdict(model.INCONCLUSIVE, "", (), None)
-    for at in range(len(seen.requests)):
-        elapsed = (at + 1) * INTERVAL
+    for at in range(first, first + scenario.slot):
+        elapsed = (at + 1) * INTERVAL - began
         for name in scenario.metrics:
-            gathered[name] += samples(name, seen, fleet, at, elapsed)
+            evidence.samples[name].extend(samples(name, seen, fleet, at, began + elapsed))
         final = elapsed >= scenario.window
-        progress = model.Progress(0.0, elapsed, scenario.window, final, scenario.window)
-        found = decide(metrics, model.Evidence(gathered, past=past), progress, POLICY)
+        progress = model.Progress(began, elapsed, scenario.window, final, scenario.window)
+        found = decide(metrics, evidence, progress, POLICY)
         if found.verdict in (model.PASS, model.FAIL) or found.stops:
             return Outcome(found.verdict, elapsed, scenario.window)
     return Outcome(found.verdict, 2 * scenario.window, scenario.window)
@@ -130,17 +154,23 @@ def ours(scenario: Scenario, fleet: Fleet, seen: Stream) -> Outcome:
 def outcomes(job: tuple[Scenario, Fleet, int]) -> tuple[str, str, dict[str, Outcome], t.Any]:
     """One stream before all judges; the bound needs all streams together, so its figures are handed on."""
     scenario, fleet, number = job
-    looks = round(2 * scenario.window / INTERVAL)
+    looks = scenario.slot * max(1, len(scenario.gates))
     place = [each.name for each in SCENARIOS].index(scenario.name)
-    seen = stream(
-        scenario, fleet, [SEED, place, round(fleet.rate), round(100 * fleet.share), fleet.canary, number], looks
-    )
+    seen = stream(scenario, fleet, [SEED, place, *fleet.numbers, number], looks)
     found = {OURS: ours(scenario, fleet, seen)}
     for name, stopped in judge_rivals.all_of(scenario, fleet, seen).items():
         found[name] = Outcome(
             model.PASS if stopped is None else model.FAIL, stopped or scenario.window, scenario.window
         )
     return scenario.name, fleet.name, found, judge_rivals.statistics_of(scenario, fleet, seen)
+
+
+def good_statistics(job: tuple[Scenario, Fleet, int]) -> tuple[str, str, t.Any]:
+    """What the bound's tests look at in one more stream of a good release."""
+    scenario, fleet, number = job
+    place = [each.name for each in SCENARIOS].index(scenario.name)
+    seen = stream(scenario, fleet, [SEED, 1000 + place, *fleet.numbers, number], round(scenario.window / INTERVAL))
+    return scenario.name, fleet.name, judge_rivals.statistics_of(scenario, fleet, seen)
 
 
 def figures(found: t.Sequence[Outcome]) -> dict[str, t.Any]:
@@ -175,7 +205,18 @@ def jobs(number: int, only: t.Sequence[str]) -> list[tuple[Scenario, Fleet, int]
     return usual + [(scenario, fleet, each) for scenario in wanted for fleet in OTHERS for each in range(few)]
 
 
-def all_figures(done: t.Iterable[tuple[str, str, dict[str, Outcome], t.Any]]) -> dict[str, t.Any]:
+def good_jobs(todo: t.Sequence[tuple[Scenario, Fleet, int]]) -> list[tuple[Scenario, Fleet, int]]:
+    """More good streams than are judged: a critical value of one in some hundreds needs thousands."""
+    by_name = {each.name: each for each in SCENARIOS}
+    wanted = {
+        (by_name[judge_rivals.GOOD[each.name]], fleet) for each, fleet, dummy in todo if each.name in judge_rivals.GOOD
+    }
+    return [(scenario, fleet, number) for scenario, fleet in sorted(wanted, key=str) for number in range(GOOD_STREAMS)]
+
+
+def all_figures(
+    done: t.Iterable[tuple[str, str, dict[str, Outcome], t.Any]], good: t.Iterable[tuple[str, str, t.Any]]
+) -> dict[str, t.Any]:
     by_place: dict[tuple[str, str], dict[str, list[Outcome]]] = collections.defaultdict(
         lambda: collections.defaultdict(list)
     )
@@ -196,8 +237,11 @@ def all_figures(done: t.Iterable[tuple[str, str, dict[str, Outcome], t.Any]]) ->
                 row["predicted_s"] = predicted(fleet, scenario)
             row["rivals"] = {judge: figures(found) for judge, found in judges.items() if judge != OURS}
             result.setdefault(scenario.name, {})[name] = row
+    of_good: dict[tuple[str, str], list[t.Any]] = collections.defaultdict(list)
+    for scenario_name, fleet_name, statistic in good:
+        of_good[scenario_name, fleet_name].append(statistic)
     for name in fleets:
-        judge_rivals.add_bound(result, of_bound, name)
+        judge_rivals.add_bound(result, of_bound, of_good, name)
     return result
 
 
@@ -234,9 +278,11 @@ def _row(name: str, row: t.Mapping[str, t.Any]) -> str:
 def main() -> int:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else STREAMS
     began = time.monotonic()
-    with multiprocessing.Pool() as pool:
-        done = list(pool.imap_unordered(outcomes, jobs(number, sys.argv[2:]), chunksize=4))
-    result = all_figures(done)
+    with multiprocessing.Pool(int(os.environ.get("STEADY_PROCESSES") or os.cpu_count() or 1)) as pool:
+        todo = jobs(number, sys.argv[2:])
+        done = list(pool.imap_unordered(outcomes, todo, chunksize=4))
+        good = list(pool.imap_unordered(good_statistics, good_jobs(todo), chunksize=20))
+    result = all_figures(done, good)
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(flat(result), indent=1) + "\n", encoding="utf-8")
     print(shown(result, time.monotonic() - began))

@@ -9,10 +9,10 @@
 - *Ratio*: the canary's figure above 1.5 times the baseline's over the window so far, at a look every minute.
 - *mSPRT*: the mixture sequential probability ratio test (Robbins 1970; Johari et al. 2017) of the difference of the groups'
   intervals, normal, mixing variance as large as that of a tenth of the baseline's figure, at the same chance as ours (1 %).
-- *Bound*: the most powerful test of a sample of fixed size. For errors it is the conditional test of the canary's number of
-  bad requests (Lehmann and Romano 2005, 4.5), with the critical value taken from the good streams of the same fleet so
-  that it stops as many of them as our judge does: it knows what no judge knows beforehand. For latency, the same with the
-  mean of the logarithms over the hosts' own past.
+- *Bound*: the most powerful test of a sample of fixed size. For errors and orders it is the conditional test of the canary's
+  number of them (Lehmann and Romano 2005, 4.5), for latency the mean of the logarithms over the hosts' own past, for a leak
+  the same weighted by time. The critical value is taken from good streams of the same fleet, so that as many of them are
+  stopped as the policy lets our judge stop (and once more with 1 %): it knows what no judge knows beforehand.
 """
 
 from __future__ import annotations
@@ -28,11 +28,21 @@ CONFIDENCE_Z = 2.3263
 TOLERANCE = 0.25
 RATIO = 1.5
 CHANCE = 0.01
+OF_A_GATE = 0.0075
+"""What the default policy spends on one of four gates."""
 BOUND = "bound: most powerful fixed sample"
 
 Stop = t.Optional[float]
-GOOD = {"errors x 2": "good", "latency x 1.25": "good", "latency x 1.5, unlike hosts": "good, unlike hosts"}
+GOOD = {
+    "errors x 2": "good, errors only",
+    "latency x 1.25": "good",
+    "latency x 1.5, unlike hosts": "good, unlike hosts",
+    "leak, + 100 % in 20 minutes": "good, p95 only, 6 minutes",
+    "orders - 20 %": "orders, good",
+    "orders as a share - 20 %": "orders as a share, good",
+}
 """Which good streams a bad scenario's bound takes its critical value from."""
+STATISTIC = {"errors": "errors", "latency": "p95", "leak": "leak", "orders": "orders"}
 
 
 def all_of(scenario: Scenario, fleet: Fleet, seen: Stream) -> dict[str, Stop]:
@@ -126,22 +136,30 @@ def statistics_of(scenario: Scenario, fleet: Fleet, seen: Stream) -> dict[str, f
     variance = max(1e-9, bad.sum() * part * (1 - part))
     own = np.nanmean(np.log(seen.past.p95), 0)
     change = np.nanmean(np.log(seen.p95[:looks]) - own, 0)
+    grows = np.nan_to_num(np.log(seen.p95[:looks]) - own)
+    orders = seen.orders[:looks].sum(0)
     return {
         "errors": float((bad[canary].sum() - bad.sum() * part) / math.sqrt(variance)),
         "p95": float(change[canary].mean() - change[baseline].mean()),
+        "leak": float((grows[:, canary].mean(1) - grows[:, baseline].mean(1)) @ np.arange(looks)),
+        "orders": float(-(orders[canary].sum() - orders.sum() * part) / math.sqrt(max(1e-9, orders.sum()))),
     }
 
 
-def add_bound(result: dict[str, t.Any], found: t.Mapping[tuple[str, str], t.Sequence[t.Any]], fleet: str) -> None:
-    """The share that the bound catches where it stops as many good ones as our judge did."""
-    for bad, good in GOOD.items():
-        if (bad, fleet) not in found or (good, fleet) not in found:
+def add_bound(
+    result: dict[str, t.Any],
+    found: t.Mapping[t.Any, t.Sequence[t.Any]],
+    good: t.Mapping[t.Any, t.Sequence[t.Any]],
+    fleet: str,
+) -> None:
+    """The share that the bound catches within the window where it stops as many good ones as the policy allows."""
+    for bad, like in GOOD.items():
+        if (bad, fleet) not in found or (like, fleet) not in good:
             continue
-        metric = "errors" if bad.startswith("errors") else "p95"
-        under = np.array([each[metric] for each in found[good, fleet]])
+        metric = next(name for word, name in STATISTIC.items() if bad.startswith(word))
+        under = np.array([each[metric] for each in good[like, fleet]])
         seen = np.array([each[metric] for each in found[bad, fleet]])
-        row = result[good][fleet]
-        for name, rate in ((BOUND, max(row["caught"], 0.5 / len(under))), (f"{BOUND}, 1 % false stops", 0.01)):
+        for name, rate in ((BOUND, OF_A_GATE), (f"{BOUND}, 1 % false stops", CHANCE)):
             critical = np.quantile(under, 1 - rate)
             share = round(float((seen > critical).mean()), 4)
             result[bad][fleet]["rivals"][name] = {
@@ -150,5 +168,5 @@ def add_bound(result: dict[str, t.Any], found: t.Mapping[tuple[str, str], t.Sequ
                 "inconclusive": 0.0,
                 "caught": share,
                 "median_s": None,
-                "false_stops": round(float(rate), 4),
+                "false_stops": rate,
             }

@@ -52,6 +52,11 @@ class Fleet:
     def name(self) -> str:
         return f"{self.rate:g}/s, share {self.share:.0%}, {self.canary} of {self.hosts} hosts"
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """For the seed."""
+        return round(self.rate), round(100 * self.share), self.canary
+
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
@@ -73,6 +78,13 @@ class Scenario:
     """How many errors one client makes within a second, on one host of the canary."""
     window: float = 300.0
     metrics: t.Tuple[str, ...] = ("errors", "p95")
+    gates: t.Tuple[float, ...] = ()
+    """The canary's shares, one for each gate of a rollout of several; empty: one gate with the fleet's share."""
+
+    @property
+    def slot(self) -> int:
+        """Intervals that one gate may take: its window, and as long again where it waits."""
+        return round(2 * self.window / INTERVAL)
 
 
 class Stream(t.NamedTuple):
@@ -102,7 +114,7 @@ def stream(scenario: Scenario, fleet: Fleet, seed: t.Sequence[int], looks: int) 
     rng = np.random.default_rng(seed)
     count = PAST + looks
     load = _load(rng, count)
-    parts = _parts(rng, fleet, count)
+    parts = _parts(rng, fleet, count, scenario)
     requests = rng.poisson(fleet.rate * INTERVAL * load[:, None] * parts)
     canary = np.zeros((count, fleet.hosts))
     canary[PAST:, : fleet.canary] = 1.0
@@ -137,14 +149,19 @@ def _load(rng: t.Any, count: int) -> t.Any:
     return load
 
 
-def _parts(rng: t.Any, fleet: Fleet, count: int) -> t.Any:
+def _parts(rng: t.Any, fleet: Fleet, count: int, scenario: Scenario) -> t.Any:
     """Which part of the requests every host gets; before the split the hosts share them alike."""
     weights = np.exp(rng.normal(0, 0.1, fleet.hosts))
-    before = weights / weights.sum()
-    after = weights.copy()
-    after[: fleet.canary] *= fleet.share / after[: fleet.canary].sum()
-    after[fleet.canary :] *= (1 - fleet.share) / after[fleet.canary :].sum()
-    return np.concatenate([np.tile(before, (PAST, 1)), np.tile(after, (count - PAST, 1))])
+    found = [np.tile(weights / weights.sum(), (PAST, 1))]
+    left = count - PAST
+    for number, share in enumerate(scenario.gates or (fleet.share,), start=1):
+        after = weights.copy()
+        after[: fleet.canary] *= share / after[: fleet.canary].sum()
+        after[fleet.canary :] *= (1 - share) / after[fleet.canary :].sum()
+        length = left if number >= len(scenario.gates) else min(left, scenario.slot)
+        found.append(np.tile(after, (length, 1)))
+        left -= length
+    return np.concatenate(found)
 
 
 def _wander(rng: t.Any, count: int, width: int, deviation: float, time: float) -> t.Any:

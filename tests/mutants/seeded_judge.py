@@ -53,6 +53,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "if not bad:",
     ),
     Mutant(
+        "judge: hosts that differ for good are growth",
+        JUDGE + "values.py",
+        "common = of_hosts * sum(shape) / together if together else 0.0",
+        "common = 0.0",
+    ),
+    Mutant(
         "judge: every poll may spend the whole chance",
         JUDGE + "spending.py",
         "allowed = budget.spent(at) - before.spent",
@@ -138,7 +144,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if bounds.high is not None:\n        findings",
             "    if bounds.high is None:\n        findings",
         ),
-        ("judge: what lasts is no clearer than what has begun", "return UNDECIDED * case.chance", "return CLEARED"),
+        ("judge: what lasts is no clearer than what has begun", "return case.chance", "return CLEARED"),
     ),
     *of(
         JUDGE + "proportions.py",

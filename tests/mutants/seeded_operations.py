@@ -12,6 +12,24 @@ OPERATIONS = "plugins/module_utils/ledger/operations/"
 
 MUTANTS: tuple[Mutant, ...] = (
     *of(
+        "plugins/module_utils/ledger/operations/plan_traffic.py",
+        (
+            "18 a switch that is over is made again",
+            "return is_over and shift.shown_split == shift.settled_split",
+            "return False",
+        ),
+        (
+            "18 a node that shows something else is left alone",
+            "if all(node.shows(shift.settled_split) for node in nodes):",
+            "if nodes:",
+        ),
+        (
+            "18 a rerun that changed nothing is reverted",
+            "if shift.usual_split == shift.settled_split and shift.strategy == BLUE_GREEN:",
+            "if False:",
+        ),
+    ),
+    *of(
         RULES + "policy.py",
         (
             "6 the failure budget is that of the fleet",

@@ -50,8 +50,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.spending impo
 # At the end of the window a p-value up to the first is suspect: a gate that may wait waits for more, until it is above the
 # second.
 SUSPECT, CLEARED = 0.05, 0.15
-# Where no more time is left, what is this many times too likely for a fail is still no pass.
-UNDECIDED = 2.0
 # Before the end, what was measured has to be beyond the tolerance with some certainty: this is the p-value.
 EARLY_BEYOND = 0.16
 # What is bad on one of several hosts only is reported before the end where it is so much clearer than it had to be.
@@ -154,10 +152,13 @@ def verdict_on(case: Case, tests: t.Sequence[Tested], tolerated: float, extent: 
 
 
 def _suspicion(case: Case) -> float:
-    """Up to which p-value a result at the end of the window is not clear."""
+    """Up to which p-value a result at the end of the window is not clear.
+
+    Where no more time is left, a single test at the end would have failed it: what looking often costs is no pass.
+    """
     over = case.progress.elapsed - case.progress.window
     if over >= case.progress.waiting:
-        return UNDECIDED * case.chance
+        return case.chance
     return CLEARED if over >= case.progress.window / 20 else SUSPECT
 
 

@@ -76,7 +76,7 @@ class Comparison:
 class OfShares(Comparison):
     """Errors come at any time, so most of the chance is kept for the end."""
 
-    POWER = 2.0
+    POWER = 3.0
     AT_THIS_GATE = 0.7
 
     def __init__(self, given: Given, reverse: bool) -> None:
@@ -136,11 +136,11 @@ class _Counted:
 
 
 class OfValues(Comparison):
-    """What is slow is slow from the first interval on, so the chance is spent evenly."""
+    """What is slow is slow from the first interval on, so its chance is spent evenly; what grows shows at the end."""
 
-    POWER = 1.0
-    # The two statistics have a correlation of 0.87, so that both are met by chance in 1.25 times 0.8 of it.
-    OF_MEAN, OF_TREND = 0.65, 0.6
+    POWER, POWER_OF_TREND = 1.0, 3.0
+    # The two statistics are correlated, by up to 0.87 where hosts are alike, so that together they spend less than their sum.
+    OF_MEAN, OF_TREND = 0.45, 0.6
     # What part of the intervals, the latest ones, must be beyond the tolerance too: what has passed is no reason to stop.
     LATEST = 3
 
@@ -177,15 +177,15 @@ class OfValues(Comparison):
         if not self._data:
             return []
         mean = values.mean(self._differences[-len(self._here) or len(self._data) :], self._noise, self._hosts)
-        tests = [self._tested(self.OF_MEAN, mean, tolerated)]
+        tests = [self._tested(self.OF_MEAN, self.POWER, mean, tolerated)]
         if len(self._data) >= LEAST_INTERVALS:
             trend = values.trend(self._data, self._differences, self._began, self._noise, self._hosts)
-            tests.append(self._tested(self.OF_TREND, trend, tolerated))
+            tests.append(self._tested(self.OF_TREND, self.POWER_OF_TREND, trend, tolerated))
         return tests
 
-    def _tested(self, part: float, estimate: values.Estimate, tolerated: float) -> Tested:
+    def _tested(self, part: float, power: float, estimate: values.Estimate, tolerated: float) -> Tested:
         beyond = estimate.p_value(math.log(tolerated)) if math.isfinite(tolerated) else 1.0
-        return Tested(part, self.POWER, estimate.p_value(), math.exp(min(estimate.figure, 700.0)), beyond)
+        return Tested(part, power, estimate.p_value(), math.exp(min(estimate.figure, 700.0)), beyond)
 
     def ratio(self) -> float | None:
         if not self._here:

@@ -47,7 +47,7 @@ METRIC_DEFAULTS: dict[str, t.Any] = {
     "max_consecutive_failures": None,
 }
 POLICY_DEFAULTS: dict[str, t.Any] = {
-    "false_stop": "2%",
+    "false_stop": "3%",
     "gates": 4,
     "host_noise": "10%",
     "pass_score": 100,
@@ -84,7 +84,7 @@ def parse_policy(given: t.Mapping[str, t.Any] | None) -> Policy:
         },
     )
     if not 0 < policy.false_stop <= 0.5:
-        raise InputError("policy.false_stop: has to be above 0 and at most 50 %; 2% is usual.")
+        raise InputError("policy.false_stop: has to be above 0 and at most 50 %; 3% is usual.")
     if policy.marginal_score > policy.pass_score:
         raise InputError(
             f"policy: marginal_score {policy.marginal_score:g} is above pass_score {policy.pass_score:g}; "

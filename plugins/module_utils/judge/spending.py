@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers impor
 
 GRID = 40
 """How many looks of a window may give a verdict."""
-FOR_WAITING = 0.2
+FOR_WAITING = 0.1
 """The part of the chance that is kept for the time after the window, where the gate may wait for a clearer result."""
 POINTS = 61
 """Of the density; Simpson's rule needs an odd number."""

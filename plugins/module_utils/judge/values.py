@@ -7,8 +7,8 @@
 In every interval each host's value is taken relative to the host's own level before the release, where that is known
 (levels.py), and the canary's mean is compared with the baseline's of the same interval: what happens to the whole fleet
 cancels (difference in differences; Bertrand, Duflo and Mullainathan 2004 for what follows when neighbouring intervals are
-alike). Two statistics of these differences are tested: their mean, and, for what grows slowly such as a leak, their slope
-from the first interval on (a linear contrast, the most powerful one against a linear trend; Draper and Smith 1998, 1.4).
+alike). Two statistics of these differences are tested: their mean, and, for what grows slowly such as a leak, a line from the
+gate's beginning on, estimated by generalised least squares (Aitken 1936), the most powerful test against it.
 
 The noise of an interval is estimated from the hosts by two-way analysis of variance (Scheffe 1959, 4.1) together with the
 differences themselves; a host's lasting deviation is a variance component of its own (hosts.py). The sum has a
@@ -33,6 +33,8 @@ CUT = 3.0
 TO_NORMAL = 1.4826
 """The standard deviation of a normal figure is so many median absolute deviations."""
 NOTHING = 1e-12
+EXACT = 1e6
+"""Degrees of freedom of what is known exactly."""
 
 Logs = t.Dict[str, float]
 
@@ -151,14 +153,24 @@ def trend(
     return _estimate(found, [(each.at - began) / length for each in data], chance, between)
 
 
-def _estimate(found: t.Sequence[float], weights: t.Sequence[float], chance: Noise, between: hosts.Between) -> Estimate:
-    squares = sum(weight * weight for weight in weights)
-    figure = sum(weight * each for weight, each in zip(weights, found)) / squares
-    by_chance = chance.variance / squares / chance.temper
-    by_hosts = between.variance * (sum(weights) / squares) ** 2
-    by_levels = between.known * (sum(weights) / squares) ** 2
-    variance = by_chance + by_hosts + by_levels
+def _estimate(found: t.Sequence[float], shape: t.Sequence[float], chance: Noise, between: hosts.Between) -> Estimate:
+    """How large a change of this shape is, by generalised least squares (Aitken 1936; Draper and Smith 1998, 9.2).
+
+    What the hosts lastingly differ by is the same in every interval, so that what all intervals have in common is trusted
+    less, the less the hosts are known beside the noise.
+    """
+    of_interval, of_hosts = chance.variance / chance.temper, between.variance + between.known
+    together = of_interval + len(shape) * of_hosts
+    common = of_hosts * sum(shape) / together if together else 0.0
+    weights = [each - common for each in shape]
+    scale = sum(weight * each for weight, each in zip(weights, shape))
+    if scale <= NOTHING:
+        weights, scale = list(shape), sum(each * each for each in shape)
+    figure = sum(weight * each for weight, each in zip(weights, found)) / scale
+    squares, whole = sum(weight * weight for weight in weights) / scale**2, (sum(weights) / scale) ** 2
+    by_chance, by_hosts = of_interval * squares, between.variance * whole
+    variance = by_chance + by_hosts + between.known * whole
     if variance <= NOTHING:
         return Estimate(figure, 0.0, 1.0)
     parts = by_chance**2 / max(1.0, chance.freedom * chance.temper) + by_hosts**2 / max(1.0, between.freedom)
-    return Estimate(figure, math.sqrt(variance), variance**2 / parts)
+    return Estimate(figure, math.sqrt(variance), variance**2 / parts if parts else EXACT)

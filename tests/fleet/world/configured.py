@@ -24,6 +24,10 @@ TESTERS = More(
     sections="backend shop-canary\n"
     + "\n".join(f"    server {name} {Host.named(name).address}:{SERVICE_PORT} check" for name in CANARY),
 )
+LOGGED = More(
+    frontend="    log ring@requests format raw local0\n    option httplog",
+    sections="ring requests\n    format raw\n    maxlen 2000\n    size 16777216",
+)
 STICKY = More(backend="    cookie SRV insert indirect nocache", server="cookie {name}")
 EXPORTER = More(
     sections=f"""\

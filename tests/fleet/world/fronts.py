@@ -17,6 +17,8 @@ from fleet.lab.hosts import Lab
 from fleet.lab.machine import Machine
 from fleet.lab.places import Host
 from support import examples
+from support.apache import LOG_FORMAT as APACHE_LOG
+from support.envoy import LOG_FORMAT
 from support.sightings import parse_clusters
 
 envoy_node = examples.module("demo", "envoy_node")
@@ -24,6 +26,11 @@ envoy_node = examples.module("demo", "envoy_node")
 PORT = files.SERVICE_PORT
 ADMIN_PORT = files.STATS_PORT
 MEMBERS = "/etc/envoy/members.json"
+REQUEST_LOG = "/var/log/steady.log"
+NGINX_LOG = (
+    'log_format steady escape=json \'{"t":"$msec","m":"$upstream_addr","s":"$status","l":"$upstream_header_time",\'\n'
+    '  \'"v":"$request_method","p":"$uri"}\';'
+)
 MODULES = "proxy proxy_http proxy_balancer lbmethod_byrequests status"
 ENVOY_UNIT = """\
 [Unit]
@@ -61,6 +68,10 @@ class Front:
     def entry(self) -> dict[str, t.Any]:
         """In rollout_balancers."""
         return {"host": self.name, "type": self.make, "pool": "shop", **self._settings()}
+
+    def logged_entry(self) -> dict[str, t.Any]:
+        """The same with the log of single requests, which all but HAProxy write anyway."""
+        return {**self.entry(), "request_log": REQUEST_LOG}
 
     def eye(self) -> str | None:
         """Where an observer looks at it; None where it shows nothing."""
@@ -104,6 +115,10 @@ class StillHAProxy(Front):
     def entry(self) -> dict[str, t.Any]:
         return dict(files.balancer(Host.named(self.name)))
 
+    def logged_entry(self) -> dict[str, t.Any]:
+        """Its nodes have to be configured with configured.LOGGED."""
+        return {**self.entry(), "request_log": "requests"}
+
     def eye(self) -> str | None:
         return f"{self.address}:{ADMIN_PORT}"
 
@@ -117,7 +132,8 @@ class Nginx(Front):
         servers = "\n".join(f"  server {app.address}:{PORT}; # member={app.name}" for app in self._apps)
         self._write("/etc/nginx/conf.d/upstreams.conf", f"upstream shop {{\n{servers}\n  keepalive 8;\n}}\n")
         proxy = 'proxy_pass http://shop; proxy_http_version 1.1; proxy_set_header Connection "";'
-        self._write("/etc/nginx/conf.d/site.conf", f"server {{ listen {PORT}; location / {{ {proxy} }} }}\n")
+        site = f"server {{ listen {PORT}; access_log {REQUEST_LOG} steady; location / {{ {proxy} }} }}\n"
+        self._write("/etc/nginx/conf.d/site.conf", f"{NGINX_LOG}\n{site}")
 
     def _settings(self) -> dict[str, t.Any]:
         return {"upstream_file": "/etc/nginx/conf.d/upstreams.conf"}
@@ -130,7 +146,8 @@ class Apache(Front):
     def _install(self) -> None:
         members = "\n".join(f"  BalancerMember http://{app.address}:{PORT} route={app.name}" for app in self._apps)
         self._run(f"a2enmod --quiet {MODULES}; rm -rf /run/apache2/*slotmem*")
-        self._write("/etc/apache2/conf-enabled/site.conf", SITE.format(port=PORT, name=self.name, members=members))
+        site = SITE.format(port=PORT, name=self.name, members=members, logged=APACHE_LOG, log=REQUEST_LOG)
+        self._write("/etc/apache2/conf-enabled/site.conf", site)
 
     def _settings(self) -> dict[str, t.Any]:
         page = f"http://127.0.0.1:{PORT}"
@@ -143,7 +160,9 @@ Listen {port}
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 ExtendedStatus On
+LogFormat "{logged}" steady
 <VirtualHost *:{port}>
+CustomLog {log} steady
 BalancerPersist On
 ProxyPass /balancer-manager !
 ProxyPass /server-status !
@@ -170,7 +189,7 @@ class Envoy(Front):
     def _install(self) -> None:
         node = {"name": self.name, "host": "0.0.0.0", "port": PORT, "admin_port": ADMIN_PORT}
         apps = [{"name": app.name, "host": app.address, "port": PORT} for app in self._apps]
-        self._write("/etc/envoy/envoy.json", json.dumps(envoy_node.bootstrap(node, pathlib.Path(MEMBERS))))
+        self._write("/etc/envoy/envoy.json", json.dumps(_with_log(envoy_node.bootstrap(node, pathlib.Path(MEMBERS)))))
         self._write(MEMBERS, json.dumps(envoy_node.members(apps)))
         self._write("/etc/systemd/system/envoy.service", ENVOY_UNIT)
         self._copy_binary()
@@ -194,6 +213,17 @@ class Envoy(Front):
     def carrying(self) -> set[str]:
         clusters = self._fetch(ADMIN_PORT, "/clusters?format=json")
         return {name for name, is_in in parse_clusters(clusters, "shop").items() if is_in} if clusters else set()
+
+
+def _with_log(bootstrap: dict[str, t.Any]) -> dict[str, t.Any]:
+    manager = bootstrap["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    logger = {
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        "path": REQUEST_LOG,
+        "log_format": {"json_format": LOG_FORMAT},
+    }
+    manager["access_log"] = [{"name": "envoy.access_loggers.file", "typed_config": logger}]
+    return bootstrap
 
 
 def require_make(make: str) -> None:

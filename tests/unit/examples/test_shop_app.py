@@ -113,6 +113,23 @@ def test_a_behaviour_nobody_knows_is_refused(tmp_path: pathlib.Path) -> None:
         app.Behaviour.read(file)
 
 
+def test_a_release_that_is_cold_at_first() -> None:
+    now = [100.0]
+    shop = a_shop(lambda: now[0], latency=0.02, spread=0.0, warm_up=60)
+    latencies = []
+    for now[0] in (100.0, 130.0, 160.0, 500.0):
+        latencies.append(round(shop._latency(), 3))
+    assert latencies == [0.08, 0.05, 0.02, 0.02]
+
+
+def test_a_release_that_fails_once_for_a_moment() -> None:
+    now = [100.0]
+    shop = a_shop(lambda: now[0], burst=2, burst_after=10)
+    assert ask(shop, "/")[0] == 200
+    now[0] = 110.0
+    assert [ask(shop, "/")[0] for dummy in range(4)] == [500, 500, 200, 200]
+
+
 def test_a_release_without_behaviour_is_a_good_one(tmp_path: pathlib.Path) -> None:
     assert app.Behaviour.read(tmp_path / "behaviour.json") == app.Behaviour()
 

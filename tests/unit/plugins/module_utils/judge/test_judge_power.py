@@ -24,7 +24,7 @@ GATE = Gate(window=300.0, interval=10.0)
 @pytest.mark.parametrize(
     ("traffic", "text"),
     [
-        (USUAL, "At 100 requests/s and a share of 20 %, twice the errors are seen in about 5 minutes."),
+        (USUAL, "At 100 requests/s and a share of 20 %, twice the errors are seen in about 4 minutes."),
         (
             dataclasses.replace(USUAL, share=0.05, canary=1, baseline=9),
             "At 100 requests/s and a share of 5 %, twice the errors are not seen within 5 minutes: give 20 % or 15 minutes.",

@@ -163,7 +163,7 @@ def test_the_policy() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"false_stop": 0}, "policy.false_stop: has to be above 0 and at most 50 %; 2% is usual."),
+        ({"false_stop": 0}, "policy.false_stop: has to be above 0 and at most 50 %; 3% is usual."),
         ({"pass_score": 101}, "policy.pass_score: 101 is not a number from 0 to 100."),
         (
             {"pass_score": 75, "marginal_score": 95},

@@ -51,8 +51,8 @@ def test_all_looks_together_stop_no_more_often_than_agreed(power: float) -> None
 
 def test_a_part_is_kept_for_waiting() -> None:
     budget = Budget(0.01, 1.0, 1.0)
-    assert budget.spent(1.0) == pytest.approx(0.008)
-    assert budget.spent(1.5) == pytest.approx(0.009)
+    assert budget.spent(1.0) == pytest.approx(0.009)
+    assert budget.spent(1.5) == pytest.approx(0.0095)
     assert budget.spent(2.0) == budget.spent(3.0) == pytest.approx(0.01)
 
 

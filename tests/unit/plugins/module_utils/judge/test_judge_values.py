@@ -9,6 +9,7 @@ import math
 import random
 import statistics
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,3 +177,28 @@ def test_a_rate_over_minutes_says_the_same_many_times() -> None:
 
 def test_alternating_figures_repeat_nothing() -> None:
     assert paired.repetition([1.0, -1.0] * 20) == 1.0
+
+
+@pytest.mark.parametrize("temper", [1.0, 0.6])
+@pytest.mark.parametrize("spread", [0.0, 0.001, 0.1])
+def test_growth_is_the_estimate_of_generalised_least_squares(temper: float, spread: float) -> None:
+    rng = random.Random("gls")
+    data = [values.Change(10.0 * at, {"a": rng.gauss(0, 0.1)}, {"b": 0.0}, 1.0, 1.0) for at in range(1, 21)]
+    found = [each.difference for each in data]
+    chance, between = Noise(0.01, 30, temper), hosts.Between(spread, 8.0, spread / 2)
+    shape = np.array([each.at / 200.0 for each in data])
+    covariance = np.eye(20) * 0.01 / temper + 1.5 * spread
+    inverse = np.linalg.inv(covariance)
+    precision = shape @ inverse @ shape
+    estimate = values.trend(data, found, 0.0, chance, between)
+    assert estimate.figure == pytest.approx(shape @ inverse @ np.array(found) / precision)
+    assert estimate.error == pytest.approx(precision**-0.5)
+
+
+def test_hosts_that_differ_for_good_are_no_growth() -> None:
+    data = [values.Change(10.0 * at, {"a": 0.2}, {"b": 0.0}, 1.0, 1.0) for at in range(1, 41)]
+    found = [each.difference for each in data]
+    apart = values.trend(data, found, 0.0, Noise(0.0001, 30, 1.0), hosts.Between(0.1, 8.0, 0.0))
+    alike = values.trend(data, found, 0.0, Noise(0.0001, 30, 1.0), NO_HOSTS)
+    assert abs(apart.figure) < 0.01
+    assert alike.figure == pytest.approx(0.3, abs=0.01)
