@@ -9,7 +9,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import claim, control, refused, report
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import (
+    claim,
+    control,
+    migrate,
+    refused,
+    report,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import admit
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.conclude import (
     conclude,
@@ -61,6 +67,12 @@ OF_HOST: dict[str, Operation] = {
     "stuck": report.mark_stuck,
 }
 
+OF_MIGRATION: dict[str, Operation] = {
+    "begun": migrate.begin,
+    "done": migrate.end,
+    "failed": migrate.fail,
+}
+
 
 def rollout(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, OF_ROLLOUT[call.params["state"]], creates=call.params["state"] == "opened")
@@ -86,6 +98,10 @@ def rollout_gate(call: Call) -> dict[str, t.Any]:
 
 def rollout_shift(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, bake if call.params["state"] == "baked" else next_act)
+
+
+def rollout_migration(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, OF_MIGRATION[call.params["state"]])
 
 
 def rollout_watch(call: Call) -> dict[str, t.Any]:

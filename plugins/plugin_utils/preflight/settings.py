@@ -18,6 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import check_version
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import name_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import settings as migrations
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.request import traffic_request
 
@@ -136,6 +137,7 @@ def _forms(s: Values) -> t.Iterator[Finding]:
     if not isinstance(s["rollout_metric_sources"], t.Mapping):
         yield Finding("rollout_metric_sources must be a dictionary of sources by name.")
     yield from _window(s["rollout_window"])
+    yield from map(Finding, migrations.settings_errors(s["rollout_migrations"]))
     for name in DURATIONS:
         yield from _refused(functools.partial(durations.seconds, name, s[name]))
 

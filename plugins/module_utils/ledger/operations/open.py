@@ -13,6 +13,7 @@ import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_revert
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import (
     holder,
@@ -176,6 +177,7 @@ def _revert(session: Session, request: OpenRequest) -> bool:
         raise RolloutError(
             f"{session.service}: no unfinished rollout to revert: {said}. To leave a finished version, run rollback.yml."
         )
+    refuse_to_revert(session, latest)
     session.rollout = latest
     session.change_rollout(
         status=model.REVERTING,

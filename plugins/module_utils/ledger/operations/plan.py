@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations i
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.guard import guard_of
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.host_plan import planned_hosts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_cross
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.neighbours import refuse_shared
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.open import open_in
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.plan_traffic import (
@@ -69,6 +70,7 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         refuse_shared(session, seen, params)
         _note_baseline(session, seen, left_out)
         hosts = planned_hosts(session, seen, left_out)
+        refuse_to_cross(session, hosts)
         opened = _window(session, params.get("window"), shift is not None)
         hosts = _without_closed_sites(session, hosts, opened)
         limits = dataclasses.replace(_limits(allowed, hosts, bool(balancers)), window=opened)

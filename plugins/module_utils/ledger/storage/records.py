@@ -20,11 +20,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import chain
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.host_records import HostRecords
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.migrations import Migrations
 
 PROOFS_KEPT = 50
 
 
-class Records(HostRecords):
+class Records(HostRecords, Migrations):
     """Reads and writes rows; every method belongs to the transaction that handed the Records out."""
 
     # Leases

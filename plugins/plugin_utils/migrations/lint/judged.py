@@ -59,11 +59,21 @@ def report_of(options: t.Mapping[str, t.Any], texts: t.Sequence[tuple[str, str]]
     return core.together([_report(name, text, setting, options) for name, text in texts])
 
 
+REMOVES = ("drop_column", "drop_table", "drop_object")
+
+
+def removed_by(database: str, text: str) -> str:
+    """What the statements remove, in words; empty where nothing."""
+    found = core.lint("sql", text, Setting(database=database)).findings
+    parts = [finding.message.partition(",")[0] for finding in found if finding.rule in REMOVES]
+    return "; ".join(part[:1].lower() + part[1:] for part in dict.fromkeys(parts))
+
+
 def _report(name: str, text: str, setting: Setting, options: t.Mapping[str, t.Any]) -> core.Report:
     report = core.lint(name, text, setting)
     if not options["squawk"] or setting.database != POSTGRESQL:
         return report
-    return squawk.merged(report, name, text, setting, options.get("server_version") or "")
+    return squawk.merged(report, name, text, setting, str(options.get("server_version") or ""))
 
 
 def _shown(finding: t.Any) -> Result:
