@@ -95,7 +95,22 @@ MUTANTS: tuple[Mutant, ...] = (
             'if row["healthy"] and row["version"] not in (None, version):',
             "if False:",
         ),
-        ("8 a lost lease is not told", '            self.lose(str(answer["reason"]))\n', ""),
+        (
+            "8 a lost lease is not told",
+            '            self.lose(str(answer["reason"]))\n',
+            "            pass\n",
+        ),
+        (
+            "the end of a run is taken for a loss",
+            "            while self.run.is_there() and self.now() - began < ENDS_WITHIN:\n",
+            "            while False:\n",
+        ),
+        ("a killed worker hangs the run", "        if lost:\n", "        if False:\n"),
+        (
+            "a balancer that does not answer delays the heartbeat",
+            "        if not self._wait_for(self._reading, INTERVAL):\n",
+            "        if not self._wait_for(self._reading):\n",
+        ),
         ("the lease is never renewed", "        self.renew()\n", ""),
         tests=(UNIT + "watch",),
     ),

@@ -30,7 +30,7 @@ def seen(*names: str, healthy: bool = True) -> dict[str, t.Any]:
 def test_hosts_that_are_probed_from_one_place_are_probed_in_one_call() -> None:
     executors = ScriptedExecutors(lambda host, module, given: seen(*(target["name"] for target in given["targets"])))
     members = [member("app1"), member("app2"), member("app3", "host"), member("app4", "probe1")]
-    rows, refused = survey.probe_hosts(members, executors)  # type: ignore[arg-type]
+    rows, refused, dummy = survey.probe_hosts(members, executors)  # type: ignore[arg-type]
 
     assert [(host, [one["name"] for one in given["targets"]]) for host, given in executors.done("health_wait")] == [
         ("localhost", ["app1", "app2"]),
@@ -50,7 +50,7 @@ def test_hosts_that_are_probed_from_one_place_are_probed_in_one_call() -> None:
 
 def test_hosts_out_of_scope_are_not_probed_and_nothing_is_known_of_them() -> None:
     executors = ScriptedExecutors()
-    rows, dummy = survey.probe_hosts([member("app1", in_scope=False)], executors)  # type: ignore[arg-type]
+    rows, *dummy = survey.probe_hosts([member("app1", in_scope=False)], executors)  # type: ignore[arg-type]
     assert executors.calls == []
     assert (rows[0]["healthy"], rows[0]["version"]) == (None, None)
 
@@ -59,7 +59,7 @@ def test_one_place_that_cannot_probe_makes_its_hosts_unhealthy_and_refuses_nothi
     def answer(host: str, module: str, given: dict[str, t.Any]) -> t.Any:
         return Unreachable("app2", "", "app2 cannot be reached over ssh.") if host == "app2" else seen("app1")
 
-    rows, refused = survey.probe_hosts([member("app1"), member("app2", "host")], ScriptedExecutors(answer))  # type: ignore[arg-type]
+    rows, refused, dummy = survey.probe_hosts([member("app1"), member("app2", "host")], ScriptedExecutors(answer))  # type: ignore[arg-type]
     assert [row["healthy"] for row in rows] == [True, False]
     assert refused == ""
 
