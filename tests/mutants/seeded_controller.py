@@ -105,7 +105,11 @@ MUTANTS: tuple[Mutant, ...] = (
             "            while self.run.is_there() and self.now() - began < ENDS_WITHIN:\n",
             "            while False:\n",
         ),
-        ("a killed worker hangs the run", "        if lost:\n", "        if False:\n"),
+        (
+            "a killed worker hangs the run",
+            "        if self.now() - self._complete_at >= DEAD_FOR:\n",
+            "        if False:\n",
+        ),
         (
             "a balancer that does not answer delays the heartbeat",
             "        if not self._wait_for(self._reading, INTERVAL):\n",

@@ -26,6 +26,8 @@ SHOW_EVERY = 15.0
 UNREACHABLE = "in progress: the coordinator does not answer; hosts in flight are finished, no other one starts"
 ENDS_WITHIN = 10.0
 """Seconds that a run whose lease nobody holds has to end by itself: its last play has released it."""
+DEAD_FOR = 10.0
+"""Seconds that a run goes on without a worker that is gone: one that was interrupted ends its workers, and then itself."""
 IDLE_FOR = 30.0
 """Seconds without any worker, with hosts in flight, after which Ansible waits for one that was killed."""
 NAMED = 6
@@ -71,7 +73,8 @@ class Watch:
         self._answered_at = self._read_at = self._shown_at = self.now()
         self._reading: Pending[Readings] | None = None
         self._began_reading = 0.0
-        self._busy_at = self.now()
+        self._busy_at = self._complete_at = self.now()
+        self._is_interrupted = False
 
     def until_the_run_is_over(self) -> None:
         # Before anything is read: from here on no step has to hold the lease in advance.
@@ -86,6 +89,7 @@ class Watch:
 
     def _observe(self) -> bool:
         """False once the run does not hold its lease any more. Balancers that do not answer stop no heartbeat."""
+        self._is_interrupted = self._is_interrupted or self.is_asked()
         observed = self._answer["observe"] if self._answer else {}
         if self._reading is None:
             self._began_reading = self.now()
@@ -159,9 +163,13 @@ class Watch:
         """Ansible does not notice that a worker was killed: the run ends, and the next one resumes the rollout."""
         lost = self.run.lost_hosts()
         flying = [str(host["host"]) for host in (self._answer or {}).get("in_flight") or []]
+        if not lost:
+            self._complete_at = self.now()
         if not flying or self.run.has_workers():
             self._busy_at = self.now()
-        if lost:
+        if self._is_interrupted:
+            return
+        if self.now() - self._complete_at >= DEAD_FOR:
             self._end_run(
                 f"The worker process of {', '.join(lost)} was killed, and Ansible would wait for it for ever."
             )
@@ -172,7 +180,7 @@ class Watch:
         self.show(f"{why} The run ends now; run the same playbook again to resume or roll back.")
         self.sleep(1.0)  # The line goes through the run's own process.
         self.run.end()
-        self._busy_at = self.now()
+        self._busy_at = self._complete_at = self.now()
 
     def _rest(self, began: float) -> None:
         """In short naps: the end of the run is noticed at once, and so is its interruption."""

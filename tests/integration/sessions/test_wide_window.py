@@ -26,7 +26,7 @@ def test_no_step_fails_in_a_window_of_fifty(tmp_path: pathlib.Path) -> None:
     report = tmp_path / "report.json"
     inside = ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-ec"]
     words = [sys.executable, str(SCRIPT), str(HOSTS), str(WINDOW), str(report)]
-    subprocess.run([*inside, 'ip link set lo up; exec "$@"', "sh", *words], check=True, timeout=1500)
+    subprocess.run([*inside, 'ip link set lo up; exec "$@"', "sh", *words], check=True, timeout=2400)
     seen = json.loads(report.read_text(encoding="utf-8"))
     assert seen["exit_code"] == 0, seen["output"]
     assert f"shop: all {HOSTS} hosts are in service on 2.0.0." in seen["output"]

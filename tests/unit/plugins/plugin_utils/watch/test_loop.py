@@ -9,6 +9,7 @@ import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import (
+    DEAD_FOR,
     IDLE_FOR,
     INTERVAL,
     SHOW_EVERY,
@@ -194,11 +195,17 @@ def test_a_balancer_that_does_not_answer_kept_the_heartbeat_from_the_lease() -> 
 def test_a_worker_that_was_killed_kept_the_run_waiting_for_ever() -> None:
     """Ansible does not notice it under host_pinned."""
     world = World(lasts=60.0, worker_dies_at=5.0)
-    assert 5.0 <= world.ended_at <= 5.0 + 2 * INTERVAL
-    assert world.shown == [
+    assert 4.0 + DEAD_FOR <= world.ended_at <= 5.0 + DEAD_FOR + 3 * INTERVAL
+    assert world.shown[-1:] == [
         "The worker process of app2 was killed, and Ansible would wait for it for ever. The run ends now; run the same "
         "playbook again to resume or roll back."
     ]
+
+
+def test_a_run_that_is_interrupted_ends_its_workers_first() -> None:
+    """It was told that they had been killed, and to end once more while it said what it left."""
+    assert World(lasts=13.0, worker_dies_at=5.0).shown == []
+    assert World(lasts=60.0, worker_dies_at=5.0, interrupted_at=12.0).ended_at == math.inf
 
 
 def test_a_worker_that_was_killed_in_a_step_of_the_users_is_missed_once_no_other_is_left() -> None:
