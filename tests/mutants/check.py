@@ -42,8 +42,6 @@ RESULTS = REPOSITORY / "build" / "mutants.json"
 EARLIER = REPOSITORY / "build" / "mutants-caught.json"
 TESTS = pathlib.Path("tests/unit")
 LAST = ("test_state_machine.py", "test_judge_simulated.py")
-ROLLOUT = "rollout:"
-"""Before the name of a scenario of tests/compat/rollouts.py, in a mutant's tests."""
 FAR_FROM_UTC = "Pacific/Chatham"
 LONGEST = 600
 ENOUGH = 0.95
@@ -72,20 +70,24 @@ def main(argv: t.Sequence[str]) -> int:
 
 
 def tested(mutants: t.Sequence[Mutant], workers: int, caught: Caught) -> dict[str, str]:
-    """The outcome of each mutant, by name; refuses when the tests fail without any."""
+    """The outcome of each mutant, by name; ERROR where its tests fail without any."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         copies: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
         for number in range(workers):
             copies.put(copied(pathlib.Path(place) / str(number)))
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             groups = sorted({tests_of(mutant) for mutant in mutants})
-            for tests, sound in zip(groups, pool.map(lambda tests: in_a_copy(copies, passes, tests), groups)):
-                if not sound:
-                    raise SystemExit(
-                        f"{', '.join(tests)}: fails without any mutant; nothing can be said about the mutants"
-                    )
-            outcomes = pool.map(lambda mutant: noted(mutant, in_a_copy(copies, outcome_of, mutant), caught), mutants)
-            return {mutant.name: outcome for mutant, outcome in zip(mutants, outcomes)}
+            sound = dict(zip(groups, pool.map(lambda tests: in_a_copy(copies, passes, tests), groups)))
+            for tests in (tests for tests in groups if not sound[tests]):
+                print(
+                    f"{', '.join(tests)}: fails without any mutant; nothing can be said about its mutants", flush=True
+                )
+            ready = [mutant for mutant in mutants if sound[tests_of(mutant)]]
+            outcomes = pool.map(lambda mutant: noted(mutant, in_a_copy(copies, outcome_of, mutant), caught), ready)
+            return {
+                **{mutant.name: ERROR for mutant in mutants},
+                **{one.name: came for one, came in zip(ready, outcomes)},
+            }
 
 
 def in_a_copy(copies: queue.SimpleQueue[pathlib.Path], act: t.Callable[..., t.Any], subject: t.Any) -> t.Any:
@@ -176,41 +178,36 @@ def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
     original = path.read_text(encoding="utf-8")
     if original.count(mutant.old) != 1:
         return NOT_FOUND
+    written = path.stat().st_mtime_ns
     path.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        return SURVIVED if passes(tests_of(mutant), copy, path.stem) else CAUGHT
+        return SURVIVED if passes(tests_of(mutant), copy, path.stem, keep_compiled=False) else CAUGHT
     except Unclear as unclear:
         print(f"{mutant.name}: {unclear}", file=sys.stderr, flush=True)
         return ERROR
     finally:
         path.write_text(original, encoding="utf-8")
+        os.utime(path, ns=(written, written))  # so that what was compiled of it counts again
 
 
-def passes(tests: tuple[str, ...], copy: pathlib.Path, subject: str = " ") -> bool:
-    """First the tests that have the subject's name, last the state machine and the simulation: few mutants get there."""
-    places = [copy / test for test in tests if not test.startswith(ROLLOUT)]
+def passes(tests: tuple[str, ...], copy: pathlib.Path, subject: str = " ", keep_compiled: bool = True) -> bool:
+    """First the tests that have the subject's name, last the state machine and the simulation: few mutants get there.
+
+    *keep_compiled*: what Python and pytest compile is kept in the copy; never of a mutant.
+    """
+    places = [copy / test for test in tests]
     found = [path for place in places for path in (sorted(place.rglob("test_*.py")) if place.is_dir() else [place])]
     near = [str(path) for path in found if path.name not in LAST and subject in path.name]
     far = [str(path) for path in found if path.name not in LAST and subject not in path.name]
     slow = [str(path) for path in found if path.name in LAST]
-    scenarios = [test[len(ROLLOUT) :] for test in tests if test.startswith(ROLLOUT)]
-    return all(pytest_passes(copy, paths) for paths in (near, far, slow) if paths) and rollouts_pass(copy, scenarios)
+    runs = (paths for paths in (near, far, slow) if paths)
+    return all(pytest_passes(copy, paths, keep_compiled) for paths in runs)
 
 
-def rollouts_pass(copy: pathlib.Path, scenarios: list[str]) -> bool:
-    if not scenarios:
-        return True
-    env = {
-        **os.environ,
-        "ANSIBLE_CONFIG": str(copy / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(copy / ".collections"),
-    }
-    return ended([sys.executable, "tests/compat/rollouts.py", *scenarios], copy, env) == PASSED
-
-
-def pytest_passes(copy: pathlib.Path, paths: list[str]) -> bool:
+def pytest_passes(copy: pathlib.Path, paths: list[str], keep_compiled: bool) -> bool:
     """A test that hangs fails too: the tests have passed without the mutant."""
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "HYPOTHESIS_PROFILE": "mutants", "TZ": FAR_FROM_UTC}
+    compiled = {"PYTHONDONTWRITEBYTECODE": "" if keep_compiled else "1"}
+    env = {**os.environ, **compiled, "HYPOTHESIS_PROFILE": "mutants", "TZ": FAR_FROM_UTC}
     command = [sys.executable, "-m", "pytest", "-p", "no:testinfra", "-x", "-q", "--no-header", *paths]
     try:
         return ended(command, copy, env) == PASSED

@@ -9,8 +9,6 @@ from seeded import Mutant, of
 
 ROLL = "plugins/plugin_utils/roll/"
 TRAFFIC = "plugins/plugin_utils/traffic/"
-CANARY = ("rollout:canary",)
-"""Scenario of tests/compat/rollouts.py."""
 TASKS = "roles/rollout/tasks/"
 ROLES = ("tests/unit/roles",)
 
@@ -323,16 +321,12 @@ MUTANTS: tuple[Mutant, ...] = (
             "rollout_gate_tasks | length > 0 or rollout_metrics",
             "rollout_gate_tasks | length > 0 and rollout_metrics",
         ),
+        ("a shift is none", "strategy: \"{{ __rollout_strategy | default('') }}\"", 'strategy: ""'),
         (
             "1 one limit is given for the other",
             'zone_min_available: "{{ rollout_zone_min_available }}"',
             'zone_min_available: "{{ rollout_min_available }}"',
         ),
         tests=ROLES,
-    ),
-    *of(
-        "roles/rollout/vars/main.yml",
-        ("blue-green is no shift", "strategy: \"{{ __rollout_strategy | default('') }}\"", 'strategy: ""'),
-        tests=CANARY,
     ),
 )

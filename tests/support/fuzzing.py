@@ -31,6 +31,7 @@ LEDGER = (
     "rollout_shift",
     "rollout_info",
     "rollout_claim",
+    "rollout_watch",
 )
 BALANCERS = ("lb_member", "lb_member_info", "lb_weight", "lb_route", "lb_page")
 OTHERS = ("health_wait", "smoke_test", "http_compare", "metric_gate", "release", "unit_info")
@@ -129,6 +130,12 @@ class Sandbox:
             "rollout_shift": {**self.ledger, "timeout": 0},
             "rollout_info": {"service": "shop", "ledger": self.ledger["ledger"]},
             "rollout_claim": {"service": "shop", "ledger_id": "1", "token": 1, "directory": claim["directory"]},
+            "rollout_watch": {
+                **self.ledger,
+                "age": 0.1,
+                "hosts": [{"name": "app1", "healthy": False, "why": "status 503"}],
+                "balancers": [{"host": "lb1", "members": {"app1": {"admin": "in_service", "in_rotation": True}}}],
+            },
             "lb_member": {
                 "balancer": balancer,
                 "members": ["app1"],

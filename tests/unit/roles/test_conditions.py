@@ -229,6 +229,12 @@ def test_each_setting_of_the_policy_is_the_one_of_its_name() -> None:
     assert names == {name: f"{{{{ rollout_{name} }}}}" for name in names}
 
 
+def test_a_shift_has_the_strategy_of_its_playbook() -> None:
+    strategy = ROLES_VARS["__rollout_traffic_settings"]["strategy"]
+    assert evaluated(strategy, __rollout_strategy="canary") == "canary"
+    assert evaluated(strategy) == ""
+
+
 # Plays
 
 
