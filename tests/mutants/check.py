@@ -43,7 +43,7 @@ EARLIER = REPOSITORY / "build" / "mutants-caught.json"
 TESTS = pathlib.Path("tests/unit")
 LAST = ("test_state_machine.py", "test_judge_simulated.py")
 FAR_FROM_UTC = "Pacific/Chatham"
-LONGEST = 600
+LONGEST = 1200
 ENOUGH = 0.95
 CAUGHT, SURVIVED, NOT_FOUND, ERROR = "caught", "SURVIVED", "TEXT NOT FOUND", "ERROR"
 PASSED, FAILED, UNCOLLECTED = 0, 1, 2
@@ -75,19 +75,19 @@ def tested(mutants: t.Sequence[Mutant], workers: int, caught: Caught) -> dict[st
         copies: queue.SimpleQueue[pathlib.Path] = queue.SimpleQueue()
         for number in range(workers):
             copies.put(copied(pathlib.Path(place) / str(number)))
+        outcomes = {mutant.name: ERROR for mutant in mutants}
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            groups = sorted({tests_of(mutant) for mutant in mutants})
-            sound = dict(zip(groups, pool.map(lambda tests: in_a_copy(copies, passes, tests), groups)))
-            for tests in (tests for tests in groups if not sound[tests]):
-                print(
-                    f"{', '.join(tests)}: fails without any mutant; nothing can be said about its mutants", flush=True
-                )
-            ready = [mutant for mutant in mutants if sound[tests_of(mutant)]]
-            outcomes = pool.map(lambda mutant: noted(mutant, in_a_copy(copies, outcome_of, mutant), caught), ready)
-            return {
-                **{mutant.name: ERROR for mutant in mutants},
-                **{one.name: came for one, came in zip(ready, outcomes)},
-            }
+            for tests in sorted({tests_of(mutant) for mutant in mutants}):
+                if not in_a_copy(copies, passes, tests):
+                    print(
+                        f"{', '.join(tests)}: fails without any mutant; nothing can be said about its mutants",
+                        flush=True,
+                    )
+                    continue
+                group = [mutant for mutant in mutants if tests_of(mutant) == tests]
+                for mutant, outcome in zip(group, pool.map(lambda one: in_a_copy(copies, outcome_of, one), group)):
+                    outcomes[mutant.name] = noted(mutant, outcome, caught)
+        return outcomes
 
 
 def in_a_copy(copies: queue.SimpleQueue[pathlib.Path], act: t.Callable[..., t.Any], subject: t.Any) -> t.Any:
@@ -181,7 +181,7 @@ def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
     written = path.stat().st_mtime_ns
     path.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
     try:
-        return SURVIVED if passes(tests_of(mutant), copy, path.stem, keep_compiled=False) else CAUGHT
+        return SURVIVED if passes(tests_of(mutant), copy, mutant.file, keep_compiled=False) else CAUGHT
     except Unclear as unclear:
         print(f"{mutant.name}: {unclear}", file=sys.stderr, flush=True)
         return ERROR
@@ -190,18 +190,19 @@ def outcome_of(mutant: Mutant, copy: pathlib.Path) -> str:
         os.utime(path, ns=(written, written))  # so that what was compiled of it counts again
 
 
-def passes(tests: tuple[str, ...], copy: pathlib.Path, subject: str = " ", keep_compiled: bool = True) -> bool:
-    """First the tests that have the subject's name, last the state machine and the simulation: few mutants get there.
+def passes(tests: tuple[str, ...], copy: pathlib.Path, mutated: str = "", keep_compiled: bool = True) -> bool:
+    """First the tests with the name of the mutated file, then those that mirror its folder, last the slow ones.
 
     *keep_compiled*: what Python and pytest compile is kept in the copy; never of a mutant.
     """
     places = [copy / test for test in tests]
     found = [path for place in places for path in (sorted(place.rglob("test_*.py")) if place.is_dir() else [place])]
-    near = [str(path) for path in found if path.name not in LAST and subject in path.name]
-    far = [str(path) for path in found if path.name not in LAST and subject not in path.name]
-    slow = [str(path) for path in found if path.name in LAST]
-    runs = (paths for paths in (near, far, slow) if paths)
-    return all(pytest_passes(copy, paths, keep_compiled) for paths in runs)
+    stem, folder = pathlib.Path(mutated).stem or "-", copy / TESTS / pathlib.Path(mutated).parent
+    runs: list[list[str]] = [[], [], [], []]
+    for path in found:
+        nearness = 3 if path.name in LAST else 0 if stem in path.name else 1 if folder in path.parents else 2
+        runs[nearness].append(str(path))
+    return all(pytest_passes(copy, paths, keep_compiled) for paths in runs if paths)
 
 
 def pytest_passes(copy: pathlib.Path, paths: list[str], keep_compiled: bool) -> bool:

@@ -7,6 +7,7 @@ import types
 import typing as t
 
 import pytest
+from ansible import constants as C
 
 from ansible_collections.steady.rollout.plugins.callback.progress import CallbackModule
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit, interruption
@@ -17,9 +18,12 @@ class Screen:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.colour: str | None = None
+        """Of the last line."""
 
-    def display(self, text: str, **dummy: t.Any) -> None:
+    def display(self, text: str, color: str | None = None, **dummy: t.Any) -> None:
         self.lines.append(text)
+        self.colour = color
 
 
 class Role(str):
@@ -72,6 +76,18 @@ def test_the_outcome_is_the_last_line_and_shown_once(progress: t.Any) -> None:
     progress.v2_runner_on_ok(result_of("steady.rollout.rollout", outcome))
     progress.v2_playbook_on_stats(None)
     assert shown(progress) == ["from", "shop: all done."]
+
+
+def test_a_run_that_failed_after_its_success_was_told_does_not_end_in_green(progress: t.Any) -> None:
+    """What comes after the conclusion, such as your own last task, may fail all the same."""
+    outcome = {"succeeded": True, "message": "shop: all done.", "text": []}
+    progress.v2_runner_on_ok(result_of("steady.rollout.rollout", outcome))
+    progress.v2_runner_on_failed(result_of("ansible.builtin.command", {"msg": "ignored"}), ignore_errors=True)
+    progress.v2_playbook_on_stats(None)
+    assert progress._display.colour == C.COLOR_OK
+    progress.v2_runner_on_failed(result_of("ansible.builtin.command", {"msg": "exit 3"}))
+    progress.v2_playbook_on_stats(None)
+    assert progress._display.colour == C.COLOR_ERROR
 
 
 def test_other_tasks_are_silent_unless_they_fail(progress: t.Any) -> None:

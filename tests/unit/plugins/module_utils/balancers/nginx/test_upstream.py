@@ -111,6 +111,10 @@ def test_weights(before: str, weight: int, after: str) -> None:
     assert line(after).admin == line(before).admin
 
 
+def test_a_server_that_somebody_has_put_back_by_hand_has_its_weight_whatever_the_comment_says() -> None:
+    assert line("server a:1 weight=4; # weight=0").weight == 4
+
+
 @given(st.lists(st.sampled_from(["drained", "maintenance", "in_service", 0, 1, 2, 9]), max_size=6))
 def test_any_changes_can_be_read_back_and_undone(changes: list[str | int]) -> None:
     text = "upstream shop {\n  server a:1 weight=2 max_fails=3; # member=app1 note\n}\n"
