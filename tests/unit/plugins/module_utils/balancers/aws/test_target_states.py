@@ -105,6 +105,14 @@ def test_states_of_registered_targets(state: str, reason: str, operational: str,
     assert member.check == f"{state} {reason}".strip()
 
 
+@pytest.mark.parametrize("shift", ["zonal_shift_active", "zonal_shift_delegated_to_dns"])
+def test_a_zonal_shift_keeps_traffic_from_a_healthy_target(shift: str) -> None:
+    found = health("healthy", AdministrativeOverride={"State": shift})
+    member = aws_targets.registered_member("app1", Target("i-01", 81), found)
+    assert (member.own, member.operational, member.in_rotation) == ("in_service", "up", False)
+    assert member.check == "healthy; a zonal shift keeps traffic away from its zone"
+
+
 @pytest.mark.parametrize("reason", ["Target.NotInUse", "Target.IpUnusable"])
 def test_no_waiting_helps_a_target_that_cannot_be_used(reason: str) -> None:
     member = aws_targets.registered_member("app1", Target("i-01", 81), health("unused", reason))

@@ -75,3 +75,15 @@ def test_a_held_lock_ends_with_an_error(path: pathlib.Path, monkeypatch: pytest.
     with owned(path).locked(), pytest.raises(RolloutError) as caught, owned(path).locked():
         pytest.fail("the lock is held")
     assert f"another process has been changing {path} for more than 0 s: pid {os.getpid()} (" in caught.value.message
+
+
+def test_a_file_of_another_user_would_have_changed_hands(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file belongs to whoever writes it, and only root can give it away."""
+    file, owner = owned(path), os.stat(path).st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    with pytest.raises(RolloutError) as caught:
+        file.require_writable()
+    assert caught.value.message == (
+        f"lb1: uid {NOBODY} may not replace {path}, which belongs to uid {owner}. Use become, or correct "
+        "balancer.route_file."
+    )
