@@ -90,7 +90,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     *of(
         JUDGE + "decide.py",
-        ("judge: every metric spends the whole budget", "/ max(1, sum(_tests(metric) for metric in metrics))", "/ 1"),
+        ("judge: every metric spends the whole budget", "/ max(1, sum(tests(metric) for metric in metrics))", "/ 1"),
         ("judge: every gate spends the whole budget", "policy.false_stop / policy.gates /", "policy.false_stop /"),
         ("judge: both sides for the price of one", "sides = 2 if metric.direction == EITHER else 1", "sides = 1"),
         ("judge: a dry run spends budget", "    if metric.dry_run:\n        return 0\n", ""),

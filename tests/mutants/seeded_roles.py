@@ -202,8 +202,8 @@ MUTANTS: tuple[Mutant, ...] = (
         TASKS + "hook.yml",
         (
             "8 a step of a run that is over changes a host",
-            "{{ lookup('steady.rollout.lease', __rollout_run.run) }}",
-            "{{ __rollout_run.run }}",
+            "lookup('steady.rollout.lease', __rollout_run.run)",
+            "__rollout_run.run",
         ),
         ("12 a lost host goes on with the next step", "ignore_unreachable: false", "ignore_unreachable: true"),
         (

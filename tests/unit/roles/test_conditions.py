@@ -115,8 +115,7 @@ def test_a_task_file_of_yours_runs_where_one_is_due(file: str, name: str, fact: 
 def test_a_step_of_a_suspended_run_changed_hosts_after_another_one_had_taken_over(file: str) -> None:
     """The lookup asks before each task of the file, so it is in the environment of the block around them."""
     (given,) = (one["environment"] for one in tasks_of(file) if "environment" in one)
-    last = given[-1] if isinstance(given, list) else given
-    assert last["STEADY_ROLLOUT_RUN"] == "{{ lookup('steady.rollout.lease', __rollout_run.run) }}"
+    assert "lookup('steady.rollout.lease', __rollout_run.run)" in str(given)
 
 
 @pytest.mark.parametrize("file", ["hook", "judge"])
