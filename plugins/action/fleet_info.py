@@ -16,13 +16,15 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fl
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as sample
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import refusals
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, prepare
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of, variables_of
 
 Result = t.Dict[str, t.Any]
 Readings = t.Tuple[fleet.Seen, t.List[Result], t.List[str]]
 """What was seen, the nodes that split the traffic, and what speaks against going on."""
+
+prepare("fleet_info", "health_wait", "lb_member_info")
 
 
 class ActionModule(ActionBase):

@@ -19,12 +19,14 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import HostLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, prepare
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
 
 Result = t.Dict[str, t.Any]
+
+prepare("roll_host", "health_wait", "lb_member", "lb_member_info", "release", "rollout_host", "smoke_test", "unit_info")
 
 
 class ActionModule(ActionBase):

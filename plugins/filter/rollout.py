@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.plugin_utils import failures, plays, taken_over, targets
+from ansible_collections.steady.rollout.plugins.plugin_utils import failures, plays, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic import request as traffic_request
 
 
@@ -28,7 +28,6 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "bakes": traffic_request.bakes,
-            "claims_taken_over": taken_over.claims_taken_over,
             "failure": failures.failure,
             "failure_text": failures.failure_text,
             "hosts_to": plays.hosts_to,

@@ -28,6 +28,8 @@ attributes:
 options:
   state:
     description:
+      - V(due) waits until the host is about to be admitted, with at most twice O(steady.rollout.rollout#module:policy)'s
+        C(max_unavailable) hosts to go before it. Stage its release then.
       - V(admitted) waits until the host may be taken out of service or the rollout has stopped. Before the answer is V(go),
         the ledger has recorded that this host is about to be out of service.
       - V(changing) reports that a step begins and how long it may take. Without a watch the lease is held for that long, see
@@ -42,7 +44,7 @@ options:
         is not waited for.
     type: str
     required: true
-    choices: [admitted, changing, proven, failed, reverted, stuck, quiesced]
+    choices: [due, admitted, changing, proven, failed, reverted, stuck, quiesced]
   run:
     description: The run that holds the lease. Not for V(quiesced).
     type: str
@@ -63,8 +65,8 @@ options:
     type: str
   timeout:
     description:
-      - Seconds to wait; then V(admitted) answers wait and V(quiesced) fails.
-      - Without it V(admitted) waits until there is an answer, and V(quiesced) for 60 seconds.
+      - Seconds to wait; then V(due) and V(admitted) answer wait and V(quiesced) fails.
+      - Without it V(due) and V(admitted) wait until there is an answer, and V(quiesced) for 60 seconds.
     type: str
   step:
     description: The step that begins, in a few words. For V(changing).
@@ -270,7 +272,7 @@ SPEC: dict[str, t.Any] = {
         "state": {
             "type": "str",
             "required": True,
-            "choices": ["admitted", "changing", "proven", "failed", "reverted", "stuck", "quiesced"],
+            "choices": ["due", "admitted", "changing", "proven", "failed", "reverted", "stuck", "quiesced"],
         },
         "service": {"type": "str", "required": True},
         "ledger": {"type": "path"},
@@ -308,6 +310,7 @@ SPEC: dict[str, t.Any] = {
     },
     "supports_check_mode": True,
     "required_if": [
+        ("state", "due", ("run", "token", "host")),
         ("state", "admitted", ("run", "token", "host")),
         ("state", "changing", ("run", "token", "host", "step")),
         ("state", "proven", ("run", "token", "host", "version")),

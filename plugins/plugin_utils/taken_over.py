@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import typing as t
 
-Facts = t.Mapping[str, t.Any]
+Claim = t.Mapping[str, t.Any]
 
 
-def claims_taken_over(claims: Facts, ledger: str) -> list[dict[str, t.Any]]:
-    """The option ``taken_over`` of the rollout module, from the results of a loop of rollout_claim over hosts."""
-    found = [(result["item"], result.get("claim_before") or {}) for result in claims.get("results") or []]
+def claims_taken_over(before: t.Mapping[str, Claim | None], ledger: str) -> list[dict[str, t.Any]]:
+    """The option ``taken_over`` of the rollout module, from the claim that was found on each host."""
     return [
-        {"host": host, **{name: before.get(name) for name in ("ledger", "coordinator", "drained")}}
-        for host, before in found
-        if before.get("drained") and before.get("ledger") != ledger
+        {"host": host, **{name: claim.get(name) for name in ("ledger", "coordinator", "drained")}}
+        for host, claim in before.items()
+        if claim and claim.get("drained") and claim.get("ledger") != ledger
     ]

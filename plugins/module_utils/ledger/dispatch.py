@@ -21,6 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.c
     conclude,
     find_restorable,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.due import wait_until_due
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import (
     claim_last_gate,
     judge_gate,
@@ -59,6 +60,7 @@ OF_CLAIM: dict[str, t.Callable[[dict[str, t.Any], bool], dict[str, t.Any]]] = {
     "absent": claim.release,
 }
 OF_HOST: dict[str, Operation] = {
+    "due": wait_until_due,
     "admitted": admit,
     "changing": report.change,
     "proven": report.prove,

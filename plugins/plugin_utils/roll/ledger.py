@@ -34,14 +34,21 @@ class HostLedger:
         self.run = str(common["run"])
         self._is_reachable = True
 
+    def wait_until_due(self) -> Answer:
+        """Blocks until the host is about to be admitted, or none is any more."""
+        return self._awaited(state="due")
+
     def admit(self, limit: float | None = None) -> Answer:
         """Blocks until the answer is something else than to wait."""
+        return self._awaited(state="admitted", limit=limit)
+
+    def _awaited(self, **options: t.Any) -> Answer:
         if self._executor.kind == "local":
-            return self._call(state="admitted", limit=limit)
+            return self._call(**options)
         reached_at = time.monotonic()
         while True:
             try:
-                answer = self._call(state="admitted", limit=limit, timeout=ASK_FOR)
+                answer = self._call(**options, timeout=ASK_FOR)
                 reached_at = time.monotonic()
                 if answer.get("verdict") != "wait":
                     return answer

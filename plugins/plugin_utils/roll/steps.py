@@ -86,7 +86,9 @@ class HostSteps:
         if self.planned and self.now["rollout_unit"]:
             self.journal.perform("check unit", "release", self._check_unit)
         if self.planned and self.now["rollout_artifact"]:
-            self._stage()
+            answer = self.journal.perform("wait for turn", "coordinator", self.ledger.wait_until_due)
+            if answer.get("verdict") != "stop":
+                self._stage()
 
     def _check_unit(self) -> Result:
         unit = self._read_unit(self.now["rollout_unit"], 0)

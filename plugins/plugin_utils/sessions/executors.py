@@ -29,6 +29,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor i
     Unreachable,
 )
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.local import Result
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of
 
 AT_A_TIME = 32
 
@@ -113,6 +114,11 @@ class Executors:
         return Outcome(one, result, lost, time.monotonic() - began)
 
 
-def prepare() -> None:
-    """Reads the runner's sources; an action plugin calls it where all workers are forked from."""
+def prepare(*modules: str) -> None:
+    """Reads the runner's sources and imports these modules, once: to be called while an action plugin is imported.
+
+    Ansible's strategies import it in the process that all workers are forked from, and no worker does it again.
+    """
     payload.payload()
+    for module in modules:
+        source_of(module)

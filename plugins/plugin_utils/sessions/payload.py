@@ -29,7 +29,7 @@ class Payload:
 
 @functools.lru_cache(maxsize=None)
 def payload() -> Payload:
-    """Made once a process: an action plugin calls it where all workers are forked from."""
+    """Made once a process; see executors.prepare."""
     sources = {name: [True, ""] for name in _packages(PACKAGE)}
     for folder in FOLDERS:
         for path in sorted((PLUGINS / folder).rglob("*.py")):

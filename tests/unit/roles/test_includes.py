@@ -48,6 +48,21 @@ def test_no_rolling_deployment_ran_on_ansible_core_2_16_to_2_18(path: pathlib.Pa
     )
 
 
+OF_EACH_HOST = ("host.yml", "hook.yml", "judge.yml", "last_gate.yml", "drive.yml")
+"""Files that the hosts of a play run each for themselves."""
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name not in OF_EACH_HOST], ids=lambda path: path.stem)
+def test_an_include_cost_a_worker_for_each_host_of_the_fleet(path: pathlib.Path) -> None:
+    """Ansible evaluates an include on every host of the play, also where all that it includes runs once."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    once = {id(task) for block in content if block.get("run_once") for task in tasks([block])}
+    missing = [
+        task["name"] for task in tasks(content) if INCLUDE in task and not task.get("run_once") and id(task) not in once
+    ]
+    assert missing == []
+
+
 def entry_point(name: str) -> bool:
     """Whether a playbook, or a role that is one, loads this file of tasks by its name."""
     texts = [path.read_text(encoding="utf-8") for path in (*(ROLES.parent / "playbooks").glob("*.yml"), *FILES)]

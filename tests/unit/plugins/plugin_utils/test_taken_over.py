@@ -9,18 +9,7 @@ DRAINED = {"ledger": "other", "coordinator": "laptop7", "drained": ["app1"], "to
 
 
 def test_only_what_another_ledger_has_drained_is_taken_over() -> None:
-    claims = {
-        "results": [
-            {"item": "lb1", "claim_before": DRAINED},
-            {"item": "lb2", "claim_before": {**DRAINED, "ledger": "own"}},
-            {"item": "lb3", "claim_before": {**DRAINED, "drained": []}},
-            {"item": "lb4", "claim_before": None},
-        ]
-    }
-    assert claims_taken_over(claims, "own") == [
+    before = {"lb1": DRAINED, "lb2": {**DRAINED, "ledger": "own"}, "lb3": {**DRAINED, "drained": []}, "lb4": None}
+    assert claims_taken_over(before, "own") == [
         {"host": "lb1", "ledger": "other", "coordinator": "laptop7", "drained": ["app1"]}
     ]
-
-
-def test_in_check_mode_nothing_is_claimed_and_nothing_taken_over() -> None:
-    assert claims_taken_over({"skipped": True}, "own") == []

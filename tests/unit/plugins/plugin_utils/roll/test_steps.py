@@ -107,6 +107,12 @@ def test_a_release_that_was_staged_before_admission_is_not_staged_again() -> Non
     assert host.artifacts.staged == ["2.0.0"]  # type: ignore[attr-defined]
 
 
+def test_nothing_is_staged_where_no_host_is_admitted_any_more() -> None:
+    host, dummy = steps(answer=lambda place, module, given: {"verdict": "stop"})
+    host.stage_before_admission()
+    assert host.artifacts.staged == []  # type: ignore[attr-defined]
+
+
 def test_another_target_than_the_planned_one_is_staged_after_admission() -> None:
     host, dummy = steps()
     host.stage_before_admission()

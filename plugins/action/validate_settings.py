@@ -1,0 +1,41 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Refuses settings that the role's argument spec does not allow, for all hosts in one worker."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import settings
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, variables_of
+
+Result = t.Dict[str, t.Any]
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
+        task_vars = task_vars or {}
+        result: Result = super().run(tmp, task_vars)
+        arguments = validated("validate_settings", source_of("validate_settings").SPEC, self._task.args)
+        spec = arguments["argument_spec"]
+        hostvars = task_vars["hostvars"]
+        written = {host: _only(spec, hostvars.raw_get(host)) for host in arguments["hosts"]}
+        errors = {}
+        for host, *_others in settings.distinct(written):
+            raw = variables_of(self, host, task_vars)
+            errors[host] = settings.errors_of(spec, evaluated(self, _only(spec, raw), raw))
+        refused = settings.refusal(errors)
+        if refused:
+            return {**result, "failed": True, "msg": refused}
+        return {**result, "changed": False}
+
+
+def _only(spec: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> Result:
+    return {name: variables[name] for name in spec if name in variables}

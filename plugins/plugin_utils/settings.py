@@ -1,0 +1,35 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a whole fleet against the role's argument spec, each distinct set of them once.
+
+Ansible itself validates them on every host, in a worker each: at 1,000 hosts 40 seconds of CPU for one answer.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+Settings = t.Mapping[str, t.Any]
+
+
+def distinct(settings: t.Mapping[str, Settings]) -> list[list[str]]:
+    """The hosts with equal settings, as they are written: templates are not evaluated."""
+    groups: dict[str, list[str]] = {}
+    for host, values in settings.items():
+        groups.setdefault(repr(sorted(values.items())), []).append(host)
+    return list(groups.values())
+
+
+def errors_of(spec: Settings, values: Settings) -> list[str]:
+    """In Ansible's own words; empty where the settings are as the role wants them."""
+    outcome = ArgumentSpecValidator(dict(spec)).validate(dict(values), validate_role_argument_spec=True)
+    return list(outcome.error_messages)
+
+
+def refusal(errors: t.Mapping[str, t.Sequence[str]]) -> str:
+    """One sentence for each host that stands for a set of settings; empty where nothing is wrong."""
+    sentences = [f"{host}: {error.rstrip('.')}." for host, found in errors.items() for error in found]
+    return " ".join([*sentences, "Nothing was touched."]) if sentences else ""

@@ -1,0 +1,57 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may stage: the hosts that are about to be admitted."""
+
+from __future__ import annotations
+
+import pytest
+from support.ledger_client import LedgerClient, fleet
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+
+@pytest.fixture
+def ledger():
+    ledger = LedgerClient()
+    ledger.open()
+    ledger.plan(fleet(6), policy={"max_unavailable": 1})
+    return ledger
+
+
+def due(ledger, host, timeout=0):
+    return ledger.host("due", host, timeout=timeout)["verdict"]
+
+
+def test_only_the_next_hosts_are_due(ledger):
+    assert [due(ledger, f"app{number}") for number in range(1, 7)] == ["go", "go", *["wait"] * 4]
+
+
+def test_admissions_bring_the_next_ones_forward(ledger):
+    ledger.go("app1")
+    assert [due(ledger, "app3"), due(ledger, "app4")] == ["go", "wait"]
+
+
+def test_it_waits_for_its_turn(ledger):
+    sleep = ledger.ledger.clock.sleep
+
+    def sleeping(pause):
+        sleep(pause)
+        ledger.ledger.clock.sleep = sleep
+        ledger.go("app1")
+
+    ledger.ledger.clock.sleep = sleeping
+    assert due(ledger, "app3", timeout=None) == "go"
+
+
+def test_no_host_stages_for_a_rollout_that_has_stopped(ledger):
+    ledger.admit("app1")
+    ledger.host("failed", "app1", kind="health", error="no")
+    assert due(ledger, "app6") == "stop"
+
+
+def test_it_leaves_when_its_controller_is_gone(ledger):
+    ledger.ledger.is_alive = lambda: False
+    with pytest.raises(RolloutError) as caught:
+        due(ledger, "app6", timeout=None)
+    assert caught.value.message == "app6: the controller is gone; left without changing anything."

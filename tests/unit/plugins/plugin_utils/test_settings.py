@@ -1,0 +1,36 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a fleet, validated once for each distinct set of them."""
+
+from __future__ import annotations
+
+from ansible_collections.steady.rollout.plugins.plugin_utils import settings
+
+SPEC = {"service": {"type": "str", "required": True}, "keep": {"type": "int", "default": 5}}
+
+
+def test_hosts_whose_settings_are_written_alike_are_one_group() -> None:
+    written = {"app1": {"keep": 5, "service": "shop"}, "app2": {"service": "shop", "keep": 5}, "app3": {"keep": "5"}}
+    assert settings.distinct(written) == [["app1", "app2"], ["app3"]]
+
+
+def test_settings_as_the_role_wants_them() -> None:
+    assert settings.errors_of(SPEC, {"service": "shop", "keep": "3"}) == []
+
+
+def test_the_spec_is_as_it_was_after_validation() -> None:
+    spec = {"keep": {"type": "dict", "options": {"last": {"type": "int", "default": 3}}}}
+    settings.errors_of(spec, {"keep": {}})
+    assert spec == {"keep": {"type": "dict", "options": {"last": {"type": "int", "default": 3}}}}
+
+
+def test_every_error_names_the_host_it_was_found_on() -> None:
+    errors = {"app1": settings.errors_of(SPEC, {"service": "shop"}), "app3": settings.errors_of(SPEC, {"keep": "many"})}
+    refused = settings.refusal(errors)
+    assert refused.startswith("app3: missing required arguments: service. app3: argument 'keep' is of type ")
+    assert refused.endswith(" Nothing was touched.")
+
+
+def test_nothing_wrong_is_no_refusal() -> None:
+    assert settings.refusal({"app1": []}) == ""
