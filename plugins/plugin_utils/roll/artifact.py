@@ -93,6 +93,19 @@ class Artifacts:
 
     @contextlib.contextmanager
     def _sent(self, parcel: Parcel, source: str) -> t.Iterator[str]:
+        """The archive on the host: through the session, or copied where there is none."""
+        try:
+            with self._executor.sent(parcel.path, source) as place:
+                if place:
+                    yield place
+                    return
+        except Unreachable as error:
+            raise StepFailed("unreachable", error.message) from None
+        with self._copied(parcel, source) as place:
+            yield place
+
+    @contextlib.contextmanager
+    def _copied(self, parcel: Parcel, source: str) -> t.Iterator[str]:
         """The archive in a temporary directory on the host."""
         action = self._action
         directory = ""

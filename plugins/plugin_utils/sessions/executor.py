@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
 import typing as t
@@ -15,7 +16,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import local, modules, slots, ssh
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import local, modules, sending, slots, ssh
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.local import Result
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import ModuleCall
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.opening import (
@@ -59,6 +60,8 @@ class Executor(t.Protocol):
         timeout: float | None = None,
     ) -> Result: ...
 
+    def sent(self, path: str, name: str) -> t.ContextManager[str | None]: ...
+
 
 class HostExecutor:
     """Decides at the first call how the host can be used, and stays with it."""
@@ -100,6 +103,20 @@ class HostExecutor:
         except InputError as error:
             return {"changed": False, "failed": True, "msg": error.message}
 
+    @contextlib.contextmanager
+    def sent(self, path: str, name: str) -> t.Iterator[str | None]:
+        """The place of a file of the controller's for calls in this context; None where there is no session."""
+        session = None if self.kind != "session" else self._open_session()
+        if session is None:
+            yield None
+            return
+        try:
+            with sending.sent(session, path, name, self._host) as place:
+                yield place
+        except SessionEnded as error:
+            self.close()
+            raise Unreachable(self._host, f"{error}, while {name} was sent") from None
+
     def close(self) -> None:
         with self._turn:
             if self._session:
@@ -110,7 +127,9 @@ class HostExecutor:
         source = modules.source_of(call.module)
         params, paths = modules.checked_for_elsewhere(call.module, source.SPEC, call.arguments)
         try:
-            reply = session.call(modules.core_name(source), params.values, paths, call.check_mode, call.diff, timeout)
+            reply = session.call(
+                modules.core_name(source.core), params.values, paths, call.check_mode, call.diff, timeout
+            )
         except SessionEnded as error:
             self.close()
             raise Unreachable(self._host, f"{error}, during {call.module}") from None

@@ -44,9 +44,9 @@ def source_of(module: str) -> types.ModuleType:
     return importlib.import_module(f"{MODULES}.{module}")
 
 
-def core_name(source: types.ModuleType) -> str:
+def core_name(core: t.Callable[..., t.Any]) -> str:
     """The core's place as the other end of a session imports it."""
-    return f"{source.core.__module__}:{source.core.__qualname__}"
+    return f"{core.__module__}:{core.__qualname__}"
 
 
 @dataclasses.dataclass(frozen=True)

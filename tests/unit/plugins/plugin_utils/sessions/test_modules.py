@@ -42,7 +42,7 @@ def test_wrong_options_are_refused_on_the_controller() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_core_lies_where_a_session_may_run_it(module: str) -> None:
-    name = modules.core_name(modules.source_of(module))
+    name = modules.core_name(modules.source_of(module).core)
     assert name.startswith("ansible_collections.steady.rollout.plugins.module_utils.")
 
 
