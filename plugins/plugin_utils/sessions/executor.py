@@ -106,7 +106,7 @@ class HostExecutor:
     @contextlib.contextmanager
     def sent(self, path: str, name: str) -> t.Iterator[str | None]:
         """The place of a file of the controller's for calls in this context; None where there is no session."""
-        session = None if self.kind != "session" else self._open_session()
+        session = None if self.kind != "session" else self._open_session(None)
         if session is None:
             yield None
             return
