@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
+import time
 import typing as t
 
 import pytest
@@ -161,6 +162,25 @@ def test_a_node_lost_midway_lets_no_further_host_start_and_those_in_flight_finis
     assert left == set(shop.apps), ended.output
     assert users_of_lb1.stop()["failed"] == 0
     assert_all_new(shop, rolling.run(NEW))
+
+
+def test_a_node_that_restarts_for_20_s_during_a_drain_left_both_hosts_stuck(
+    shop: Shop, rolling: Rolling, users_of_lb1: Background
+) -> None:
+    run = rolling.start(NEW, rollout_drain_timeout=55, rollout_restore_timeout=45)
+    await_in(run, lambda: bool(happened(shop, "planned")), "the plan is made")
+    with OpenRequests(shop.lab, "lb1", len(shop.apps)) as requests:
+        await_in(run, lambda: len(drained(shop, "lb2")) == WINDOW, "two hosts are drained on lb2")
+        with silent(shop, "lb2", "service"):
+            time.sleep(20)
+        answers = requests.finish()
+    ended = run.wait()
+    assert [answer["status"] for answer in answers] == [200] * len(shop.apps), ended.output
+    assert not happened(shop, "stuck"), ended.output
+    shop.await_all_in_rotation()
+    assert rolling.info()["left_out"] == [], ended.output
+    assert users_of_lb1.stop()["failed"] == 0
+    assert_all_new(shop, ended if ended.exit_code == 0 else rolling.run(NEW))
 
 
 @pytest.mark.long
