@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible.utils.display import Display
@@ -14,6 +15,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import In
 
 ORPHANS_MAY_TAKE = 300.0
 """Seconds; as long as a step of the roles may take by default."""
+ANNOUNCED = {"opened": "opening the ledger", "planned": "planning"}
+"""What may have to wait for ssh, or on a busy controller, before anything else is shown."""
 
 
 class ActionModule(InWorkerAction):
@@ -21,9 +24,12 @@ class ActionModule(InWorkerAction):
     kind_of_silence = "coordinator"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        state = self._task.args.get("state")
+        if state in ANNOUNCED:
+            Display().display(f"{time.strftime('%H:%M:%S')}  {ANNOUNCED[state]}")
         result = super().run(tmp, task_vars)
         holder = result.get("holder") or {}
-        if self._task.args.get("state") != "opened" or not result.get("failed") or not _was_killed(holder):
+        if state != "opened" or not result.get("failed") or not _was_killed(holder):
             return result
         Display().display(
             f"The run that held the lease was killed; waiting until what it had started is over ({holder['run']})."
