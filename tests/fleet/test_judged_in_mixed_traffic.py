@@ -13,7 +13,6 @@ import statistics
 import typing as t
 
 import pytest
-from fleet.lab.hosts import Lab
 from fleet.world.configured import LOGGED, configured
 from fleet.world.fronts import Front
 from fleet.world.rolling import Ended, Rolling
@@ -36,6 +35,12 @@ long = pytest.mark.long
 
 
 @pytest.fixture
+def usual(request: pytest.FixtureRequest, shop: Shop) -> None:
+    """How every instance behaves, set before other balancers than HAProxy take over."""
+    shop.behave(getattr(request, "param", PAGES))
+
+
+@pytest.fixture
 def shifting(shop: Shop, fronts: list[Front]) -> t.Iterator[Rolling]:
     is_haproxy = fronts[0].make == "haproxy"
     with configured(shop, LOGGED) if is_haproxy else contextlib.nullcontext():
@@ -51,14 +56,9 @@ def shifting(shop: Shop, fronts: list[Front]) -> t.Iterator[Rolling]:
 
 
 @pytest.fixture
-def crowd(shop: Shop, tmp_path: pathlib.Path) -> t.Iterator[Background]:
-    shop.behave(PAGES)
-    with _users(shop.lab, tmp_path) as crowd:
+def crowd(shop: Shop, fronts: list[Front], tmp_path: pathlib.Path) -> t.Iterator[Background]:
+    with traffic(shop.lab.urls(), tmp_path / "crowd.json", inside=shop.lab.inside(), **MIX) as crowd:
         yield crowd
-
-
-def _users(lab: Lab, tmp_path: pathlib.Path) -> Background:
-    return traffic(lab.urls(), tmp_path / "crowd.json", inside=lab.inside(), **MIX)
 
 
 EVERYWHERE = [
@@ -72,7 +72,7 @@ LONG_EVERYWHERE = [pytest.param(each.values[0], id=each.id, marks=long) for each
 
 @pytest.mark.parametrize("fronts", EVERYWHERE, indirect=True)
 def test_pages_three_times_as_slow_are_stopped_in_the_first_step(
-    shop: Shop, fronts: list[Front], shifting: Rolling, crowd: Background
+    shop: Shop, usual: None, fronts: list[Front], shifting: Rolling, crowd: Background
 ) -> None:
     shop.lab.add_release(BAD, THRICE)
     ended = shifting.start(BAD, playbook="canary").wait(PATIENCE)
@@ -81,7 +81,7 @@ def test_pages_three_times_as_slow_are_stopped_in_the_first_step(
 
 @pytest.mark.parametrize("fronts", LONG_EVERYWHERE, indirect=True)
 def test_one_path_that_fails_is_stopped_in_the_first_step(
-    shop: Shop, fronts: list[Front], shifting: Rolling, crowd: Background
+    shop: Shop, usual: None, fronts: list[Front], shifting: Rolling, crowd: Background
 ) -> None:
     shop.lab.add_release(BAD, {**PAGES, "errors": 1.0, "errors_on": "/upload"})
     ended = shifting.start(BAD, playbook="canary").wait(PATIENCE)
@@ -98,6 +98,7 @@ def test_one_path_that_fails_is_stopped_in_the_first_step(
 )
 def test_what_passes_by_itself_stops_nothing(
     shop: Shop,
+    usual: None,
     fronts: list[Front],
     shifting: Rolling,
     crowd: Background,
@@ -111,22 +112,26 @@ def test_what_passes_by_itself_stops_nothing(
     assert shop.all_on(GOOD), shop.versions()
 
 
+@pytest.mark.parametrize("usual", [pytest.param(SOME_ERRORS, id="")], indirect=True)
 @pytest.mark.parametrize("fronts", LONG_EVERYWHERE, indirect=True)
 def test_doubled_errors_are_stopped_about_when_the_plan_said(
-    shop: Shop, fronts: list[Front], shifting: Rolling, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+    shop: Shop,
+    usual: None,
+    fronts: list[Front],
+    shifting: Rolling,
+    crowd: Background,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The median of three releases: a single one is found earlier or later by luck."""
-    shop.behave(SOME_ERRORS)
     said, taken = [], []
-    with _users(shop.lab, tmp_path):
-        for number in range(3):
-            version = f"6.6.{number}"
-            shop.lab.add_release(version, TWICE)
-            ended = shifting.start(version, playbook="canary").wait(PATIENCE)
-            assert_went_home(shop, ended, version, fronts)
-            assert "%: fail: errors" in ended.last_line, ended.output
-            said.append(forecast(ended))
-            taken.append(time_to_verdict(shop))
+    for number in range(3):
+        version = f"6.6.{number}"
+        shop.lab.add_release(version, TWICE)
+        ended = shifting.start(version, playbook="canary").wait(PATIENCE)
+        assert_went_home(shop, ended, version, fronts)
+        assert "%: fail: errors" in ended.last_line, ended.output
+        said.append(forecast(ended))
+        taken.append(time_to_verdict(shop))
     with capsys.disabled():
         print(f"\n{fronts[0].make}: the plans said {said} s, the verdicts took {[round(each) for each in taken]} s")
     factor = statistics.median(taken) / statistics.median(said)

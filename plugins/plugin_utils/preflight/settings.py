@@ -40,6 +40,8 @@ DURATIONS = (
     "rollout_analysis_interval",
     "rollout_rollback_window",
 )
+BEFORE = "rollout_metric_before"
+"""A duration, too, where it is given."""
 WINDOW_SETTINGS = (
     "windows", "zone", "blackouts", "freezes", "sites", "state", "wait_limit", "host_duration", "needed"
 )  # fmt: skip
@@ -140,6 +142,8 @@ def _forms(s: Values) -> t.Iterator[Finding]:
     yield from map(Finding, migrations.settings_errors(s["rollout_migrations"]))
     for name in DURATIONS:
         yield from _refused(functools.partial(durations.seconds, name, s[name]))
+    if s.get(BEFORE):
+        yield from _refused(functools.partial(durations.seconds, BEFORE, s[BEFORE]))
 
 
 def _window(window: t.Any) -> t.Iterator[Finding]:

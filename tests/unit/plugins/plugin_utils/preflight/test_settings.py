@@ -131,6 +131,10 @@ def test_settings_that_fit_together_pass() -> None:
             "rollout_drain_timeout: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
         ),
         (
+            {"rollout_metric_before": "soon"},
+            "rollout_metric_before: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
+        ),
+        (
             {"rollout_max_unavailable": "25 percent"},
             "rollout_max_unavailable: '25 percent' is neither a count such as 2 nor a share such as 25%.",
         ),
