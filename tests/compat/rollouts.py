@@ -55,7 +55,8 @@ GATED: dict[str, t.Any] = {
     "rollout_metric_window": 5,
     "rollout_analysis_interval": 0.5,
 }
-WARNING = re.compile(r"\[(?:DEPRECATION )?WARNING\]|Traceback")
+WARNING = re.compile(r"\[(?:DEPRECATION )?WARNING\](?!: (?:step|stage) \d)|Traceback")
+"""But not of a gate that detects nothing: these bake for seconds."""
 
 
 class Wrong(Exception):

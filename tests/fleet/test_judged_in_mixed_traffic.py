@@ -75,7 +75,7 @@ def test_pages_three_times_as_slow_are_stopped_in_the_first_step(
     shop: Shop, usual: None, fronts: list[Front], shifting: Rolling, crowd: Background
 ) -> None:
     shop.lab.add_release(BAD, THRICE)
-    ended = shifting.start(BAD, playbook="canary").wait(PATIENCE)
+    ended = shifting.start(BAD, playbook="canary").wait(PATIENCE, silent=True)
     assert_stopped(shop, fronts, ended, "latency")
 
 
@@ -84,7 +84,7 @@ def test_one_path_that_fails_is_stopped_in_the_first_step(
     shop: Shop, usual: None, fronts: list[Front], shifting: Rolling, crowd: Background
 ) -> None:
     shop.lab.add_release(BAD, {**PAGES, "errors": 1.0, "errors_on": "/upload"})
-    ended = shifting.start(BAD, playbook="canary").wait(PATIENCE)
+    ended = shifting.start(BAD, playbook="canary").wait(PATIENCE, silent=True)
     assert_stopped(shop, fronts, ended, "errors")
 
 
@@ -106,7 +106,7 @@ def test_what_passes_by_itself_stops_nothing(
     steps: list[dict[str, t.Any]],
 ) -> None:
     shop.lab.add_release(GOOD, behaviour)
-    ended = shifting.start(GOOD, playbook="canary", rollout_canary_steps=steps).wait(PATIENCE)
+    ended = shifting.start(GOOD, playbook="canary", rollout_canary_steps=steps).wait(PATIENCE, silent=True)
     assert ended.exit_code == 0, f"{ended.output}\n{shop.story()}"
     assert [verdict for dummy, verdict in verdicts(shop)][:1] == ["pass"]
     assert shop.all_on(GOOD), shop.versions()
@@ -127,7 +127,7 @@ def test_doubled_errors_are_stopped_about_when_the_plan_said(
     for number in range(3):
         version = f"6.6.{number}"
         shop.lab.add_release(version, TWICE)
-        ended = shifting.start(version, playbook="canary").wait(PATIENCE)
+        ended = shifting.start(version, playbook="canary").wait(PATIENCE, silent=True)
         assert_went_home(shop, ended, version, fronts)
         assert "%: fail: errors" in ended.last_line, ended.output
         said.append(forecast(ended))

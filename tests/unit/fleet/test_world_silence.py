@@ -35,6 +35,10 @@ def test_what_is_written_ends_a_silence() -> None:
         assert Listener(output.fileno(), is_over, lambda: next(clock)).longest_silence() == 5.0
 
 
+def test_a_gate_that_detects_nothing_is_for_the_operator_to_read() -> None:
+    assert Ended(0, "[WARNING]: step 1 (5 %): At 100 requests/s and a share of 5 %, twice\n", 0.0).complaints == []
+
+
 def test_warnings_and_tracebacks_are_complaints() -> None:
     output = "[WARNING]: The loop variable\n  Traceback (most recent call last):\n[DEPRECATION WARNING]: old\na line\n"
     assert Ended(0, output, 0.0).complaints == [

@@ -71,6 +71,13 @@ def test_the_plan_is_shown_as_the_ledger_words_it(progress: t.Any) -> None:
     assert shown(progress) == ["shop: 6 of 6 hosts to 2.0.0", "max unavailable 2"]
 
 
+def test_what_the_gates_detect_is_shown(progress: t.Any) -> None:
+    progress.v2_runner_on_ok(
+        result_of("steady.rollout.gate_info", {"text": ["step 1 (5 %): only the limits are checked."]})
+    )
+    assert shown(progress) == ["step 1 (5 %): only the limits are checked."]
+
+
 def test_the_outcome_is_the_last_line_and_shown_once(progress: t.Any) -> None:
     outcome = {"succeeded": True, "message": "shop: all done.", "text": ["host  from", "shop: all done."]}
     progress.v2_runner_on_ok(result_of("steady.rollout.rollout", outcome))
