@@ -38,6 +38,7 @@ sys.path[:0] = [str(REPOSITORY / ".collections"), str(REPOSITORY / "tests")]
 
 from bench import ledger as ledger_bench
 from bench.stand_ins import address
+from bench.usage import Group, Usage, used
 from fleet.lab.machine import cgroups
 from support import examples
 
@@ -51,8 +52,6 @@ OLD, NEW = "1.0.0", "2.0.0"
 SERVICE_PORT, LOGIN_PORT, BALANCER_LOGIN_PORT = 8080, 2222, 22
 POLLS = 2000
 LONGEST = 7200.0
-SAMPLE_EVERY = 0.05
-MEMORY_EVERY = 2.0
 
 SSHD = """\
 Port {port}
@@ -86,13 +85,6 @@ backend shop
     default-server inter 20s fastinter 500ms rise 2 fall 2
 {servers}
 """
-
-
-class Usage(t.NamedTuple):
-    """CPU seconds used until a moment."""
-
-    at: float
-    cpu: float
 
 
 def main(sizes: t.Sequence[int]) -> int:
@@ -131,11 +123,6 @@ def measured(size: int) -> dict[str, t.Any]:
         "admit_cpu_ms_p99": decisions["admission_cpu_ms_p99"],
         "poll_ms": round(poll, 4),
     }
-
-
-def used(samples: t.Sequence[Usage], at: float) -> float:
-    """CPU seconds up to that time."""
-    return max((sample.cpu for sample in samples if sample.at <= at), default=0.0)
 
 
 class Site:
@@ -251,7 +238,7 @@ def rolled(site: Site) -> tuple[list[Usage], float]:
         group = Group(root / f"steady-bench-{os.getpid()}-{len(site.names)}")
         try:
             run = subprocess.Popen(
-                ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group.path), *argv],
+                [*group.enter, *argv],
                 cwd=REPOSITORY, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
             watching = threading.Thread(target=group.watch, args=(lambda: run.poll() is not None,))
@@ -263,46 +250,6 @@ def rolled(site: Site) -> tuple[list[Usage], float]:
     if code:
         raise SystemExit(f"The rollout of {len(site.names)} hosts ended with {code}; see {log.name}.")
     return group.samples, group.peak_mb
-
-
-class Group:
-    """A control group: all that the controller starts is in it, whoever its parent becomes."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self.path = path
-        self.samples: list[Usage] = []
-        self.peak_mb = 0.0
-        path.mkdir()
-
-    def watch(self, is_over: t.Callable[[], bool]) -> None:
-        measure_at = 0.0
-        while not is_over():
-            self.samples.append(self._usage())
-            if time.monotonic() >= measure_at:
-                self.peak_mb = max(self.peak_mb, self._megabytes())
-                measure_at = time.monotonic() + MEMORY_EVERY
-            time.sleep(SAMPLE_EVERY)
-        self.samples.append(self._usage())
-
-    def remove(self) -> None:
-        for dummy in range(100):
-            (self.path / "cgroup.kill").write_text("1", encoding="ascii")
-            with contextlib.suppress(OSError):
-                self.path.rmdir()
-                return
-            time.sleep(0.05)
-
-    def _usage(self) -> Usage:
-        lines = (self.path / "cpu.stat").read_text(encoding="ascii").split()
-        return Usage(time.time(), int(lines[lines.index("usage_usec") + 1]) / 1e6)
-
-    def _megabytes(self) -> float:
-        total = 0
-        for pid in (self.path / "cgroup.procs").read_text(encoding="ascii").split():
-            with contextlib.suppress(OSError):
-                words = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").split()
-                total += int(words[words.index("Pss:") + 1])
-        return total / 1024
 
 
 def poll_ms(path: str, pid: int) -> float:
