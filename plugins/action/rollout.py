@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.utils.display import Display
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, identity
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
 
 ORPHANS_MAY_TAKE = 300.0
@@ -45,7 +45,7 @@ class ActionModule(InWorkerAction):
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         if arguments.get("state") == "opened":
-            arguments["owner"] = controller.owner()
+            arguments["owner"] = identity.owner(task_vars)
         return arguments
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils import identity
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
 
 
@@ -16,4 +16,4 @@ class ActionModule(InWorkerAction):
     kind_of_silence = "coordinator"
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        return {"owner": controller.owner(), **arguments}
+        return {**arguments, "owner": identity.owner(task_vars)}

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout_control
-short_description: Pause, resume, promote or abort a running rollout
+short_description: Pause, resume, promote or abort a running rollout, or block a service
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - Runs on the coordinator, from any terminal, AWX job or alert handler. It needs no lease; it changes only whether the
     next host may be taken out of service and where the traffic goes.
+  - A block forbids every rollout of a service, rollbacks included, until somebody who may lift it does or its time is over.
+    A rollout under way starts no further host and ends incomplete; hosts in flight finish, and what failed is still rolled
+    back. A shift of traffic waits where it is.
 extends_documentation_fragment:
   - steady.rollout.attributes
 attributes:
@@ -30,12 +33,13 @@ options:
     description:
       - V(paused) lets hosts in flight finish and admits no further host until V(resumed).
       - V(promoted) ends the bake of a canary's or blue-green's step without its gate; see O(to).
+      - V(blocked) sets a block, V(unblocked) lifts it.
       - V(aborted) leaves a rolling deployment as it is. A traffic shift is rolled back, starting with the candidate's share.
     type: str
     required: true
-    choices: [paused, resumed, promoted, aborted]
+    choices: [paused, resumed, promoted, aborted, blocked, unblocked]
   service:
-    description: The service whose rollout is meant.
+    description: The service whose rollout is meant. For a block, V(*) is every service of the ledger.
     type: str
     required: true
   ledger:
@@ -46,6 +50,19 @@ options:
     type: str
     choices: [step, end]
     default: step
+  reason:
+    description: For O(state=blocked), why.
+    type: str
+  until:
+    description:
+      - For O(state=blocked), until when, as a time such as V(2026-11-24 06:00) (UTC unless it has an offset) or as how long from
+        now, such as V(2h). Without it the block lasts until it is lifted.
+    type: str
+  lifters:
+    description: For O(state=blocked), the users who may lift it, besides the one who sets it.
+    type: list
+    elements: str
+    default: []
   owner:
     description:
       - Who asks for it, for the history; C(user), C(controller) and C(pid).
@@ -71,9 +88,29 @@ EXAMPLES = r"""
     state: resumed
     service: shop
     ledger: /tmp/steady-example
+
+- name: Block the service
+  steady.rollout.rollout_control:
+    state: blocked
+    service: shop
+    reason: the database moves to a new host
+    until: 2h
+    lifters: [ana]
+    ledger: /tmp/steady-example
+
+- name: Lift the block
+  steady.rollout.rollout_control:
+    state: unblocked
+    service: shop
+    ledger: /tmp/steady-example
 """
 
 RETURN = r"""
+block:
+  description:
+    - For a block, C(service), C(reason), C(by), C(lifters), C(since), C(until) and all of it as C(text); none once it is lifted.
+  type: dict
+  returned: O(state=blocked), O(state=unblocked), or refused for a block
 msg:
   description: What happened, in one line.
   type: str
@@ -97,13 +134,21 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.dispatch imp
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
-        "state": {"type": "str", "required": True, "choices": ["paused", "resumed", "promoted", "aborted"]},
+        "state": {
+            "type": "str",
+            "required": True,
+            "choices": ["paused", "resumed", "promoted", "aborted", "blocked", "unblocked"],
+        },
         "service": {"type": "str", "required": True},
         "ledger": {"type": "path"},
         "to": {"type": "str", "choices": ["step", "end"], "default": "step"},
+        "reason": {"type": "str"},
+        "until": {"type": "str"},
+        "lifters": {"type": "list", "elements": "str", "default": []},
         "owner": {"type": "dict", "default": {}},
     },
     "supports_check_mode": True,
+    "required_if": [("state", "blocked", ("reason",))],
 }
 
 

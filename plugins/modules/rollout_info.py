@@ -88,6 +88,11 @@ shift:
       C(split) that every node was last seen to have, the C(moves) with their verdicts, and C(text).
   type: dict
   returned: success
+blocks:
+  description: What blocks O(service), or any service, at present; see M(steady.rollout.rollout_control).
+  type: list
+  elements: dict
+  returned: success
 host_seconds:
   description:
     - How long the hosts took that the last rollouts of O(service) proved, in seconds, from admission to their return to

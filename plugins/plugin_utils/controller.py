@@ -10,10 +10,10 @@ other, nobody but the lease's own clock can tell.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 import multiprocessing
 import os
+import pwd
 import signal
 import socket
 import time
@@ -29,6 +29,7 @@ SHOW_EVERY = 15.0
 WAITS_FOR_A_LOCK = "futex"
 PARENT, FLAGS, THREADS, STARTED = 1, 6, 17, 19
 """Positions in /proc/PID/stat, counted from the state."""
+NO_LOGIN = 2**32 - 1
 FORKED = 0x40
 """In the flags: forked from another process and still running that one's program."""
 
@@ -198,10 +199,13 @@ def _command(pid: int) -> str:
 
 
 def _user() -> str:
+    """Who logged in, which sudo and su do not change, nor a variable of the environment."""
+    login = _read("/proc/self/loginuid")
+    number = int(login) if login.isdigit() and int(login) != NO_LOGIN else os.getuid()
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return str(os.getuid())
+        return pwd.getpwuid(number).pw_name
+    except KeyError:  # a container's user without a name
+        return str(number)
 
 
 def _read(path: str) -> str:

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import (
+    block,
     claim,
     control,
     migrate,
@@ -53,6 +54,8 @@ OF_CONTROL: dict[str, Operation] = {
     "resumed": control.resume,
     "promoted": control.promote,
     "aborted": control.abort,
+    "blocked": block.set_block,
+    "unblocked": block.lift_block,
 }
 OF_CLAIM: dict[str, t.Callable[[dict[str, t.Any], bool], dict[str, t.Any]]] = {
     "present": claim.acquire,
@@ -81,7 +84,7 @@ def rollout(call: Call) -> dict[str, t.Any]:
 
 
 def rollout_control(call: Call) -> dict[str, t.Any]:
-    return at_ledger(call, OF_CONTROL[call.params["state"]])
+    return at_ledger(call, OF_CONTROL[call.params["state"]], creates=call.params["state"] == "blocked")
 
 
 def rollout_claim(call: Call) -> dict[str, t.Any]:

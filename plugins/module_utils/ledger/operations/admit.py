@@ -16,6 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.g
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.guard import guard_of
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
     admission,
+    block,
     failure,
     lease,
     model,
@@ -148,8 +149,15 @@ def _inputs(session: Session, host: Host, waits: WaitLog) -> Inputs:
         now=session.now,
         yields=waits.yields,
         is_first=not waits.yields or not session.records.is_anybody_before(host),
+        blocked=blocked_by(session),
         veto_reason=traffic_rules.veto_reason(session.records.shift(session.rollout.id), host.name),
     )
+
+
+def blocked_by(session: Session) -> str:
+    """Who blocks the service and why; empty where nobody does."""
+    found = block.in_force(session.records.blocks(session.service), session.now)
+    return found.text if found else ""
 
 
 def _go(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
@@ -199,10 +207,11 @@ def _give_up(session: Session, host: Host, decision: Decision, limit: float, wai
 
 
 def _stop(session: Session, host: Host, decision: Decision, limit: float, waits: WaitLog) -> dict[str, t.Any]:
-    """A window that closes is on record once, for the last line of the run."""
-    if decision.waiting_for == window.CLOSED and session.rollout.reason_kind != window.CLOSED:
-        session.change_rollout(reason=decision.reason, reason_kind=window.CLOSED)
-        session.event("window_closed", reason=decision.reason)
+    """A window that closes, or a block, is on record once, for the last line of the run."""
+    kind = decision.waiting_for
+    if kind in (window.CLOSED, block.BLOCKED) and session.rollout.reason_kind != kind:
+        session.change_rollout(reason=decision.reason, reason_kind=kind)
+        session.event("no_further_host", kind=kind, reason=decision.reason)
     return _answer(session, host, decision)
 
 

@@ -13,6 +13,7 @@ import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.block import refuse_blocked
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_revert
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import (
@@ -89,6 +90,7 @@ def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: b
     """The lease and the rollout inside a transaction; a *rehearsal* is thrown away, so the lease may be held."""
     request = OpenRequest.from_params(params)
     lease = records.lease(request.service) or Lease(request.service)
+    refuse_blocked(records, request.service, now)
     if not rehearsal:
         _refuse_held(records, lease, params, now)
     ttl = durations.positive("lease_ttl", 60.0 if params.get("lease_ttl") is None else params["lease_ttl"])

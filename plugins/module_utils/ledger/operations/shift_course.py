@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import endings, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import blocked_by
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.revert import (
     must_go_back,
     reverts_automatically,
@@ -43,6 +44,14 @@ KINDS = {"fail": "gate", "inconclusive": upkeep.UNCLEAR, "no_data": upkeep.UNCLE
 STRUCTURED = ("goal", "shown")
 
 Answer = t.Dict[str, t.Any]
+
+
+def _paused(session: Session) -> str:
+    """Why the traffic stays where it is at present; empty where it may move on."""
+    if session.rollout.paused_at is not None:
+        return "paused"
+    blocked = blocked_by(session)
+    return f"held back ({blocked})" if blocked else ""
 
 
 def shift_of(session: Session) -> Shift:
@@ -91,7 +100,7 @@ class Course:
         return Inputs(
             shift=self._shift,
             status=rollout.status,
-            is_paused=rollout.paused_at is not None,
+            paused=_paused(self._held),
             holds=rollout.status in (model.FAILING, model.ABORTED),
             hosts=_hosts(self._session, self._shift, self._params),
             nodes=self._nodes,

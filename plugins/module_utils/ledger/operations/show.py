@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease, window
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, failure, lease, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
@@ -35,6 +35,7 @@ def show(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "holder": services[0]["holder"] if service and services else None,
             "rollouts": [_rollout(rollout) for rollout in rollouts],
             "hosts": [_host(host) for host in hosts],
+            "blocks": [block.shown(found) for found in records.blocks(service) if found.is_in_force(now)],
             "host_seconds": _host_seconds(records.host_seconds(service) if service else []),
             "gates": _gates(records, newest),
             "shift": _shift(records, newest),
@@ -184,7 +185,8 @@ def _bad(entry: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
-    lines = [line for found in answer["services"] for line in _service_lines(found)]
+    lines = [found["text"] for found in answer["blocks"]]
+    lines += [line for found in answer["services"] for line in _service_lines(found)]
     if hosts:
         head = ("host", "zone", "phase", "step", "from", "to", "error")
         lines += tables.table(

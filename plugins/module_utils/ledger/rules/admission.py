@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model, window
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, lease, model, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Gate, Host, Rollout, Tally
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
 
@@ -52,6 +52,8 @@ class Inputs:
     """Whether the asker leaves a free place, for a moment, to those that wait and stand earlier in the plan."""
     is_first: bool = True
     """Whether nobody who waits stands earlier in the plan."""
+    blocked: str = ""
+    """Who blocks the service and why; empty where nobody does."""
     veto_reason: str = ""
     """Why a shift of traffic forbids to touch the host now."""
 
@@ -80,6 +82,8 @@ def _status(inputs: Inputs) -> Decision | None:
         return Decision(STOP, f"{asker.name} has nothing to do: it is {_said(asker)}")
     if rollout.status not in ((model.REVERTING,) if inputs.is_rollback else (model.OPEN,)):
         return Decision(STOP, stopped_because(rollout))
+    if inputs.blocked and not inputs.goes_back:
+        return Decision(STOP, inputs.blocked, block.BLOCKED)
     if rollout.paused_at is not None:
         return Decision(WAIT, f"{rollout.service} is paused", "paused")
     if inputs.veto_reason:

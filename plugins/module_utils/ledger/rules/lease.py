@@ -24,6 +24,10 @@ LOST = "lease_lost"
 """The kind of a failure that ends the run, whatever it is at."""
 
 
+HELD = "held"
+"""The kind of a refusal because another run holds the lease."""
+
+
 class LeaseLost(RolloutError):
     """The run no longer owns its service; it starts nothing any more."""
 
@@ -92,6 +96,7 @@ def refusal(lease: Lease, what: str, now: float) -> RolloutError:
         f"last heartbeat {max(now - lease.heartbeat_at, 0):.0f} s ago, the lease expires at "
         f"{moment(runs_out_at(lease))} unless renewed. Wait for it, or, if that run is dead for good, "
         "take over with -e rollout_take_over=true.",
+        kind=HELD,
         holder=holder(lease),
     )
 

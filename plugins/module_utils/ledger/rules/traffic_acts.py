@@ -55,7 +55,8 @@ class Inputs:
 
     shift: Shift
     status: str
-    is_paused: bool
+    paused: str
+    """Why nothing moves forward at present; empty where it may."""
     holds: bool
     """The rollout has stopped and is left as it stands: nothing is installed any more."""
     hosts: tuple[HostSeen, ...]

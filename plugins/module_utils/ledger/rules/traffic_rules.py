@@ -64,8 +64,8 @@ def _prepare(inputs: Inputs) -> Decision:
 
 def _shift(inputs: Inputs) -> Decision:
     step = inputs.shift.at_step
-    if inputs.is_paused:
-        return Act(WAIT, f"paused before {step.share:g} %")
+    if inputs.paused:
+        return Act(WAIT, f"{inputs.paused} before {step.share:g} %")
     return reach(inputs, inputs.shift.split(step.share)) or Transition(
         {"phase": traffic_model.BAKING, "baked_from": inputs.now},
         "shifted",
@@ -100,8 +100,8 @@ def _next_step(inputs: Inputs) -> Decision:
 
 
 def _promote(inputs: Inputs) -> Decision:
-    if inputs.is_paused:
-        return Act(WAIT, "paused before the promotion")
+    if inputs.paused:
+        return Act(WAIT, f"{inputs.paused} before the promotion")
     reached = reach(inputs, inputs.shift.split(100.0))
     return reached or bring(inputs, inputs.shift.live, PROMOTE) or to(traffic_model.SETTLING)
 

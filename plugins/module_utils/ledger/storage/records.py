@@ -21,11 +21,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffi
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import chain
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.host_records import HostRecords
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.migrations import Migrations
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.permissions import Permissions
 
 PROOFS_KEPT = 50
 
 
-class Records(HostRecords, Migrations):
+class Records(HostRecords, Migrations, Permissions):
     """Reads and writes rows; every method belongs to the transaction that handed the Records out."""
 
     # Leases

@@ -87,6 +87,9 @@ CREATE INDEX proof_host ON proof (service, host, id);
 CREATE TABLE bad (
     service TEXT NOT NULL, version TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, version)
 ) WITHOUT ROWID;
+CREATE TABLE block (
+    service TEXT PRIMARY KEY, reason TEXT NOT NULL, by TEXT NOT NULL, lifters TEXT NOT NULL, since REAL NOT NULL, until REAL
+) WITHOUT ROWID;
 CREATE TABLE gate (
     rollout INTEGER NOT NULL, stage INTEGER NOT NULL, complete_at REAL NOT NULL, slots INTEGER NOT NULL,
     status TEXT NOT NULL, claim TEXT, claimed_by TEXT, until REAL, verdict TEXT, reason TEXT, evidence TEXT, at REAL,

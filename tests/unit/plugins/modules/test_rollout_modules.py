@@ -123,6 +123,7 @@ def story(service: Service) -> dict[str, list[Options]]:
     rollouts = [service.opened(), service.planned(policy=policy)]
     claims = [service.claim(state, **claim) for state in ("present", "fenced", "absent")]
     controls = [service.control("paused"), service.control("resumed")]
+    controls += [service.control("blocked", reason="r", owner=OWNER), service.control("unblocked", owner=OWNER)]
     hosts = [service.host("admitted", limit=60), service.host("changing", step="update", limit=60)]
     watches = [service._call(rollout_watch, False, hosts=[], balancers=[pool(fleet(4))])]
     hosts += [service.host("proven", version="2.0.0", drained_for=0.5, details={"looks": 3})]
