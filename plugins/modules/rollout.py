@@ -192,6 +192,30 @@ options:
       override:
         description: Why the window does not count this time, for the history.
         type: str
+  approvals:
+    description:
+      - For V(planned), who has to approve the plan before anything is started; see M(steady.rollout.rollout_approval). A plan
+        that lacks approvals is refused and waits for them. What moves nothing, and what is rolled back, needs none. A
+        rollout that was started with approvals is resumed with them.
+    type: dict
+    suboptions:
+      required:
+        description: How many have to approve, besides the one who asked for it and the one who runs it.
+        type: int
+        default: 0
+      approvers:
+        description: Who may approve; anybody if empty.
+        type: list
+        elements: str
+        default: []
+      valid_for:
+        description: How long an approval is valid, such as V(8h).
+        type: str
+        default: 8h
+      content:
+        description: What the approval covers besides version, hosts, O(policy) and O(shift), such as the digest of the artifact.
+        type: dict
+        default: {}
   shift:
     description:
       - For V(planned), the shift of traffic from one group of hosts to another that this rollout is. The hosts are then
@@ -527,10 +551,18 @@ reason_kind:
   description: Why it did not succeed, in one word, such as V(window), V(health) or V(gate); empty where nothing is known.
   type: str
   returned: O(state=concluded)
+plan_hash:
+  description: The hash of a plan that needs approvals; empty where none are needed.
+  type: str
+  returned: O(state=planned)
 closes_at:
   description: When the maintenance window of the run closes, in seconds since 1970; none where it has no window.
   type: float
   returned: O(state=planned)
+kind:
+  description: Why it was refused, such as V(held), V(blocked) or V(not_approved).
+  type: str
+  returned: failure
 message:
   description: What happened and what to do next, in one line.
   type: str
@@ -633,6 +665,12 @@ SHIFT: dict[str, t.Any] = {
     "steps": {"type": "list", "elements": "dict"},
     "rollback_window": {"type": "str"},
 }
+APPROVALS: dict[str, t.Any] = {
+    "required": {"type": "int", "default": 0},
+    "approvers": {"type": "list", "elements": "str", "default": []},
+    "valid_for": {"type": "str", "default": "8h"},
+    "content": {"type": "dict", "default": {}},
+}
 WINDOW: dict[str, t.Any] = {
     "closes": {"type": "dict"},
     "host_seconds": {"type": "str"},
@@ -661,6 +699,7 @@ SPEC: dict[str, t.Any] = {
         "previous_run": {"type": "str"},
         "policy": {"type": "dict", "options": POLICY},
         "window": {"type": "dict", "options": WINDOW},
+        "approvals": {"type": "dict", "options": APPROVALS},
         "shift": {"type": "dict", "options": SHIFT},
         "nodes": {"type": "list", "elements": "dict", "options": NODES},
         "hosts": {"type": "list", "elements": "dict", "options": HOSTS},

@@ -11,6 +11,9 @@ from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background
 
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+
+ME = controller.owner()["user"]
 SLOW = {"rollout_max_unavailable": 1, "rollout_stages": [1, "100%"], "rollout_bake_time": 30}
 
 
@@ -23,7 +26,7 @@ def test_a_block_stops_a_rollout_at_the_next_host_and_every_playbook_until_its_t
     said = rolling.run("", playbook="block", rollout_block_reason="the database moves", rollout_block_until="100s")
     over = time.monotonic() + 100
     assert said.exit_code == 0, said.output
-    assert said.said("shop is blocked by root since")
+    assert said.said(f"shop is blocked by {ME} since")
 
     ended = running.wait()
     assert ended.exit_code == 2
@@ -34,7 +37,9 @@ def test_a_block_stops_a_rollout_at_the_next_host_and_every_playbook_until_its_t
     for playbook in ("rolling", "rollback", "recover"):
         refused = rolling.run("2.0.0" if playbook == "rolling" else "", playbook=playbook)
         assert refused.exit_code == 2
-        assert refused.said(": the database moves. Nothing was started. root may lift it before that with unblock.yml.")
+        assert refused.said(
+            f": the database moves. Nothing was started. {ME} may lift it before that with unblock.yml."
+        )
     assert list(shop.versions().values()).count("2.0.0") == 1
 
     time.sleep(max(over - time.monotonic(), 0) + 1)

@@ -25,6 +25,7 @@ Options = t.Dict[str, t.Any]
 MODULES = "ansible_collections.steady.rollout.plugins.modules"
 LEDGER = (
     "rollout",
+    "rollout_approval",
     "rollout_control",
     "rollout_host",
     "rollout_gate",
@@ -124,7 +125,15 @@ class Sandbox:
         host = {**self.ledger, "host": rng.choice(("app1", "app2", "app9")), "timeout": 0}
         calls: dict[str, Options] = {
             "rollout": {**self.ledger, "state": "planned", "hosts": [{"name": "app1", "version": "1.0.0"}]},
-            "rollout_control": {"service": "shop", "ledger": self.ledger["ledger"], "state": "paused"},
+            "rollout_approval": {"service": "shop", "ledger": self.ledger["ledger"], "plan": "0123456789ab"},
+            "rollout_control": {
+                "service": "shop",
+                "ledger": self.ledger["ledger"],
+                "state": rng.choice(("paused", "blocked", "unblocked")),
+                "reason": "a reason",
+                "until": "1s",
+                "owner": {"user": "fuzz"},
+            },
             "rollout_host": {**host, "state": "admitted", "limit": 60},
             "rollout_gate": {**self.ledger, "verdict": "pass", "stage": 1, "claim": "x"},
             "rollout_shift": {**self.ledger, "timeout": 0},

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import (
+    approve,
     block,
     claim,
     control,
@@ -57,6 +58,10 @@ OF_CONTROL: dict[str, Operation] = {
     "blocked": block.set_block,
     "unblocked": block.lift_block,
 }
+OF_APPROVAL: dict[str, Operation] = {
+    "given": approve.give,
+    "shown": approve.show_requests,
+}
 OF_CLAIM: dict[str, t.Callable[[dict[str, t.Any], bool], dict[str, t.Any]]] = {
     "present": claim.acquire,
     "fenced": claim.fence,
@@ -85,6 +90,10 @@ def rollout(call: Call) -> dict[str, t.Any]:
 
 def rollout_control(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, OF_CONTROL[call.params["state"]], creates=call.params["state"] == "blocked")
+
+
+def rollout_approval(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, OF_APPROVAL[call.params["state"]])
 
 
 def rollout_claim(call: Call) -> dict[str, t.Any]:

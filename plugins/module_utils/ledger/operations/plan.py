@@ -15,6 +15,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.approve import (
+    NotApproved,
+    hash_of,
+    note_request,
+    use_approvals,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.guard import guard_of
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.host_plan import planned_hosts
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_cross
@@ -27,6 +33,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.p
     refuse_left_alone,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
+    approval,
     failure,
     fleet,
     model,
@@ -49,8 +56,19 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 
 
 def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Plans or plans again; in check mode also without a lease, then everything is thrown away."""
+    """Plans or plans again; in check mode also without a lease, then everything is thrown away.
+
+    A plan that lacks approvals is thrown away, too; that it was asked for is kept.
+    """
     required(params, "service", "hosts")
+    try:
+        return _planned(ledger, params)
+    except NotApproved as lacking:
+        note_request(ledger, lacking.request)
+        raise
+
+
+def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     allowed, asked_shift = policy.validated(params.get("policy")), traffic_policy.validated(params.get("shift"))
     fleet.refuse_unreachable(params.get("balancers"))
     with _session_or_rehearsal(ledger, params) as session:
@@ -94,6 +112,7 @@ def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         upkeep.drop_outdated_gates(session)
         upkeep.note_complete_stages(session)
         answer = _answer(session, hosts, limits, guard, int(params.get("forks") or 0), seen, adopted)
+        _see_approvals(session, params, answer, ledger.check_mode)
         if shift is not None:
             answer.update(_shift_answer(session, shift, answer))
         session.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
@@ -125,6 +144,16 @@ def _without_closed_sites(session: Session, hosts: list[Host], opened: window.Wi
         dataclasses.replace(host, phase=model.EXCLUDED, error=closed[host.name]) if host.name in closed else host
         for host in hosts
     ]
+
+
+def _see_approvals(session: Session, params: dict[str, t.Any], answer: dict[str, t.Any], check_mode: bool) -> None:
+    """What moves nothing needs no approval, and neither does what goes back."""
+    wanted = approval.validated(params.get("approvals"))
+    if wanted is None or not answer["order"] or session.rollout.direction != model.FORWARD:
+        return
+    answer["plan_hash"] = hash_of(session, wanted, params)
+    answer["notes"].append(use_approvals(session, wanted, answer["plan_hash"], answer["text"], check_mode))
+    answer["text"] = tables.plan(session.service, session.rollout, answer)
 
 
 def _refuse_to_leave_a_shift(session: Session) -> None:
@@ -260,6 +289,7 @@ def _answer(
         "lowest_capacity": planning.lowest_capacity(limits, hosts, forks),
         "predicted_seconds": planning.predicted_seconds(limits, hosts, forks, seconds),
         "notes": [*adopted, *planning.warnings(limits, hosts, forks)],
+        "plan_hash": "",
         "closes_at": limits.window.last_closes_at if limits.window else None,
         "nothing_to_do": not pending and goes,
     }

@@ -209,13 +209,19 @@ class Records(HostRecords, Migrations, Permissions):
         run: str | None = None,
         host: str | None = None,
         data: dict[str, t.Any] | None = None,
-    ) -> None:
+    ) -> int:
+        """Returns its number."""
         seq = int(self._meta("head_seq")) + 1
         event = chain.sealed(seq, at, service, rollout, run, kind, host, data or {}, self._meta("head_hash"))
         self._connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", event)
         self._connection.executemany(
             "UPDATE meta SET content = ? WHERE name = ?", [(str(seq), "head_seq"), (event.hash, "head_hash")]
         )
+        return seq
+
+    def event(self, seq: int) -> chain.Event | None:
+        row = self._connection.execute("SELECT * FROM event WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None else chain.Event(*row)
 
     def add_event_once(
         self,

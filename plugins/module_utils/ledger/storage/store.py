@@ -90,6 +90,14 @@ CREATE TABLE bad (
 CREATE TABLE block (
     service TEXT PRIMARY KEY, reason TEXT NOT NULL, by TEXT NOT NULL, lifters TEXT NOT NULL, since REAL NOT NULL, until REAL
 ) WITHOUT ROWID;
+CREATE TABLE request (
+    service TEXT NOT NULL, plan TEXT NOT NULL, requester TEXT NOT NULL, required INTEGER NOT NULL, approvers TEXT NOT NULL,
+    valid_for REAL NOT NULL, at REAL NOT NULL, summary TEXT NOT NULL, PRIMARY KEY (service, plan)
+) WITHOUT ROWID;
+CREATE TABLE approval (
+    service TEXT NOT NULL, plan TEXT NOT NULL, user TEXT NOT NULL, by TEXT NOT NULL, at REAL NOT NULL, until REAL NOT NULL,
+    event INTEGER NOT NULL, used_by INTEGER, PRIMARY KEY (service, plan, user)
+) WITHOUT ROWID;
 CREATE TABLE gate (
     rollout INTEGER NOT NULL, stage INTEGER NOT NULL, complete_at REAL NOT NULL, slots INTEGER NOT NULL,
     status TEXT NOT NULL, claim TEXT, claimed_by TEXT, until REAL, verdict TEXT, reason TEXT, evidence TEXT, at REAL,

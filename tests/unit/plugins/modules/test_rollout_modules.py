@@ -23,6 +23,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Controller
 from ansible_collections.steady.rollout.plugins.modules import (
     rollout,
+    rollout_approval,
     rollout_claim,
     rollout_control,
     rollout_gate,
@@ -34,6 +35,7 @@ from ansible_collections.steady.rollout.plugins.modules import (
 
 MODULES = [
     rollout,
+    rollout_approval,
     rollout_control,
     rollout_claim,
     rollout_host,
@@ -58,6 +60,10 @@ class Service:
     def control(self, state: str, check_mode: bool = False, **options: t.Any) -> Options:
         options = {"service": "shop", "ledger": self.options["ledger"], "state": state, **options}
         return self._checked(call_core(rollout_control, check_mode=check_mode, **options))
+
+    def approval(self, state: str, **options: t.Any) -> Options:
+        options = {"service": "shop", "ledger": self.options["ledger"], "state": state, **options}
+        return self._checked(call_core(rollout_approval, **options))
 
     def claim(self, state: str, check_mode: bool = False, **options: t.Any) -> Options:
         return self._checked(call_core(rollout_claim, check_mode=check_mode, service="shop", state=state, **options))
@@ -120,7 +126,12 @@ def story(service: Service) -> dict[str, list[Options]]:
     """What each module returns in a rollout with a failure."""
     policy = {"stages": ["1", "100%"], "gate": True, "max_failures": 1}
     claim = {"ledger_id": "1", "token": 1, "directory": os.path.dirname(service.options["ledger"])}
-    rollouts = [service.opened(), service.planned(policy=policy)]
+    asked = {"required": 1, "content": {"artifact": "1"}}
+    service.opened()
+    call_core(rollout, **service.options, state="planned", hosts=fleet(4), approvals=asked)
+    approvals = [service.approval("shown")]
+    approvals += [service.approval("given", plan=approvals[0]["requests"][0]["plan"], owner={"user": "ana"})]
+    rollouts = [service.opened(take_over=True), service.planned(policy=policy)]
     claims = [service.claim(state, **claim) for state in ("present", "fenced", "absent")]
     controls = [service.control("paused"), service.control("resumed")]
     controls += [service.control("blocked", reason="r", owner=OWNER), service.control("unblocked", owner=OWNER)]
@@ -140,6 +151,7 @@ def story(service: Service) -> dict[str, list[Options]]:
     shifts = [service.shift(), service.shift(state="baked")]
     return {
         "rollout": rollouts,
+        "rollout_approval": approvals,
         "rollout_control": controls,
         "rollout_claim": claims,
         "rollout_host": [*hosts, gated],

@@ -1,0 +1,27 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Adds to the approval in whose name it is given, which nobody can choose."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.plugin_utils import identity
+from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
+
+
+class ActionModule(InWorkerAction):
+    module = "rollout_approval"
+    kind_of_silence = "coordinator"
+
+    def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        if arguments.get("state") == "shown":
+            return arguments
+        try:
+            return {**arguments, "owner": identity.approver(task_vars)}
+        except InputError as error:
+            raise AnsibleActionFail(error.message) from None
