@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
 from ansible_collections.steady.rollout.plugins.plugin_utils.windows import asking, messages, moments
 
 SHOW_EVERY = 300.0
@@ -34,8 +35,10 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
         controller.leave_if_ended()
         result: Result = super().run(tmp, task_vars)
-        search = [str(path) for path in (task_vars or {}).get("__rollout_search_paths") or [os.getcwd()]]
+        task_vars = task_vars or {}
         try:
+            found = evaluated(self, task_vars.get("__rollout_search_paths"), task_vars)
+            search = [str(path) for path in found or [task_vars.get("playbook_dir") or os.getcwd(), os.getcwd()]]
             options = validated("maintenance_window", source_of("maintenance_window").SPEC, self._task.args)
             return {**result, **self._asked(options, search)}
         except RolloutError as error:
@@ -51,7 +54,12 @@ class ActionModule(ActionBase):
             verdict = question.asked(now, now - began)
         found = verdict.result()
         waited = round((dt.datetime.now(moments.UTC) - began).total_seconds(), 1) if not options.get("at") else 0.0
-        answer = {**found, "changed": False, "waited": waited, "msg": found["text"]}
+        answer = {
+            **found,
+            "changed": False,
+            "waited": waited,
+            "msg": found["text"] + ("; nothing is done" if found["skip"] else ""),
+        }
         if verdict.act in (asking.GO, asking.SKIP) or self._task.check_mode:
             return answer
         raise RolloutError(f"Nothing was started: {found['text']}.", **{**answer, "kind": asking.OUTSIDE})

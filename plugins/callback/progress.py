@@ -36,7 +36,9 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exi
 
 OURS = "steady.rollout."
 OPENS = OURS + "rollout"
-REPORTS = (OPENS, OURS + "rollout_info", OURS + "gate_info")
+REPORTS = (OPENS, OURS + "rollout_info", OURS + "gate_info", OURS + "rollout_approval")
+IN_A_LINE = (OURS + "rollout_control", OURS + "maintenance_window")
+"""Their message is all that there is to say."""
 
 
 class CallbackModule(DefaultCallback):
@@ -68,9 +70,11 @@ class CallbackModule(DefaultCallback):
         if self._is_verbose():
             super().v2_runner_on_ok(result)
         elif _task(result).action in REPORTS:
-            for line in outcome.get("text") or []:
+            for line in [] if _is_silent(_task(result)) else outcome.get("text") or []:
                 if line != self._ending:
                     self._display.display(str(line))
+        elif _task(result).action in IN_A_LINE:
+            self._display.display(str(outcome.get("msg")))
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         text = "the output is hidden by no_log" if _is_hidden(result) else failure_text(_outcome(result))
@@ -153,6 +157,11 @@ def _uses_ours(task: t.Any) -> bool:
 
 def _is_hidden(result: t.Any) -> bool:
     return bool(_outcome(result).get("_ansible_no_log"))
+
+
+def _is_silent(task: t.Any) -> bool:
+    """Whether a task of the roles only reads something for the tasks after it."""
+    return bool((getattr(task, "vars", None) or {}).get("__rollout_silent"))
 
 
 def _concludes(task: t.Any) -> bool:

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import preflight
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 
 CHUNK = 1 << 20
 
@@ -19,8 +19,8 @@ CHUNK = 1 << 20
 def plan_content(settings: t.Mapping[str, t.Any], files: t.Sequence[str], search: t.Sequence[str]) -> dict[str, str]:
     """The settings as they are, and for each path that exists on the controller the digest of what is in it."""
     try:
-        found = {name: _digest(preflight.located(str(value), search)) for name, value in settings.items()}
-        found.update({str(path): _digest(preflight.located(str(path), search)) for path in files})
+        found = {name: _digest(located(str(value), search)) for name, value in settings.items()}
+        found.update({str(path): _digest(located(str(path), search)) for path in files})
     except OSError as error:
         raise AnsibleFilterError(
             f"{error.filename} cannot be read ({error.strerror}), so nobody can approve it."

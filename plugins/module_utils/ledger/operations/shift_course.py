@@ -100,7 +100,7 @@ class Course:
         return Inputs(
             shift=self._shift,
             status=rollout.status,
-            paused=_paused(self._held),
+            paused=_paused(self._session),
             holds=rollout.status in (model.FAILING, model.ABORTED),
             hosts=_hosts(self._session, self._shift, self._params),
             nodes=self._nodes,

@@ -82,7 +82,7 @@ def _status(inputs: Inputs) -> Decision | None:
         return Decision(STOP, f"{asker.name} has nothing to do: it is {_said(asker)}")
     if rollout.status not in ((model.REVERTING,) if inputs.is_rollback else (model.OPEN,)):
         return Decision(STOP, stopped_because(rollout))
-    if inputs.blocked and not inputs.goes_back:
+    if inputs.blocked and not inputs.is_rollback:
         return Decision(STOP, inputs.blocked, block.BLOCKED)
     if rollout.paused_at is not None:
         return Decision(WAIT, f"{rollout.service} is paused", "paused")

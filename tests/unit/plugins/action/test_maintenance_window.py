@@ -40,7 +40,10 @@ def test_outside_of_the_window_it_fails_and_says_when_the_next_one_opens(tmp_pat
 def test_with_skip_it_says_so_and_succeeds(tmp_path: pathlib.Path, options: tuple[str, ...], skip: str) -> None:
     exit_code, printed = play(tmp_path, *options, state="skip")
     assert exit_code == 0, printed
-    assert f"outside the maintenance window; the next window opens at 2026-11-26 02:00 CET | {skip} |" in printed
+    assert (
+        f"outside the maintenance window; the next window opens at 2026-11-26 02:00 CET; nothing is done | {skip} |"
+        in printed
+    )
 
 
 def test_it_waits_for_a_window_that_opens_soon(tmp_path: pathlib.Path) -> None:
@@ -50,6 +53,17 @@ def test_it_waits_for_a_window_that_opens_soon(tmp_path: pathlib.Path) -> None:
     assert exit_code == 0, printed
     assert "the maintenance window is open until" in printed
     assert dt.datetime.now(dt.timezone.utc) >= opens - dt.timedelta(seconds=1)
+
+
+def test_a_calendar_is_looked_for_beside_the_playbook_as_the_role_says(tmp_path: pathlib.Path) -> None:
+    """The role's search paths are a template, whose letters were searched one by one."""
+    (tmp_path / "files").mkdir()
+    event = "BEGIN:VEVENT\nSUMMARY:Audit\nDTSTART;VALUE=DATE:20261124\nEND:VEVENT\n"
+    (tmp_path / "files" / "freeze.ics").write_text(f"BEGIN:VCALENDAR\n{event}END:VCALENDAR\n")
+    tasks = [{"steady.rollout.maintenance_window": {**ASKED, "at": "2026-11-24 02:30", "freezes": ["freeze.ics"]}}]
+    exit_code, printed = played(tmp_path, {"vars": {"__rollout_search_paths": "{{ [playbook_dir] }}"}, "tasks": tasks})
+    assert exit_code == 2
+    assert "closed by 'Audit' until 2026-11-25 00:00 CET" in " ".join(printed.split())
 
 
 def test_a_calendar_that_cannot_be_read_is_an_error_beside_an_open_window(tmp_path: pathlib.Path) -> None:

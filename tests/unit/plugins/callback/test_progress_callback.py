@@ -78,6 +78,14 @@ def test_what_the_gates_detect_is_shown(progress: t.Any) -> None:
     assert shown(progress) == ["step 1 (5 %): only the limits are checked."]
 
 
+def test_a_block_is_said_in_one_line_and_what_only_prepares_says_nothing(progress: t.Any) -> None:
+    progress.v2_runner_on_ok(result_of("steady.rollout.rollout_control", {"msg": "shop is blocked by ana"}))
+    silent = result_of("steady.rollout.rollout_info", {"text": ["shop: 2.0.0 forward, done"]})
+    silent.task.vars = {"__rollout_silent": True}
+    progress.v2_runner_on_ok(silent)
+    assert shown(progress) == ["shop is blocked by ana"]
+
+
 def test_the_outcome_is_the_last_line_and_shown_once(progress: t.Any) -> None:
     outcome = {"succeeded": True, "message": "shop: all done.", "text": ["host  from", "shop: all done."]}
     progress.v2_runner_on_ok(result_of("steady.rollout.rollout", outcome))
