@@ -44,7 +44,8 @@ class ActionModule(InWorkerAction):
         return super().run(tmp, task_vars)
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        if arguments.get("state") == "opened":
+        # In check mode a plan is made without the lease, and so without its owner.
+        if arguments.get("state") == "opened" or (arguments.get("state") == "planned" and self._task.check_mode):
             arguments["owner"] = identity.owner(task_vars)
         return arguments
 

@@ -36,7 +36,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exi
 
 OURS = "steady.rollout."
 OPENS = OURS + "rollout"
-REPORTS = (OPENS, OURS + "rollout_info", OURS + "gate_info", OURS + "rollout_approval")
+REPORTS = (OPENS, OURS + "rollout_info", OURS + "gate_info", OURS + "rollout_approval", OURS + "preflight_report")
 IN_A_LINE = (OURS + "rollout_control", OURS + "maintenance_window")
 """Their message is all that there is to say."""
 
@@ -69,8 +69,10 @@ class CallbackModule(DefaultCallback):
             self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])
         if self._is_verbose():
             super().v2_runner_on_ok(result)
+        elif _is_silent(_task(result)):
+            return
         elif _task(result).action in REPORTS:
-            for line in [] if _is_silent(_task(result)) else outcome.get("text") or []:
+            for line in outcome.get("text") or []:
                 if line != self._ending:
                     self._display.display(str(line))
         elif _task(result).action in IN_A_LINE:

@@ -555,6 +555,10 @@ plan_hash:
   description: The hash of a plan that needs approvals; empty where none are needed.
   type: str
   returned: O(state=planned)
+approved:
+  description: Whether the plan has the approvals that it needs. Only in check mode a plan without is returned.
+  type: bool
+  returned: O(state=planned)
 closes_at:
   description: When the maintenance window of the run closes, in seconds since 1970; none where it has no window.
   type: float

@@ -15,9 +15,9 @@ from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background
 
-EVERY = 12.0
+EVERY = 20.0
 """Seconds between two starts of the timer."""
-OPENS_AFTER, OPEN_FOR = 30, 80
+OPENS_AFTER, OPEN_FOR = 50, 130
 HELD = 23
 
 

@@ -35,7 +35,7 @@ LEDGER = (
     "rollout_watch",
 )
 BALANCERS = ("lb_member", "lb_member_info", "lb_weight", "lb_route", "lb_page")
-OTHERS = ("health_wait", "smoke_test", "http_compare", "metric_gate", "release", "unit_info")
+OTHERS = ("health_wait", "smoke_test", "http_compare", "metric_gate", "release", "unit_info", "disk_info")
 NAMES = (*LEDGER, *BALANCERS, *OTHERS)
 
 
@@ -125,6 +125,7 @@ class Sandbox:
         host = {**self.ledger, "host": rng.choice(("app1", "app2", "app9")), "timeout": 0}
         calls: dict[str, Options] = {
             "rollout": {**self.ledger, "state": "planned", "hosts": [{"name": "app1", "version": "1.0.0"}]},
+            "disk_info": {"path": str(self.directory)},
             "rollout_approval": {"service": "shop", "ledger": self.ledger["ledger"], "plan": "0123456789ab"},
             "rollout_control": {
                 "service": "shop",

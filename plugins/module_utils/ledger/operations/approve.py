@@ -48,8 +48,10 @@ def hash_of(session: Session, settings: Settings, params: t.Mapping[str, t.Any])
     return hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def use_approvals(session: Session, settings: Settings, plan: str, summary: t.Sequence[str], is_rehearsal: bool) -> str:
-    """Marks the approvals as used by this rollout, or raises NotApproved; a sentence for the plan."""
+def use_approvals(
+    session: Session, settings: Settings, plan: str, summary: t.Sequence[str], is_rehearsal: bool
+) -> tuple[str, bool]:
+    """Marks the approvals as used by this rollout, or raises NotApproved; a sentence for the plan, and whether they suffice."""
     runner = json.loads(session.lease.owner)
     request = session.records.request(session.service, plan) or Request(
         session.service, plan, json.dumps(runner, sort_keys=True), settings.required, json.dumps(settings.approvers),
@@ -61,12 +63,12 @@ def use_approvals(session: Session, settings: Settings, plan: str, summary: t.Se
         settings, given, requesters, recorded(session.records, given), session.rollout.id, session.now
     )
     if not counted.suffices:
-        return _refused(session, plan, counted, request, is_rehearsal)
+        return _refused(session, plan, counted, request, is_rehearsal), False
     for one in given:
         if one.user in counted.valid and one.used_by is None:
             session.records.save_approval(dataclasses.replace(one, used_by=session.rollout.id))
     session.event("approvals_used", plan=plan, users=list(counted.valid))
-    return f"plan {plan[: approval.SHOWN]} is approved by {', '.join(counted.valid)}"
+    return f"plan {plan[: approval.SHOWN]} is approved by {', '.join(counted.valid)}", True
 
 
 def _refused(session: Session, plan: str, counted: Count, request: Request, is_rehearsal: bool) -> str:

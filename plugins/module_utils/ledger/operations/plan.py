@@ -152,7 +152,8 @@ def _see_approvals(session: Session, params: dict[str, t.Any], answer: dict[str,
     if wanted is None or not answer["order"] or session.rollout.direction != model.FORWARD:
         return
     answer["plan_hash"] = hash_of(session, wanted, params)
-    answer["notes"].append(use_approvals(session, wanted, answer["plan_hash"], answer["text"], check_mode))
+    said, answer["approved"] = use_approvals(session, wanted, answer["plan_hash"], answer["text"], check_mode)
+    answer["notes"].append(said)
     answer["text"] = tables.plan(session.service, session.rollout, answer)
 
 
@@ -290,6 +291,7 @@ def _answer(
         "predicted_seconds": planning.predicted_seconds(limits, hosts, forks, seconds),
         "notes": [*adopted, *planning.warnings(limits, hosts, forks)],
         "plan_hash": "",
+        "approved": True,
         "closes_at": limits.window.last_closes_at if limits.window else None,
         "nothing_to_do": not pending and goes,
     }
