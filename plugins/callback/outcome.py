@@ -78,6 +78,9 @@ class CallbackModule(CallbackBase):
         answer = _answer(result)
         if _task(result).action not in ASKS:
             return
+        if answer.get("outcome") == "refused" and self._found.outcome:
+            # The release of the lease after a refusal; that has said why.
+            return
         if "succeeded" in answer:
             self._found = Outcome(
                 str(answer.get("outcome")), str(answer.get("reason_kind") or ""), str(answer.get("message"))
@@ -87,7 +90,6 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         answer = _answer(result)
-        # What releases the lease after a refusal must not replace the reason of that.
         if not ignore_errors and _task(result).action in ASKS and answer.get("kind") and not self._found.outcome:
             self._found = Outcome("refused", str(answer["kind"]), failure_text(answer))
 

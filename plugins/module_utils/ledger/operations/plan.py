@@ -54,6 +54,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
     required,
 )
 
+WORTH_SAYING = 86400.0
+"""Seconds; a window that is open for longer needs no note."""
+
 
 def plan(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Plans or plans again; in check mode also without a lease, then everything is thrown away.
@@ -295,7 +298,7 @@ def _answer(
         "closes_at": limits.window.last_closes_at if limits.window else None,
         "nothing_to_do": not pending and goes,
     }
-    if limits.window is not None and pending:
+    if limits.window is not None and pending and limits.window.last_closes_at - session.now < WORTH_SAYING:
         answer["notes"].append(tables.window(limits.window, session.now, answer["predicted_seconds"]))
     answer["anchor"] = session.records.anchor()
     answer["text"] = tables.plan(session.service, session.rollout, answer)

@@ -86,6 +86,21 @@ def test_a_blocked_service(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPat
     assert result["reason"] == "blocked"
 
 
+def test_what_releases_the_lease_does_not_hide_why_the_plan_was_refused(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 2 was given for a plan that lacked approvals, since the task of the rescue succeeded after it."""
+    common = {"service": "shop", "ledger": str(tmp_path / "ledger")}
+    held = {**common, "run": "{{ opened.run }}", "token": "{{ opened.token }}"}
+    plan = module("rollout", **held, state="planned", hosts=[{"name": "app1"}], approvals={"required": 1})
+    release = module("rollout", **held, state="concluded", refused="it lacks approvals")
+    block = {"block": [plan], "rescue": [release, {"ansible.builtin.fail": {"msg": "no"}}]}
+    opened = {**module("rollout", **OPENED, ledger=common["ledger"]), "register": "opened"}
+    exit_code, result, printed = run(tmp_path, monkeypatch, opened, block)
+    assert exit_code == 22, printed
+    assert result["reason"] == "not_approved"
+
+
 def test_any_other_failure_keeps_the_code_of_ansible(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exit_code, result, printed = run(tmp_path, monkeypatch, {"ansible.builtin.fail": {"msg": "no"}})
     assert exit_code == 2, printed
