@@ -92,7 +92,8 @@ def test_what_releases_the_lease_does_not_hide_why_the_plan_was_refused(
     """Exit code 2 was given for a plan that lacked approvals, since the task of the rescue succeeded after it."""
     common = {"service": "shop", "ledger": str(tmp_path / "ledger")}
     held = {**common, "run": "{{ opened.run }}", "token": "{{ opened.token }}"}
-    plan = module("rollout", **held, state="planned", hosts=[{"name": "app1"}], approvals={"required": 1})
+    hosts = [{"name": name} for name in ("app1", "app2", "app3")]
+    plan = module("rollout", **held, state="planned", hosts=hosts, approvals={"required": 1})
     release = module("rollout", **held, state="concluded", refused="it lacks approvals")
     block = {"block": [plan], "rescue": [release, {"ansible.builtin.fail": {"msg": "no"}}]}
     opened = {**module("rollout", **OPENED, ledger=common["ledger"]), "register": "opened"}
