@@ -84,6 +84,7 @@ class ActionModule(ActionBase):
                 is_asked=interruption.is_asked,
                 renew=lease_mark.renew,
                 lose=lease_mark.lose,
+                members={member.name: member.member for member in members},
             ).until_the_run_is_over()
         except OSError:
             pass  # the run's end, seen while a line was shown

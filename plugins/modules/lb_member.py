@@ -281,6 +281,9 @@ members:
     check:
       description: The last health check, in words.
       type: str
+    went_down:
+      description: How often its checks have taken it out of rotation. Null where the load balancer does not count that.
+      type: int
 drained_externally:
   description: Members that somebody else changed. They are skipped.
   type: list

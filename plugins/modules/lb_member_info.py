@@ -129,6 +129,11 @@ members:
     check:
       description: The last health check, in words.
       type: str
+    went_down:
+      description:
+        - How often its checks have taken it out of rotation since the load balancer's process began. Null where it does not
+          count that; HAProxy does.
+      type: int
     counters:
       description: The node's counters for it. They only grow while RV(series) stays the same.
       type: dict

@@ -197,6 +197,9 @@ members:
     check:
       description: The last health check, in words.
       type: str
+    went_down:
+      description: How often its checks have taken it out of rotation. Null where the load balancer does not count that.
+      type: int
 at_once:
   description:
     - Whether this load balancer changes all weights in the same instant.

@@ -92,6 +92,8 @@ class Member:
     """An agent check may change the admin state and the weight by itself."""
     check: str = ""
     """The last check in words."""
+    went_down: int | None = None
+    """How often its checks have taken it out of rotation; None where the node does not count that."""
     pending: str = ""
     """What a drain waits for besides what is counted as busy, in words that follow the member's name."""
     unrecoverable: str = ""

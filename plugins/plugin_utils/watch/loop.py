@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.background import NAP, Pending, in_thread
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch.missed import with_missed_failures
 
 Row = t.Dict[str, t.Any]
 Readings = t.Tuple[t.List[Row], t.List[Row]]
@@ -64,6 +65,8 @@ class Watch:
     renew: t.Callable[[], None] = lambda: None
     lose: t.Callable[[str], None] = lambda reason: None
     """Called with every report that the run holds its lease, and once when it does not any more."""
+    members: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The name of each host in its pool."""
     begin: t.Callable[[t.Callable[[], t.Any]], Pending[t.Any]] = in_thread
     now: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
@@ -75,6 +78,9 @@ class Watch:
         self._began_reading = 0.0
         self._busy_at = self._complete_at = self.now()
         self._is_interrupted = False
+        self._before: list[Row] = []
+        self._proven_before: set[str] = set()
+        self._proven: set[str] = set()
 
     def until_the_run_is_over(self) -> None:
         # Before anything is read: from here on no step has to hold the lease in advance.
@@ -93,12 +99,16 @@ class Watch:
         observed = self._answer["observe"] if self._answer else {}
         if self._reading is None:
             self._began_reading = self.now()
+            self._proven = {self.members.get(host, host) for host in observed}
             self._reading = self.begin(lambda: (self.read_balancers(), self.probe(observed) if observed else []))
         if not self._wait_for(self._reading, INTERVAL):
             return self.run.is_there() and self._report(None, [], 0.0)
         balancers, hosts = self._reading.result()
         self._reading, self._read_at = None, self.now()
-        return self._report(balancers, hosts, self.now() - self._began_reading)
+        # Proven before the reading before this one began: nobody has worked on them in between.
+        seen = with_missed_failures(balancers, self._before, self._proven_before)
+        self._before, self._proven_before = balancers, self._proven
+        return self._report(seen, hosts, self.now() - self._began_reading)
 
     def _report(self, balancers: list[Row] | None, hosts: list[Row], age: float) -> bool:
         reporting = self.begin(lambda: self.report(balancers, hosts, age))

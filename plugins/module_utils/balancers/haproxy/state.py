@@ -97,6 +97,7 @@ def _member(row: Row, counters: Row, old: t.Mapping[str, int] | None) -> Member:
         tracks=counters.get("tracked", ""),
         agent=bool(_number(row.get("srv_agent_state")) & CHECK_ENABLED),
         check=_check_in_words(counters),
+        went_down=_number(counters["chkdown"]) if counters.get("chkdown") else None,
     )
 
 

@@ -41,6 +41,7 @@ def facts(member: Member) -> dict[str, t.Any]:
         "inherited": member.inherited,
         "agent": member.agent,
         "check": member.check,
+        "went_down": member.went_down,
     }
 
 

@@ -57,7 +57,9 @@ class World:
         worker_dies_at: float = math.inf,
         last_worker_dies_at: float = math.inf,
         interrupted_at: float = math.inf,
+        crashes_at: float = math.inf,
     ) -> None:
+        self._crashes_at = crashes_at
         self.kept: list[tuple[float, list[str]]] = []
         self.clock = 0.0
         self.reports: list[tuple[t.Any, ...]] = []
@@ -77,7 +79,10 @@ class World:
                 has_workers=lambda: self.clock < last_worker_dies_at,
                 end=self._end,
             ),
-            read_balancers=lambda: [{"host": "lb1", "members": {}}],
+            read_balancers=lambda: [
+                {"host": "lb1", "members": {"m1": {"operational": "up", "went_down": self._crashes()}}}
+            ],
+            members={"app1": "m1"},
             probe=self._probe,
             report=self._report,
             show=self._show,
@@ -110,6 +115,9 @@ class World:
         self.shown.append(line)
         self.shown_at.append(self.clock)
 
+    def _crashes(self) -> int:
+        return 1 if self.clock >= self._crashes_at else 0
+
     def _end(self) -> None:
         self.ended_at = self.clock
 
@@ -136,6 +144,14 @@ def test_it_probes_what_the_ledger_names() -> None:
     world = World(lasts=3.9)
     assert world.probed == [{"app1": "2.0.0"}] * 2
     assert world.observations[0][1] == [{"name": "app1", "healthy": True}]
+
+
+def test_a_crash_between_two_observations_is_reported_once_and_of_proven_hosts_only() -> None:
+    world = World(lasts=12.0, crashes_at=5.0)
+    assert [report[0][0]["members"]["m1"]["operational"] for report in world.observations].count("down") == 1
+    nobody = {**ANSWER, "observe": {}}
+    unproven = World(nobody, lasts=12.0, crashes_at=5.0)
+    assert [report[0][0]["members"]["m1"]["operational"] for report in unproven.observations].count("down") == 0
 
 
 def test_it_ends_with_the_lease_and_names_only_another_holder() -> None:
