@@ -52,9 +52,9 @@ class ActionModule(ActionBase):
         except RolloutError as error:
             # The rollout has its lease already: nothing that is only said beforehand may end it.
             lines, warnings = [], [f"What the gates will detect is not known: {error.message}"]
-        for warning in warnings:
-            Display().warning(warning)
-        return {**result, "changed": False, "text": lines, "blind": warnings}
+        # As text: callbacks differ in whether they show the warnings of a task.
+        text = [*lines, *(f"WARNING: {warning}" for warning in warnings)]
+        return {**result, "changed": False, "text": text, "blind": warnings}
 
     def _forecast(self, arguments: Result, settings: Result, task_vars: dict[str, t.Any]) -> gate_power.Forecast:
         plan = arguments["plan"]

@@ -82,13 +82,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 text:
-  description: A line for each gate that detects something, or of which it is not known.
+  description: A line for each gate, and C(WARNING) before those that detect nothing.
   type: list
   elements: str
   returned: always
   sample: ["step 2 (25 %): At 100 requests/s and a share of 25 %, twice the errors are seen in about 5 minutes."]
 blind:
-  description: A line for each gate that detects nothing; they are shown as warnings.
+  description: The lines of the gates that detect nothing.
   type: list
   elements: str
   returned: always

@@ -114,11 +114,8 @@ def forecast(gates: t.Sequence[PlannedGate], number: int, known: Known | str, se
     return found
 
 
-_ALONE = "no host is left on the version before, so only the limits are checked."
-_NOTHING = (
-    "nothing is judged, because no host is left on the version before and no metric has a limit; give one, such as "
-    "limit '< 1%'."
-)
+_ALONE = "nothing is left to compare with, so only the limits are checked."
+_NOTHING = "nothing is judged, because nothing is left to compare with and no metric has a limit; give one, such as limit '< 1%'."
 _LIMITS = "only the limits are checked."
 
 

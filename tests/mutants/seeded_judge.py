@@ -53,6 +53,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "if not bad:",
     ),
     Mutant(
+        "judge: a larger share is growth",
+        JUDGE + "values.py",
+        "if each.load and abs(math.log(each.load / now)) <= math.log(SAME_LOAD)]",
+        "]",
+    ),
+    Mutant(
         "judge: hosts that differ for good are growth",
         JUDGE + "values.py",
         "common = of_hosts * sum(shape) / together if together else 0.0",

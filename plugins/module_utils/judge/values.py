@@ -30,6 +30,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers impor
 
 CUT = 3.0
 """Deviations of the median beyond which a difference is cut off."""
+SAME_LOAD = 1.5
+"""Loads that differ by at most this factor are alike."""
 TO_NORMAL = 1.4826
 """The standard deviation of a normal figure is so many median absolute deviations."""
 NOTHING = 1e-12
@@ -52,6 +54,11 @@ class Change:
     @property
     def difference(self) -> float:
         return statistics.fmean(self.canary.values()) - statistics.fmean(self.baseline.values())
+
+    @property
+    def load(self) -> float:
+        """The requests of a host of the canary beside those of one of the baseline; 0 where they are not known."""
+        return self.canary_count / self.baseline_count if self.baseline_count else 0.0
 
 
 class Noise(t.NamedTuple):
@@ -85,6 +92,19 @@ def changes(intervals: t.Sequence[Interval], levels: t.Mapping[str, Level], reve
             canary, baseline = _logs(each.canary, levels, sign), _logs(each.baseline, levels, sign)
             found.append(Change(each.at, canary, baseline, _count(each.canary), _count(each.baseline)))
     return found
+
+
+def as_loaded(earlier: t.Sequence[Change], here: t.Sequence[Change]) -> list[Change]:
+    """The earlier intervals in which the canary's hosts had about as much traffic beside the baseline's as now.
+
+    With its share a host's load grows, and with its load its latency; and a quantile of few requests is not that of many.
+    Where the number of requests is not known, nothing earlier is used.
+    """
+    loads = [each.load for each in here if each.load]
+    if not loads:
+        return []
+    now = statistics.median(loads)
+    return [each for each in earlier if each.load and abs(math.log(each.load / now)) <= math.log(SAME_LOAD)]
 
 
 def _logs(cells: t.Mapping[str, Cell], levels: t.Mapping[str, Level], sign: float) -> Logs:

@@ -81,7 +81,7 @@ def test_each_gate_has_its_line() -> None:
     assert gate_power.forecast(gates, 2, KNOWN, SETTINGS) == Forecast(
         [
             "step 2 (25 %): At 200 requests/s and a share of 25 %, twice the errors are seen in about 2 minutes.",
-            "step 4 (100 %): no host is left on the version before, so only the limits are checked.",
+            "step 4 (100 %): nothing is left to compare with, so only the limits are checked.",
         ],
         [],
     )
@@ -138,7 +138,7 @@ def test_a_gate_with_nobody_to_compare_with_and_no_limit_judges_nothing() -> Non
     assert gate_power.forecast([gate], 2, KNOWN, {**SETTINGS, "rollout_metrics": [ERRORS]}) == Forecast(
         [],
         [
-            "stage 2 (3 of 3 hosts): nothing is judged, because no host is left on the version before and no metric has a "
+            "stage 2 (3 of 3 hosts): nothing is judged, because nothing is left to compare with and no metric has a "
             "limit; give one, such as limit '< 1%'."
         ],
     )

@@ -202,3 +202,15 @@ def test_hosts_that_differ_for_good_are_no_growth() -> None:
     alike = values.trend(data, found, 0.0, Noise(0.0001, 30, 1.0), NO_HOSTS)
     assert abs(apart.figure) < 0.01
     assert alike.figure == pytest.approx(0.3, abs=0.01)
+
+
+def test_a_larger_share_of_the_traffic_is_no_growth_of_latency() -> None:
+    """Earlier gates with another share made a good release look as if it leaked."""
+    few, many = ((2.0, 20.0), (20.0, 20.0))
+    earlier = [values.Change(at, {"a": 0.0}, {"b": 0.0}, *few) for at in (10.0, 20.0)]
+    here = [values.Change(at, {"a": 0.2}, {"b": 0.0}, *many) for at in (30.0, 40.0)]
+    unknown = [values.Change(at, {"a": 0.0}, {"b": 0.0}, 0.0, 0.0) for at in (10.0, 20.0)]
+    assert values.as_loaded(earlier, here) == []
+    assert values.as_loaded(here, here) == here
+    assert values.as_loaded(earlier, []) == []
+    assert values.as_loaded(unknown, unknown) == []
