@@ -170,6 +170,10 @@ options:
             description: Of so many, the newest ones.
             type: int
             default: 5
+      all_at_once:
+        description: All hosts are stopped together behind a maintenance page, so that no limit applies.
+        type: bool
+        default: false
   window:
     description:
       - For V(planned), the maintenance window that the hosts have to fit into, from M(steady.rollout.maintenance_window). No
@@ -525,6 +529,10 @@ shift:
   description: The shift of traffic, with C(strategy), C(live), C(candidate), C(groups), C(steps), C(usual) and C(phase).
   type: dict
   returned: O(state=planned) with O(shift)
+recreate_unfinished:
+  description: Whether a recreate of an earlier run is not over, so that the maintenance page may be up.
+  type: bool
+  returned: O(state=planned)
 nothing_to_do:
   description: Whether all hosts are where they should be.
   type: bool
@@ -636,6 +644,7 @@ POLICY: dict[str, t.Any] = {
         "default": {"failures": 3, "of": 5},
         "options": {"failures": {"type": "int", "default": 3}, "of": {"type": "int", "default": 5}},
     },
+    "all_at_once": {"type": "bool", "default": False},
 }
 HOSTS: dict[str, t.Any] = {
     "name": {"type": "str", "required": True},

@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations i
     claim,
     control,
     migrate,
+    recreate,
     refused,
     report,
 )
@@ -83,6 +84,15 @@ OF_MIGRATION: dict[str, Operation] = {
     "failed": migrate.fail,
 }
 
+OF_RECREATE: dict[str, Operation] = {
+    "begun": recreate.begin,
+    "noted": recreate.note,
+    "done": recreate.finish,
+    "failed": recreate.fail,
+    "restored": recreate.restore,
+    "stuck": recreate.mark_stuck,
+}
+
 
 def rollout(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, OF_ROLLOUT[call.params["state"]], creates=call.params["state"] == "opened")
@@ -116,6 +126,10 @@ def rollout_shift(call: Call) -> dict[str, t.Any]:
 
 def rollout_migration(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, OF_MIGRATION[call.params["state"]])
+
+
+def rollout_recreate(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, OF_RECREATE[call.params["state"]])
 
 
 def rollout_watch(call: Call) -> dict[str, t.Any]:

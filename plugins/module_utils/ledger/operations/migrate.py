@@ -65,7 +65,7 @@ def end(ledger: Ledger, params: Params) -> dict[str, t.Any]:
         _end(session, params, status=rules.DONE, version=version, error="")
         irreversible = bool(params.get("applied")) and (params["phase"] == rules.CONTRACT or params.get("irreversible"))
         if irreversible:
-            _note_boundary(session, params)
+            note_boundary(session, params)
         session.event(
             "migrated", database=params["database"], phase=params["phase"], version=version, final=irreversible
         )
@@ -186,7 +186,8 @@ def _end(session: Session, params: Params, **changes: t.Any) -> None:
     session.records.drop_database_claim(params["database"], session.run)
 
 
-def _note_boundary(session: Session, params: Params) -> None:
+def note_boundary(session: Session, params: Params) -> None:
+    """From now on no plan leads to a version that once ran here and is not among those that can do without."""
     allowed = {str(one) for one in params.get("versions") or [] if one} or {session.rollout.version or ""}
     proven = [version for versions in session.records.all_proofs(session.service).values() for version in versions]
     session.records.add_boundary(

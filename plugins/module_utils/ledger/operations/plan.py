@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import recreate, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.approve import (
     NotApproved,
@@ -87,15 +87,17 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             given = in_scope(shift, given)
         else:
             _refuse_to_leave_a_shift(session)
+            allowed = recreate.policy_of(session, allowed)
         seen = fleet.read_fleet(given, balancers, left_out)
         refuse_shared(session, seen, params)
         _note_baseline(session, seen, left_out)
         hosts = planned_hosts(session, seen, left_out)
         refuse_to_cross(session, hosts)
-        opened = _window(session, params.get("window"), shift is not None)
+        opened = _window(session, params.get("window"), shift is not None or allowed.all_at_once)
         hosts = _without_closed_sites(session, hosts, opened)
         limits = dataclasses.replace(_limits(allowed, hosts, bool(balancers)), window=opened)
-        if session.rollout.direction != model.RECOVER and session.rollout.status == model.OPEN:
+        is_open = session.rollout.status == model.OPEN and not allowed.all_at_once
+        if session.rollout.direction != model.RECOVER and is_open:
             planning.refuse_impossible(allowed, limits, hosts, bool(balancers))
         hosts = _in_order(hosts)
         session.records.remove_hosts(session.rollout.id)
@@ -118,6 +120,7 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         _see_approvals(session, params, answer, ledger.check_mode)
         if shift is not None:
             answer.update(_shift_answer(session, shift, answer))
+        answer["recreate_unfinished"] = recreate.is_unfinished(session)
         session.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
         return answer
 
@@ -237,7 +240,7 @@ def _limits(allowed: policy.Policy, hosts: t.Sequence[Host], behind_balancer: bo
     in_scope = sum(1 for host in hosts if host.in_scope and host.phase != model.EXCLUDED)
     limits = policy.resolved(allowed, len(hosts), in_scope, planning.zone_sizes(hosts))
     # Behind a balancer the last one stays whatever the policy says; without one nobody is sent away.
-    floor = max(limits.min_available, 1) if behind_balancer else limits.min_available
+    floor = max(limits.min_available, 1) if behind_balancer and not allowed.all_at_once else limits.min_available
     return dataclasses.replace(limits, min_available=floor)
 
 

@@ -60,6 +60,8 @@ class Policy:
     gate_no_data: str
     after_proof: tuple[int, int]
     """A proven host has failed after so many bad ones of so many observations."""
+    all_at_once: bool = False
+    """All hosts are stopped together, behind a maintenance page."""
 
 
 DEFAULTS: dict[str, t.Any] = {
@@ -78,6 +80,7 @@ DEFAULTS: dict[str, t.Any] = {
     "gate_inconclusive": "stop",
     "gate_no_data": "stop",
     "after_proof": {"failures": 3, "of": 5},
+    "all_at_once": False,
 }
 
 
@@ -147,6 +150,7 @@ def validated(given: dict[str, t.Any] | None) -> Policy:
         gate_inconclusive=_choice("gate_inconclusive", options["gate_inconclusive"], VERDICT_ACTIONS),
         gate_no_data=_choice("gate_no_data", options["gate_no_data"], VERDICT_ACTIONS),
         after_proof=_after_proof(options["after_proof"]),
+        all_at_once=bool(options["all_at_once"]),
     )
     _refuse_deadlines_out_of_order(policy)
     return policy

@@ -22,11 +22,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage impo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.host_records import HostRecords
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.migrations import Migrations
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.permissions import Permissions
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.recreates import Recreates
 
 PROOFS_KEPT = 50
 
 
-class Records(HostRecords, Migrations, Permissions):
+class Records(HostRecords, Migrations, Permissions, Recreates):
     """Reads and writes rows; every method belongs to the transaction that handed the Records out."""
 
     # Leases
