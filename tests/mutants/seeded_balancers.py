@@ -298,11 +298,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         ("aws: what is shown late counts as refused", "if shown or self._clock.now() - started >= SETTLE:", "if True:"),
         (
-            "aws: a target returns without its zone",
-            "[records[one].target if one in records else one for one in back",
-            "[one for one in back",
-        ),
-        (
             "aws: a record is erased although the target is out",
             "if one in records and not _is_out(health.get(one))])",
             "if one in records])",

@@ -26,6 +26,13 @@ BEGAN = time.mktime((2026, 11, 21, 18, 0, 1, 0, 0, -1)) + 0.25
 
 
 @pytest.mark.parametrize(
+    ("status", "is_bad"), [(200, False), (404, False), (499, False), (500, True), (504, True), (-1, True), (0, True)]
+)
+def test_what_the_service_did_wrong_is_bad_and_not_what_the_client_did(status: int, is_bad: bool) -> None:
+    assert Entry(0.0, "app1", status, 1.0, "GET", "/").is_bad is is_bad
+
+
+@pytest.mark.parametrize(
     ("method", "path", "kind"),
     [
         ("GET", "/", "GET /"),

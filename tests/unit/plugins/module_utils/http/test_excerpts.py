@@ -35,4 +35,5 @@ def test_what_an_answer_is_shown_as(text: str, shown: str) -> None:
 def test_known_secrets_are_hidden_however_the_answer_cuts_them() -> None:
     hide = excerpts.known(["hunter2", "hunter2hunter2"])
     assert excerpts.excerpt("hunter2hunter2 said hunter2", hide) == f"{HIDDEN} said {HIDDEN}"
+    assert excerpts.excerpt("open\n  sesame", excerpts.known(["open sesame"])) == HIDDEN
     assert excerpts.excerpt("x" * 300, hide) == "x" * 197 + "..."

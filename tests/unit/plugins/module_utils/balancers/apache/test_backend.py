@@ -97,6 +97,11 @@ def test_what_the_manager_says_of_members(server: Server) -> None:
     assert snapshot.notes == (apache.NOTE_NO_STATUS,)
 
 
+def test_a_member_in_maintenance_that_is_draining_too_is_in_maintenance(server: Server) -> None:
+    server.says(XML._replace(text=XML.text.replace(" Drn ", " Drn Dis ")), HTML)
+    assert pool().snapshot().members["app1"].own == "maintenance"
+
+
 def test_members_without_a_route_stopped_and_failing(server: Server) -> None:
     server.says(XML, HTML)
     members = pool("other").snapshot().members

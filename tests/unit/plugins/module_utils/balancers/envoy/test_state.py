@@ -203,6 +203,8 @@ def pool(healthy: int = 0, unhealthy: int = 0, drained: int = 0, priority: int =
         # The next priority makes up for it.
         (pool(healthy=1, unhealthy=2) + pool(healthy=3, priority=1), 50, False),
         (pool(healthy=1, unhealthy=5) + pool(healthy=1, unhealthy=5, priority=1), 50, True),
+        # Where both together are too few, one that is below the threshold is enough.
+        (pool(healthy=1, unhealthy=5) + pool(healthy=3, unhealthy=3, priority=1), 50, True),
     ],
 )
 def test_panic(hosts: list[Host], threshold: float, panic: bool) -> None:
