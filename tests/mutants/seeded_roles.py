@@ -10,7 +10,8 @@ from seeded import Mutant, of
 ROLL = "plugins/plugin_utils/roll/"
 TRAFFIC = "plugins/plugin_utils/traffic/"
 TASKS = "roles/rollout/tasks/"
-ROLES = ("tests/unit/roles",)
+BEGIN = ("tests/unit/roles/test_begin.py",)
+CONDITIONS = ("tests/unit/roles/test_conditions.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
     *of(
@@ -146,7 +147,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    - rollout_smoke_tests | length > 0\n",
             "    - rollout_smoke_tests | length > 1\n",
         ),
-        tests=ROLES,
+        tests=BEGIN,
     ),
     *of(
         "plugins/action/check_settings.py",
@@ -157,12 +158,12 @@ MUTANTS: tuple[Mutant, ...] = (
             '            "failed": len(errors) > 9,\n',
         ),
         ("wrong steps are let pass", "[*settings.findings(given), *map(Finding, wrong)]", "settings.findings(given)"),
-        tests=ROLES,
+        tests=BEGIN,
     ),
     *of(
         "roles/canary/tasks/begin.yml",
         ("a canary by number needs a group", "length == 0 and 'hosts' not in", "length == 0 or 'hosts' not in"),
-        tests=ROLES,
+        tests=BEGIN,
     ),
     *of(
         "roles/blue_green/tasks/begin.yml",
@@ -171,12 +172,12 @@ MUTANTS: tuple[Mutant, ...] = (
             "when: rollout_colours | length != 2",
             "when: rollout_colours | length < 2",
         ),
-        tests=ROLES,
+        tests=BEGIN,
     ),
     *of(
         TASKS + "last_gate.yml",
         ("the last stage is judged twice", "  when: inventory_hostname == ansible_play_hosts | first\n", ""),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "drive.yml",
@@ -187,7 +188,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "when: __rollout_drive.hook | default({}) | length > 0",
             "when: __rollout_drive.hook | default({}) | length > 1",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "host.yml",
@@ -196,7 +197,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "when: __rollout_host.hook | default({}) | length > 0",
             "when: __rollout_host.hook | default({}) | length > 1",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "hook.yml",
@@ -216,7 +217,7 @@ MUTANTS: tuple[Mutant, ...] = (
             '              timeout: "{{ rollout_step_timeout | steady.rollout.seconds | int }}"\n',
             "",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "judge.yml",
@@ -230,7 +231,7 @@ MUTANTS: tuple[Mutant, ...] = (
             '          failure: "{{ ansible_failed_task | steady.rollout.failure(ansible_failed_result) }}"\n',
             "",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "plan.yml",
@@ -254,7 +255,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    - name: Release the claims\n      ansible.builtin.include_tasks: release_claims.yml\n      when: not ansible_check_mode\n\n",
             "",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "conclude.yml",
@@ -263,18 +264,18 @@ MUTANTS: tuple[Mutant, ...] = (
             "when: not __rollout_conclusion.succeeded",
             "when: __rollout_conclusion.failed | default(false)",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "restore_left_out.yml",
         ("12 maintenance is ended at the end of a run", "    expected_states: [in_service, drained]\n", ""),
         ("8 members are restored without the claim", '    claim: "{{ __rollout_claim }}"\n', ""),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         TASKS + "release_claims.yml",
         ("one silent balancer fails the run's end", "  failed_when: false\n", ""),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         "playbooks/rolling.yml",
@@ -288,12 +289,12 @@ MUTANTS: tuple[Mutant, ...] = (
             "        tasks_from: conclude\n      when: not (ansible_check_mode or (__rollout_window",
             "        tasks_from: conclude\n      when: not ((__rollout_window",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         "playbooks/rollback.yml",
         ("colours are rolled back host by host", "default({}, true) | length == 0", "default({}, true) | length != 1"),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         "playbooks/canary.yml",
@@ -302,12 +303,12 @@ MUTANTS: tuple[Mutant, ...] = (
             "'hosts' not in (rollout_canary_steps | default([{}], true))[0]",
             "'hosts' in (rollout_canary_steps | default([{}, {}], true))[0]",
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         "playbooks/shift_pass.yml",
         ("6 one lost host ends a pass", "  ignore_unreachable: true\n", "  ignore_unreachable: false\n"),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
     *of(
         "roles/rollout/vars/main.yml",
@@ -327,6 +328,6 @@ MUTANTS: tuple[Mutant, ...] = (
             'zone_min_available: "{{ rollout_zone_min_available }}"',
             'zone_min_available: "{{ rollout_min_available }}"',
         ),
-        tests=ROLES,
+        tests=CONDITIONS,
     ),
 )

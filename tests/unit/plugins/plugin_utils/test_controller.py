@@ -31,17 +31,21 @@ def test_another_process_that_got_the_same_number_is_not_the_owner() -> None:
 
 
 def test_nobody_can_tell_for_another_machine_boot_or_namespace() -> None:
-    for name in controller.PLACE:
+    for name in ("controller", "boot_id", "namespace"):
         assert not controller.is_gone({**controller.owner(), "pid": _ended(), name: "elsewhere"})
         assert not controller.is_gone({**controller.owner(), "pid": _ended(), name: ""})
 
 
 def test_workers_that_outlived_their_run_are_waited_for(tmp_path: pathlib.Path) -> None:
     done = tmp_path / "done"
-    with _killed_run(f"while not os.path.exists({str(done)!r}): time.sleep(0.01)") as run:
-        assert len(controller.wait_for_orphans(run, limit=0.0)) == WORKERS
+    wait = f"[time.sleep(0.01) for _ in iter(lambda: os.path.exists({str(done)!r}), True)]"
+    with _killed_run(f"{wait}; open(f'{tmp_path}/{{os.getpid()}}', 'w').close()") as run:
+        workers = controller.wait_for_orphans(run, limit=0.0)
+        assert len(workers) == WORKERS
         done.touch()
         assert controller.wait_for_orphans(run, limit=30.0) == []
+    finished = {path.name for path in tmp_path.iterdir()} - {"done"}
+    assert finished == {str(pid) for pid in workers}, "none was cut short"
 
 
 def test_workers_of_a_run_that_lives_are_not_waited_for() -> None:
