@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import marshal
 import os
 import pathlib
+import types
+import typing as t
+import zlib
 
 import pytest
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote import bootstrap
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.bootstrap import Kept, NotPrivate
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.bootstrap import Kept, NotPrivate, Runner
 
 MODULES = {"a": (False, marshal.dumps(compile("x = 1", "a", "exec")))}
 DIGEST = "0" * 64
@@ -94,3 +99,27 @@ def test_no_space_leaves_no_draft(top: pathlib.Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(OSError, match="No space"):
         kept.save(MODULES)
     assert list(pathlib.Path(kept.directory).iterdir()) == []
+
+
+def received(sent: bytes, expected: bytes, said: list[dict[str, t.Any]]) -> bootstrap.Modules:
+    """The modules of a runner that is kept nowhere and *sent* where *expected* was announced."""
+    channel: t.Any = types.SimpleNamespace(say=lambda **words: said.append(words), read=lambda size: sent)
+    return Runner(channel, hashlib.sha256(expected).hexdigest(), len(expected)).modules()
+
+
+def test_a_runner_is_asked_for_where_it_is_not_kept_and_kept_from_then_on(top: pathlib.Path) -> None:
+    said: list[dict[str, t.Any]] = []
+    content = zlib.compress(json.dumps({"a": [False, "x = 1"]}).encode())
+    first = received(content, content, said)
+    assert said == [{"state": "need"}]
+    assert received(b"", content, said) == first
+    assert said == [{"state": "need"}]
+
+
+def test_a_runner_that_arrives_otherwise_than_it_was_sent_is_not_run(top: pathlib.Path) -> None:
+    said: list[dict[str, t.Any]] = []
+    content, other = (zlib.compress(json.dumps({"a": [False, text]}).encode()) for text in ("x = 1", "x = 2"))
+    with pytest.raises(SystemExit):
+        received(other, content, said)
+    assert said == [{"state": "need"}, {"state": "cannot", "why": "the runner did not arrive as it was sent"}]
+    assert os.listdir(top / "runner") == [".lock"]

@@ -69,6 +69,13 @@ def test_it_ends_with_its_channel() -> None:
     assert ends.ended() == "the channel is closed"
 
 
+def test_it_ends_on_a_request_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "LONGEST", 10)
+    ends = Ends()
+    os.write(ends.to, b"x" * 11)
+    assert ends.ended() == "a request is too long"
+
+
 def test_it_ends_when_the_controller_is_silent() -> None:
     """After a network that is cut no end of the channel is ever seen."""
     assert Ends(silence=0.05).ended() == "nothing was heard for 0.05 s"
