@@ -67,8 +67,8 @@ MUTANTS: tuple[Mutant, ...] = (
         CONTROLLER + "taken_over.py",
         (
             "12 this ledger's own claim is taken over",
-            '        if before.get("drained") and before.get("ledger") != ledger\n',
-            '        if before.get("drained")\n',
+            'if claim and claim.get("drained") and claim.get("ledger") != ledger',
+            'if claim and claim.get("drained")',
         ),
         tests=(UNIT + "test_taken_over.py",),
     ),

@@ -137,6 +137,34 @@ def test_a_host_that_an_interrupted_run_left_drained_may_be_drained() -> None:
     assert executors.done("lb_member")[0][1]["expected_states"] == ["in_service", "drained"]
 
 
+def test_a_host_that_nobody_has_left_drained_is_drained_only_from_service() -> None:
+    host, executors = steps()
+    host.drain()
+    assert executors.done("lb_member")[0][1]["expected_states"] == ["in_service"]
+
+
+def test_a_host_that_is_back_on_some_node_is_drained_again_before_it_is_changed() -> None:
+    host, executors = steps()
+    host.drain_again()
+    assert executors.done("lb_member") == []
+    host.put_back_in_service()
+    host.drain_again()
+    restored, drained = (given for dummy, given in executors.done("lb_member"))
+    assert (restored["state"], drained["state"]) == ("in_service", "drained")
+    assert drained["expected_states"] == ["in_service", "drained"]
+
+
+def test_what_an_interrupted_run_has_started_on_the_host_is_waited_for() -> None:
+    host, executors = steps()
+    host.wait_for_interrupted_run()
+    assert executors.done("rollout_host") == []
+    host.admission = {**GO, "interrupted_run": "r0"}
+    host.wait_for_interrupted_run()
+    (waited,) = [(place, given) for place, given in executors.done("rollout_host") if given["state"] == "quiesced"]
+    wanted = {"state": "quiesced", "service": "shop", "interrupted_run": "r0", "timeout": 300.0}
+    assert waited == ("app1", wanted)
+
+
 @pytest.mark.parametrize(("place", "asked"), [("controller", "localhost"), ("host", "app1"), ("probe1", "probe1")])
 def test_health_is_probed_from_where_the_settings_say(place: str, asked: str) -> None:
     host, executors = steps(health_from=place)
@@ -282,7 +310,7 @@ def test_without_a_coordinator_an_unchanged_host_returns_and_a_changed_one_is_le
 
 def test_a_host_that_somebody_else_drained_is_not_restored() -> None:
     host, dummy = steps(
-        lambda where, module, given: {"go_back": False, "was_changed": False, "target": {"version": None}, "msg": ""}
+        lambda where, module, given: {"go_back": True, "was_changed": True, "target": {"version": "1.0.0"}, "msg": ""}
     )
     assert host.report_failed(StepFailed("drained_externally", "drained on lb1")) == Verdict(False)
 
