@@ -252,7 +252,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "8 a refused plan keeps its claims",
-            "    - name: Release the claims\n      ansible.builtin.include_tasks: release_claims.yml\n      run_once: true\n      when: not ansible_check_mode\n\n",
+            "    - name: Release the claims\n      ansible.builtin.include_tasks: release_claims.yml\n"
+            "      run_once: true\n      when: not ansible_check_mode\n\n",
             "",
         ),
         tests=CONDITIONS,
