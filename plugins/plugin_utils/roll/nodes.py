@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import (
@@ -23,7 +24,15 @@ Result = t.Dict[str, t.Any]
 class Nodes:
     """*claim* goes with every change: a node that has seen a newer run refuses it."""
 
-    def __init__(self, executors: Executors, balancers: t.Sequence[Balancer], member: str, claim: Result) -> None:
+    def __init__(
+        self,
+        executors: Executors,
+        balancers: t.Sequence[Balancer],
+        member: str,
+        claim: Result,
+        clock: t.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._executors = executors
         self._balancers = list(balancers)
         self._member = member
@@ -36,12 +45,16 @@ class Nodes:
 
         The first node is asked alone: two hosts that the guard lets through one at a time must not each hold a node that
         the other one waits for.
+
+        ``out_for`` is how long the first node has sent no new work: connecting to the nodes before is no time out.
         """
+        marked_at: float | None = None
         guarded = {"guard": guard, "guard_timeout": guard_timeout} if guard else {}
         marked: list[Outcome] = []
         first, others = self._balancers[:1], self._balancers[1:]
         if others:
             marked = self._change(first, state="drained", wait=False, expected_states=list(expected_states), **guarded)
+            marked_at = self._clock()
             self._refuse_failures("drain", marked, marked)
             first = []
         fresh = self._invocations(
@@ -50,7 +63,8 @@ class Nodes:
         waiting = self._invocations(self._balancers[:1] if others else [], state="drained", **options)
         drained = self._executors.together(fresh + waiting)
         self._refuse_failures("drain", drained, marked + drained)
-        return {"drained_for": max(_waited(one) for one in drained)}
+        drained_for = max(_waited(one) for one in drained)
+        return {"drained_for": drained_for, "out_for": drained_for if marked_at is None else self._clock() - marked_at}
 
     def put_back(self, timeout: float, require_weight: bool) -> Result:
         restored = self._change(

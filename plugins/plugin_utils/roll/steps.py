@@ -262,11 +262,10 @@ class HostSteps:
             self.journal.perform("drain", "drain", lambda: self._drain(["in_service", "drained"]), lines.drained)
 
     def _drain(self, expected_states: list[str]) -> Result:
-        started = self.wall_clock()
         timeout = self._seconds("rollout_drain_timeout")
         options = {"timeout": timeout, "on_timeout": self.now["rollout_drain_on_timeout"]}
         result = self._nodes().drain(options, expected_states, self.admission.get("guard"), timeout)
-        return {**result, "out_since": started}
+        return {**result, "out_since": self.wall_clock() - result["out_for"]}
 
     def put_back_in_service(self) -> None:
         if self.now["rollout_balancers"]:

@@ -32,12 +32,21 @@ def asked(executors: ScriptedExecutors) -> list[tuple[t.Any, ...]]:
 
 def test_the_first_node_is_marked_alone_then_all_are_waited_for() -> None:
     executors = ScriptedExecutors(lambda host, module, given: {"waited": {"lb1": 0.5, "lb2": 2.0}[host]})
-    assert nodes(executors).drain(OPTIONS, ["in_service"], GUARD, 30.0) == {"drained_for": 2.0}
+    assert nodes(executors).drain(OPTIONS, ["in_service"], GUARD, 30.0)["drained_for"] == 2.0
     assert asked(executors) == [
         ("lb1", "drained", False, ["in_service"]),
         ("lb2", "drained", True, ["in_service"]),
         ("lb1", "drained", True, None),
     ]
+
+
+def test_connecting_to_the_nodes_counted_as_time_out_of_service() -> None:
+    moments = iter([107.0, 110.5])
+    executors = ScriptedExecutors(lambda host, module, given: {"waited": 2.0})
+    several = Nodes(t.cast("t.Any", executors), [LB1, LB2], "web1", CLAIM, clock=lambda: next(moments))
+    assert several.drain(OPTIONS, ["in_service"], GUARD, 30.0)["out_for"] == 3.5
+    one = Nodes(t.cast("t.Any", executors), [LB1], "web1", CLAIM, clock=lambda: next(moments))
+    assert one.drain(OPTIONS, ["in_service"], GUARD, 30.0)["out_for"] == 2.0
 
 
 def test_one_node_takes_one_call() -> None:
