@@ -136,6 +136,10 @@ def summary(good: Outcome, bad: Outcome) -> str:
     return "\n".join(lines)
 
 
+def heading(title: str) -> None:
+    print(f"\n== {title}", flush=True)
+
+
 def passed(good: Outcome, bad: Outcome) -> bool:
     return good.clean and good.exit_code == 0 and bad.clean and bad.exit_code != 0
 
@@ -144,13 +148,17 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     arguments = _parser().parse_args()
     fleet = local_fleet.LocalFleet(arguments.directory, make=arguments.balancer)
+    heading("1/4 Start six instances of version 1.0.0 behind two load balancers")
     fleet.down()
     try:
         fleet.up()
         fleet.add_release(GOOD_VERSION)
         fleet.add_release(BAD_VERSION, BAD_BEHAVIOUR)
+        heading(f"2/4 Roll out {GOOD_VERSION}, a good release, while clients send requests")
         good = observed_rollout(fleet, "good", GOOD_VERSION)
+        heading(f"3/4 Roll out {BAD_VERSION}, which fails 5 s after its start, and see it rolled back")
         bad = observed_rollout(fleet, "bad", BAD_VERSION)
+        heading("4/4 What came of it")
     except process.ProcessError as error:
         print(error, file=sys.stderr)
         return 1

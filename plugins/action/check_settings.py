@@ -11,8 +11,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
-from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import names, settings, steps
-from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import files, loading, names, settings, steps
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding, accepted, refusals
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HOOKS
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
@@ -66,18 +65,24 @@ class ActionModule(ActionBase):
 
     def _findings(self, values: Result, arguments: Result, task_vars: Result) -> list[Finding]:
         search = self._of("__rollout_search_paths", task_vars, "")
-        files = {name: str(values[name]) for name in STEPS if values[name]}
+        task_files = {name: str(values[name]) for name in STEPS if values[name]}
         given = settings.Given(
             values=values,
             direction=arguments["direction"],
             strategy=arguments.get("strategy") or "",
             fleet=arguments["hosts"],
             groups=task_vars.get("groups") or {},
-            artifact_for=lambda version: located(str(self._of("rollout_artifact", task_vars, version)), search),
+            artifact_for=lambda version: files.located(str(self._of("rollout_artifact", task_vars, version)), search),
             depends=self._depending_on_the_request(values, task_vars),
         )
-        wrong = steps.wrong_steps(files, search, self._loader.load_from_file)
-        return [*settings.findings(given), *map(Finding, wrong)]
+        reader = loading.Reader(
+            play=self._task.get_play(),
+            role=self._task._role._role_path if self._task._role else "",
+            variables=task_vars["hostvars"]._variable_manager,
+            loader=self._loader,
+        )
+        wrong = steps.wrong_steps(task_files, steps.Reader(search, self._loader.load_from_file, reader.problems))
+        return [*settings.findings(given), *map(Finding, [*wrong, *_unread(arguments["hosts"], task_vars)])]
 
     def _depending_on_the_request(self, values: Result, task_vars: Result) -> list[str]:
         version = str(values["rollout_version"] or "")
@@ -86,6 +91,16 @@ class ActionModule(ActionBase):
             for name in OF_EACH_VERSION
             if values[name] and self._of(name, task_vars, version, rollout_version=ANOTHER) != values[name]
         ]
+
+
+def _unread(hosts: t.Sequence[str], task_vars: Result) -> list[str]:
+    groups = {name for name, members in (task_vars.get("groups") or {}).items() if set(members) & set(hosts)}
+    paths = files.unread_variables(str(task_vars.get("playbook_dir") or ""), {*groups, *hosts}, names.PREFIX)
+    return [
+        f"{path} is not read: Ansible reads variables beside an inventory, and not beside a playbook that imports another; move "
+        "it beside the inventory."
+        for path in paths
+    ]
 
 
 def _first_line(error: AnsibleError) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import settings
@@ -30,11 +31,26 @@ class ActionModule(ActionBase):
         errors = {}
         for host, *_others in settings.distinct(written):
             raw = variables_of(self, host, task_vars)
-            errors[host] = settings.errors_of(spec, evaluated(self, _only(spec, raw), raw))
+            errors[host] = self._undefined(_only(spec, raw), raw) or settings.errors_of(
+                spec, evaluated(self, _only(spec, raw), raw)
+            )
         refused = settings.refusal(errors)
         if refused:
             return {**result, "failed": True, "msg": refused}
         return {**result, "changed": False}
+
+    def _undefined(self, written: Result, variables: Result) -> list[str]:
+        """A sentence for each setting that uses a variable which is not there."""
+        tried = [self._tried(name, value, variables) for name, value in written.items()]
+        return [sentence for sentence in tried if sentence]
+
+    def _tried(self, name: str, value: t.Any, variables: Result) -> str:
+        try:
+            evaluated(self, value, variables)
+        except AnsibleError as error:
+            first = str(error).strip().splitlines()[0].rstrip(".")
+            return f"{name} cannot be evaluated: {first}; define what it uses."
+        return ""
 
 
 def _only(spec: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> Result:

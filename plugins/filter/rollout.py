@@ -13,6 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.plugin_utils import failures, plays, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.plan_content import plan_content
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import files
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic import request as traffic_request
 
 
@@ -33,6 +34,7 @@ class FilterModule:
             "failure_text": failures.failure_text,
             "hosts_to": plays.hosts_to,
             "plan_content": plan_content,
+            "search_paths": files.search_paths,
             "seconds": seconds,
             "smoke_targets": targets.smoke_targets,
             "traffic_request": traffic_request.traffic_request,

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 
 RunCommand = t.Callable[..., t.Tuple[int, str, str]]
 
@@ -62,7 +63,7 @@ class Unit:
 
     @property
     def described(self) -> str:
-        restarts = f", restarted {self.restarts} times" if self.restarts else ""
+        restarts = f", restarted {counted(self.restarts, 'time')}" if self.restarts else ""
         result = f", result {self.result}" if self.result not in ("", "success") else ""
         return f"{self.name} is {self.active} ({self.sub}){result}{restarts}{f'; its process {self.exit}' if self.exit else ''}"
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.plugin_utils import origins
+
 Result = t.Mapping[str, t.Any]
 
 LOST = re.compile(r"(?:Task failed: )?Data could not be sent to remote host \"(?P<host>[^\"]*)\"\. .* over ssh:.*")
@@ -25,8 +27,25 @@ def failure(task: Result, result: Result) -> dict[str, t.Any]:
     text = failure_text(result)
     timed_out = "timedout" in worst or TIMED_OUT.search(text) is not None
     if task.get("no_log") or worst.get("_ansible_no_log"):
-        text = f"'{task.get('name') or task.get('action')}' failed; what it said is hidden by no_log"
-    return {"kind": "step", "error": text, "timed_out": timed_out}
+        text = "failed; what it said is hidden by no_log"
+    return {"kind": "step", "error": f"{described(task)}{text}", "timed_out": timed_out}
+
+
+def described(task: Result) -> str:
+    """The task by its name and by where it stands, such as "'Migrate' (/srv/project/update.yml:12): "."""
+    name = " ".join(str(task.get("name") or task.get("action") or "").split())
+    places = [origins.place_of(text) for text in _texts(task)]
+    place = next((f" ({one})" for one in places if one), "")
+    return f"'{name}'{place}: " if name else ""
+
+
+def _texts(task: Result) -> t.Iterator[t.Any]:
+    """What the user has written in the task, which Ansible remembers the place of; with its own name first."""
+    yield task.get("name")
+    args = task.get("args")
+    for name, value in (args if isinstance(args, t.Mapping) else {}).items():
+        yield from (name, value)
+    yield from (task.get("action"), task.get("when"), task.get("loop"))
 
 
 def failure_text(result: Result) -> str:

@@ -88,13 +88,13 @@ MUTANTS: tuple[Mutant, ...] = (
         ROLL + "host.py",
         (
             "12 the intent is recorded after the change",
-            "        host.record_intent()\n        update(host)\n        host.wait_until_healthy()\n        host.smoke_test()",
-            "        update(host)\n        host.record_intent()\n        host.wait_until_healthy()\n        host.smoke_test()",
+            "        host.record_intent()\n        bring_to_target(host)\n",
+            "        bring_to_target(host)\n        host.record_intent()\n",
         ),
         (
             "10 a host returns before it is healthy",
-            "        host.wait_until_healthy()\n        host.smoke_test()\n        restore(host)",
-            "        restore(host)\n        host.wait_until_healthy()\n        host.smoke_test()",
+            "        bring_to_target(host)\n        restore(host)\n",
+            "        restore(host)\n        bring_to_target(host)\n",
         ),
         (
             "12 a failed host is not reported",
@@ -137,6 +137,10 @@ MUTANTS: tuple[Mutant, ...] = (
             "when: ansible_run_tags | list != ['all'] or ansible_skip_tags | list != []",
             "when: ansible_run_tags | list != ['all'] and ansible_skip_tags | list != []",
         ),
+        tests=BEGIN,
+    ),
+    *of(
+        TASKS + "begin.yml",
         (
             "a rollback is refused for smoke tests that it does not use",
             "    - rollout_smoke_tests | length > 0\n    - __rollout_direction | default('forward') == 'forward'\n",
@@ -157,7 +161,7 @@ MUTANTS: tuple[Mutant, ...] = (
             '            "failed": bool(errors),\n',
             '            "failed": len(errors) > 9,\n',
         ),
-        ("wrong steps are let pass", "[*settings.findings(given), *map(Finding, wrong)]", "settings.findings(given)"),
+        ("wrong steps are let pass", "map(Finding, [*wrong, *_unread", "map(Finding, [*_unread"),
         tests=BEGIN,
     ),
     *of(
@@ -209,7 +213,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("12 a lost host goes on with the next step", "ignore_unreachable: false", "ignore_unreachable: true"),
         (
             "12 a step that failed counts as done",
-            '          failure: "{{ ansible_failed_task | steady.rollout.failure(ansible_failed_result) }}"\n',
+            '          failure: "{{ ansible_failed_task | default({}) | steady.rollout.failure(ansible_failed_result | default(__rollout_not_loaded)) }}"\n',
             "",
         ),
         (
@@ -228,7 +232,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "5 your steps that failed have judged well",
-            '          failure: "{{ ansible_failed_task | steady.rollout.failure(ansible_failed_result) }}"\n',
+            '          failure: "{{ ansible_failed_task | default({}) | steady.rollout.failure(ansible_failed_result | default(__rollout_not_loaded)) }}"\n',
             "",
         ),
         tests=CONDITIONS,

@@ -56,9 +56,10 @@ def _health(seen: Seen) -> t.Iterator[Finding]:
     if not serving or is_one_of_many or any(host["healthy"] for host in probed):
         return
     first = serving[0]["name"]
+    which = "the one host" if len(probed) == 1 else f"all {len(probed)} hosts"
     yield Finding(
-        f"rollout_health fails on all {len(probed)} hosts although the load balancers send requests to {len(serving)} of "
-        f"them, on {first} with: {seen.reasons.get(first) or 'no answer'}; correct rollout_health.",
+        f"rollout_health fails on {which} although the load balancers send requests to {len(serving)} of them, on {first} "
+        f"with: {seen.reasons.get(first) or 'no answer'}; correct rollout_health.",
         HEALTH,
     )
 

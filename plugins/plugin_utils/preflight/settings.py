@@ -42,6 +42,7 @@ DURATIONS = (
 )
 BEFORE = "rollout_metric_before"
 """A duration, too, where it is given."""
+RETRIES = tuple("012345")
 WINDOW_SETTINGS = (
     "windows", "zone", "blackouts", "freezes", "sites", "state", "wait_limit", "host_duration", "needed"
 )  # fmt: skip
@@ -140,6 +141,8 @@ def _forms(s: Values) -> t.Iterator[Finding]:
         yield Finding("rollout_metric_sources must be a dictionary of sources by name.")
     yield from _window(s["rollout_window"])
     yield from map(Finding, migrations.settings_errors(s["rollout_migrations"]))
+    if str(s["rollout_retries"]) not in RETRIES:
+        yield Finding(f"rollout_retries: '{s['rollout_retries']}' is not a number of tries; give one from 0 to 5.")
     for name in DURATIONS:
         yield from _refused(functools.partial(durations.seconds, name, s[name]))
     if s.get(BEFORE):

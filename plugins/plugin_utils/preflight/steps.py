@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import typing as t
 
@@ -19,24 +20,34 @@ NESTS = ("block", "rescue", "always")
 
 
 Load = t.Callable[[str], t.Any]
+Problems = t.Callable[[str, t.Sequence[t.Any]], t.List[str]]
 
 
-def wrong_steps(files: t.Mapping[str, str], search: t.Sequence[str], load: Load) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Reader:
+    """Where task files are looked for; how the YAML of one is read; what Ansible finds wrong with its tasks."""
+
+    search: t.Sequence[str]
+    load: Load
+    problems: Problems = lambda path, tasks: []
+
+
+def wrong_steps(files: t.Mapping[str, str], reader: Reader) -> list[str]:
     """A sentence for every task file that is not there or that cannot run in a sliding window; *files* by their settings."""
     errors: list[str] = []
     for setting, path in files.items():
-        found = located(path, search)
+        found = located(path, reader.search)
         if os.path.isfile(found):
-            _check_file(found, errors, set(), load)
+            _check_file(found, errors, set(), reader)
         else:
             errors.append(
                 f"{setting}: the task file {path} does not exist; correct the path or put the file into one of "
-                f"{', '.join(search)}."
+                f"{', '.join(reader.search)}."
             )
     return errors
 
 
-def _check_file(path: str, errors: list[str], seen: set[str], load: Load) -> None:
+def _check_file(path: str, errors: list[str], seen: set[str], reader: Reader) -> None:
     if path in seen:
         return
     seen.add(path)
@@ -44,26 +55,27 @@ def _check_file(path: str, errors: list[str], seen: set[str], load: Load) -> Non
         errors.append(f"The task file {path} does not exist: correct the include that names it.")
         return
     try:
-        tasks = load(path)
+        tasks = reader.load(path)
     except AnsibleError as error:
         errors.append(f"The task file {path} cannot be read: {str(error).splitlines()[0]}")
         return
     if tasks and not isinstance(tasks, list):
         errors.append(f"The task file {path} holds no list of tasks: begin each task with '- name:', without 'tasks:'.")
         return
-    _check_tasks(tasks or [], path, errors, seen, load)
+    _check_tasks(tasks or [], path, errors, seen, reader)
+    errors += reader.problems(path, tasks or [])
 
 
-def _check_tasks(tasks: t.Any, path: str, errors: list[str], seen: set[str], load: Load) -> None:
+def _check_tasks(tasks: t.Any, path: str, errors: list[str], seen: set[str], reader: Reader) -> None:
     for task in tasks if isinstance(tasks, list) else []:
         if isinstance(task, dict):
-            _check_task(task, path, errors, seen, load)
+            _check_task(task, path, errors, seen, reader)
 
 
-def _check_task(task: dict[str, t.Any], path: str, errors: list[str], seen: set[str], load: Load) -> None:
+def _check_task(task: dict[str, t.Any], path: str, errors: list[str], seen: set[str], reader: Reader) -> None:
     for key, value in task.items():
         if key in NESTS:
-            _check_tasks(value, path, errors, seen, load)
+            _check_tasks(value, path, errors, seen, reader)
         elif _short(key) in FORBIDDEN:
             errors.append(
                 f"{path}: '{task.get('name', key)}' uses {_short(key)}, which aborts the whole run in a sliding window. "
@@ -77,7 +89,7 @@ def _check_task(task: dict[str, t.Any], path: str, errors: list[str], seen: set[
         elif _short(key) in INCLUDES:
             included = value.get("file") if isinstance(value, dict) else value
             if isinstance(included, str) and "{{" not in included:
-                _check_file(os.path.join(os.path.dirname(path), included), errors, seen, load)
+                _check_file(os.path.join(os.path.dirname(path), included), errors, seen, reader)
 
 
 def _short(key: str) -> str:

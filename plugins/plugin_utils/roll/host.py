@@ -48,13 +48,23 @@ def go_forward(host: HostSteps) -> None:
         host.drain()
         host.run_hook("after_drain")
         host.record_intent()
-        update(host)
-        host.wait_until_healthy()
-        host.smoke_test()
+        bring_to_target(host)
         restore(host)
         host.report_proven()
     except StepFailed as failure:
         roll_back(host, failure)
+
+
+def bring_to_target(host: HostSteps) -> None:
+    """Updated and healthy. It is drained, so another try costs time and no request (rollout_retries)."""
+    try:
+        update(host)
+        host.wait_until_healthy()
+        host.smoke_test()
+    except StepFailed as failure:
+        if not host.tries_again(failure):
+            raise
+        bring_to_target(host)
 
 
 def roll_back(host: HostSteps, failure: StepFailed) -> None:

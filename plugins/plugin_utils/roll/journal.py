@@ -121,6 +121,11 @@ class Journal:
         """The step that was performed or replayed last."""
         return self.entries[self._replayed - 1] if self._replayed else None
 
+    @property
+    def last_failure(self) -> Entry | None:
+        """The last step that failed among those performed or replayed."""
+        return next((entry for entry in reversed(self.entries[: self._replayed]) if entry.failure), None)
+
     def find(self, step: str) -> Entry | None:
         """The last entry of that step."""
         return next((entry for entry in reversed(self.entries) if entry.step == step), None)

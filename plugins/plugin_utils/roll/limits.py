@@ -26,4 +26,5 @@ def longest_rollout(settings: t.Mapping[str, t.Any]) -> float:
     )  # fmt: skip
     hooks = sum(1 for name in HOOKS if settings[f"rollout_{name}_tasks"])
     # A drain may have to wait as long again until the guard allows it.
-    return (OWN_STEPS + hooks * TASKS_OF_A_HOOK) * step + 2 * drain + healthy + restore
+    tries = 1 + int(settings["rollout_retries"])
+    return tries * ((OWN_STEPS + hooks * TASKS_OF_A_HOOK) * step + healthy) + 2 * drain + restore

@@ -34,6 +34,7 @@ STEP_SETTINGS = (
     "rollout_drain_on_timeout",
     "rollout_restore_timeout",
     "rollout_step_timeout",
+    "rollout_retries",
     "rollout_claim_directory",
     "rollout_gate_tasks",
     "rollout_metrics",

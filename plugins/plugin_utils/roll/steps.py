@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.metric_gates import LETS_PASS
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as preflight
-from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located, why_missing
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import gate as gates
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.artifact import Artifacts
@@ -29,6 +29,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors 
 Result = t.Dict[str, t.Any]
 
 GATE_TASKS = "gate"
+RETRIED = ("release", "start", "health", "smoke", "step")
+"""Kinds of failures of the host itself, which another try may mend."""
 TO_END = 15.0
 """Seconds that the processes of a step that hangs have to end."""
 REPORTED_STEPS = ("record intent", "report proven", "report reverted", "report failed", "report stuck")
@@ -67,6 +69,7 @@ class HostSteps:
         self.admission: Result = {}
         self._skipped_hooks: set[str] = set()
         self._staged = ""
+        self._tries = 0
 
     def before_step(self, step: str) -> None:
         """Nothing more is done for a run that has ended or lost its lease; everybody else sees what comes next."""
@@ -138,7 +141,7 @@ class HostSteps:
     def _judged_by_tasks(self, verdict: Result) -> Result:
         try:
             self.fence_older_runs()
-            self.journal.hook(GATE_TASKS, self._located(self.now["rollout_gate_tasks"]))
+            self._hook(GATE_TASKS, "rollout_gate_tasks")
         except StepFailed as failure:
             return {"verdict": "fail", "reason": failure.error}
         return {"verdict": "pass", "reason": f"the gate's steps succeeded on {self.name}"}
@@ -223,6 +226,17 @@ class HostSteps:
         given = {name: command for name, command in commands.items() if command}
         return {**given, "restart_timeout": self.now["rollout_step_timeout"]} if given else {}
 
+    def tries_again(self, failure: StepFailed) -> bool:
+        """Whether a host that failed gets another try. What hung may still be at work, and what is lost cannot be asked."""
+        last = self.journal.last_failure
+        hung = bool(last and ((last.failure or {}).get("timed_out") or last.result.get("missing")))
+        if hung or failure.kind not in RETRIED or self._tries >= int(self.now["rollout_retries"]):
+            return False
+        self._tries += 1
+        told = f"{self._tries} of {self.now['rollout_retries']} (rollout_retries), after: {failure.error}"
+        self.journal.perform("try again", "step", lambda: {"msg": told}, lines.message)
+        return True
+
     def wait_until_healthy(self) -> None:
         options = {
             "targets": [targets.health_target(self.now["rollout_health"], self.name)],
@@ -281,11 +295,22 @@ class HostSteps:
     # The user's own steps
 
     def run_hook(self, name: str) -> bool:
-        """False where there is no such task file. One that timed out on the way forward is not run again on the way back."""
+        """False where there is no such task file. One that timed out or was missing on the way forward is not run on the way back."""
         path = self.now[f"rollout_{name}_tasks"]
         if path and name not in self._skipped_hooks:
-            self.journal.hook(name, self._located(path))
+            self._hook(name, f"rollout_{name}_tasks")
         return bool(path)
+
+    def _hook(self, step: str, setting: str) -> None:
+        """A task file that is not there fails its step: Ansible would drop the host from the play, drained as it is."""
+        missing = why_missing(setting, self.now[setting], self.now["__rollout_search_paths"])
+        if missing:
+            self.journal.perform(step, "step", lambda: self._fail(missing))
+        else:
+            self.journal.hook(step, self._located(self.now[setting]))
+
+    def _fail(self, missing: str) -> Result:
+        raise StepFailed("step", missing, {"missing": True})
 
     def _located(self, path: str) -> str:
         return located(path, self.now["__rollout_search_paths"])
@@ -358,7 +383,9 @@ class HostSteps:
         """From here on the host is on its way to *version*."""
         self.target = version
         self._skipped_hooks = {
-            entry.step for entry in self.journal.entries if entry.failure and entry.failure.get("timed_out")
+            entry.step
+            for entry in self.journal.entries
+            if entry.failure and (entry.failure.get("timed_out") or entry.result.get("missing"))
         }
 
     def serves_target_again(self) -> bool:
@@ -366,7 +393,7 @@ class HostSteps:
 
         Running the same hook once more would fail, or hang, once more, and keep a healthy host out of service.
         """
-        failed = next((entry for entry in self.journal.entries if entry.failure), None)
+        failed = self.journal.last_failure
         if failed is None or failed.step not in ("before_update", "update"):
             return False
         result = self.journal.perform("probe version", "health", self._seen_version)

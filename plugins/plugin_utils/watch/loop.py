@@ -13,6 +13,7 @@ import dataclasses
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 from ansible_collections.steady.rollout.plugins.plugin_utils.background import NAP, Pending, in_thread
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.missed import with_missed_failures
 
@@ -201,7 +202,7 @@ class Watch:
 
 def progress(answer: t.Mapping[str, t.Any], age: float = 0.0) -> str:
     """One line: who is at what for how long, and how far the rollout is; *age* is that of the answer."""
-    done = f"{answer['done']} of {answer['total']} hosts done"
+    done = f"{answer['done']} of {counted(answer['total'], 'host')} done"
     flying = answer["in_flight"]
     if not flying:
         waiting = f", {answer['waiting']} waiting" if answer["waiting"] else ""

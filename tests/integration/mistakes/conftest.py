@@ -41,23 +41,24 @@ class Site:
         program.chmod(0o755)
 
     def play(self, playbook: str, settings: dict[str, t.Any], *options: str) -> tuple[int, str]:
-        argv = [
-            sys.executable,
-            "-m",
-            "ansible.cli.playbook",
-            f"playbooks/{playbook}.yml",
-            "-i",
-            str(self.fleet.inventory),
-        ]
+        """A playbook of the checkout, as from there."""
+        return self.run(f"playbooks/{playbook}.yml", settings, REPOSITORY, *options)
+
+    def run(self, playbook: str, settings: dict[str, t.Any], directory: pathlib.Path, *options: str) -> tuple[int, str]:
+        """A playbook by its path or its full name, as from the given directory."""
+        argv = [sys.executable, "-m", "ansible.cli.playbook", playbook, "-i", str(self.fleet.inventory)]
         environment = {
             **os.environ,
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_HOME": str(self.fleet.directory / "ansible"),
             "PATH": f"{self._programs}:{os.environ['PATH']}",
+            "PWD": str(directory),
         }
         done = subprocess.run(
             [*argv, "-e", json.dumps({**QUICK, **settings}), *options],
-            env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False,
+            env=environment, cwd=directory, capture_output=True, text=True, timeout=240, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
@@ -68,15 +69,15 @@ class Site:
             "started": {name: stats and stats["started_at"] for name, stats in self.fleet.seen().items()},
             "releases": sorted(str(path.relative_to(hosts)) for path in hosts.glob("*/releases/*")),
             "current": {path.parent.name: os.readlink(path) for path in hosts.glob("*/current")},
-            "in rotation": [sorted(one) for one in self._in_rotation()],
+            "in rotation": self.in_rotation(),
             **{table: self._rows(table) for table in ("bad", "left_out")},
             "held": [row for row in self._rows("lease") if row["run"]],
         }
 
-    def _in_rotation(self) -> t.Iterator[t.Any]:
+    def in_rotation(self) -> list[list[str]]:
+        """The members that each balancer sends requests to."""
         plan = json.loads((self.fleet.directory / "fleet.json").read_text())
-        for balancer in plan["balancers"]:
-            yield local_fleet.MAKES[plan["make"]].in_rotation(balancer)
+        return [sorted(local_fleet.MAKES[plan["make"]].in_rotation(balancer)) for balancer in plan["balancers"]]
 
     def _rows(self, table: str) -> list[dict[str, t.Any]]:
         with sqlite3.connect(self.fleet.directory / "ledger" / "ledger.db") as ledger:

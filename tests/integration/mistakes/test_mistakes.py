@@ -61,6 +61,7 @@ MISTAKES = [
         f"{GO_ON}version.",
         steps="- ansible.builtin.command: 'true'\n",
     ),
+    refused("no service", "rollout_service is not set: give the service a name, such as 'shop'.", rollout_service=""),
     # What is released
     refused(
         "a missing artifact",
@@ -199,7 +200,7 @@ MISTAKES = [
     ),
     refused(
         "three bake times for one stage",
-        "rollout_bake_time: 3 times for 1 stages; give one for each stage, or one for all.",
+        "rollout_bake_time: 3 times for 1 stage; give one for each stage, or one for all.",
         rollout_bake_time=[1, 2, 3],
     ),
     # Balancers
@@ -235,7 +236,7 @@ MISTAKES = [
     # Metrics
     refused(
         "a metric that says nothing",
-        "rollout_metrics: metrics.m: nothing says what is good: ...",
+        "rollout_metrics: metrics.m: nothing says what is good; give a limit, ...",
         rollout_metrics=[{"name": "m", "query": "error_share"}],
     ),
     Mistake(
@@ -266,7 +267,7 @@ MISTAKES = [
     ),
     refused(
         "a variable that is not there",
-        "rollout_release_path cannot be evaluated: ...",
+        "rollout_release_path cannot be evaluated: 'shop_home' is undefined; define what it uses.",
         rollout_release_path="{{ shop_home }}",
     ),
     Mistake(

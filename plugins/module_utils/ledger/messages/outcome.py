@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import traffic_messages
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages.tables import versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.endings import (
     ABORTED,
     DONE,
@@ -22,6 +23,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import all_of, are, counted
 
 
 def outcome_message(session: Session, outcome: str, endings: t.Sequence[Ending], split_fault: str = "") -> str:
@@ -49,13 +51,15 @@ def _done(session: Session, endings: t.Sequence[Ending]) -> str:
     if session.rollout.direction == model.RECOVER:
         back = [ending.host.name for ending in endings if ending.host.phase == model.PROVEN]
         none = "" if session.records.left_out(session.service) else "; no host is still drained by this rollout"
-        return f"{session.service}: {len(back)} hosts put back in service{none}." + _still_out(session)
+        return f"{session.service}: {counted(len(back), 'host')} put back in service{none}." + _still_out(session)
     skipped = sum(1 for ending in endings if ending.host.phase == model.UP_TO_DATE)
     already = f" ({skipped} of them were before)" if skipped else ""
-    return (
-        f"{session.service}: all {len(endings)} hosts are in service on {session.rollout.what}{already}."
-        + _still_out(session)
-    )
+    there = f"{all_of(len(endings), 'host')} in service on"
+    if session.rollout.direction == model.BACK:
+        on = versions(ending.host.target_version for ending in endings)
+        left = f"rolled back from {session.rollout.source_version}" if session.rollout.source_version else "rolled back"
+        return f"{session.service}: {left}; {there} {on}{already}." + _still_out(session)
+    return f"{session.service}: {there} {session.rollout.what}{already}." + _still_out(session)
 
 
 def _reverted(session: Session, endings: t.Sequence[Ending]) -> str:
@@ -96,9 +100,16 @@ def _state(session: Session, endings: t.Sequence[Ending]) -> str:
         [*(f"{ending.host.name} {ending.said()}" for ending in troubled[:5]), *_left_out(session, troubled)]
     )
     more = f" and {len(troubled) - 5} more" if len(troubled) > 5 else ""
-    return f"{there} of {len(endings)} hosts are in service on {session.rollout.what}" + (
+    return f"{there} of {counted(len(endings), 'host')} {are(len(endings))} in service on {_goal(session, endings)}" + (
         f", {named}{more}" if named else ""
     )
+
+
+def _goal(session: Session, endings: t.Sequence[Ending]) -> str:
+    """The version meant; of a rollback that of its hosts."""
+    if session.rollout.direction == model.BACK:
+        return versions(ending.host.target_version for ending in endings)
+    return session.rollout.what
 
 
 def _left_out(session: Session, named: t.Sequence[Ending]) -> list[str]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import are, counted
+
 if t.TYPE_CHECKING:
     from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
     from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.window import Window
@@ -38,11 +40,19 @@ def plan(service: str, rollout: Rollout, answer: dict[str, t.Any], at_rest: bool
 def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any], operation: str) -> str:
     if rollout.status == "reverting":
         return f"{service}: the rollout of {rollout.what} is being rolled back ({rollout.reason})"
+    there = len(answer["up_to_date"])
     if answer["nothing_to_do"]:
         return (
-            f"{service}: nothing to {operation} for {rollout.what}, {len(answer['up_to_date'])} hosts are already on it"
+            f"{service}: nothing to {operation} for {rollout.what}, {counted(there, 'host')} {are(there)} already on it"
         )
-    return f"{service}: {len(answer['order'])} of {answer['fleet']} hosts to {rollout.what}, stages {_stages(answer)}"
+    hosts = f"{len(answer['order'])} of {counted(answer['fleet'], 'host')}"
+    if rollout.direction == "back":
+        return f"{service}: {hosts} back from {rollout.source_version or 'their version'} to {versions(answer['targets'].values())}"
+    return f"{service}: {hosts} to {rollout.what}, stages {_stages(answer)}"
+
+
+def versions(names: t.Iterable[str | None]) -> str:
+    return ", ".join(sorted({name for name in names if name})) or "the version before"
 
 
 def _stages(answer: dict[str, t.Any]) -> str:

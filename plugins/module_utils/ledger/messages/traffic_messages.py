@@ -13,6 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages imp
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model, traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift, Step, in_words
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_nodes import read_nodes
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 
 
 def plan(shift: Shift) -> str:
@@ -54,7 +55,7 @@ def report(shift: Shift | None) -> list[str]:
 def switched(service: str, shift: Shift, versions: t.Collection[str], is_rolled_back: bool) -> str:
     """The last line of a switch between two colours."""
     word = "serves again" if is_rolled_back else "serves"
-    return f"{service}: {shift.candidate} {word}, {len(shift.groups[shift.candidate])} hosts on {', '.join(sorted(versions))}."
+    return f"{service}: {shift.candidate} {word}, {counted(len(shift.groups[shift.candidate]), 'host')} on {', '.join(sorted(versions))}."
 
 
 def ending(shift: Shift | None) -> str:

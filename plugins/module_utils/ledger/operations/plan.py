@@ -96,6 +96,9 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         opened = _window(session, params.get("window"), shift is not None or allowed.all_at_once)
         hosts = _without_closed_sites(session, hosts, opened)
         limits = dataclasses.replace(_limits(allowed, hosts, bool(balancers)), window=opened)
+        is_first = asked_shift is None and not allowed.all_at_once and _is_first(session, hosts)
+        if is_first:
+            limits = dataclasses.replace(limits, max_unavailable=max(limits.fleet, 1))
         is_open = session.rollout.status == model.OPEN and not allowed.all_at_once
         if session.rollout.direction != model.RECOVER and is_open:
             planning.refuse_impossible(allowed, limits, hosts, bool(balancers))
@@ -116,7 +119,8 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         )
         upkeep.drop_outdated_gates(session)
         upkeep.note_complete_stages(session)
-        answer = _answer(session, hosts, limits, guard, int(params.get("forks") or 0), seen, adopted)
+        notes = [*adopted, *planning.notes(hosts, params["hosts"], is_first)]
+        answer = _answer(session, hosts, limits, guard, int(params.get("forks") or 0), seen, notes)
         _see_approvals(session, params, answer, ledger.check_mode)
         if shift is not None:
             answer.update(_shift_answer(session, shift, answer))
@@ -236,6 +240,13 @@ def _note_baseline(session: Session, seen: t.Sequence[Seen], left_out: t.Contain
     session.records.add_proofs(session.service, found, session.now)
 
 
+def _is_first(session: Session, hosts: t.Sequence[Host]) -> bool:
+    """Nothing serves and nothing ever did: there is no capacity to keep."""
+    goes_forward = session.rollout.direction == model.FORWARD and session.rollout.status == model.OPEN
+    nothing_serves = not any(host.is_serving for host in hosts)
+    return goes_forward and nothing_serves and not session.records.all_proofs(session.service)
+
+
 def _limits(allowed: policy.Policy, hosts: t.Sequence[Host], behind_balancer: bool) -> policy.Limits:
     in_scope = sum(1 for host in hosts if host.in_scope and host.phase != model.EXCLUDED)
     limits = policy.resolved(allowed, len(hosts), in_scope, planning.zone_sizes(hosts))
@@ -257,13 +268,13 @@ def _answer(
     guard: dict[str, t.Any],
     forks: int,
     seen: t.Sequence[Seen],
-    adopted: t.Sequence[str],
+    notes: t.Sequence[str],
 ) -> dict[str, t.Any]:
     goes = session.rollout.status == model.OPEN
     pending = [host for host in hosts if host.phase == model.WAITING] if goes else []
     on_target = [host.name for host in hosts if host.in_scope and host.phase in model.ON_TARGET]
     excluded = [host for host in hosts if host.phase == model.EXCLUDED]
-    notes = {host.name: host.note for host in seen}
+    out = {host.name: host.note for host in seen}
     rows = [
         {
             "host": host.name,
@@ -272,7 +283,7 @@ def _answer(
             "from": host.from_version,
             "to": host.target_version,
             "condition": host.condition,
-            "why": notes.get(host.name) or ("left by an earlier run" if host.drained_by_us else ""),
+            "why": out.get(host.name) or ("left by an earlier run" if host.drained_by_us else ""),
         }
         for number, host in enumerate(pending, start=1)
     ]
@@ -295,7 +306,7 @@ def _answer(
         "fleet": limits.fleet,
         "lowest_capacity": planning.lowest_capacity(limits, hosts, forks),
         "predicted_seconds": planning.predicted_seconds(limits, hosts, forks, seconds),
-        "notes": [*adopted, *planning.warnings(limits, hosts, forks)],
+        "notes": [*notes, *planning.warnings(limits, hosts, forks)],
         "plan_hash": "",
         "approved": True,
         "closes_at": limits.window.last_closes_at if limits.window else None,

@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.g
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model, planning
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, Session, open_session
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import are, counted
 
 
 def revert(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -122,6 +123,8 @@ def _back_answer(session: Session, back: t.Sequence[Host], before: str) -> dict[
         "guard": guard_of(session.limits, session.records.guarded(session.rollout.id))
         if session.rollout.limits
         else {},
-        "msg": f"{session.service}: {len(back)} hosts are rolled back: {reason}" if back else "nothing to roll back",
+        "msg": f"{session.service}: {counted(len(back), 'host')} {are(len(back))} rolled back: {reason}"
+        if back
+        else "nothing to roll back",
         "diff": {"before": {"status": before}, "after": {"status": session.rollout.status}},
     }

@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, lease, model, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Gate, Host, Rollout, Tally
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import are, counted
 
 GO = "go"
 WAIT = "wait"
@@ -124,7 +125,7 @@ def _window_objection(inputs: Inputs, at: float) -> str:
 def _weakest_first(inputs: Inputs) -> Decision | None:
     weak = inputs.tally.weak_asking(inputs.asker.phase)
     if weak and not inputs.asker.is_weak:
-        return Decision(WAIT, f"{weak} {_hosts(weak)} down, unknown or half-updated are repaired first", "weakest")
+        return Decision(WAIT, f"{_weak(weak)} down, unknown or half-updated {are(weak)} repaired first", "weakest")
     return None
 
 
@@ -217,7 +218,9 @@ def _unless_never_judged(inputs: Inputs, decision: Decision) -> Decision:
 def _given_up(inputs: Inputs, decision: Decision) -> Decision:
     seconds = inputs.limits.progress_deadline
     return Decision(
-        GIVE_UP, f"no progress for {seconds:g} s (progress_deadline) while {decision.reason}", decision.waiting_for
+        GIVE_UP,
+        f"no progress for {seconds:g} s (rollout_progress_deadline) while {decision.reason}",
+        decision.waiting_for,
     )
 
 
@@ -240,5 +243,5 @@ def _judged_until(inputs: Inputs) -> float:
     return max(gate.complete_at + inputs.limits.bake_of(stage), gate.until or 0.0)
 
 
-def _hosts(count: int) -> str:
-    return "host that is" if count == 1 else "hosts that are"
+def _weak(count: int) -> str:
+    return f"{counted(count, 'host')} that {are(count)}"

@@ -144,6 +144,19 @@ def predicted_seconds(
     return round(rounds * seconds_per_host + sum(limits.bake_times[:-1]))
 
 
+def notes(hosts: t.Sequence[Host], inventory: t.Sequence[t.Mapping[str, t.Any]], is_first: bool) -> list[str]:
+    """What the operator should know of the fleet itself."""
+    found = ["first deployment: no host serves yet, so all of them may be deployed at once"] if is_first else []
+    known = {str(host["name"]) for host in inventory}
+    strangers = sorted(host.name for host in hosts if host.name not in known)
+    if strangers:
+        found.append(
+            f"the balancers have members that the inventory lacks: {', '.join(strangers)}. They count for the limits and are not "
+            "updated: add them to the inventory, or remove them from the pool."
+        )
+    return found
+
+
 def warnings(limits: Limits, hosts: t.Sequence[Host], forks: int) -> list[str]:
     usable = width(limits, hosts, 0)
     if forks and forks < usable:

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.window import Window
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(%?)")
 VERDICT_ACTIONS = ("stop", "pass", "fail")
@@ -236,7 +237,7 @@ def _bakes(raw: t.Any, stages: int) -> tuple[float, ...]:
         return (durations.seconds("rollout_bake_time", raw),) * stages
     if len(raw) != stages:
         raise InputError(
-            f"rollout_bake_time: {len(raw)} times for {stages} stages; give one for each stage, or one for all."
+            f"rollout_bake_time: {counted(len(raw), 'time')} for {counted(stages, 'stage')}; give one for each stage, or one for all."
         )
     return tuple(durations.seconds("rollout_bake_time", one) for one in raw)
 

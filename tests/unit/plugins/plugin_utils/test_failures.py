@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import pathlib
+
 import pytest
+from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import failures
 
@@ -11,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import failures
 def test_a_task_of_the_users_that_failed_is_a_step_whatever_it_is_called() -> None:
     assert failures.failure({"name": "Health | Wait"}, {"msg": "not healthy"}) == {
         "kind": "step",
-        "error": "not healthy",
+        "error": "'Health | Wait': not healthy",
         "timed_out": False,
     }
 
@@ -37,7 +40,7 @@ def test_a_task_whose_time_was_over_is_known_on_every_ansible_core(result: dict[
 def test_no_log_of_a_users_step_was_defeated_by_its_failure_text(
     task: dict[str, object], result: dict[str, object]
 ) -> None:
-    assert failures.failure(task, result)["error"] == "'Log in' failed; what it said is hidden by no_log"
+    assert failures.failure(task, result)["error"] == "'Log in': failed; what it said is hidden by no_log"
 
 
 def test_the_text_is_that_of_the_loop_item_that_failed() -> None:
@@ -88,3 +91,14 @@ def test_a_host_that_does_not_answer_is_named_as_the_inventory_names_it(text: st
 
 def test_silence_is_said_too() -> None:
     assert failures.failure_text({}) == "The task failed without saying why."
+
+
+def test_a_failed_step_is_named_with_its_task_and_its_place(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "update.yml"
+    path.write_text("- name: Look\n  command: 'true'\n\n- name: Migrate\n  command: 'false'\n")
+    task = DataLoader().load_from_file(str(path))[1]
+    failed = {"msg": "non-zero return code"}
+    assert failures.failure(task, failed)["error"] == f"'Migrate' ({path}:4): non-zero return code"
+    unnamed = {"name": "", "action": "command", "args": {"_raw_params": task["command"]}}
+    assert failures.failure(unnamed, failed)["error"] == f"'command' ({path}:5): non-zero return code"
+    assert failures.failure({"name": "Migrate"}, failed)["error"] == "'Migrate': non-zero return code"

@@ -182,7 +182,7 @@ def test_recover_puts_back_what_we_left(ledger):
     assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
     ledger.host("proven", "app1", version="1.0.0")
     end = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts, app2=DRAINED)])
-    assert end["message"] == "shop: 1 hosts put back in service; no host is still drained by this rollout."
+    assert end["message"] == "shop: 1 host put back in service; no host is still drained by this rollout."
     assert ledger.open()["resumed"] is True
 
 
@@ -192,7 +192,7 @@ def test_weakest_first(ledger):
     hosts[4]["healthy"] = False
     plan = ledger.plan(hosts, balancers=[pool(hosts, app5=DOWN)], policy={"max_unavailable": "2"})
     assert plan["order"][0] == "app5"
-    assert ledger.admit("app1")["reason"] == "1 host that is down, unknown or half-updated are repaired first"
+    assert ledger.admit("app1")["reason"] == "1 host that is down, unknown or half-updated is repaired first"
     assert ledger.admit("app5")["verdict"] == "go"
     assert ledger.admit("app1")["verdict"] == "go"
 

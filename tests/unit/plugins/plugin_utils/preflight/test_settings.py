@@ -145,7 +145,7 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_bake_time": [1, 2, 3]},
-            "rollout_bake_time: 3 times for 1 stages; give one for each stage, or one for all.",
+            "rollout_bake_time: 3 times for 1 stage; give one for each stage, or one for all.",
         ),
         (
             {"rollout_metrics": [METRIC], "rollout_metric_sources": PROM, "rollout_metric_window": 60},

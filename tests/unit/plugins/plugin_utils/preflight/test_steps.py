@@ -14,7 +14,7 @@ SETTING = "rollout_update_tasks"
 
 
 def wrong(path: str, *search: str) -> list[str]:
-    return steps.wrong_steps({SETTING: path}, search, DataLoader().load_from_file)
+    return steps.wrong_steps({SETTING: path}, steps.Reader(search, DataLoader().load_from_file))
 
 
 def write(folder: pathlib.Path, name: str, text: str) -> str:

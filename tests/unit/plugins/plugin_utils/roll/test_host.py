@@ -41,6 +41,7 @@ class Noting:
         verdict: Verdict | None = None,
         hooks: t.Sequence[str] = (),
         serves_again: bool = False,
+        retries: int = 0,
     ) -> None:
         self.steps: list[str] = []
         self._direction = direction
@@ -48,6 +49,7 @@ class Noting:
         self._verdict = verdict or Verdict(False)
         self._hooks = hooks
         self._serves_again = serves_again
+        self._retries = retries
 
     def _note(self, step: str) -> None:
         self.steps.append(step)
@@ -66,6 +68,10 @@ class Noting:
         self._note(name)
         return name in self._hooks
 
+    def tries_again(self, failure: StepFailed) -> bool:
+        self._retries -= 1
+        return self._retries >= 0
+
     def serves_target_again(self) -> bool:
         self._note("serves_target_again")
         return self._serves_again
@@ -83,6 +89,14 @@ def rolled(**options: t.Any) -> list[str]:
 
 def test_forward_all_that_can_fail_while_the_host_serves_comes_before_the_drain() -> None:
     assert rolled() == FORWARD
+
+
+@pytest.mark.parametrize("step", ["before_update", "activate_release", "wait_until_healthy", "smoke_test"])
+def test_a_flaky_host_is_updated_once_more_while_it_is_drained(step: str) -> None:
+    tried = FORWARD[FORWARD.index("before_update") : FORWARD.index(step) + 1]
+    before, rest = FORWARD[: FORWARD.index("before_update")], FORWARD[FORWARD.index("before_update") :]
+    assert rolled(fails=[step], retries=1) == [*before, *tried, *rest]
+    assert "report_failed" in rolled(fails=[step, step], retries=1)
 
 
 def test_an_update_of_the_user_replaces_the_release() -> None:

@@ -43,6 +43,7 @@ SETTINGS: dict[str, t.Any] = {
     "rollout_drain_on_timeout": "fail",
     "rollout_restore_timeout": 60,
     "rollout_step_timeout": 300,
+    "rollout_retries": 0,
     "rollout_gate_tasks": "",
     "rollout_metrics": [],
     "rollout_metric_sources": {},
@@ -257,10 +258,10 @@ def test_a_gates_own_steps_do_not_overrule_a_metric(verdict: str) -> None:
 
 
 def test_a_gates_own_steps_are_asked_once_the_metrics_pass() -> None:
-    host, dummy = steps(measuring("pass"), gate_tasks="/gate.yml", metrics=[{"name": "errors"}])
+    host, dummy = steps(measuring("pass"), gate_tasks=__file__, metrics=[{"name": "errors"}])
     with pytest.raises(HookDue) as due:
         host.run_gate(GATE)
-    assert due.value.path == "/gate.yml"
+    assert due.value.path == __file__
     assert host.journal.find("fence") is not None
 
 
@@ -393,3 +394,54 @@ def test_a_host_without_its_unit_is_not_even_asked_to_be_taken_out() -> None:
         "rollout_unit: app1 has no unit shop.service: correct the name, or install the unit first.",
     )
     assert host.artifacts.staged == []  # type: ignore[attr-defined]
+
+
+def test_a_hook_file_that_was_gone_left_the_host_drained_and_the_run_hanging() -> None:
+    host, dummy = steps(after_drain_tasks="/nowhere/silence.yml")
+    with pytest.raises(StepFailed) as failed:
+        host.run_hook("after_drain")
+    assert (failed.value.kind, failed.value.error) == (
+        "step",
+        "rollout_after_drain_tasks: the task file /nowhere/silence.yml is no longer there: restore it and run again.",
+    )
+    host.aim_at("1.0.0")
+    assert host.run_hook("after_drain") is True, "on the way back it is left out"
+
+
+def test_a_gate_whose_steps_are_gone_does_not_pass() -> None:
+    host, executors = steps(gate_tasks="/nowhere/gate.yml")
+    host.run_gate(GATE)
+    ((dummy, judged),) = executors.done("rollout_gate")
+    assert (judged["verdict"], judged["reason"]) == (
+        "fail",
+        "rollout_gate_tasks: the task file /nowhere/gate.yml is no longer there: restore it and run again.",
+    )
+
+
+def test_a_flaky_host_is_tried_again_as_often_as_allowed_and_says_so() -> None:
+    host, dummy = steps(retries=1)
+    sick = StepFailed("health", "not healthy within 300 s")
+    assert host.tries_again(sick) is True
+    entry = host.journal.find("try again")
+    assert entry is not None
+    assert entry.summary == "1 of 1 (rollout_retries), after: not healthy within 300 s"
+    assert host.tries_again(sick) is False
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "coordinator", "balancer", "drained_externally", "restore"])
+def test_what_another_try_cannot_mend_is_not_tried_again(kind: str) -> None:
+    host, dummy = steps(retries=3)
+    assert host.tries_again(StepFailed(kind, "no")) is False
+
+
+def test_a_step_that_hung_is_not_tried_again() -> None:
+    """It may still be at work on the host."""
+    host, dummy = steps(journal=hung("update"), retries=3, update_tasks=__file__)
+    with pytest.raises(StepFailed) as failed:
+        host.run_hook("update")
+    assert host.tries_again(failed.value) is False
+
+
+def test_without_retries_a_host_fails_at_once() -> None:
+    host, dummy = steps()
+    assert host.tries_again(StepFailed("health", "no")) is False

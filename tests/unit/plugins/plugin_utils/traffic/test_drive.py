@@ -36,6 +36,7 @@ SETTINGS: dict[str, t.Any] = {
     "rollout_metric_policy": {"on_no_data": "stop"},
     "rollout_analysis_interval": "10s",
     "rollout_gate_tasks": "",
+    "__rollout_search_paths": [],
     "rollout_load_command": "",
     "rollout_compare": {},
 }
@@ -153,7 +154,7 @@ def test_a_share_of_testers_only_is_not_measured() -> None:
     ("verdict", "asks"), [("pass", True), ("not_judged", True), ("fail", False), ("no_data", False)]
 )
 def test_the_users_steps_judge_only_what_the_metrics_let_pass(verdict: str, asks: bool) -> None:
-    world = World(act("bake"), act("over"), measured=[{"verdict": verdict, "reason": "so"}], gate_tasks="gate.yml")
+    world = World(act("bake"), act("over"), measured=[{"verdict": verdict, "reason": "so"}], gate_tasks=__file__)
     asked, judged = world.drive.drive(world.drive.begin(""))
     assert (asked["act"], bool(judged)) == (("bake", True) if asks else ("over", False))
 
@@ -200,3 +201,9 @@ def test_a_colour_whose_load_failed_is_not_switched_to() -> None:
     world.drive.begin("prepare")
     assert (world.asked()[0]["verdict"], world.asked()[0]["reason"]) == ("fail", "the load failed: exit 3")
     assert world.executors.done("http_compare") == []
+
+
+def test_a_gate_whose_steps_are_gone_lets_nothing_pass() -> None:
+    world = World(act("bake"), act("over"), measured=[{"verdict": "pass"}], gate_tasks="/nowhere/gate.yml")
+    world.drive.drive(world.drive.begin(""))
+    assert world.asked()[-1]["verdict"] == "fail"

@@ -104,7 +104,7 @@ def test_a_limited_success_names_whom_we_left_out_elsewhere(ledger):
     ledger.go("app1")
     hosts[0]["version"] = "2.0.0"
     end = ledger.rollout("concluded", hosts=limited(hosts, "app1"), balancers=[pool(hosts, app4=DRAINED)])
-    assert end["message"] == "shop: all 1 hosts are in service on 2.0.0. Still drained by this rollout: app4."
+    assert end["message"] == "shop: the one host is in service on 2.0.0. Still drained by this rollout: app4."
 
 
 def test_a_limited_revert_names_whom_we_left_out_elsewhere(ledger):

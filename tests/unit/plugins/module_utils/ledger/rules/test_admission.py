@@ -100,7 +100,7 @@ def test_the_weakest_go_first(condition):
     weak = group(1, condition=condition)
     assert said(decide(host(), group(3), weak)) == (
         "wait",
-        "1 host that is down, unknown or half-updated are repaired first",
+        "1 host that is down, unknown or half-updated is repaired first",
     )
     assert decide(host("app2", condition=condition), group(3), weak).verdict == "go"
 
@@ -221,7 +221,7 @@ def test_a_gate_that_is_never_judged_ends_the_rollout():
     decision = decide(host(), group(3), group(1, model.PROVEN), gates=complete(), gate=True, now=NOW + 1000, **STAGES)
     assert said(decision) == (
         "give_up",
-        "no progress for 600 s (progress_deadline) while stage 1 is complete; its gate is due",
+        "no progress for 600 s (rollout_progress_deadline) while stage 1 is complete; its gate is due",
     )
 
 
@@ -262,7 +262,7 @@ def test_no_progress_ends_the_rollout():
     late = NOW + 601
     assert said(decide(host(), group(3), weak, now=late)) == (
         "give_up",
-        "no progress for 600 s (progress_deadline) while 1 host that is down, unknown or half-updated are repaired first",
+        "no progress for 600 s (rollout_progress_deadline) while 1 host that is down, unknown or half-updated is repaired first",
     )
     assert decide(host(), group(3), weak, now=NOW + 600).verdict == "wait"
     assert decide(host(), group(3), weak, in_flight(2), now=late).verdict == "wait"

@@ -311,3 +311,48 @@ def test_a_node_that_does_not_answer_is_refused():
         "balancers: lb2 did not report its members; max_unavailable and min_available can be judged only when every node answers, so "
         "nothing is planned."
     )
+
+
+def empty(count):
+    """Hosts on which nothing runs yet, which the balancers have as down."""
+    hosts = [{"name": f"app{number}", "healthy": False} for number in range(1, count + 1)]
+    return hosts, [pool(hosts, **{one["name"]: DOWN for one in hosts})]
+
+
+def test_a_first_deployment_waited_for_one_host_after_the_other_though_nothing_served():
+    plan = planned(*empty(4), policy={"max_unavailable": "1"})
+    assert (plan["max_unavailable"], plan["order"]) == (4, ["app1", "app2", "app3", "app4"])
+    assert plan["notes"] == ["first deployment: no host serves yet, so all of them may be deployed at once"]
+
+
+def test_hosts_of_a_first_deployment_are_admitted_together_until_all_are_proven():
+    ledger = LedgerClient()
+    ledger.open()
+    hosts, balancers = empty(3)
+    ledger.plan(hosts, balancers=balancers, policy={"max_unavailable": "1"})
+    assert [ledger.admit(f"app{number}")["verdict"] for number in (1, 2, 3)] == ["go"] * 3
+
+
+def test_a_fleet_that_is_down_is_no_first_deployment_where_it_once_served():
+    """Its hosts come back within the limits: what was proven there may be rolled back to."""
+    ledger = LedgerClient()
+    ledger.open()
+    hosts, balancers = empty(3)
+    ledger.plan(fleet(3), balancers=[pool(fleet(3))])
+    ledger.open(version="3.0.0", take_over=True)
+    plan = ledger.plan(hosts, balancers=balancers, policy={"max_unavailable": "1"})
+    assert (plan["max_unavailable"], plan["notes"]) == (1, [])
+
+
+def test_one_host_that_serves_is_enough_to_keep_the_limits():
+    hosts, balancers = empty(3)
+    hosts[0] = {"name": "app1", "healthy": True, "version": "1.0.0"}
+    balancers[0]["members"]["app1"] = pool([hosts[0]])["members"]["app1"]
+    assert planned(hosts, balancers, policy={"max_unavailable": "1", "min_available": "0"})["max_unavailable"] == 1
+
+
+def test_members_that_the_inventory_lacks_are_named():
+    assert planned(fleet(2), [pool(fleet(3))])["notes"] == [
+        "the balancers have members that the inventory lacks: app3. They count for the limits and are not updated: add them to "
+        "the inventory, or remove them from the pool."
+    ]
