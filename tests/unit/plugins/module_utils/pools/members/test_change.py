@@ -235,6 +235,21 @@ def test_force_spares_a_member_that_is_in_service_again(desk: Desk, pool: FakePo
     assert outcomes(result) == {"a": "not_reached"}
 
 
+@pytest.mark.parametrize("on_timeout", ["fail", "continue"])
+def test_a_member_that_somebody_returns_in_the_meantime_is_a_failure_at_once(
+    desk: Desk, pool: FakePool, on_timeout: str
+) -> None:
+    """Also where what is late would be no failure: this one can never be drained any more."""
+    pool.change("a", sessions=2)
+    desk.time.at(1.0, lambda: pool.operator_sets("a", IN_SERVICE))
+    message, result = desk.fails(members=["a"], state=DRAINED, timeout=60, on_timeout=on_timeout)
+    assert message == (
+        "lb1: pool 'shop' did not reach the requested state: 'a' was put back in service by somebody else or a reload. "
+        "Find out what changes it besides this call, then run again."
+    )
+    assert outcomes(result) == {"a": "not_reached"}
+
+
 def test_continue(desk: Desk, pool: FakePool) -> None:
     pool.change("a", sessions=3)
     result = desk.put(members=["a", "b"], state="drained", timeout=1, on_timeout="continue")
