@@ -60,6 +60,20 @@ def test_a_bad_release_is_taken_back(
     assert_as_before(shop, users)
 
 
+def test_a_unit_in_a_crash_loop_was_polled_to_the_deadline(shop: Shop, rolling: Rolling, users: Background) -> None:
+    """systemd knows it after three starts, a few seconds; what the service wrote last is in the message."""
+    shop.lab.add_release(BAD, {"start": "refuse"})
+    ended = rolling.run(BAD, rollout_healthy_deadline=300, rollout_progress_deadline=900)
+    assert ended.exit_code != 0
+    assert "the service does not stay up" in ended.last_line, ended.output
+    assert "shop.service is " in ended.last_line, ended.output
+    assert f"shop {BAD} refuses to start" in ended.output
+    failed = next(event for event in shop.events() if event["kind"] == "failed")
+    admitted = next(event for event in shop.events() if event["kind"] == "admitted" and event["host"] == failed["host"])
+    assert failed["at"] - admitted["at"] < 60, ended.output
+    assert_as_before(shop, users)
+
+
 @pytest.mark.long
 def test_a_gate_that_fails_after_the_last_host_takes_all_back(
     shop: Shop, rolling: Rolling, users: Background, tmp_path: pathlib.Path

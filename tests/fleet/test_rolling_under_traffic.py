@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import pathlib
 import typing as t
@@ -15,13 +16,15 @@ from fleet.lab.hosts import Lab
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background, traffic
-from support.sightings import violations
+from support.sightings import ACROSS, violations
 
 LONG = os.environ.get("STEADY_LONG") == "1"
 ENOUGH = 100_000 if LONG else 1
 """Requests; versions go forward and back until so many were sent."""
 RATE = 600 if LONG else 200
 KINDS = {"keepalive", "close", "slow", "upload"}
+RESOLUTION = 0.6
+"""Seconds between what is told and what the observer saw: two of its looks, a poll of the balancers, and the first command."""
 FLOOR = 4
 WINDOW = 2
 SMOKE = [{"name": "home", "url": "/", "expect": "version == '{{ rollout_target.version }}'"}]
@@ -46,6 +49,46 @@ def test_no_request_fails_while_versions_roll_forward_and_back(
     shop.await_all_in_rotation()
     assert_all_were_served(crowd.stop(), number)
     assert_capacity_held(shop, eyes.stop())
+
+
+@pytest.mark.long
+def test_out_of_service_counted_from_admission_and_not_what_users_saw(
+    shop: Shop, rolling: Rolling, eyes: Background
+) -> None:
+    """A slow step between admission and drain is no time out of service."""
+    shop.lab.add_release("2.0.0")
+    ended = rolling.run("2.0.0", rollout_before_drain_tasks=slow_step(shop))
+    assert ended.exit_code == 0, ended.output
+    seen = seconds_out(eyes.stop(), shop.apps)
+    told = {e["host"]: json.loads(e["data"])["out_for"] for e in shop.events() if e["kind"] == "proven"}
+    assert set(told) == set(shop.apps)
+    for app in shop.apps:
+        assert abs(told[app] - seen[app]) < RESOLUTION, (told, seen)
+        assert ended.said(f"{app} in service on 2.0.0, "), ended.output
+
+
+def slow_step(shop: Shop) -> str:
+    path = shop.lab.places.directory / "slow_step.yml"
+    path.write_text("- name: Prepare\n  ansible.builtin.command: sleep 2\n", encoding="utf-8")
+    return str(path)
+
+
+def seconds_out(looks: dict[str, t.Any], apps: t.Sequence[str]) -> dict[str, float]:
+    """From the first node that took the host out to the last one that has it in rotation again."""
+    out_since: dict[tuple[str, str], float] = {}
+    left: dict[str, list[float]] = {app: [] for app in apps}
+    returned: dict[str, list[float]] = {app: [] for app in apps}
+    for change in looks["changes"]:
+        if change["node"] == ACROSS:
+            continue
+        for app in apps:
+            key = (change["node"], app)
+            if app in change["out"] and key not in out_since:
+                out_since[key] = change["at"]
+                left[app].append(change["at"])
+            elif app in change["in"] and out_since.pop(key, None) is not None:
+                returned[app].append(change["at"])
+    return {app: max(returned[app]) - min(left[app]) for app in apps}
 
 
 def roll_forward(shop: Shop, rolling: Rolling, version: str) -> None:
