@@ -32,11 +32,6 @@ class Postgres:
     def url(self, database: str = "shop") -> str:
         return f"postgresql://{USER}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
 
-    def socket_url(self, database: str = "shop") -> str:
-        """By the socket, which is there in every network namespace of this machine."""
-        where = str(self.directory).replace("/", "%2F")
-        return f"postgresql://{USER}:{PASSWORD.replace(' ', '%20')}@{where}:{self.port}/{database}"
-
     def sql(self, text: str, database: str = "shop") -> str:
         argv = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", database]
         done = subprocess.run(argv, input=text, env=self.environment(), capture_output=True, text=True, check=False)

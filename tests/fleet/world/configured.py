@@ -28,14 +28,6 @@ LOGGED = More(
     frontend="    log ring@requests format raw local0\n    option httplog",
     sections="ring requests\n    format raw\n    maxlen 2000\n    size 16777216",
 )
-PAGES = "/etc/haproxy/pages.map"
-PAGE = More(
-    frontend=f"""\
-    http-request set-var(txn.page) str(shop),map({PAGES})
-    acl page var(txn.page) -m found
-    http-request return status 503 content-type text/plain hdr Retry-After %[var(txn.page),field(1,:)] lf-string %[var(txn.page),field(3,:),b64dec] if page
-    http-after-response set-header Content-Type %[var(txn.page),field(2,:),b64dec] if page"""
-)
 STICKY = More(backend="    cookie SRV insert indirect nocache", server="cookie {name}")
 EXPORTER = More(
     sections=f"""\
@@ -57,7 +49,7 @@ def configured(shop: Shop, more: More) -> t.Iterator[None]:
 
 def _configure(shop: Shop, more: More) -> None:
     apps = [host for host in shop.lab.hosts if host.role == "app"]
-    script = f'printf %s "$1" >/etc/haproxy/haproxy.cfg; : >{ROUTES}; : >{PAGES}; systemctl reload haproxy'
+    script = f'printf %s "$1" >/etc/haproxy/haproxy.cfg; : >{ROUTES}; systemctl reload haproxy'
     for balancer in shop.balancers:
         shop.lab.run(balancer, ["sh", "-ec", script, "sh", files.haproxy(apps, more)])
     shop.await_all_in_rotation()

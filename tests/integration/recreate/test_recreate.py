@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The recreate playbook on local processes behind two HAProxys with a real PostgreSQL, under traffic.
 
-Users see the page and nothing else; whatever fails, no data is lost, and one more run goes on from there. The same on real
-hosts: tests/fleet/test_recreate.py.
+Users see the page and nothing else; whatever fails, no data is lost, and one more run goes on from there.
 """
 
 from __future__ import annotations
