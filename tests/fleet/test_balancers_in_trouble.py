@@ -209,10 +209,18 @@ def test_a_host_that_only_one_node_takes_back_is_drained_again_before_it_is_chan
 @pytest.mark.parametrize(
     ("settings", "because"),
     [
-        ({"rollout_min_available": "60%"}, "rollout_min_available 60% of 6 = 4 means that no host could be drained"),
-        ({"rollout_min_available": 1}, "rollout_max_unavailable 2 means that no host could be drained"),
+        pytest.param(
+            {"rollout_min_available": "60%"},
+            "rollout_min_available 60% of 6 = 4 means that no host could be drained",
+            id="floor",
+        ),
+        pytest.param(
+            {"rollout_min_available": 1},
+            "rollout_max_unavailable 2 means that no host could be drained",
+            id="window",
+            marks=pytest.mark.long,
+        ),
     ],
-    ids=["floor", "window"],
 )
 def test_under_limit_floor_and_window_count_the_whole_fleet(
     shop: Shop, rolling: Rolling, settings: dict[str, t.Any], because: str

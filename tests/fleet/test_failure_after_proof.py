@@ -60,9 +60,10 @@ long = pytest.mark.long
             {"healthy_for": 12},
             BAKING,
             id="while the others wait for the bake of a stage",
-            marks=pytest.mark.every_suite,
         ),
-        pytest.param({"healthy_for": 12, "afterwards": "fail checks"}, BAKING, id="for the balancers' checks alone"),
+        pytest.param(
+            {"healthy_for": 12, "afterwards": "fail checks"}, BAKING, id="for the balancers' checks alone", marks=long
+        ),
         pytest.param({"healthy_for": 12, "afterwards": "leak"}, BAKING, id="leaking memory until killed", marks=long),
     ],
 )

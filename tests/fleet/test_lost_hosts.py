@@ -29,7 +29,8 @@ def _all_on_at_the_end(shop: Shop) -> t.Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("loss", ["cut", pytest.param("kill", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("loss", ["cut", "kill"])
 def test_within_the_budget_the_rest_goes_on_and_one_more_run_finishes(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background, loss: str
 ) -> None:

@@ -45,12 +45,12 @@ CLAIMS = "for claim in /var/lib/steady-rollout-claims/*.claim; do cat $claim; do
 
 
 def moments() -> list[t.Any]:
-    """Every moment of each part; one of the whole controller and one of a session are no part of the long series."""
+    """Every moment of each part; one of the whole controller is no part of the long series."""
     params = []
     for part in PARTS:
         for number, moment in enumerate(spread(EVENTS, MOMENTS, LATER, SEED)):
             moment = Moment(max(moment.events, 3), moment.seconds)
-            sample = (part, number) in (("controller", 4), ("session", 6))
+            sample = (part, number) == ("controller", 4)
             marks = () if sample else (pytest.mark.long,)
             params.append(pytest.param(part, moment, id=f"{part}, {moment}", marks=marks))
     return params
@@ -101,7 +101,8 @@ def test_whatever_was_suspended_changes_nothing_after_another_run_took_over(
     assert users.stop()["failed"] == 0
 
 
-@pytest.mark.parametrize("moment", ["after_update", pytest.param("after_drain", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("moment", ["after_update", "after_drain"])
 def test_a_controller_that_was_suspended_changes_nothing_after_another_run_took_over(
     shop: Shop, rolling: Rolling, users: Background, tmp_path: pathlib.Path, moment: str
 ) -> None:
