@@ -14,7 +14,6 @@ import typing as t
 import pytest
 from fleet.lab.hosts import Lab
 from fleet.world.rolling import Ended, Rolling
-from fleet.world.scraped import scraped
 from fleet.world.shifting import (
     BLUE_GREEN_SETTINGS,
     CANARY,
@@ -134,14 +133,13 @@ def test_one_path_that_fails_is_seen_by_the_metric_of_the_stage(
     behaviour = {"errors": 1.0, "errors_on": "/upload"}
     mix = {**QUICK_USERS, "uploads": 12}
     looks = {
+        "rollout_metrics": [{"name": "errors", "query": "error_share", "judge": True, "critical": True}],
         "rollout_analysis_interval": 2,
         "rollout_metric_window": 12,
         "rollout_metric_policy": {"on_no_data": "wait"},
     }
     with traffic(fleet.urls(), tmp_path / "crowd.json", inside=fleet.inside(), **mix) as users:
-        with scraped(shop, tmp_path) as metrics:
-            settings = {**BAKING, "rollout_bake_time": 8, **looks, **metrics}
-            ended, touched = failing_release(shop, rolling, behaviour, settings)
+        ended, touched = failing_release(shop, rolling, behaviour, {**BAKING, "rollout_bake_time": 8, **looks})
         assert users.stop()["requests"] > 0
     assert ended.exit_code != 0, ended.output
     assert f"{BAD} rolled back: the gate of stage 1: fail: errors" in ended.last_line, ended.output
