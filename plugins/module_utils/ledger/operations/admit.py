@@ -122,7 +122,7 @@ def _look(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog) -> dict[str,
         session = read_session(ledger, records, params)
         if lease.beat_is_due(session.lease, session.now) or records.overdue(session.rollout.id, session.now):
             return None
-        decision = admission.decide(_inputs(session, session.host(params["host"]), waits))
+        decision = admission.decide(inputs_of(session, session.host(params["host"]), waits))
         return _answer(session, session.host(params["host"]), decision) if decision.verdict == admission.WAIT else None
 
 
@@ -133,11 +133,11 @@ def _decide_and_record(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog)
         limit = durations.positive("limit", params.get("limit") or DEFAULT_LIMIT)
         if host.phase in model.IN_FLIGHT and host.run == session.run:
             return _answer(session, host, Decision(admission.GO, f"{host.name} was admitted already"))
-        decision = admission.decide(_inputs(session, host, waits))
+        decision = admission.decide(inputs_of(session, host, waits))
         return _RECORD[decision.verdict](session, host, decision, limit, waits)
 
 
-def _inputs(session: Session, host: Host, waits: WaitLog) -> Inputs:
+def inputs_of(session: Session, host: Host, waits: WaitLog) -> Inputs:
     last = session.records.last_of_head(host, session.limits.max_unavailable)
     waits.is_far = last is not None and host.position > last
     return Inputs(

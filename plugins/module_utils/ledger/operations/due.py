@@ -13,7 +13,9 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import admission, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import WaitLog, inputs_of
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import admission
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, read_session, required
 
 AHEAD = 2
@@ -22,28 +24,58 @@ LOOK_EVERY = 0.5
 """Seconds between two looks at whether anything was written."""
 LOOK_AT_LEAST_EVERY = 5.0
 """Seconds, also where nothing was."""
+LEFT_FREE_FOR = 10.0
+"""Seconds that a place is left to the hosts before this one, which may still be staging."""
 
 
 def wait_until_due(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The verdict is 'go' where the host is among the next, 'stop' where none is admitted any more, else 'wait'."""
     required(params, "host")
     timeout = 0.0 if ledger.check_mode else durations.optional("timeout", params.get("timeout"))
+    turn = Turn(ledger, params)
     until = None if timeout is None else ledger.clock.monotonic() + timeout
-    seen, looked, verdict = ledger.store.changes(), ledger.clock.monotonic(), _verdict(ledger, params)
-    while verdict == admission.WAIT and (until is None or ledger.clock.monotonic() < until):
+    while turn.verdict == admission.WAIT and (until is None or ledger.clock.monotonic() < until):
         ledger.clock.sleep(LOOK_EVERY)
         if not ledger.is_alive():
             raise RolloutError(f"{params['host']}: the controller is gone; left without changing anything.")
-        if ledger.store.changes() != seen or ledger.clock.monotonic() - looked >= LOOK_AT_LEAST_EVERY:
-            seen, looked, verdict = ledger.store.changes(), ledger.clock.monotonic(), _verdict(ledger, params)
-    return {"changed": False, "verdict": verdict, "msg": f"{params['host']}: {verdict}"}
+        turn.look_again()
+    return {"changed": False, "verdict": turn.verdict, "msg": f"{params['host']}: {turn.verdict}"}
 
 
-def _verdict(ledger: Ledger, params: dict[str, t.Any]) -> str:
-    with ledger.store.reading() as records:
-        session = read_session(ledger, records, params)
-        if session.rollout.status != model.OPEN:
+class Turn:
+    """What the ledger shows of a host's turn, looked at when something was written and every few seconds."""
+
+    def __init__(self, ledger: Ledger, params: dict[str, t.Any]) -> None:
+        self._ledger = ledger
+        self._params = params
+        self._free_since: float | None = None
+        self._look()
+
+    def look_again(self) -> None:
+        late = self._ledger.clock.monotonic() - self._looked >= LOOK_AT_LEAST_EVERY
+        if late or self._ledger.store.changes() != self._seen:
+            self._look()
+
+    def _look(self) -> None:
+        self._seen, self._looked = self._ledger.store.changes(), self._ledger.clock.monotonic()
+        self.verdict = self._found()
+
+    def _found(self) -> str:
+        with self._ledger.store.reading() as records:
+            session = read_session(self._ledger, records, self._params)
+            host = session.host(self._params["host"])
+            decision = admission.decide(inputs_of(session, host, WaitLog(self._ledger, 0.0)))
+            last = records.last_of_head(host, AHEAD * session.limits.max_unavailable)
+        if decision.verdict in (admission.STOP, admission.GIVE_UP):
             return admission.STOP
-        host = session.host(params["host"])
-        last = records.last_of_head(host, AHEAD * session.limits.max_unavailable)
-        return admission.GO if last is None or host.position <= last else admission.WAIT
+        if last is None or host.position <= last or self._is_left_free(decision):
+            return admission.GO
+        return admission.WAIT
+
+    def _is_left_free(self, decision: Decision) -> bool:
+        """Hosts that left without being admitted are still before this one in the plan: whoever could be admitted need not wait."""
+        if decision.verdict == admission.WAIT and decision.waiting_for != admission.ORDER:
+            self._free_since = None
+            return False
+        self._free_since = self._looked if self._free_since is None else self._free_since
+        return self._looked - self._free_since >= LEFT_FREE_FOR

@@ -50,6 +50,27 @@ def test_no_host_stages_for_a_rollout_that_has_stopped(ledger):
     assert due(ledger, "app6") == "stop"
 
 
+def test_hosts_waited_for_ever_behind_those_that_a_block_had_turned_away(ledger):
+    """The first in the plan leave without being admitted, so the others would never be among the next."""
+    ledger.go("app1")
+    ledger.rollout(
+        "blocked",
+        service="shop",
+        reason="the database moves",
+        until="100s",
+        owner={"user": "ana", "asserted_by": "login"},
+    )
+    assert ledger.admit("app2")["verdict"] == "stop"
+    assert due(ledger, "app6") == "stop"
+
+
+def test_a_place_that_nobody_takes_is_not_left_free_for_ever(ledger):
+    """Whoever is before it in the plan may have left without being admitted, such as hosts that serve traffic."""
+    began = ledger.fake.time
+    assert due(ledger, "app6", timeout=None) == "go"
+    assert 10 <= ledger.fake.time - began <= 20
+
+
 def test_it_leaves_when_its_controller_is_gone(ledger):
     ledger.ledger.is_alive = lambda: False
     with pytest.raises(RolloutError) as caught:
