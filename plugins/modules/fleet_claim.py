@@ -87,9 +87,7 @@ taken_over:
   returned: always
 """
 
-import typing as t
-
-SPEC: dict[str, t.Any] = {
+SPEC = {
     "argument_spec": {
         "hosts": {"type": "list", "elements": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -191,9 +191,7 @@ kind:
   returned: failure
 """
 
-import typing as t
-
-SPEC: dict[str, t.Any] = {
+SPEC = {
     "argument_spec": {
         "windows": {"type": "list", "elements": "dict", "default": []},
         "zone": {"type": "str", "default": "UTC"},

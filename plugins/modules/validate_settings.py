@@ -60,9 +60,7 @@ msg:
   returned: failure
 """
 
-import typing as t
-
-SPEC: dict[str, t.Any] = {
+SPEC = {
     "argument_spec": {
         "hosts": {"type": "list", "elements": "str", "required": True},
         "argument_spec": {"type": "dict", "required": True},

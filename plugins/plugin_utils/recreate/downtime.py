@@ -71,7 +71,7 @@ def answering(url: str) -> t.Callable[[], bool]:
     def served() -> bool:
         request = urllib.request.Request(url, headers={"Connection": "close"})
         try:
-            with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+            with urllib.request.build_opener().open(request, timeout=LIMIT) as answer:
                 return answer.status in SERVED
         except (urllib.error.URLError, OSError, ValueError, http.client.HTTPException):
             return False

@@ -31,13 +31,13 @@ FIRST = PlannedGate("step 1 (5 %)", 0.05, 1, 1, 300.0)
 class World:
     """100 requests/s, each a second apart from the next poll. *verdicts* are what metric_gate says in turn."""
 
-    def __init__(self, *verdicts: str, groups: t.Any = GROUPS, keeps: bool = True, **settings: t.Any) -> None:
+    def __init__(self, *verdicts: str, groups: t.Any = None, keeps: bool = True, **settings: t.Any) -> None:
         self.now = 50.0
         self.asked: list[dict[str, t.Any]] = []
         self._verdicts = list(verdicts)
         executors = ScriptedExecutors(self._answer)
         self.before = Before(
-            groups,
+            GROUPS if groups is None else groups,
             {**SETTINGS, **settings},
             t.cast("t.Any", executors),
             self._measure if keeps else None,

@@ -53,8 +53,8 @@ class World:
         self.options[word] = options
         return self._answers.get(word, {})
 
-    def migration(self, name: str = "expand", given: Result = GIVEN) -> drive.Migration:
-        phase = phase_of(given, name)
+    def migration(self, name: str = "expand", given: Result | None = None) -> drive.Migration:
+        phase = phase_of(GIVEN if given is None else given, name)
         assert phase is not None
         return drive.Migration(phase, self, self, {"token": 7}, [], self.shown.append)
 

@@ -35,9 +35,9 @@ def settings(**changes: t.Any) -> HostSettings:
 
 
 def said(
-    unit: t.Any = LOADED, staged: t.Sequence[str] = ("1.0.0",), served: str = "1.0.0", **changes: t.Any
+    unit: t.Any = None, staged: t.Sequence[str] = ("1.0.0",), served: str = "1.0.0", **changes: t.Any
 ) -> list[str]:
-    answers = {"unit_info": unit, "release": {"versions": list(staged)}}
+    answers = {"unit_info": LOADED if unit is None else unit, "release": {"versions": list(staged)}}
     executors = ScriptedExecutors(lambda host, module, given: answers[module])
     found = hosts.findings({"app1": settings(**changes)}, {"app1": served}, "2.0.0", t.cast("t.Any", executors))
     return refusals(found, [])
