@@ -21,6 +21,7 @@ OPENS_AFTER, OPEN_FOR = 50, 130
 HELD = 23
 
 
+@pytest.mark.long
 def test_ten_starts_around_a_window_run_it_exactly_once(
     shop: Shop, rolling: Rolling, users: Background, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
