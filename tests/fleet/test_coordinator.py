@@ -111,6 +111,7 @@ def test_a_second_run_is_told_who_holds_the_lease_and_how_to_take_over(
 ) -> None:
     first = start_and_hold(shop, rolling, step)
     before = shop.starts()
+    shop.lab.add_release("3.0.0")
     second = rolling.run("3.0.0")
     assert second.exit_code != 0
     assert re.fullmatch(
@@ -132,6 +133,7 @@ def test_another_coordinator_is_refused_while_the_service_is_claimed(
     """Two ledgers do not know of each other; they meet at the balancers."""
     first = start_and_hold(shop, rolling, step)
     before = shop.starts()
+    shop.lab.add_release("3.0.0")
     second = rolling.run("3.0.0", *coordinator.words, **coordinator.settings)
     assert second.exit_code != 0
     claim = json.loads(shop.read("lb1", CLAIM))
