@@ -137,7 +137,6 @@ CONTRACT = Part(
                 "haproxy",
                 "release",
                 "traffic",
-                "mistakes",
             ),
         ),
     ),
