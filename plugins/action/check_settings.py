@@ -15,7 +15,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fi
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding, accepted, refusals
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HOOKS
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
-from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, why_not_evaluated
 
 Result = t.Dict[str, t.Any]
 
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         try:
             return self._of(name, task_vars, version)
         except AnsibleError as error:
-            return Finding(f"{name} cannot be evaluated: {_first_line(error)}; define what it uses.")
+            return Finding(why_not_evaluated(name, error))
 
     def _of(self, name: str, task_vars: Result, version: str, **overlay: t.Any) -> t.Any:
         target = {"version": version}
@@ -101,7 +101,3 @@ def _unread(hosts: t.Sequence[str], task_vars: Result) -> list[str]:
         "it beside the inventory."
         for path in paths
     ]
-
-
-def _first_line(error: AnsibleError) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")

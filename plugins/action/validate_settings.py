@@ -12,7 +12,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import settings
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
-from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, variables_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, variables_of, why_not_evaluated
 
 Result = t.Dict[str, t.Any]
 
@@ -31,25 +31,27 @@ class ActionModule(ActionBase):
         errors = {}
         for host, *_others in settings.distinct(written):
             raw = variables_of(self, host, task_vars)
-            errors[host] = self._undefined(_only(spec, raw), raw) or settings.errors_of(
-                spec, evaluated(self, _only(spec, raw), raw)
-            )
+            errors[host] = self._errors(spec, _only(spec, raw), raw)
         refused = settings.refusal(errors)
         if refused:
             return {**result, "failed": True, "msg": refused}
         return {**result, "changed": False}
 
-    def _undefined(self, written: Result, variables: Result) -> list[str]:
-        """A sentence for each setting that uses a variable which is not there."""
-        tried = [self._tried(name, value, variables) for name, value in written.items()]
-        return [sentence for sentence in tried if sentence]
-
-    def _tried(self, name: str, value: t.Any, variables: Result) -> str:
+    def _errors(self, spec: Result, written: Result, variables: Result) -> list[str]:
         try:
-            evaluated(self, value, variables)
+            return settings.errors_of(spec, evaluated(self, written, variables))
+        except AnsibleError:
+            undefined = [sentence for name in written if (sentence := self._undefined(name, written, variables))]
+            if not undefined:
+                raise
+            return undefined
+
+    def _undefined(self, name: str, written: Result, variables: Result) -> str:
+        """Why the setting cannot be evaluated by itself, such as for a variable that is not there; empty where it can."""
+        try:
+            evaluated(self, written[name], variables)
         except AnsibleError as error:
-            first = str(error).strip().splitlines()[0].rstrip(".")
-            return f"{name} cannot be evaluated: {first}; define what it uses."
+            return why_not_evaluated(name, error)
         return ""
 
 

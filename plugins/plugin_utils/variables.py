@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import targets
@@ -20,6 +21,12 @@ def evaluated(action: ActionBase, raw: t.Any, variables: t.Mapping[str, t.Any], 
     """*raw* as a template with *variables*, and *overlay* on top of them."""
     templar = action._templar.copy_with_new_env(available_variables={**variables, **overlay})
     return templar.template(raw)
+
+
+def why_not_evaluated(name: str, error: AnsibleError) -> str:
+    """A sentence on the setting *name*, whose template could not be evaluated."""
+    first = str(error).strip().splitlines()[0].rstrip(".")
+    return f"{name} cannot be evaluated: {first}; define what it uses."
 
 
 def variables_of(action: ActionBase, name: str, task_vars: t.Mapping[str, t.Any]) -> Variables:
