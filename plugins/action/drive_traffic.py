@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
                 if asked["act"] in FOR_ROLLBACK:
                     drive.ledger.plan_rollback()
             except RolloutError as error:
-                self._show(f"The traffic is left as it is: {error.message}")
+                show(f"The traffic is left as it is: {error.message}")
                 return {**result, "changed": False, "act": "over", "hosts": [], "hook": {}, "asked": {}}
         return {
             **result,
@@ -75,8 +75,7 @@ class ActionModule(ActionBase):
 
     def _drive(self, arguments: Result, task_vars: dict[str, t.Any], executors: Executors) -> TrafficDrive:
         settings = evaluated(self, {name: task_vars[name] for name in TRAFFIC_SETTINGS if name in task_vars}, task_vars)
-        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
-        common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+        coordinator, common = ledger_calls(arguments, executors)
         limit = durations.seconds("rollout_step_timeout", settings["rollout_step_timeout"])
         return TrafficDrive(
             shift=arguments["shift"],
@@ -85,14 +84,11 @@ class ActionModule(ActionBase):
             executors=executors,
             members=[member_of(self, name, True, task_vars) for name in arguments["hosts"]],
             claim=arguments.get("claim") or {},
-            show=self._show,
+            show=show,
             run_load=lambda command: _failure_of(command, limit),
-            check_watch=lambda: process.say_if_gone(self._show),
+            check_watch=lambda: process.say_if_gone(show),
             routed_in=str(((arguments.get("judged") or {}).get("asked") or {}).get("routed_in") or ""),
         )
-
-    def _show(self, line: str) -> None:
-        Display().display(f"{time.strftime('%H:%M:%S')}  {line}")
 
 
 def _failure_of(command: str, limit: float) -> str:

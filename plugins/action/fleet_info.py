@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fleet
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as sample
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import refusals
@@ -40,10 +39,10 @@ class ActionModule(ActionBase):
         names = list(dict.fromkeys([*arguments["hosts"], *arguments["in_scope"]]))
         members = [member_of(self, name, name in in_scope, task_vars) for name in names]
         what = f"{_count(len(in_scope), 'host')} and {_count(len(arguments['balancers']), 'load balancer')}"
-        _show(f"reading {what}")
+        show(f"reading {what}")
         seen, nodes, problems = background.with_signs_of_life(
             lambda: self._read(arguments, task_vars, members),
-            lambda: _show(f"still reading {what}"),
+            lambda: show(f"still reading {what}"),
             controller.SHOW_EVERY,
         )
         return {
@@ -95,7 +94,3 @@ class ActionModule(ActionBase):
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _show(line: str) -> None:
-    Display().display(f"{time.strftime('%H:%M:%S')}  {line}")

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.traffic import Known
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, gate_power
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.gate_before import Before
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.ledger import TrafficLedger
@@ -83,12 +83,8 @@ class ActionModule(ActionBase):
                 self._ledger(arguments, executors).measure if is_kept else None,
             )
             if is_kept and before.seconds(first):
-                self._show(f"measuring each host for {before.seconds(first):.0f} s before the release")
+                show(f"measuring each host for {before.seconds(first):.0f} s before the release")
             return before.measured(first)
 
     def _ledger(self, arguments: Result, executors: Executors) -> TrafficLedger:
-        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
-        return TrafficLedger(coordinator, {name: arguments.get(name) for name in ("ledger", "service", "run", "token")})
-
-    def _show(self, line: str) -> None:
-        Display().display(f"{time.strftime('%H:%M:%S')}  {line}")
+        return TrafficLedger(*ledger_calls(arguments, executors))

@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import drive
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.ledger import MigrationsInLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.settings import Phase, phase_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 
@@ -52,24 +52,19 @@ class ActionModule(ActionBase):
             if phase is None:
                 continue
             done.append(self._phase(arguments, phase, executors))
-            _show(done[-1]["msg"])
+            show(done[-1]["msg"])
             if not done[-1]["go"]:
                 break
         return done
 
     def _phase(self, arguments: Result, phase: Phase, executors: Executors) -> Result:
-        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
-        common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+        coordinator, common = ledger_calls(arguments, executors)
         migration = drive.Migration(
             phase=phase,
             ledger=MigrationsInLedger(coordinator, common),
             executor=executors.on(phase.host, become=phase.become),
             claim=arguments.get("claim") or {},
             hosts=arguments["hosts"],
-            show=_show,
+            show=show,
         )
         return drive.rehearse(migration) if self._task.check_mode else drive.migrate(migration)
-
-
-def _show(line: str) -> None:
-    Display().display(f"{time.strftime('%H:%M:%S')}  {line}")

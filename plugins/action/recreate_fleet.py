@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import functools
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import drive
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.ledger import MigrationsInLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.settings import Phase, phase_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.recreate import recreate
 from ansible_collections.steady.rollout.plugins.plugin_utils.recreate.downtime import Downtime, answering
 from ansible_collections.steady.rollout.plugins.plugin_utils.recreate.ledger import RecreateLedger
@@ -65,12 +65,12 @@ class ActionModule(ActionBase):
             it = self._steps(arguments, task_vars, journal, executors)
             try:
                 background.with_signs_of_life(
-                    lambda: recreate.recreate(it), lambda: _show(f"still at '{_at(journal)}'"), controller.SHOW_EVERY
+                    lambda: recreate.recreate(it), lambda: show(f"still at '{_at(journal)}'"), controller.SHOW_EVERY
                 )
             except StepFailed as failed:
                 failure = f"{failed.error.rstrip('.')}. Nothing was touched."
             except RunOver as over:
-                _show(f"left as it is: {over}")
+                show(f"left as it is: {over}")
         return {
             **result,
             "changed": True,
@@ -82,8 +82,7 @@ class ActionModule(ActionBase):
 
     def _steps(self, arguments: Result, task_vars: Result, journal: Journal, executors: Executors) -> RecreateSteps:
         common = evaluated(self, {name: task_vars[name] for name in OF_ALL}, task_vars)
-        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
-        of_every_call = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+        coordinator, of_every_call = ledger_calls(arguments, executors)
         claim = arguments.get("claim") or {}
 
         def migration(phase: Phase) -> drive.Migration:
@@ -93,7 +92,7 @@ class ActionModule(ActionBase):
                 executor=executors.on(phase.host, become=phase.become),
                 claim=claim,
                 hosts=[],
-                show=_show,
+                show=show,
                 traffic="stopped",
             )
 
@@ -108,7 +107,7 @@ class ActionModule(ActionBase):
             phase=phase_of(common["rollout_migrations"], WHILE_STOPPED),
             migration=migration,
             downtime=Downtime(answering(url) if url else None),
-            show=_show,
+            show=show,
         )
 
     def _settings(self, name: str, task_vars: Result) -> HostSettings:
@@ -126,8 +125,4 @@ def _at(journal: Journal) -> str:
 def _show_step(entry: Entry) -> None:
     line = lines.of_entry("all", entry)
     if line:
-        _show(line)
-
-
-def _show(line: str) -> None:
-    Display().display(f"{time.strftime('%H:%M:%S')}  {line}")
+        show(line)

@@ -9,9 +9,10 @@ import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, workers
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import host as rollout_of_host
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.artifact import Artifacts
@@ -51,7 +52,7 @@ class ActionModule(ActionBase):
             except HookDue as due:
                 hook = {"step": due.step, "path": due.path, "since": time.time()}
             except RunOver as over:
-                self._show(f"{host.name}  left as it is: {over}")
+                show(f"{host.name}  left as it is: {over}")
         return {
             **result,
             "changed": any(entry.result.get("changed") for entry in journal.entries),
@@ -64,7 +65,7 @@ class ActionModule(ActionBase):
 
     def _before_step(self, host: HostSteps, step: str) -> None:
         host.before_step(step)
-        process.say_if_gone(self._show)
+        process.say_if_gone(show)
 
     def _journal(self, arguments: Result) -> Journal:
         journal = Journal(
@@ -80,8 +81,7 @@ class ActionModule(ActionBase):
         self, arguments: Result, task_vars: dict[str, t.Any], journal: Journal, executors: Executors
     ) -> HostSteps:
         name = arguments["host"]
-        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
-        common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+        coordinator, common = ledger_calls(arguments, executors)
         claim = arguments.get("claim") or {}
         return HostSteps(
             name=name,
@@ -91,7 +91,7 @@ class ActionModule(ActionBase):
             artifacts=Artifacts(self, executors.on(name), claim),
             journal=journal,
             claim=claim,
-            show=self._show,
+            show=show,
             planned=str(arguments.get("planned") or ""),
             require_weight=bool(arguments.get("require_weight", True)),
         )
@@ -99,7 +99,4 @@ class ActionModule(ActionBase):
     def _show_step(self, name: str, entry: Entry) -> None:
         line = lines.of_entry(name, entry)
         if line:
-            self._show(line)
-
-    def _show(self, line: str) -> None:
-        Display().display(f"{time.strftime('%H:%M:%S')}  {line}")
+            show(line)

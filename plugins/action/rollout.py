@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, identity
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 
 ORPHANS_MAY_TAKE = 300.0
 """Seconds; as long as a step of the roles may take by default."""
@@ -26,7 +26,7 @@ class ActionModule(InWorkerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         state = self._task.args.get("state")
         if state in ANNOUNCED:
-            Display().display(f"{time.strftime('%H:%M:%S')}  {ANNOUNCED[state]}")
+            show(ANNOUNCED[state])
         result = super().run(tmp, task_vars)
         holder = result.get("holder") or {}
         if state != "opened" or not result.get("failed") or not _was_killed(holder):

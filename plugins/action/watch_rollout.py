@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import os
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey, workers
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
@@ -40,8 +40,8 @@ class ActionModule(ActionBase):
         members = [member_of(self, name, True, task_vars) for name in arguments["hosts"]]
         run = os.getppid()
         lease_mark.renew()
-        pid = process.start(lambda: self._watch(arguments, task_vars, members, run), _show)
-        process.say_if_gone(_show)
+        pid = process.start(lambda: self._watch(arguments, task_vars, members, run), show)
+        process.say_if_gone(show)
         return {**result, "changed": False, "pid": pid}
 
     def _watch(
@@ -50,8 +50,7 @@ class ActionModule(ActionBase):
         # Never closed: its sessions end with this process, which must not wait for a host that does not answer.
         executors = Executors(self, task_vars)
         by_name = {member.name: member for member in members}
-        coordinator = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
-        common = {option: arguments.get(option) for option in ("ledger", "service", "run", "token")}
+        coordinator, common = ledger_calls(arguments, executors)
 
         def probe(wanted: t.Mapping[str, str]) -> list[Row]:
             members = [by_name[name] for name in wanted if name in by_name]
@@ -79,7 +78,7 @@ class ActionModule(ActionBase):
                 read_balancers=lambda: survey.read_balancers(arguments["balancers"], executors, timeout=READ_WITHIN),
                 probe=probe,
                 report=report,
-                show=_show,
+                show=show,
                 keep=interruption.keep,
                 is_asked=interruption.is_asked,
                 renew=lease_mark.renew,
@@ -89,8 +88,4 @@ class ActionModule(ActionBase):
         except OSError:
             pass  # the run's end, seen while a line was shown
         except Exception as error:
-            process.say_no_watch(_show, f"The watch of this run has ended: {type(error).__name__}: {error}.")
-
-
-def _show(line: str) -> None:
-    Display().display(f"{time.strftime('%H:%M:%S')}  {line}")
+            process.say_no_watch(show, f"The watch of this run has ended: {type(error).__name__}: {error}.")
