@@ -85,13 +85,19 @@ class HostSteps:
     # Admission
 
     def stage_before_admission(self) -> None:
-        """Fetched and unpacked while the host serves: one that cannot be staged is never taken out of service."""
-        if self.planned and self.now["rollout_unit"]:
+        """Fetched and unpacked while the host serves: one that cannot be staged is never taken out of service.
+
+        Nobody connects to a host before its turn: all at the same time would delay the first ones.
+        """
+        if not self.planned or not (self.now["rollout_unit"] or self.now["rollout_artifact"]):
+            return
+        turn = self.journal.perform("wait for turn", "coordinator", self.ledger.wait_until_due)
+        if turn.get("verdict") == "stop":
+            return
+        if self.now["rollout_unit"]:
             self.journal.perform("check unit", "release", self._check_unit)
-        if self.planned and self.now["rollout_artifact"]:
-            answer = self.journal.perform("wait for turn", "coordinator", self.ledger.wait_until_due)
-            if answer.get("verdict") != "stop":
-                self._stage()
+        if self.now["rollout_artifact"]:
+            self._stage()
 
     def _check_unit(self) -> Result:
         unit = self._read_unit(self.now["rollout_unit"], 0)

@@ -114,6 +114,13 @@ def test_nothing_is_staged_where_no_host_is_admitted_any_more() -> None:
     assert host.artifacts.staged == []  # type: ignore[attr-defined]
 
 
+def test_every_host_was_connected_to_at_the_start_to_look_at_its_unit() -> None:
+    """With many hosts that kept the first ones waiting; now a host has its turn before anything asks it."""
+    host, executors = steps(answer=lambda place, module, given: {"verdict": "stop"}, unit="shop.service")
+    host.stage_before_admission()
+    assert executors.done("unit_info") == []
+
+
 def test_another_target_than_the_planned_one_is_staged_after_admission() -> None:
     host, dummy = steps()
     host.stage_before_admission()
