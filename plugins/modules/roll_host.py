@@ -43,7 +43,7 @@ options:
     type: dict
   planned:
     description:
-      - The version that the plan means for the host; with it the release is staged before the host is admitted.
+      - The version that the plan means for the host, with its revision; with it the release is staged before the host is admitted.
     type: str
   require_weight:
     description: Whether a host that returns must have a weight, so that it gets traffic.
@@ -91,7 +91,7 @@ journal:
   elements: dict
   returned: always
 target:
-  description: The C(version) that the host is on its way to.
+  description: The C(version) and the C(revision) that the host is on its way to.
   type: dict
   returned: always
 stage:
