@@ -80,8 +80,7 @@ EXAMPLES = r"""
 RETURN = r"""
 hosts:
   description:
-    - For each host its C(name), C(zone), C(member), whether it is C(in_scope) and C(healthy), its C(version)
-      and, where it tells one, its C(revision).
+    - For each host its C(name), C(zone), C(member), whether it is C(in_scope) and C(healthy), and its C(version).
   type: list
   elements: dict
   returned: always

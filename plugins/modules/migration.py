@@ -104,6 +104,12 @@ options:
     description: Whether O(state=read) returns the pending statements.
     type: bool
     default: false
+  expected_pending:
+    description:
+      - For O(state=applied), the migrations that may be applied; if others are pending, nothing is. Give what O(state=read) has
+        returned if somebody has judged that since.
+    type: list
+    elements: str
   batch:
     description: For O(state=batched), one statement that changes a bounded number of rows and none once all is done.
     type: str
@@ -219,6 +225,7 @@ SPEC: dict[str, t.Any] = {
         "pause": {"type": "str", "default": "5s"},
         "timeout": {"type": "str", "default": "1h"},
         "with_sql": {"type": "bool", "default": False},
+        "expected_pending": {"type": "list", "elements": "str"},
         "batch": {"type": "str"},
         "batch_pause": {"type": "str", "default": "100ms"},
         "batch_time": {"type": "str", "default": "5s"},

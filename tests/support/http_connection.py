@@ -20,6 +20,8 @@ import typing as t
 from support.tally import Failed
 
 CROSSING = 0.2
+PAGE = "maintenance page"
+"""A 503 that says when to come back."""
 
 
 class ClosedWhileIdle(Exception):
@@ -50,11 +52,21 @@ class Connection:
     async def exchange(self, head: bytes, chunks: t.Iterable[bytes] = (), pause: float = 0.0) -> dict[str, t.Any]:
         """Sends one request, its body in chunks with *pause* seconds before each, and returns the JSON answer.
 
+        An answer that comes before the whole body was sent ends the sending (RFC 9112, 9.5), and the connection.
+
         Raises ClosedWhileIdle or Failed; either way the connection is closed then.
         """
         try:
-            await self._send(head, chunks, pause)
-            return await self._receive()
+            await self._send_head(head)
+            answering = asyncio.ensure_future(self._receive_head())
+            try:
+                is_whole = await self._send_body(chunks, pause, answering)
+                answer = await self._receive(*await answering)
+            finally:
+                answering.cancel()
+            if not is_whole:
+                self.close()
+            return answer
         except OSError as error:
             self.close()
             raise Failed("reset", f"{type(error).__name__}: {error}") from error
@@ -68,7 +80,7 @@ class Connection:
         self._reader = self._writer = None
         self._served = 0
 
-    async def _send(self, head: bytes, chunks: t.Iterable[bytes], pause: float) -> None:
+    async def _send_head(self, head: bytes) -> None:
         if self._writer is None:
             try:
                 self._reader, self._writer = await asyncio.open_connection(self._target.host, self._target.port)
@@ -78,18 +90,26 @@ class Connection:
             raise ClosedWhileIdle
         self._writer.write(head)
         self._sent_at = time.monotonic()
+
+    async def _send_body(self, chunks: t.Iterable[bytes], pause: float, answering: asyncio.Future[t.Any]) -> bool:
+        """Whether all of it was sent."""
+        assert self._writer is not None
         for chunk in chunks:
-            await asyncio.sleep(pause)
+            await asyncio.wait([answering], timeout=pause)
+            if answering.done():
+                return False
             self._writer.write(chunk)
             await self._writer.drain()
+        return True
 
-    async def _receive(self) -> dict[str, t.Any]:
-        status, headers = await self._receive_head()
+    async def _receive(self, status: int, headers: dict[str, str]) -> dict[str, t.Any]:
         body = await self._receive_body(int(headers.get("content-length", 0)))
         self._served += 1
         self.cookie = headers.get("set-cookie", self.cookie).partition(";")[0]
         if headers.get("connection", "").lower() == "close":
             self.close()
+        if status == 503 and "retry-after" in headers:
+            raise Failed(PAGE, f"Retry-After {headers['retry-after']}: {body[:80].decode(errors='replace')!r}")
         if not 200 <= status < 300:
             raise Failed(f"status {status}", f"answered {status}: {body[:200].decode(errors='replace')!r}")
         try:

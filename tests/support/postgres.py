@@ -18,19 +18,22 @@ import typing as t
 import pytest
 
 BINARIES = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+PROGRAMS = BINARIES[-1].parent if BINARIES else pathlib.Path()
 USER, PASSWORD = "shop", "a secret of the shop"
 AS_ROOT = os.geteuid() == 0
 
 
 class Postgres:
-    """*sql* talks to it past the collection."""
+    """*sql* talks to it past the collection, by its socket where it listens in another network."""
 
-    def __init__(self, directory: pathlib.Path, port: int) -> None:
+    def __init__(self, directory: pathlib.Path, port: int, address: str, inside: t.Sequence[str] = ()) -> None:
         self.directory = directory
         self.port = port
+        self.address = address
+        self._inside = inside
 
     def url(self, database: str = "shop") -> str:
-        return f"postgresql://{USER}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{USER}:{PASSWORD.replace(' ', '%20')}@{self.address}:{self.port}/{database}"
 
     def sql(self, text: str, database: str = "shop") -> str:
         argv = ["psql", "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", database]
@@ -47,8 +50,26 @@ class Postgres:
         return contextlib.closing(connection)
 
     def environment(self) -> dict[str, str]:
-        given = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": USER, "PGPASSWORD": PASSWORD}
+        host = str(self.directory) if self._inside else self.address
+        given = {"PGHOST": host, "PGPORT": str(self.port), "PGUSER": USER, "PGPASSWORD": PASSWORD}
         return {**os.environ, **given}
+
+    def start(self) -> None:
+        options = f"-p {self.port} -k {self.directory} -c listen_addresses={self.address} -c fsync=off"
+        log = self.directory / "log"
+        _run([PROGRAMS / "pg_ctl", "-D", self._data, "-o", options, "-w", "-l", log, "start"], self._inside)
+
+    def crash(self) -> None:
+        """As by a power loss: nobody is told, and the next start recovers from the log."""
+        _run([PROGRAMS / "pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop"])
+
+    @property
+    def is_running(self) -> bool:
+        return (self._data / "postmaster.pid").exists()
+
+    @property
+    def _data(self) -> pathlib.Path:
+        return self.directory / "data"
 
     def fresh(self, database: str = "shop") -> None:
         self.sql(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)', "postgres")
@@ -56,39 +77,27 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def postgres() -> t.Iterator[Postgres]:
-    """Skips the test where PostgreSQL is not installed."""
+def postgres(address: str = "127.0.0.1", inside: t.Sequence[str] = ()) -> t.Iterator[Postgres]:
+    """Skips the test where PostgreSQL is not installed. *inside* are the words that lead into another network."""
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    programs = BINARIES[-1].parent
     directory = pathlib.Path(tempfile.mkdtemp(prefix="steady-postgres-"))
     try:
         _own(directory)
-        (directory / "password").write_text(PASSWORD, encoding="utf-8")
-        data = directory / "data"
-        _run(
-            [
-                programs / "initdb",
-                "-D",
-                data,
-                "-U",
-                USER,
-                "--auth=scram-sha-256",
-                f"--pwfile={directory / 'password'}",
-                "-N",
-                "-E",
-                "UTF8",
-            ]
-        )
-        port = _free_port()
-        options = f"-p {port} -k {directory} -c listen_addresses=127.0.0.1 -c fsync=off"
-        _run([programs / "pg_ctl", "-D", data, "-o", options, "-w", "-l", directory / "log", "start"])
+        password, data = directory / "password", directory / "data"
+        password.write_text(PASSWORD, encoding="utf-8")
+        how = ["-U", USER, "--auth=scram-sha-256", f"--pwfile={password}", "-N", "-E", "UTF8"]
+        _run([PROGRAMS / "initdb", "-D", data, *how])
+        with (data / "pg_hba.conf").open("a", encoding="ascii") as rules:
+            rules.write(f"host all all {address}/16 scram-sha-256\n")
+        server = Postgres(directory, _free_port(), address, inside)
+        server.start()
         try:
-            server = Postgres(directory, port)
             server.fresh()
             yield server
         finally:
-            _run([programs / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"])
+            if server.is_running:
+                server.crash()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -100,10 +109,11 @@ def _own(directory: pathlib.Path) -> None:
         os.chown(directory, found.pw_uid, found.pw_gid)
 
 
-def _run(argv: t.Sequence[t.Any]) -> None:
+def _run(argv: t.Sequence[t.Any], inside: t.Sequence[str] = ()) -> None:
     words = [str(word) for word in argv]
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if AS_ROOT else []
     done = subprocess.run(
-        ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *words] if AS_ROOT else words,
+        [*inside, *user, *words],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, check=False, cwd="/",
     )  # fmt: skip
     if done.returncode:

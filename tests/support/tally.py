@@ -44,6 +44,10 @@ class Tally:
     slowest: dict[str, float] = dataclasses.field(default_factory=dict)
     last_begun: dict[str, float] = dataclasses.field(default_factory=dict)
     """When the last request was begun that a version answered."""
+    newest: tuple[str, float] = ("", 0.0)
+    """The version that was met last for the first time, and when."""
+    mixed: int = 0
+    """Answers of another version than the newest to requests that were begun after the newest had answered."""
     journeys: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     """By sticky client: the versions that it met, in this order."""
     latencies: dict[str, dict[str, collections.Counter[int]]] = dataclasses.field(default_factory=dict)
@@ -57,6 +61,9 @@ class Tally:
     def count_ok(self, client: str, version: str, now: float, seconds: float) -> None:
         self.ok += 1
         self._client(client)["ok"] += 1
+        if version not in self.versions:
+            self.newest = (version, now)
+        self.mixed += version != self.newest[0] and now - seconds > self.newest[1]
         self.versions[version] += 1
         self.last_begun[version] = max(now - seconds, self.last_begun.get(version, 0.0))
         self.timeline.setdefault(int(now - self.started_at), collections.Counter())[version] += 1
@@ -104,6 +111,7 @@ class Tally:
             "journeys": self.journeys,
             "p95": {client: {of: _p95(took) for of, took in its.items()} for client, its in self.latencies.items()},
             "versions": dict(self.versions),
+            "mixed": self.mixed,
             "last_begun": {version: round(at, 3) for version, at in self.last_begun.items()},
             "timeline": [{"second": second, "versions": dict(seen)} for second, seen in sorted(self.timeline.items())],
             "kinds": dict(self.kinds),

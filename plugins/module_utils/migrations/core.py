@@ -94,6 +94,7 @@ def _read(call: Call, migration: Migration, result: Result) -> Result:
 def _apply(call: Call, migration: Migration, result: Result) -> Result:
     target = call.params.get("target") or ""
     _read(call, migration, result)
+    _refuse_unexpected(call.params.get("expected_pending"), migration, result)
     if not result["pending"]:
         return {**result, "msg": _standing(migration, result)}
     if call.check_mode:
@@ -114,6 +115,17 @@ def _apply(call: Call, migration: Migration, result: Result) -> Result:
         )
     applied, result["pending"] = result["pending"], []
     return {**result, "changed": True, "msg": f"{migration.database.shown}: applied {', '.join(applied)}"}
+
+
+def _refuse_unexpected(expected: list[str] | None, migration: Migration, result: Result) -> None:
+    if expected is not None and list(expected) != result["pending"]:
+        raise RolloutError(
+            f"{migration.database.shown}: expected {', '.join(expected) or 'nothing'} to be pending, found "
+            f"{', '.join(result['pending']) or 'nothing'}; the migrations or the database were changed since they were "
+            "judged. Run again to have them judged as they are now. Nothing was migrated.",
+            kind="migration",
+            **result,
+        )
 
 
 def _go_down(call: Call, migration: Migration, result: Result) -> Result:

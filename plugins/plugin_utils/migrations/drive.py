@@ -27,6 +27,14 @@ class MigrationLedger(t.Protocol):
     def failed(self, **options: t.Any) -> Result: ...
 
 
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What was read and judged before users had to wait: where the database stands, and what is removed, in words."""
+
+    seen: Result
+    lost: str
+
+
 @dataclasses.dataclass
 class Migration:
     phase: Phase
@@ -37,6 +45,7 @@ class Migration:
     show: t.Callable[[str], None]
     traffic: str = "normal"
     now: t.Callable[[], float] = time.monotonic
+    judged: Judged | None = None
 
     # The steps of migrate().
 
@@ -71,7 +80,8 @@ class Migration:
         return self.ledger.begun(**self._about(seen), hosts=list(self.hosts))
 
     def apply(self) -> Result:
-        return self._call("applied")
+        expected = {"expected_pending": self.judged.seen["pending"]} if self.judged else {}
+        return self._call("applied", **expected)
 
     def copy(self) -> Result:
         """The backfill, in calls of some seconds each, with a line of progress now and then."""
@@ -118,10 +128,10 @@ class Migration:
 
 def migrate(it: Migration) -> Result:
     """Brings the database through one phase. Raises RolloutError; then no more was changed than the message says."""
-    seen = it.read()
+    judged = it.judged or judge_first(it)
+    seen, lost = judged.seen, judged.lost
     if not seen["pending"] and not it.phase.batch:
         return {"changed": False, "go": True, "msg": f"{it.phase.database}: nothing to {it.phase.name}"}
-    lost = it.judge(seen)
     answer = it.claim_database(seen)
     if not answer["go"]:
         return {"changed": False, "go": False, "msg": answer["msg"]}
@@ -141,8 +151,12 @@ def migrate(it: Migration) -> Result:
 
 def rehearse(it: Migration) -> Result:
     """What migrate() would do, for check mode: reads and judges."""
+    pending = judge_first(it).seen["pending"]
+    would = f"would apply {', '.join(pending)}" if pending else f"nothing to {it.phase.name}"
+    return {"changed": bool(pending), "go": True, "msg": f"{it.phase.database}: {would}"}
+
+
+def judge_first(it: Migration) -> Judged:
+    """Reads and judges, also ahead of migrate()."""
     seen = it.read()
-    if seen["pending"] or it.phase.batch:
-        it.judge(seen)
-    would = f"would apply {', '.join(seen['pending'])}" if seen["pending"] else f"nothing to {it.phase.name}"
-    return {"changed": bool(seen["pending"]), "go": True, "msg": f"{it.phase.database}: {would}"}
+    return Judged(seen, it.judge(seen) if seen["pending"] or it.phase.batch else "")

@@ -10,7 +10,6 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.versions import plain
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import error_of, node_of, on_balancer
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import drive
@@ -53,7 +52,7 @@ class RecreateSteps:
         self.is_rolling_back = False
         self.has_drained = False
         self.has_stopped = False
-        self.lost = ""
+        self.judged: drive.Judged | None = None
 
     # Before anything is touched
 
@@ -83,7 +82,7 @@ class RecreateSteps:
         """The database answers, and the linter has no objection."""
         if self.phase:
             phase = self.phase
-            self.journal.perform("check migration", "migration", lambda: self._rehearsed(phase), _message)
+            self.journal.perform("check migration", "migration", lambda: self._judged(phase), _message)
 
     # The page, the traffic, the service
 
@@ -177,9 +176,8 @@ class RecreateSteps:
         if not self.phase:
             return
         phase = self.phase
-        version = self.journal.perform("read database", "migration", lambda: self._read(phase))["version"]
-        if not self.facts.get("migrated"):
-            self.facts.update(database_version=version)
+        if self.judged and not self.facts.get("migrated"):
+            self.facts.update(database_version=self.judged.seen["version"])
         self.facts["migrated"] = True
         self._note("migrate")
         self.journal.perform("migrate", "migration", lambda: self._migrated(phase), _message)
@@ -205,15 +203,15 @@ class RecreateSteps:
             given["claim"] = self.claim
         return self._called(str(self._backup.get("host") or "localhost"), "database_backup", given)
 
-    def _rehearsed(self, phase: Phase) -> Result:
-        return _refused_as_step(lambda: drive.rehearse(self.migration(phase)))
-
-    def _read(self, phase: Phase) -> Result:
-        return _refused_as_step(self.migration(phase).read)
+    def _judged(self, phase: Phase) -> Result:
+        """While users are still served: reading and judging takes longer than many a migration."""
+        self.judged = judged = _refused_as_step(lambda: drive.judge_first(self.migration(phase)))
+        pending = ", ".join(judged.seen["pending"])
+        return {"msg": f"{phase.database}: {f'would apply {pending}' if pending else 'nothing is pending'}"}
 
     def _migrated(self, phase: Phase) -> Result:
         it = self.migration(phase)
-        self.lost = it.judge(it.read())
+        it.judged = self.judged
         return _refused_as_step(lambda: drive.migrate(it))
 
     def _down(self, phase: Phase) -> Result:
@@ -267,8 +265,9 @@ class RecreateSteps:
         estimate = f", last time {self.estimate:.1f} s" if self.estimate is not None else ""
         self.show(f"downtime {seconds:.1f} s, {self.downtime.measured_by}{estimate}")
         database = self.phase.database if self.phase else None
+        lost = self.judged.lost if self.judged else ""
         restore = self.common["rollout_recreate_restore"]
-        self.ledger.done(facts=self.facts, restore=restore, database=database, lost=self.lost or None)
+        self.ledger.done(facts=self.facts, restore=restore, database=database, lost=lost or None)
 
     def report_failed(self, failure: StepFailed) -> bool:
         """Whether the rollout goes back: not once users were let in."""
@@ -325,7 +324,7 @@ class RecreateSteps:
         if unknown:
             raise StepFailed(kind, f"no proven version is known for {', '.join(unknown)}")
         calls = [
-            Invocation(name, module, options(self._now(name, version), str(plain(version))))
+            Invocation(name, module, options(self._now(name, version), str(version)))
             for name, version in versions.items()
         ]
         self.journal.perform(step, kind, lambda: self._together(kind, calls))
@@ -354,7 +353,10 @@ def _told(outcome: Outcome) -> str:
     return error if host in error or host == "localhost" else f"{host}: {error}"
 
 
-def _refused_as_step(work: t.Callable[[], Result]) -> Result:
+Done = t.TypeVar("Done")
+
+
+def _refused_as_step(work: t.Callable[[], Done]) -> Done:
     try:
         return work()
     except RolloutError as error:

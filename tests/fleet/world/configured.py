@@ -15,6 +15,7 @@ from fleet.world.shifting import CANARY
 from fleet.world.shop import Shop
 
 ROUTES = "/etc/haproxy/routes.map"
+PAGES = "/etc/haproxy/pages.map"
 EXPORTER_PORT = 8405
 TESTERS = More(
     frontend=f"""\
@@ -27,6 +28,13 @@ TESTERS = More(
 LOGGED = More(
     frontend="    log ring@requests format raw local0\n    option httplog",
     sections="ring requests\n    format raw\n    maxlen 2000\n    size 16777216",
+)
+PAGE = More(
+    frontend=f"""\
+    http-request set-var(txn.page) str(shop),map({PAGES})
+    acl page var(txn.page) -m found
+    http-request return status 503 content-type text/plain hdr Retry-After %[var(txn.page),field(1,:)] lf-string %[var(txn.page),field(3,:),b64dec] if page
+    http-after-response set-header Content-Type %[var(txn.page),field(2,:),b64dec] if page"""
 )
 STICKY = More(backend="    cookie SRV insert indirect nocache", server="cookie {name}")
 EXPORTER = More(
@@ -49,7 +57,7 @@ def configured(shop: Shop, more: More) -> t.Iterator[None]:
 
 def _configure(shop: Shop, more: More) -> None:
     apps = [host for host in shop.lab.hosts if host.role == "app"]
-    script = f'printf %s "$1" >/etc/haproxy/haproxy.cfg; : >{ROUTES}; systemctl reload haproxy'
+    script = f'printf %s "$1" >/etc/haproxy/haproxy.cfg; : >{ROUTES}; : >{PAGES}; systemctl reload haproxy'
     for balancer in shop.balancers:
         shop.lab.run(balancer, ["sh", "-ec", script, "sh", files.haproxy(apps, more)])
     shop.await_all_in_rotation()

@@ -141,6 +141,10 @@ class Shop:
         """The ledger's events, for the reader of a failure."""
         return "\n".join(f"{e['seq']} {e['at']:.2f} {e['kind']} {e['host']} {e['data'][:200]}" for e in self.events())
 
+    def on_each(self, script: str) -> dict[str, str]:
+        """What a script prints on each app host, all at the same time."""
+        return self._on_each(self.apps, script)
+
     def read(self, name: str, path: str) -> str:
         """A file on a host; empty where there is none."""
         return self.lab.run(name, ["cat", path], check=False).stdout

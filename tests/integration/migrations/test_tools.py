@@ -119,6 +119,19 @@ def test_forward_and_back(database: Postgres, tmp_path: pathlib.Path, make: t.Ca
     assert (back.error, back["version"], columns(database)) == ("", "", [])
 
 
+def test_others_than_the_expected_ones_are_not_applied(database: Postgres, tmp_path: pathlib.Path) -> None:
+    tool = sql(tmp_path)
+    refused = run(database, state="applied", expected_pending=["1_first.sql"], **tool)
+    assert refused.error == (
+        f"database 'shop' on 127.0.0.1:{database.port}: expected 1_first.sql to be pending, found 1_first.sql, 2_second.sql; "
+        "the migrations or the database were changed since they were judged. Run again to have them judged as they are now. "
+        "Nothing was migrated."
+    )
+    assert columns(database) == []
+    done = run(database, state="applied", expected_pending=["1_first.sql", "2_second.sql"], **tool)
+    assert (done.error, columns(database)) == ("", ["id", "note"])
+
+
 @pytest.mark.parametrize(("make", "target"), [(alembic, "first"), (sql, "1_first.sql")])
 def test_up_to_a_target(
     database: Postgres, tmp_path: pathlib.Path, make: t.Callable[..., dict[str, t.Any]], target: str

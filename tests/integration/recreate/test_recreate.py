@@ -21,6 +21,7 @@ import typing as t
 
 import pytest
 from support import background, examples
+from support.http_connection import PAGE as PAGE_SEEN
 from support.postgres import Postgres, postgres
 
 local_fleet = examples.module("demo", "local_fleet")
@@ -172,8 +173,9 @@ def users(site: Site) -> t.Iterator[background.Background]:
 def assert_only_the_page(users: background.Background) -> None:
     seen = users.stop()
     assert seen["requests"] > 0
-    others = [failure for failure in seen["failures"] if failure["kind"] != "status 503"]
-    assert set(seen["kinds"]) <= {"status 503"}, f"{seen['kinds']} {others}"
+    others = [failure for failure in seen["failures"] if failure["kind"] != PAGE_SEEN]
+    assert set(seen["kinds"]) <= {PAGE_SEEN}, f"{seen['kinds']} {others}"
+    assert seen["mixed"] == 0
 
 
 def test_users_see_the_page_and_nothing_else(site: Site, users: background.Background) -> None:

@@ -122,6 +122,25 @@ def test_any_status_but_2xx_is_a_failure() -> None:
     assert failed(ask(Script(answer))[0]) == ("status 503", "answered 503: 'sick'")
 
 
+def test_a_503_that_says_when_to_come_back_is_told_apart() -> None:
+    (failed,) = ask(Script(b"HTTP/1.1 503 Soon\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nsoon"))
+    assert (failed.kind, str(failed)) == ("maintenance page", "Retry-After 60: 'soon'")
+
+
+def test_an_answer_before_the_body_was_sent_ends_the_upload() -> None:
+    """A server that refuses an upload closes the connection, and whoever goes on sending is told of a reset instead."""
+    refusal = b"HTTP/1.1 503 Soon\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nsoon"
+
+    async def upload() -> Failed:
+        server = await asyncio.start_server(Script(refusal).serve, "127.0.0.1", 0)
+        connection = Connection(Target(*server.sockets[0].getsockname()[:2]))
+        with pytest.raises(Failed) as caught:
+            await connection.exchange(b"POST / HTTP/1.1\r\n\r\n", [b"x" * 1000] * 5, pause=0.2)
+        return caught.value
+
+    assert asyncio.run(upload()).kind == "maintenance page"
+
+
 def test_an_answer_that_is_no_json_is_a_failure() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nwhat"
     assert failed(ask(Script(answer))[0]) == ("garbled", "the answer is not JSON: b'what'")

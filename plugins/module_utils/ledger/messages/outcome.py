@@ -25,6 +25,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffi
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
 from ansible_collections.steady.rollout.plugins.module_utils.plurals import all_of, are, counted
 
+NAMED = 5
+"""Different troubles that are told; hosts in the same one are told together."""
+
 
 def outcome_message(session: Session, outcome: str, endings: t.Sequence[Ending], split_fault: str = "") -> str:
     rollout = session.rollout
@@ -96,10 +99,13 @@ def _state(session: Session, endings: t.Sequence[Ending]) -> str:
     there = sum(1 for ending in endings if ending.is_there)
     troubled = [ending for ending in endings if _is_in_trouble(ending)]
     # Whoever is out of service by our doing is named, even where this run never came to it.
-    named = "; ".join(
-        [*(f"{ending.host.name} {ending.said()}" for ending in troubled[:5]), *_left_out(session, troubled)]
-    )
-    more = f" and {len(troubled) - 5} more" if len(troubled) > 5 else ""
+    alike: dict[str, list[str]] = {}
+    for ending in troubled:
+        alike.setdefault(ending.said(), []).append(ending.host.name)
+    said = [f"{', '.join(names)} {what}" for what, names in list(alike.items())[:NAMED]]
+    named = "; ".join([*said, *_left_out(session, troubled)])
+    unsaid = sum(len(names) for names in list(alike.values())[NAMED:])
+    more = f" and {unsaid} more" if unsaid else ""
     return f"{there} of {counted(len(endings), 'host')} {are(len(endings))} in service on {_goal(session, endings)}" + (
         f", {named}{more}" if named else ""
     )

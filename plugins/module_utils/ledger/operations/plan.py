@@ -32,7 +32,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.p
     planned,
     refuse_left_alone,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.read_fleet import read_fleet
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
     approval,
     failure,
@@ -43,7 +42,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
     traffic_model,
     traffic_nodes,
     traffic_policy,
-    versions,
     window,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
@@ -83,14 +81,14 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         given, shift = params["hosts"], None
         if asked_shift is not None:
             allowed, balancers = traffic_policy.loosened(allowed), traffic_nodes.with_idle_in_rotation(balancers) or []
-            seen = read_fleet(session, given, balancers)
+            seen = fleet.read_fleet(given, balancers, left_out)
             nodes = params.get("nodes") or params.get("balancers") or []
             shift = planned(session, asked_shift, given, nodes, seen)
             given = in_scope(shift, given)
         else:
             _refuse_to_leave_a_shift(session)
             allowed = recreate.policy_of(session, allowed)
-        seen = read_fleet(session, given, balancers)
+        seen = fleet.read_fleet(given, balancers, left_out)
         refuse_shared(session, seen, params)
         _note_baseline(session, seen, left_out)
         hosts = planned_hosts(session, seen, left_out)
@@ -293,7 +291,7 @@ def _answer(
     answer: dict[str, t.Any] = {
         "changed": True,
         "rollout": session.rollout.id,
-        **versions.target(session.rollout.version),
+        "version": session.rollout.version,
         "direction": session.rollout.direction,
         "status": session.rollout.shown_status,
         "order": [host.name for host in pending],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint.mod
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint.rules import BY_NAME
 
 LIMIT = 60.0
+OWN_TRANSACTION = re.compile(r"^\s*(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE | re.MULTILINE)
+"""Statements that alembic prints open their transaction themselves."""
 SAME: dict[str, tuple[str, ...]] = {
     "adding-field-with-default": ("volatile_default", "computed_column"),
     "adding-foreign-key-constraint": ("add_foreign_key", "add_reference_column"),
@@ -61,6 +64,7 @@ def merged(report: Report, file: str, text: str, setting: Setting, pg_version: s
         return report
     part, transaction = source.forward_part(text)
     inside = setting.in_transaction if transaction is None else transaction
+    inside = inside and not OWN_TRANSACTION.search(part)
     said = _run(path, part, inside, pg_version)
     return dataclasses.replace(report, findings=merge(report.findings, file, said, setting))
 

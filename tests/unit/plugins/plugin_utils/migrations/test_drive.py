@@ -179,3 +179,13 @@ def test_an_address_that_cannot_be_one_is_not_shown() -> None:
         "rollout_migrations.database_url: is not the address of a database; expected "
         "postgresql://user:password@host:5432/name or mysql://user:password@host:3306/name."
     )
+
+
+def test_what_was_judged_before_is_applied_without_reading_it_once_more() -> None:
+    """Users waited for the linter, behind the page, where the same had been judged before it."""
+    world = World(READ)
+    migration = world.migration()
+    migration.judged = drive.judge_first(migration)
+    assert drive.migrate(migration)["msg"] == "applied b"
+    assert world.asked == ["read", "begun", "applied", "done"]
+    assert world.options["applied"]["expected_pending"] == ["b"]

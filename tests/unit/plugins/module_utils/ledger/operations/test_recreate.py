@@ -81,7 +81,11 @@ def test_a_way_back_that_fails_names_every_host(client: LedgerClient) -> None:
     recreate(client, "stuck", error="app1 will not start; the maintenance page is still up")
     ended = client.rollout("concluded", hosts=hosts("1.0.0", "1.0.0", healthy=False))
     assert not ended["succeeded"]
-    assert "the maintenance page is still up" in ended["message"]
+    assert ended["message"] == (
+        "shop: 2.0.0 failed (migration: no); 0 of 2 hosts are in service on 2.0.0, app1, app2 stuck (restore: app1 will "
+        "not start; the maintenance page is still up). Fix the cause and run again to resume, or roll back with -e "
+        "rollout_resume=revert."
+    )
 
 
 def test_a_killed_run_keeps_the_backup_from_before_its_migration(client: LedgerClient) -> None:

@@ -182,7 +182,7 @@ def test_a_node_that_does_not_answer_leaves_nothing_verified(ledger):
     all_go(ledger)
     answer = end(ledger, balancers=[pool(fleet(4)), {"host": "lb2", "unreachable": "timed out"}])
     assert answer["succeeded"] is False
-    assert "app1 updated, but not verified on lb2, which did not answer" in answer["message"]
+    assert "app1, app2, app3, app4 updated, but not verified on lb2, which did not answer" in answer["message"]
 
 
 def test_without_a_look_nothing_is_verified(ledger):
@@ -190,7 +190,7 @@ def test_without_a_look_nothing_is_verified(ledger):
     all_go(ledger)
     answer = ledger.rollout("concluded")
     assert answer["succeeded"] is False
-    assert "app1 updated, but could not be looked at" in answer["message"]
+    assert "app1, app2, app3, app4 updated, but could not be looked at" in answer["message"]
 
 
 def test_a_host_still_in_flight_when_the_run_ends_has_vanished(ledger):

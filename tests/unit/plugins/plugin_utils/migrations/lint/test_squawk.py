@@ -69,6 +69,14 @@ def test_a_squawk_that_does_not_work_is_an_error(tmp_path: pathlib.Path) -> None
 
 
 @pytest.mark.skipif(shutil.which("squawk", path=FOLDERS) is None, reason="squawk is not installed")
+def test_statements_that_begin_their_own_transaction_are_no_nested_ones() -> None:
+    """As alembic prints them; squawk warned of each BEGIN and COMMIT, in every run."""
+    text = "BEGIN;\nALTER TABLE t ADD COLUMN c int;\nCOMMIT;"
+    setting = Setting()
+    report = squawk.merged(core.lint("m.sql", text, setting), "m.sql", text, setting, "")
+    assert [finding.rule for finding in report.findings if "nesting" in finding.rule] == []
+
+
 def test_the_real_one_confirms() -> None:
     text = "-- migrate:up\nALTER TABLE t\n  DROP COLUMN a;\nALTER TABLE t ADD CONSTRAINT c CHECK (a > 0);\n-- migrate:down\nDROP TABLE t;\n"
     setting = Setting(in_transaction=True)
