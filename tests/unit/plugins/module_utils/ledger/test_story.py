@@ -170,6 +170,23 @@ def test_rollback_leaves_the_last_version(ledger):
     assert ledger.plan(hosts, balancers=[pool(hosts)])["nothing_to_do"] is True
 
 
+def test_a_rollback_that_stopped_is_not_rolled_back_itself(ledger):
+    """Invariant 14."""
+    ledger.open()
+    planned(ledger)
+    for number in range(1, 5):
+        ledger.go(f"app{number}")
+    concluded(ledger)
+    ledger.open(None, direction="back")
+    hosts = fleet(4, version="2.0.0")
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    ledger.go("app1", "1.0.0")
+    ledger.admit("app2")
+    ledger.host("stuck", "app2", kind="health", error="it does not answer")
+    answer = ledger.rollout("reverting")
+    assert (answer["order"], answer["status"]) == ([], "failing")
+
+
 def test_recover_puts_back_what_we_left(ledger):
     ledger.open()
     planned(ledger)

@@ -42,6 +42,17 @@ def test_it_is_durable_and_readers_do_not_block_writers(tmp_path):
     assert connection.execute("PRAGMA synchronous").fetchone()[0] == 2
 
 
+@pytest.mark.parametrize("column", ["zone", "lb_state", "phase", "condition"])
+def test_the_counts_follow_a_change_of_any_of_their_columns(tmp_path, column):
+    ledger = at(tmp_path)
+    ledger.open()
+    ledger.plan(fleet(3))
+    database = ledger.store.connection
+    database.execute(f"UPDATE host SET {column} = 'other' WHERE name = 'app1'")
+    counted = f"SELECT sum(size), sum(CASE {column} WHEN 'other' THEN size ELSE 0 END) FROM tally"
+    assert tuple(database.execute(counted).fetchone()) == (3, 1)
+
+
 def test_looking_leaves_nothing_behind(tmp_path):
     Store.to_look_at(str(tmp_path / "state")).close()
     assert not (tmp_path / "state").exists()
