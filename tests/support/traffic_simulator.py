@@ -236,7 +236,12 @@ class Run:
         self.conclusion = self.ledger.rollout("concluded", hosts=self.world.looks(), balancers=self.world.nodes())
 
     def _plan_back(self, goes_well: bool) -> None:
-        self.todo = [("admit", host) for host in self.ledger.rollout("reverting")["order"]]
+        order = self.ledger.rollout("reverting")["order"]
+        for place, group in enumerate((self.world.live, self.world.candidate)):
+            is_going = any(host.name in order for host in self.world.of(group))
+            has_traffic = any(split[place] for split in self.world.splits())
+            assert not (is_going and has_traffic), f"{group} is rolled back and has traffic"
+        self.todo = [("admit", host) for host in order]
 
     def _check(self, goes_well: bool, node: str) -> None:
         if not goes_well:
