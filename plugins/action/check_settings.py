@@ -60,8 +60,11 @@ class ActionModule(ActionBase):
             return Finding(why_not_evaluated(name, error))
 
     def _of(self, name: str, task_vars: Result, version: str, **overlay: t.Any) -> t.Any:
-        target = {"version": version}
+        target = {"version": version, "revision": str(self._raw_revision(task_vars) or "")}
         return evaluated(self, task_vars.get(name), task_vars, rollout_target=target, **overlay)
+
+    def _raw_revision(self, task_vars: Result) -> t.Any:
+        return evaluated(self, task_vars.get("rollout_revision"), task_vars)
 
     def _findings(self, values: Result, arguments: Result, task_vars: Result) -> list[Finding]:
         search = self._of("__rollout_search_paths", task_vars, "")

@@ -16,12 +16,12 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
+from ansible_collections.steady.rollout.plugins.module_utils.checksums import checksum_of
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.release.archive import inspect
 from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import (
     Source,
     check_source,
-    checksum_of,
     refuse_other_checksum,
     scheme_of,
 )

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, workers
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
@@ -58,7 +59,7 @@ class ActionModule(ActionBase):
             "changed": any(entry.result.get("changed") for entry in journal.entries),
             "hook": hook,
             "environment": host.environment,
-            "target": {"version": host.target},
+            "target": versions.target(host.target),
             "stage": (host.admission.get("gate") or {}).get("stage"),
             "journal": journal.dumped(),
         }

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a rollout's ledger is, and which run speaks."""
+"""Where a rollout's ledger is, which run speaks, and how an action plugin reaches it."""
 
 from __future__ import annotations
 
@@ -27,4 +27,15 @@ options:
     description: Its fencing token, as returned with the run.
     type: int
     required: true
+"""
+
+    COORDINATOR = r"""
+options:
+  coordinator:
+    description: The host that has the ledger.
+    type: str
+    required: true
+  coordinator_become:
+    description: Whether to become another user there.
+    type: bool
 """

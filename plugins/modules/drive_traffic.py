@@ -21,6 +21,8 @@ description:
     plugin.
 extends_documentation_fragment:
   - steady.rollout.attributes
+  - steady.rollout.ledger
+  - steady.rollout.ledger.coordinator
 attributes:
   check_mode:
     support: none
@@ -31,28 +33,6 @@ attributes:
     details:
       - Each call goes on where the rollout stands.
 options:
-  service:
-    description: The service.
-    type: str
-    required: true
-  ledger:
-    description: Where the ledger is on the coordinator, as for M(steady.rollout.rollout).
-    type: path
-  run:
-    description: The run, as M(steady.rollout.rollout) returned it.
-    type: str
-    required: true
-  token:
-    description: Its token.
-    type: int
-    required: true
-  coordinator:
-    description: The host that has the ledger.
-    type: str
-    required: true
-  coordinator_become:
-    description: Whether to become another user there.
-    type: bool
   claim:
     description: The claim that goes with every change, as for M(steady.rollout.lb_weight).
     type: dict

@@ -24,6 +24,8 @@ description:
     controller, as an action plugin.
 extends_documentation_fragment:
   - steady.rollout.attributes
+  - steady.rollout.ledger
+  - steady.rollout.ledger.coordinator
 attributes:
   check_mode:
     support: full
@@ -45,26 +47,12 @@ options:
     type: list
     elements: dict
     required: true
-  service:
-    description: The service.
-    type: str
-    required: true
-  ledger:
-    description: Where the ledger is on the coordinator, as for M(steady.rollout.rollout).
-    type: path
   run:
     description: The run, as M(steady.rollout.rollout) returned it. There is none in check mode.
     type: str
   token:
     description: Its token.
     type: int
-  coordinator:
-    description: The host that has the ledger.
-    type: str
-    required: true
-  coordinator_become:
-    description: Whether to become another user there.
-    type: bool
 """
 
 EXAMPLES = r"""

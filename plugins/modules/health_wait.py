@@ -97,6 +97,17 @@ options:
           - A text in O(targets[].expect) that stands for whatever version the answer itself names, so that health can be
             judged while any version may be running. Where the answer names none, O(targets[].expect) is not judged.
         type: str
+      revision:
+        description: The revision that has to be found in the answer, besides the version; any will do where it is empty.
+        type: str
+      revision_path:
+        description:
+          - A JMESPath expression that finds the revision in the JSON answer, V(revision) where O(targets[].revision) is given.
+            Where neither is given no revision is read.
+        type: str
+      revision_placeholder:
+        description: What O(targets[].version_placeholder) is to the version, to the revision.
+        type: str
       latency:
         description: The most seconds that an answer may take. Slower ones are bad probes.
         type: str
@@ -199,6 +210,9 @@ targets:
     version:
       description: The version found in the latest answer.
       type: str
+    revision:
+      description: The revision found in the latest answer, where one is read.
+      type: str
     attempts:
       description: How many probes there were.
       type: int
@@ -230,6 +244,9 @@ targets:
         version:
           description: The version found.
           type: str
+        revision:
+          description: The revision found.
+          type: str
         body:
           description: The first 200 characters of the answer, secrets replaced.
           type: str
@@ -260,6 +277,7 @@ targets:
     app1:
       healthy: true
       version: 2.0.0
+      revision: null
       attempts: 15
       successes: 13
       flaps: 0
@@ -270,6 +288,7 @@ targets:
         status: 200
         latency: 0.004
         version: 2.0.0
+        revision: null
         body: '{"status": "healthy", "version": "2.0.0"}'
       history:
         - at: 0.001
@@ -317,6 +336,9 @@ TARGET = {
     "version": {"type": "str"},
     "version_path": {"type": "str", "default": "version"},
     "version_placeholder": {"type": "str"},
+    "revision": {"type": "str"},
+    "revision_path": {"type": "str"},
+    "revision_placeholder": {"type": "str"},
     "latency": {"type": "str"},
     "timeout": {"type": "str", "default": "5"},
     "follow_redirects": {"type": "bool", "default": False},

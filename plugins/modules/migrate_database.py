@@ -21,6 +21,8 @@ description:
     plugin.
 extends_documentation_fragment:
   - steady.rollout.attributes
+  - steady.rollout.ledger
+  - steady.rollout.ledger.coordinator
 attributes:
   check_mode:
     support: full
@@ -41,13 +43,6 @@ options:
     description: The settings, as C(rollout_migrations).
     type: dict
     required: true
-  service:
-    description: The service.
-    type: str
-    required: true
-  ledger:
-    description: Where the ledger is on the coordinator, as for M(steady.rollout.rollout).
-    type: path
   run:
     description: The run, as M(steady.rollout.rollout) returned it.
     type: str
@@ -60,9 +55,6 @@ options:
     description: The host that has the ledger.
     type: str
     default: localhost
-  coordinator_become:
-    description: Whether to become another user there.
-    type: bool
   claim:
     description: The claim that goes with every change, as for M(steady.rollout.migration).
     type: dict

@@ -22,6 +22,8 @@ description:
   - It runs on the controller, as an action plugin, and reaches the host, the balancers and the coordinator by itself.
 extends_documentation_fragment:
   - steady.rollout.attributes
+  - steady.rollout.ledger
+  - steady.rollout.ledger.coordinator
 attributes:
   check_mode:
     support: none
@@ -36,34 +38,12 @@ options:
     description: The host of the fleet.
     type: str
     required: true
-  service:
-    description: The service.
-    type: str
-    required: true
-  ledger:
-    description: Where the ledger is on the coordinator, as for M(steady.rollout.rollout).
-    type: path
-  run:
-    description: The run, as M(steady.rollout.rollout) returned it.
-    type: str
-    required: true
-  token:
-    description: Its token.
-    type: int
-    required: true
-  coordinator:
-    description: The host that has the ledger.
-    type: str
-    required: true
-  coordinator_become:
-    description: Whether to become another user there.
-    type: bool
   claim:
     description: The claim that goes with every change, as for M(steady.rollout.lb_member).
     type: dict
   planned:
     description:
-      - The version that the plan means for the host; with it the release is staged before the host is admitted.
+      - The version that the plan means for the host, with its revision; with it the release is staged before the host is admitted.
     type: str
   require_weight:
     description: Whether a host that returns must have a weight, so that it gets traffic.
@@ -111,7 +91,7 @@ journal:
   elements: dict
   returned: always
 target:
-  description: The C(version) that the host is on its way to.
+  description: The C(version) and the C(revision) that the host is on its way to.
   type: dict
   returned: always
 stage:

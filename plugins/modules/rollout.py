@@ -54,6 +54,12 @@ options:
   version:
     description: The version asked for. Not needed with O(direction=recover), nor with O(direction=back) to leave the last one.
     type: str
+  revision:
+    description:
+      - The revision asked for, such as that of a configuration. A host that has another one is brought to it as to another
+        version; both are proven, marked bad and rolled back together.
+      - Without it each host keeps the revision that it has.
+    type: str
   direction:
     description:
       - V(forward) rolls O(version) out in stages.
@@ -301,6 +307,11 @@ options:
       version:
         description: The version it serves.
         type: str
+      revision:
+        description:
+          - The revision that it tells itself. Leave it out where it tells none, then it is the one that was proven with its
+            version.
+        type: str
   balancers:
     description: What M(steady.rollout.lb_member_info) returned for each balancer node just now.
     type: list
@@ -441,6 +452,10 @@ version:
   description: The version it is about.
   type: str
   returned: O(state=opened), O(state=planned)
+revision:
+  description: The revision it is about; empty where none was asked for.
+  type: str
+  returned: O(state=opened), O(state=planned)
 direction:
   description: V(forward), V(back) or V(recover).
   type: str
@@ -538,7 +553,9 @@ nothing_to_do:
   type: bool
   returned: O(state=planned)
 targets:
-  description: The version meant for each host of RV(order), so that it can be staged before admission.
+  description:
+    - The version meant for each host of RV(order), so that it can be staged before admission. Where there is a revision it
+      follows the version, as in V(2.1.0 revision 7); so it does wherever else a version is named in a plan or report.
   type: dict
   returned: O(state=planned), O(state=reverting)
 reason:
@@ -653,6 +670,7 @@ HOSTS: dict[str, t.Any] = {
     "in_scope": {"type": "bool", "default": True},
     "healthy": {"type": "bool"},
     "version": {"type": "str"},
+    "revision": {"type": "str"},
 }
 BALANCERS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
@@ -702,6 +720,7 @@ SPEC: dict[str, t.Any] = {
         "run": {"type": "str"},
         "token": {"type": "int", "no_log": False},
         "version": {"type": "str"},
+        "revision": {"type": "str"},
         "direction": {"type": "str", "choices": ["forward", "back", "recover"], "default": "forward"},
         "resume": {"type": "str", "choices": ["continue", "revert"], "default": "continue"},
         "allow_bad": {"type": "bool", "default": False},

@@ -86,6 +86,9 @@ options:
   version:
     description: The version the host was verified on. For V(proven) and V(reverted).
     type: str
+  revision:
+    description: The revision it was verified on with it, where RV(target) has one. For V(proven) and V(reverted).
+    type: str
   drained_for:
     description: Seconds that its drain took. For V(proven) and V(reverted).
     type: float
@@ -150,6 +153,7 @@ EXAMPLES = r"""
     ledger: /tmp/steady-example
     host: app1
     version: "{{ admission.target.version }}"
+    revision: "{{ admission.target.revision }}"
   when: admission.verdict == 'go'
 """
 
@@ -185,11 +189,11 @@ waiting_for:
   type: str
   returned: O(state=admitted)
 target:
-  description: The C(version) that is meant for the host now.
+  description: The C(version) that is meant for the host now, and the C(revision), which is empty where there is none.
   type: dict
   returned: except for O(state=quiesced)
 previous:
-  description: The C(version) proven there before; none when there is none.
+  description: The C(version) and C(revision) proven there before; none when there is none.
   type: dict
   returned: O(state=admitted)
 direction:
@@ -285,6 +289,7 @@ SPEC: dict[str, t.Any] = {
         "modifies": {"type": "bool", "default": True},
         "out_for": {"type": "float"},
         "version": {"type": "str"},
+        "revision": {"type": "str"},
         "drained_for": {"type": "float"},
         "details": {"type": "dict"},
         "kind": {

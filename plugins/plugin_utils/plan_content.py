@@ -11,9 +11,8 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.steady.rollout.plugins.module_utils.checksums import checksum_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
-
-CHUNK = 1 << 20
 
 
 def plan_content(settings: t.Mapping[str, t.Any], files: t.Sequence[str], search: t.Sequence[str]) -> dict[str, str]:
@@ -31,7 +30,7 @@ def plan_content(settings: t.Mapping[str, t.Any], files: t.Sequence[str], search
 def _digest(value: str) -> str:
     if os.path.isdir(value):
         return _of_folder(value)
-    return _of_file(value) if os.path.isfile(value) else value
+    return checksum_of(value) if os.path.isfile(value) else value
 
 
 def _of_folder(folder: str) -> str:
@@ -40,14 +39,6 @@ def _of_folder(folder: str) -> str:
         folders.sort()
         for name in sorted(names):
             path = os.path.join(place, name)
-            what = os.readlink(path) if os.path.islink(path) else _of_file(path)
+            what = os.readlink(path) if os.path.islink(path) else checksum_of(path)
             content.update(f"{os.path.relpath(path, folder)}\0{what}\0".encode())
-    return f"sha256:{content.hexdigest()}"
-
-
-def _of_file(path: str) -> str:
-    content = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(CHUNK):
-            content.update(chunk)
     return f"sha256:{content.hexdigest()}"

@@ -63,7 +63,13 @@ def probe_health(members: t.Sequence[Member], executors: Executors, timeout: flo
     calls = [_probe(place, group) for place, group in _by_place(members).items()]
     outcomes = executors.together([dataclasses.replace(one, timeout=timeout) for one in calls])
     return [
-        {"name": name, "healthy": seen["healthy"], "version": seen["version"], "why": _reason(seen)}
+        {
+            "name": name,
+            "healthy": seen["healthy"],
+            "version": seen["version"],
+            "revision": seen["revision"],
+            "why": _reason(seen),
+        }
         for outcome in outcomes
         if not outcome.failed
         for name, seen in outcome.result["targets"].items()
@@ -88,7 +94,7 @@ def _probe(place: str, members: t.Sequence[Member]) -> Invocation:
 
 
 def _row(member: Member, seen: Row | None) -> Row:
-    version = (seen or {}).get("version")
+    version, revision = (seen or {}).get("version"), (seen or {}).get("revision")
     return {
         "name": member.name,
         "zone": member.zone,
@@ -96,6 +102,7 @@ def _row(member: Member, seen: Row | None) -> Row:
         "in_scope": member.in_scope,
         "healthy": bool(seen and seen["healthy"]) if member.in_scope else None,
         "version": None if version is None else str(version),
+        "revision": None if revision is None else str(revision),
     }
 
 

@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 Target = t.Dict[str, t.Any]
 ANY_VERSION = "@any@"
 """What rollout_target.version is while a host is looked at whose version is not known."""
+ANY_REVISION = "@any revision@"
+ANY = {"version": ANY_VERSION, "revision": ANY_REVISION}
+"""Whatever runs, as rollout_target."""
 
 
 def health_target(health: t.Mapping[str, t.Any], name: str) -> Target:
@@ -19,8 +22,10 @@ def health_target(health: t.Mapping[str, t.Any], name: str) -> Target:
 
 def any_version_target(health: t.Mapping[str, t.Any], name: str) -> Target:
     """The same target, judged as of whatever version it answers to be, and however slow it is."""
-    target = {key: value for key, value in health_target(health, name).items() if key not in ("version", "latency")}
-    return {**target, "version_placeholder": ANY_VERSION}
+    unjudged = ("version", "revision", "latency")
+    target = {key: value for key, value in health_target(health, name).items() if key not in unjudged}
+    path = {"revision_path": health.get("revision_path") or "revision"} if health.get("revision") else {}
+    return {**target, **path, "version_placeholder": ANY_VERSION, "revision_placeholder": ANY_REVISION}
 
 
 def smoke_targets(health: t.Mapping[str, t.Any], url: str, name: str) -> list[Target]:
@@ -31,7 +36,7 @@ def smoke_targets(health: t.Mapping[str, t.Any], url: str, name: str) -> list[Ta
     return [{"name": name, "url": url}] if url else []
 
 
-def version_seen(looked: t.Mapping[str, t.Any]) -> str | None:
-    """The version that a look found in the answer."""
+def found(looked: t.Mapping[str, t.Any], what: str) -> str | None:
+    """The version, or the revision, that a look found in the answer."""
     targets = (looked.get("targets") or {}).values()
-    return next((str(seen["version"]) for seen in targets if seen.get("version") is not None), None)
+    return next((str(seen[what]) for seen in targets if seen.get(what) is not None), None)

@@ -41,7 +41,7 @@ def member_of(action: ActionBase, name: str, in_scope: bool, task_vars: t.Mappin
     """One host of the fleet; its health is to be judged for whatever version runs."""
     raw = variables_of(action, name, task_vars)
     wanted = {key: raw[key] for key in OF_A_MEMBER if key in raw}
-    values = evaluated(action, wanted, raw, rollout_target={"version": targets.ANY_VERSION})
+    values = evaluated(action, wanted, raw, rollout_target=targets.ANY)
     health = values.get("rollout_health") or {}
     return Member(
         name=name,

@@ -92,7 +92,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("17 proven hosts are not probed", "self.probe(observed) if observed else []))", "[]))"),
         (
             "17 another version counts as healthy",
-            'if row["healthy"] and row["version"] not in (None, version):',
+            'if row["healthy"] and row["version"] not in (None, wanted):',
             "if False:",
         ),
         (

@@ -175,8 +175,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ("a slow answer is healthy", "latency > target.latency:", "latency > target.latency * 2:"),
         (
             "a wrong version is healthy",
-            "if target.version is not None and version != target.version:",
-            "if target.version is not None and version is None:",
+            "if wanted is None or found == wanted:",
+            "if wanted is None or found is not None:",
         ),
         (
             "what is merely true is expected",

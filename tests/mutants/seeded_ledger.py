@@ -219,7 +219,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "19 a reported version is believed",
         LEDGER + "rules/fleet.py",
-        'version=versions.known(host.get("version")),',
+        'version=versions.single(host.get("version")),',
         'version=host.get("version"),',
     ),
     Mutant(
@@ -243,8 +243,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "9 back to a bad version",
         LEDGER + "rules/failure.py",
-        "if version != source_version and version not in bad and versions.known(version):",
-        "if version != source_version and versions.known(version):",
+        "if not versions.covers(source_version, version) and version not in bad and versions.known(version):",
+        "if not versions.covers(source_version, version) and versions.known(version):",
     ),
     Mutant("9 back in circles", LEDGER + "rules/failure.py", "stack[: stack.index(version)]", "stack[:]"),
     Mutant(

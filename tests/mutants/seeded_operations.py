@@ -226,7 +226,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "9 a rollback to a version never proven there",
-            "return rollout.version if rollout.version in proofs else None",
+            "return next((proven for proven in reversed(proofs) if versions.covers(rollout.version, proven)), None)",
             "return rollout.version",
         ),
     ),

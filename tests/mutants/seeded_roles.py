@@ -25,8 +25,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ("12 a hook that hung is run again", "if path and name not in self._skipped_hooks:", "if path:"),
         (
             "9 a half-updated host counts as unchanged",
-            "(seen is None and failed.step == ",
-            "(seen is not None or failed.step == ",
+            "(is_told or failed.step == ",
+            "(not is_told or failed.step == ",
         ),
         (
             "8 a switch without the claim",
@@ -48,7 +48,7 @@ MUTANTS: tuple[Mutant, ...] = (
             'if failed and failed.failure and failed.failure.get("timed_out"):',
             "if False:",
         ),
-        ("a host is staged twice", "            if self._staged != self.target:\n", "            if True:\n"),
+        ("a host is staged twice", "            if self._staged != self._version:\n", "            if True:\n"),
         (
             "the interrupted run is not waited for",
             '        run = self.admission.get("interrupted_run")\n        if run:',

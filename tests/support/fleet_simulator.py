@@ -21,6 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.g
     judge_gate,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.observe import observe
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
 
 NODES = (0, 1)
@@ -64,9 +65,10 @@ class Allowed:
 
 
 class World:
-    def __init__(self, hosts: list[Host], rotten: set[str]) -> None:
+    def __init__(self, hosts: list[Host], rotten: set[str], tells_revisions: bool = True) -> None:
         self.hosts = {host.name: host for host in hosts}
         self.rotten = rotten
+        self.tells_revisions = tells_revisions
         self.claim = 0
         self.disturbed = False
         """Something outside our hands changed since the plan was made; then only the live guard can protect."""
@@ -90,10 +92,15 @@ class World:
                 "zone": host.zone,
                 "in_scope": host.in_scope,
                 "healthy": self.is_healthy(host),
-                "version": None if host.broken else host.version,
+                **self._told(host),
             }
             for host in self.hosts.values()
         ]
+
+    def _told(self, host: Host) -> dict[str, t.Any]:
+        """What its health answer says of what it runs: the version, and the revision only where hosts tell it."""
+        version, revision = versions.split(None if host.broken else host.version)
+        return {"version": version, "revision": revision if self.tells_revisions and version else None}
 
     def nodes(self) -> list[dict[str, t.Any]]:
         return [{"host": f"lb{node}", "members": self._members(node)} for node in NODES]
@@ -167,10 +174,10 @@ class Run:
     def begin(
         self, version: str | None, policy: dict[str, t.Any], earlier: t.Sequence[Run] = (), **options: t.Any
     ) -> None:
-        opened = self.ledger.open(version, **options)
+        opened = self.ledger.open(**versions.target(version), **options)
         self.rollout = opened["rollout"]
         self.run, self.token = opened["run"], opened["token"]
-        self.version, self.direction = opened["version"] or "", opened["direction"]
+        self.version, self.direction = versions.of_target(opened) or "", opened["direction"]
         self.world.claim = self.token
         left = {entry["host"] for entry in opened["in_flight"]}
         try:
@@ -200,7 +207,7 @@ class Run:
                 continue
             if not self.world.is_serving(host) or host.name in left:
                 self.weak.add(host.name)
-            elif host.version == self.version:
+            elif versions.covers(self.version, host.version):
                 self.proven.add(host.name)
         self._note_stages()
 
@@ -325,7 +332,7 @@ class Run:
     def _admitted(self, worker: Worker, answer: dict[str, t.Any]) -> None:
         goes_back = self.play == "back"
         self._check_admission(worker.host, goes_back)
-        worker.answer, worker.target = answer, answer["target"]["version"]
+        worker.answer, worker.target = answer, versions.of_target(answer["target"])
         if goes_back or answer["direction"] == "back":
             self._check_target(worker.host, worker.target)
         if goes_back:
@@ -388,9 +395,9 @@ class Run:
         elif act == "health":
             return "" if self.world.is_healthy(host) else "health"
         elif act == "prove":
-            self._as_me().host("proven", host.name, version=host.version)
+            self._as_me().host("proven", host.name, **versions.target(host.version))
         elif act == "revert":
-            self._as_me().host("reverted", host.name, version=host.version)
+            self._as_me().host("reverted", host.name, **versions.target(host.version))
         return ""
 
     def _drain(self, host: Host, node: int) -> str:
@@ -438,7 +445,7 @@ class Run:
             return
         self._count(host, kind)
         worker.went_back = True
-        worker.target = answer["target"]["version"]
+        worker.target = versions.of_target(answer["target"])
         if answer["go_back"]:
             self._check_target(host, worker.target)
         worker.steps = list(RETURN) if answer["go_back"] else []
@@ -497,7 +504,7 @@ class Run:
 
     def _check_target(self, host: Host, target: str) -> None:
         bad = {found["version"] for found in self._as_me().info(limit=1)["bad"]}
-        _must(target not in bad, 9, f"{host.name} goes back to {target}, which is bad")
+        _must(not {target, target.split()[0]} & bad, 9, f"{host.name} goes back to {target}, which is bad")
         _must(target in host.stood, 9, f"{host.name} goes back to {target}, which never stood there")
 
     def _check_intent(self, host: Host) -> None:

@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import claims, durations, files
+from ansible_collections.steady.rollout.plugins.module_utils import claims, durable, durations, files
 from ansible_collections.steady.rollout.plugins.module_utils.backups.dumps import Dumps, MariaDb, PostgreSql
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
+from ansible_collections.steady.rollout.plugins.module_utils.checksums import checksum_of
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.migrations.database import POSTGRESQL, Database
 from ansible_collections.steady.rollout.plugins.module_utils.migrations.programs import Programs
@@ -24,7 +24,6 @@ Result = t.Dict[str, t.Any]
 NOTHING: Result = {"changed": False, "path": "", "size": 0, "checksum": "", "removed": [], "entries": 0}
 ROOM = 1.2
 """Free space that a backup needs, as a multiple of the database's size."""
-CHUNK = 1024 * 1024
 STAMP = "%Y%m%dT%H%M%SZ"
 KIND = "backup"
 
@@ -93,9 +92,9 @@ def _make(call: Call, backup: Backup, result: Result) -> Result:
         if call.params["scratch"]:
             backup.dumps.restore_into_scratch(draft)
         os.chmod(draft, 0o600)
-        _to_disk(draft)
+        durable.sync(draft)
         os.rename(draft, path)
-        _to_disk(backup.directory)
+        durable.sync(backup.directory)
     except OSError as error:
         raise RolloutError(f"{draft}: the backup could not be kept: {error.strerror}.") from error
     finally:
@@ -153,19 +152,3 @@ def _removed(backup: Backup, newest: str, keep: int) -> list[str]:
 def _free(directory: str) -> float:
     found = os.statvfs(directory)
     return float(found.f_bavail) * found.f_frsize
-
-
-def checksum_of(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(CHUNK), b""):
-            digest.update(chunk)
-    return f"sha256:{digest.hexdigest()}"
-
-
-def _to_disk(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -84,6 +84,7 @@ def _seen(one: Watched) -> dict[str, t.Any]:
     return {
         "healthy": one.healthy,
         "version": last.version if last else None,
+        "revision": last.revision if last else None,
         "attempts": one.state.attempts,
         "successes": one.state.good,
         "flaps": one.state.flaps,
@@ -100,6 +101,7 @@ def _last(sample: Sample) -> dict[str, t.Any]:
         "status": sample.status,
         "latency": rounded(sample.latency),
         "version": sample.version,
+        "revision": sample.revision,
         "body": sample.body,
     }
 

@@ -71,6 +71,7 @@ class Sample:
     status: int | None = None
     version: str | None = None
     body: str | None = None
+    revision: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

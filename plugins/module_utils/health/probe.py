@@ -76,8 +76,8 @@ class Prober:
 def judged(target: Target, seen: Seen, latency: float) -> Sample:
     """The sample that an answer amounts to. Pure."""
     document = documents.parsed_or_none(seen.text)
-    version = _version(target, document)
-    problem = seen.trouble or _problem(target, seen, document, version, latency)
+    version, revision = _found(target.version_path, document), _found(target.revision_path, document)
+    problem = seen.trouble or _problem(target, seen, document, latency)
     reason = f"{target.place} {problem or _answered(target, seen)}"
     return Sample(
         at=0.0,
@@ -86,11 +86,12 @@ def judged(target: Target, seen: Seen, latency: float) -> Sample:
         latency=latency,
         status=seen.status,
         version=None if version is None else redacted(version, target.secrets),
+        revision=None if revision is None else redacted(revision, target.secrets),
         body=excerpts.excerpt(seen.text, excerpts.known(target.secrets)) if seen.text else None,
     )
 
 
-def _problem(target: Target, seen: Seen, document: t.Any, version: str | None, latency: float) -> str | None:
+def _problem(target: Target, seen: Seen, document: t.Any, latency: float) -> str | None:
     answered = _answered(target, seen)
     if target.command and seen.status != 0:
         return answered
@@ -98,23 +99,32 @@ def _problem(target: Target, seen: Seen, document: t.Any, version: str | None, l
         return f"{answered}, expected {' or '.join(str(status) for status in target.status)}"
     if target.latency is not None and latency > target.latency:
         return f"{answered} but took longer than {target.latency:g} s"
-    if target.version is not None and version != target.version:
-        found = f"found {version}" if version is not None else _nothing_found(target, document)
-        return f"{answered} with the wrong version: expected {target.version}, {found}"
-    expect = _expectation(target, version)
+    wrong = _wrong("version", target.version, target.version_path, document)
+    wrong = wrong or _wrong("revision", target.revision, target.revision_path, document)
+    if wrong:
+        return f"{answered} with the wrong {wrong}"
+    expect = _expectation(target, document)
     if expect and expect(document) is not True:
         return f'{answered} but expect "{expect.expression}" was {_shown(expect, document)}'
     return None
 
 
-def _expectation(target: Target, version: str | None) -> queries.Query | None:
-    """What is expected of an answer that names this version."""
-    if not target.expect or not target.version_placeholder:
-        return target.expect
-    if version is None:
+def _expectation(target: Target, document: t.Any) -> queries.Query | None:
+    """What is expected of an answer that names this version and revision."""
+    if not target.expect:
         return None
-    quoted = version.replace("\\", "\\\\").replace("'", "\\'")
-    return queries.compiled(target.name, "expect", target.expect.expression.replace(target.version_placeholder, quoted))
+    expression = target.expect.expression
+    for placeholder, path in (
+        (target.version_placeholder, target.version_path),
+        (target.revision_placeholder, target.revision_path),
+    ):
+        if placeholder and placeholder in expression:
+            found = _found(path, document)
+            if found is None:
+                return None
+            quoted = found.replace("\\", "\\\\").replace("'", "\\'")
+            expression = expression.replace(placeholder, quoted)
+    return queries.compiled(target.name, "expect", expression)
 
 
 def _answered(target: Target, seen: Seen) -> str:
@@ -123,9 +133,15 @@ def _answered(target: Target, seen: Seen) -> str:
     return f"answered {seen.status}" if target.url else "accepted the connection"
 
 
-def _nothing_found(target: Target, document: t.Any) -> str:
-    path = target.version_path.expression if target.version_path else "version"
-    return f'found none at "{path}"' if document is not None else "found none as the body is not JSON"
+def _wrong(what: str, wanted: str | None, path: queries.Query | None, document: t.Any) -> str | None:
+    found = _found(path, document)
+    if wanted is None or found == wanted:
+        return None
+    if found is not None:
+        return f"{what}: expected {wanted}, found {found}"
+    if document is None:
+        return f"{what}: expected {wanted}, found none as the body is not JSON"
+    return f'{what}: expected {wanted}, found none at "{path.expression if path else what}"'
 
 
 def _shown(expect: queries.Query, document: t.Any) -> str:
@@ -141,8 +157,8 @@ def _shown(expect: queries.Query, document: t.Any) -> str:
     return f"not true but {text if len(text) <= 60 else text[:57] + '...'}"
 
 
-def _version(target: Target, document: t.Any) -> str | None:
-    found = target.version_path(document) if target.version_path else None
+def _found(path: queries.Query | None, document: t.Any) -> str | None:
+    found = path(document) if path else None
     return str(found) if isinstance(found, (str, int, float)) and not isinstance(found, bool) else None
 
 

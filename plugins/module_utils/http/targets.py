@@ -51,6 +51,9 @@ class Target:
     version: str | None = None
     version_path: queries.Query | None = None
     version_placeholder: str | None = None
+    revision: str | None = None
+    revision_path: queries.Query | None = None
+    revision_placeholder: str | None = None
     latency: float | None = None
     follow_redirects: bool = False
     validate_certs: bool = True
@@ -76,6 +79,10 @@ def from_options(options: list[dict[str, t.Any]]) -> list[Target]:
         if times > 1:
             raise InputError(f"targets: the name '{name}' is given {times} times; each needs its own.")
     return targets
+
+
+def _revision_path(option: dict[str, t.Any]) -> str | None:
+    return option.get("revision_path") or ("revision" if option.get("revision") else None)
 
 
 def secrets_of(option: dict[str, t.Any]) -> tuple[str, ...]:
@@ -137,6 +144,9 @@ def _target(option: dict[str, t.Any]) -> Target:
         version=option.get("version"),
         version_path=queries.compiled(name, "version_path", option["version_path"]),
         version_placeholder=option.get("version_placeholder") or None,
+        revision=option.get("revision") or None,
+        revision_path=queries.compiled(name, "revision_path", _revision_path(option)),
+        revision_placeholder=option.get("revision_placeholder") or None,
         latency=_latency(name, option.get("latency")),
         follow_redirects=option["follow_redirects"],
         validate_certs=option["validate_certs"],

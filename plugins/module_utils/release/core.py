@@ -12,10 +12,9 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils import claims, durable
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release import durable
 from ansible_collections.steady.rollout.plugins.module_utils.release import plan as release_plan
 from ansible_collections.steady.rollout.plugins.module_utils.release import restart as restarting
 from ansible_collections.steady.rollout.plugins.module_utils.release import shared as release_shared

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import http.client
 import os
 import re
@@ -20,6 +19,7 @@ import urllib.error
 import urllib.request
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ansible_collections.steady.rollout.plugins.module_utils.checksums import checksum_of
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.http import tls
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import shown_url, split_url
@@ -108,15 +108,6 @@ def refuse_other_checksum(source: Source, found: str) -> None:
             f"{source.name} is not the file that was meant: expected checksum {source.checksum}, found {found}. "
             "Build or copy it again, or correct the checksum; nothing was changed."
         )
-
-
-def checksum_of(path: str) -> str:
-    """The checksum of a file in the form that the option has."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for chunk in iter(lambda: stream.read(CHUNK), b""):
-            digest.update(chunk)
-    return f"sha256:{digest.hexdigest()}"
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

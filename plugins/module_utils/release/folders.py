@@ -12,8 +12,8 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release import durable
 
 FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH

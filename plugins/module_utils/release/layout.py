@@ -20,9 +20,9 @@ import secrets
 import shutil
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import files
+from ansible_collections.steady.rollout.plugins.module_utils import durable, files
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release import durable, folders
+from ansible_collections.steady.rollout.plugins.module_utils.release import folders
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import (
     VERSION,
     Artifact,

@@ -12,8 +12,8 @@ import errno
 import os
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import durable
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release import durable
 from ansible_collections.steady.rollout.plugins.module_utils.release.archive import unpack
 from ansible_collections.steady.rollout.plugins.module_utils.release.layout import Layout
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import Artifact

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import policy, traffic_policy
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.versions import check_revision
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import check_version
@@ -101,7 +102,7 @@ class Given:
 
 def findings(given: Given) -> list[Finding]:
     """What has to be corrected before anything is touched; a setting of a wrong form hides what depends on it."""
-    wrong_form = [*_version(given), *_forms(given.values)]
+    wrong_form = [*_version(given), *_revision(given), *_forms(given.values)]
     if wrong_form:
         return wrong_form
     return [
@@ -124,6 +125,17 @@ def _version(given: Given) -> t.Iterator[Finding]:
         yield from _refused(lambda: check_version(given.version), {"version": "rollout_version"})
     elif given.goes_forward:
         yield Finding("rollout_version is not set: say what to roll out, such as -e rollout_version=2.1.0.")
+
+
+def _revision(given: Given) -> t.Iterator[Finding]:
+    raw = given.values["rollout_revision"]
+    if isinstance(raw, float):
+        yield Finding(
+            f"rollout_revision is the number {raw}, and YAML reads 2.10 as 2.1: put it in quotes, such as "
+            f'rollout_revision: "{raw}".'
+        )
+    elif raw:
+        yield from _refused(lambda: check_revision(str(raw)), {"revision": "rollout_revision"})
 
 
 def _forms(s: Values) -> t.Iterator[Finding]:

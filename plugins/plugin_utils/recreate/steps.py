@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.versions import plain
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import error_of, node_of, on_balancer
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import drive
@@ -324,7 +325,7 @@ class RecreateSteps:
         if unknown:
             raise StepFailed(kind, f"no proven version is known for {', '.join(unknown)}")
         calls = [
-            Invocation(name, module, options(self._now(name, version), str(version)))
+            Invocation(name, module, options(self._now(name, version), str(plain(version))))
             for name, version in versions.items()
         ]
         self.journal.perform(step, kind, lambda: self._together(kind, calls))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import RunOver, StepFailed
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Executor, Unreachable
@@ -71,10 +72,10 @@ class HostLedger:
                 pass
 
     def proven(self, version: str, measured: t.Mapping[str, t.Any]) -> Answer:
-        return self._call(state="proven", version=version, **measured)
+        return self._call(state="proven", **versions.target(version), **measured)
 
     def reverted(self, version: str, measured: t.Mapping[str, t.Any]) -> Answer:
-        return self._call(state="reverted", version=version, **measured)
+        return self._call(state="reverted", **versions.target(version), **measured)
 
     def failed(self, kind: str, error: str) -> Answer:
         return self._call(state="failed", kind=kind, error=error)

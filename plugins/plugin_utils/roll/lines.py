@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import Entry
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.unit_watch import JOURNAL
 
@@ -41,8 +42,8 @@ def _timed(entry: Entry) -> str:
 def admitted(answer: Result) -> str:
     if answer["verdict"] == "gate":
         return f"judges stage {answer['gate']['stage']}"
-    previous = (answer.get("previous") or {}).get("version") or "unknown version"
-    target = answer["target"]["version"]
+    previous = versions.of_target(answer.get("previous") or {}) or "unknown version"
+    target = str(versions.of_target(answer["target"]))
     if answer.get("direction") == "recover":
         return f"return to service on {target}"
     return f"{'back to ' + target if answer.get('direction') == 'back' else f'{previous} -> {target}'}, slot {answer.get('slot')}"

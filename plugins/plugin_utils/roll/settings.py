@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
+
 Settings = t.Dict[str, t.Any]
 
 HOOKS = ("before_drain", "after_drain", "before_update", "update", "after_update", "before_restore", "after_restore")
@@ -59,8 +61,9 @@ class HostSettings:
         self._evaluated: dict[str | None, Settings] = {}
 
     def of(self, version: str | None) -> Settings:
-        """All settings, with rollout_target.version as *version*."""
+        """All settings, with rollout_target as *version*, which may have a revision."""
         if version not in self._evaluated:
-            overlay = {"rollout_target": {"version": version or ""}}
+            known, revision = versions.split(version)
+            overlay = {"rollout_target": {"version": known or "", "revision": revision}}
             self._evaluated[version] = self._template(self._raw, overlay)
         return self._evaluated[version]

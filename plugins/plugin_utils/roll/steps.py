@@ -10,6 +10,7 @@ import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.metric_gates import LETS_PASS
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as preflight
@@ -82,16 +83,30 @@ class HostSteps:
         """The settings for the version that the host is on its way to."""
         return self.settings.of(self.target)
 
+    @property
+    def _version(self) -> str:
+        return str(versions.plain(self.target))
+
+    @property
+    def _revision(self) -> str:
+        return versions.split(self.target)[1]
+
     # Admission
 
     def stage_before_admission(self) -> None:
-        """Fetched and unpacked while the host serves: one that cannot be staged is never taken out of service."""
-        if self.planned and self.now["rollout_unit"]:
+        """Fetched and unpacked while the host serves: one that cannot be staged is never taken out of service.
+
+        Nobody connects to a host before its turn: all at the same time would delay the first ones.
+        """
+        if not self.planned or not (self.now["rollout_unit"] or self.now["rollout_artifact"]):
+            return
+        turn = self.journal.perform("wait for turn", "coordinator", self.ledger.wait_until_due)
+        if turn.get("verdict") == "stop":
+            return
+        if self.now["rollout_unit"]:
             self.journal.perform("check unit", "release", self._check_unit)
-        if self.planned and self.now["rollout_artifact"]:
-            answer = self.journal.perform("wait for turn", "coordinator", self.ledger.wait_until_due)
-            if answer.get("verdict") != "stop":
-                self._stage()
+        if self.now["rollout_artifact"]:
+            self._stage()
 
     def _check_unit(self) -> Result:
         unit = self._read_unit(self.now["rollout_unit"], 0)
@@ -115,7 +130,7 @@ class HostSteps:
         self.admission = answer
         if answer["verdict"] != "go":
             return ""
-        self.target = answer["target"]["version"]
+        self.target = versions.of_target(answer["target"])
         return str(answer["direction"])
 
     def judge_last_stage(self) -> None:
@@ -182,13 +197,13 @@ class HostSteps:
 
     def stage(self) -> None:
         if self.now["rollout_artifact"]:
-            if self._staged != self.target:
+            if self._staged != self._version:
                 self._stage()
         else:
             self.journal.perform("reach", "unreachable", lambda: self._on_host("rollout_host", NOTHING_TO_WAIT_FOR))
 
     def _stage(self) -> None:
-        version = str(self.target)
+        version = self._version
         self.journal.perform("stage", "release", lambda: self.artifacts.stage(self.now, version), lines.actions)
         self._staged = version
 
@@ -196,7 +211,7 @@ class HostSteps:
         """The version to go back to is there as a rule; a host that has it needs no artifact."""
         if self.now["rollout_artifact"]:
             self.journal.perform(
-                "stage", "release", lambda: self.artifacts.stage_if_missing(self.now, str(self.target)), lines.actions
+                "stage", "release", lambda: self.artifacts.stage_if_missing(self.now, self._version), lines.actions
             )
 
     def record_intent(self) -> None:
@@ -207,7 +222,7 @@ class HostSteps:
         options = {
             "state": "active",
             "path": self.now["rollout_release_path"],
-            "version": self.target,
+            "version": self._version,
             "shared": self.now["rollout_shared_paths"],
             "keep": self.now["rollout_keep_releases"],
             "allow_bad": self.now["rollout_allow_bad"],
@@ -369,18 +384,18 @@ class HostSteps:
             return self._safe_verdict(failure)
         if failure.kind == "drained_externally":
             return Verdict(go_back=False)
-        return Verdict(bool(answer["go_back"]), bool(answer["was_changed"]), answer["target"]["version"])
+        return Verdict(bool(answer["go_back"]), bool(answer["was_changed"]), versions.of_target(answer["target"]))
 
     def _safe_verdict(self, failure: StepFailed) -> Verdict:
         """A host on which nothing was changed returns as it was; one that may have been changed is left as it is."""
         intent = self.journal.find("record intent")
-        previous = (self.admission.get("previous") or {}).get("version")
+        previous = versions.of_target(self.admission.get("previous") or {})
         untouched = intent is None or intent.failure is not None
         may_return = self.admission.get("verdict") == "go" and failure.kind != "drained_externally"
         return Verdict(may_return and untouched and bool(previous), False, previous)
 
     def aim_at(self, version: str | None) -> None:
-        """From here on the host is on its way to *version*."""
+        """From here on the host is on its way to *version*, which may have a revision."""
         self.target = version
         self._skipped_hooks = {
             entry.step
@@ -396,15 +411,19 @@ class HostSteps:
         failed = self.journal.last_failure
         if failed is None or failed.step not in ("before_update", "update"):
             return False
-        result = self.journal.perform("probe version", "health", self._seen_version)
-        seen = result["version"]
-        return bool(result["healthy"]) and (seen == self.target or (seen is None and failed.step == "before_update"))
+        seen = self.journal.perform("probe version", "health", self._seen_version)
+        agrees = seen["version"] in (None, self._version) and seen["revision"] in (None, self._revision)
+        left_for = versions.of_target(self.admission.get("target") or {})
+        same_version = versions.plain(left_for) == self._version and left_for != self.target
+        is_told = seen["version"] is not None and (seen["revision"] is not None or not same_version)
+        return bool(seen["healthy"]) and agrees and (is_told or failed.step == "before_update")
 
     def _seen_version(self) -> Result:
-        health = self.settings.of(targets.ANY_VERSION)["rollout_health"]
+        health = self.settings.of(versions.of_target(targets.ANY))["rollout_health"]
         options = {"targets": [targets.any_version_target(health, self.name)], "timeout": 0, "fail": False}
         seen = self._probed("health_wait", options)
-        return {"healthy": bool(seen.get("healthy")), "version": targets.version_seen(seen)}
+        told = {what: targets.found(seen, what) for what in ("version", "revision")}
+        return {"healthy": bool(seen.get("healthy")), **told}
 
     def _measured(self) -> Result:
         """How long the host was drained, and how long users did without it, in seconds."""

@@ -13,6 +13,7 @@ import dataclasses
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 from ansible_collections.steady.rollout.plugins.plugin_utils.background import NAP, Pending, in_thread
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.missed import with_missed_failures
@@ -222,6 +223,13 @@ def observed_health(rows: t.Sequence[Row], wanted: t.Mapping[str, str]) -> list[
 
 
 def _health(row: Row, version: str) -> Row:
-    if row["healthy"] and row["version"] not in (None, version):
-        return {"name": row["name"], "healthy": False, "why": f"answers as {row['version']}, expected {version}"}
+    wanted, revision = versions.split(version)
+    if row["healthy"] and row["version"] not in (None, wanted):
+        return {"name": row["name"], "healthy": False, "why": f"answers as {row['version']}, expected {wanted}"}
+    if row["healthy"] and revision and row["revision"] not in (None, revision):
+        return {
+            "name": row["name"],
+            "healthy": False,
+            "why": f"answers as revision {row['revision']}, expected {revision}",
+        }
     return {"name": row["name"], "healthy": row["healthy"], "why": row.get("why") or ""}

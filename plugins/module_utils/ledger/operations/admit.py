@@ -21,6 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
     lease,
     model,
     traffic_rules,
+    versions,
     window,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision, Inputs
@@ -238,7 +239,7 @@ def _answer(session: Session, host: Host, decision: Decision) -> dict[str, t.Any
         "waiting_for": decision.waiting_for,
         "host": host.name,
         "phase": host.phase,
-        "target": {"version": host.target_version},
+        "target": versions.target(host.target_version),
         "previous": _previous(session, host) if goes else None,
         "direction": model.BACK if host.phase in (*model.GOING_BACK, model.BACK_WAITING) else session.rollout.direction,
         "drained_by_us": bool(host.drained_by_us),
@@ -257,4 +258,4 @@ def _previous(session: Session, host: Host) -> dict[str, t.Any] | None:
     version = failure.rollback_target(
         host, session.records.proofs(session.service, host.name), session.rollout.version, bad
     )
-    return None if version is None else {"version": version}
+    return None if version is None else versions.target(version)

@@ -21,6 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.e
     is_as_asked,
     outcome_of,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.read_fleet import read_fleet
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import fleet, lease, model, traffic_nodes
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
@@ -150,11 +151,10 @@ def _current_view(session: Session, params: dict[str, t.Any]) -> View:
     unreachable = fleet.unreachable(params.get("balancers"))
     if params.get("hosts") is None:
         return View(None, unreachable)
-    left_out = session.records.left_out(session.service)
     balancers, shift = params.get("balancers"), session.records.shift(session.rollout.id)
     if shift is not None:
         balancers = traffic_nodes.with_idle_in_rotation(balancers)
-    found = fleet.read_fleet(params["hosts"], fleet.answered(balancers), left_out, strict=False)
+    found = read_fleet(session, params["hosts"], fleet.answered(balancers), strict=False)
     return View({seen.name: seen for seen in found}, unreachable, _split_fault(session, params, shift))
 
 

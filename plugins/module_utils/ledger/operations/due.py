@@ -18,8 +18,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, read_session, required
 
-AHEAD = 2
-"""Times max_unavailable: those who stage while the window is full, and take the next places."""
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether anything was written."""
 LOOK_AT_LEAST_EVERY = 5.0
@@ -65,7 +63,8 @@ class Turn:
             session = read_session(self._ledger, records, self._params)
             host = session.host(self._params["host"])
             decision = admission.decide(inputs_of(session, host, WaitLog(self._ledger, 0.0)))
-            last = records.last_of_head(host, AHEAD * session.limits.max_unavailable)
+            # As many as may be out of service at a time: those that take the next places.
+            last = records.last_of_head(host, session.limits.max_unavailable)
         if decision.verdict in (admission.STOP, admission.GIVE_UP):
             return admission.STOP
         if last is None or host.position <= last or self._is_left_free(decision):

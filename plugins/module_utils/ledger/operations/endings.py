@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
@@ -122,7 +122,8 @@ def _is_not_back(session: Session, host: Host, seen: Seen) -> bool:
     """What the rollout never touched stays on whatever it is on."""
     if host.phase == model.REVERTED:
         return seen.version != host.target_version
-    return host.phase == model.FAILED and seen.version == session.rollout.version != host.last_good_version
+    is_left = versions.covers(session.rollout.version, seen.version) and seen.version != host.last_good_version
+    return host.phase == model.FAILED and is_left
 
 
 def outcome_of(session: Session, endings: t.Sequence[Ending], split_fault: str = "") -> str:
@@ -166,6 +167,6 @@ def still_on(session: Session, endings: t.Sequence[Ending]) -> list[str]:
         ending.host.name
         for ending in endings
         if ending.version is not None
-        and ending.version == left
-        and not (ending.host.phase == model.REVERTED and ending.host.target_version == left)
+        and versions.covers(left, ending.version)
+        and not (ending.host.phase == model.REVERTED and ending.host.target_version == ending.version)
     ]

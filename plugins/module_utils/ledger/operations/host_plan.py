@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, fleet, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, fleet, model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
@@ -94,11 +94,11 @@ def _seen_anew(old: Host, host: Host) -> Host:
 def _target(session: Session, seen: Seen, proofs: list[str], bad: t.Container[str]) -> str | None:
     rollout = session.rollout
     if rollout.direction == model.FORWARD:
-        return rollout.version
+        return versions.kept(rollout.version, seen.version or (proofs[-1] if proofs else None))
     if rollout.direction == model.RECOVER:
         return seen.version
     if rollout.version:
-        return rollout.version if rollout.version in proofs else None
+        return next((proven for proven in reversed(proofs) if versions.covers(rollout.version, proven)), None)
     return failure.last_proven_version(proofs, rollout.source_version, bad)
 
 
@@ -107,7 +107,8 @@ def _stays(session: Session, host: Host, version: str | None) -> bool:
     return (
         session.rollout.version is None
         and host.condition in (model.HEALTHY, model.CURRENT)
-        and version not in (None, session.rollout.source_version)
+        and version is not None
+        and not versions.covers(session.rollout.source_version, version)
     )
 
 

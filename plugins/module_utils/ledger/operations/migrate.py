@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import migrations as rules
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import may_take, moment
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.migrations import (
     Boundary,
@@ -155,7 +155,9 @@ def _why_not_yet(session: Session, params: Params) -> str:
 def _services(session: Session, params: Params) -> list[tuple[str, set[str]]]:
     """Every service that has ever migrated the database, with the versions that can do without what is removed."""
     given = {name: {str(one) for one in versions} for name, versions in (params.get("services") or {}).items()}
-    allowed = {str(one) for one in params.get("versions") or [] if one} or {session.rollout.version or ""}
+    allowed = {str(one) for one in params.get("versions") or [] if one} or {
+        versions.plain(session.rollout.version) or ""
+    }
     users = {*session.records.services_of(params["database"]), *given} - {session.service}
     return [(session.service, allowed), *((name, given.get(name, set())) for name in sorted(users))]
 
@@ -188,7 +190,9 @@ def _end(session: Session, params: Params, **changes: t.Any) -> None:
 
 def note_boundary(session: Session, params: Params) -> None:
     """From now on no plan leads to a version that once ran here and is not among those that can do without."""
-    allowed = {str(one) for one in params.get("versions") or [] if one} or {session.rollout.version or ""}
+    allowed = {str(one) for one in params.get("versions") or [] if one} or {
+        versions.plain(session.rollout.version) or ""
+    }
     proven = [version for versions in session.records.all_proofs(session.service).values() for version in versions]
     session.records.add_boundary(
         Boundary(
@@ -196,7 +200,7 @@ def note_boundary(session: Session, params: Params) -> None:
             service=session.service,
             database=params["database"],
             rollout=session.rollout.id,
-            version=session.rollout.version or "",
+            version=versions.plain(session.rollout.version) or "",
             forbidden=json.dumps(rules.forbidden_by_contract(proven, allowed)),
             lost=params.get("lost") or "",
             at=session.now,

@@ -15,7 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.block import refuse_blocked
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_revert
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import (
     holder,
     may_take,
@@ -46,9 +46,11 @@ class OpenRequest:
     def from_params(cls, params: dict[str, t.Any]) -> OpenRequest:
         if params.get("version"):
             check_version(params["version"])
+        if params.get("revision"):
+            versions.check_revision(params["revision"])
         return cls(
             service=params["service"],
-            version=params.get("version") or None,
+            version=versions.of_target(params) or None,
             direction=params.get("direction") or model.FORWARD,
             resume=params.get("resume") or CONTINUE,
             allow_bad=bool(params.get("allow_bad")),
@@ -70,7 +72,7 @@ def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "ledger_id": records.ledger_id(),
             "coordinator": socket.gethostname(),
             "rollout": rollout.id,
-            "version": rollout.version,
+            **versions.target(rollout.version),
             "direction": rollout.direction,
             "status": rollout.shown_status,
             "resumed": resumed,

@@ -32,6 +32,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.p
     planned,
     refuse_left_alone,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.read_fleet import read_fleet
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
     approval,
     failure,
@@ -42,6 +43,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
     traffic_model,
     traffic_nodes,
     traffic_policy,
+    versions,
     window,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
@@ -81,14 +83,14 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         given, shift = params["hosts"], None
         if asked_shift is not None:
             allowed, balancers = traffic_policy.loosened(allowed), traffic_nodes.with_idle_in_rotation(balancers) or []
-            seen = fleet.read_fleet(given, balancers, left_out)
+            seen = read_fleet(session, given, balancers)
             nodes = params.get("nodes") or params.get("balancers") or []
             shift = planned(session, asked_shift, given, nodes, seen)
             given = in_scope(shift, given)
         else:
             _refuse_to_leave_a_shift(session)
             allowed = recreate.policy_of(session, allowed)
-        seen = fleet.read_fleet(given, balancers, left_out)
+        seen = read_fleet(session, given, balancers)
         refuse_shared(session, seen, params)
         _note_baseline(session, seen, left_out)
         hosts = planned_hosts(session, seen, left_out)
@@ -291,7 +293,7 @@ def _answer(
     answer: dict[str, t.Any] = {
         "changed": True,
         "rollout": session.rollout.id,
-        "version": session.rollout.version,
+        **versions.target(session.rollout.version),
         "direction": session.rollout.direction,
         "status": session.rollout.shown_status,
         "order": [host.name for host in pending],

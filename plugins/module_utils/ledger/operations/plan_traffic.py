@@ -11,7 +11,7 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import (
@@ -81,7 +81,7 @@ def _is_on_target(session: Session, shift: Shift, seen: t.Sequence[Seen]) -> boo
     if session.rollout.direction == model.BACK:
         return True
     hosts = [host for host in seen if host.name in shift.groups[shift.candidate]]
-    return all(host.version == session.rollout.version and host.healthy for host in hosts)
+    return all(versions.covers(session.rollout.version, host.version) and host.healthy for host in hosts)
 
 
 def _in_charge(shift: Shift, nodes: t.Sequence[Node]) -> Shift:
@@ -210,9 +210,10 @@ def _last_shift(session: Session, request: ShiftRequest) -> Shift | None:
         return None
     if last.promotes:
         of = session.records.rollout(last.rollout)
-        what = of.what if of else "another version"
+        version, revision = versions.split(of.what if of else "another version")
+        what = f"{version} -e rollout_revision={revision}" if revision else version
         raise InputError(
-            f"{session.service}: the promotion of {what} was cut off: {last.live} may be half updated, and "
+            f"{session.service}: the promotion of {of.what if of else version} was cut off: {last.live} may be half updated, and "
             f"{last.candidate} has all traffic. Finish it with -e rollout_version={what}, or take it back with "
             "-e rollout_resume=revert."
         )
@@ -266,9 +267,11 @@ def _is_there_already(session: Session, shift: Shift, seen: t.Sequence[Seen]) ->
     """The live colour is on the version: there is nothing to switch. Back, there must be something to leave."""
     live = [host for host in seen if host.name in shift.groups[shift.live]]
     if session.rollout.direction != model.BACK:
-        return all(host.version == session.rollout.version and host.healthy for host in live)
+        return all(versions.covers(session.rollout.version, host.version) and host.healthy for host in live)
     source_version = session.rollout.source_version
-    if source_version is not None and all(host.version not in (None, source_version) for host in live):
+    if source_version is not None and all(
+        host.version is not None and not versions.covers(source_version, host.version) for host in live
+    ):
         raise InputError(
             f"{session.service}: {shift.live} is live and not on {source_version}, so there is nothing to switch back from."
         )

@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import DEFAULT_LIMIT
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
     Ledger,
@@ -50,7 +50,7 @@ def prove(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     required(params, "host", "version")
     with open_session(ledger, params) as session:
         before = session.host(params["host"])
-        _refuse_other_version(before, params["version"])
+        _refuse_other_version(before, versions.of_target(params))
         if before.phase == model.PROVEN:
             return {**_reported(session, before, before, _in_service(session, before)), "changed": False}
         # A host that was given up as vanished and comes after all is in service; it stays counted as a failure.
@@ -72,7 +72,7 @@ def revert(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     required(params, "host", "version")
     with open_session(ledger, params) as session:
         before = session.host(params["host"])
-        _refuse_other_version(before, params["version"])
+        _refuse_other_version(before, versions.of_target(params))
         if before.phase == model.REVERTED:
             return {**_reported(session, before, before, _in_service(session, before)), "changed": False}
         if session.rollout.direction == model.BACK and before.phase == model.PROVEN:
@@ -232,7 +232,7 @@ def _out_of_turn(host: Host, wanted: str) -> RolloutError:
     )
 
 
-def _refuse_other_version(host: Host, version: str) -> None:
+def _refuse_other_version(host: Host, version: str | None) -> None:
     if version != host.target_version:
         raise RolloutError(
             f"{host.name}: reported in service on {version}, but {host.target_version} is meant for it; "
@@ -266,7 +266,7 @@ def _reported(session: Session, before: Host, host: Host, msg: str, is_rolled_ba
         "phase": host.phase,
         "go_back": is_rolled_back,
         "was_changed": was_changed,
-        "target": {"version": host.target_version},
+        "target": versions.target(host.target_version),
         "stop": session.rollout.status != model.OPEN,
         "reason": session.rollout.reason or "",
         "done": done,

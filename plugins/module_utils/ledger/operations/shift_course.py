@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import endings, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import blocked_by
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.read_fleet import read_fleet
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.revert import (
     must_go_back,
     reverts_automatically,
@@ -219,7 +220,7 @@ def _seen(session: Session, params: dict[str, t.Any]) -> dict[str, Seen] | None:
     if params.get("hosts") is None:
         return None
     nodes = fleet.answered(with_idle_in_rotation(params.get("balancers")))
-    found = fleet.read_fleet(params["hosts"], nodes, session.records.left_out(session.service), strict=False)
+    found = read_fleet(session, params["hosts"], nodes, strict=False)
     return {seen.name: seen for seen in found}
 
 

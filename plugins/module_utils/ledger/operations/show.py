@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, failure, lease, window
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, failure, lease, versions, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
@@ -81,7 +81,7 @@ def _rollout(rollout: Rollout) -> dict[str, t.Any]:
     return {
         "id": rollout.id,
         "service": rollout.service,
-        "version": rollout.version,
+        **versions.target(rollout.version),
         "what": rollout.what,
         "direction": rollout.direction,
         "status": rollout.shown_status,

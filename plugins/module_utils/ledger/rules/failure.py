@@ -81,7 +81,7 @@ def rollback_target(
 def last_proven_version(proofs: t.Sequence[str], source_version: str | None, bad: t.Container[str]) -> str | None:
     """The last version proven in service on the host, not the one to leave and never a bad one."""
     for version in reversed(standing(proofs)):
-        if version != source_version and version not in bad and versions.known(version):
+        if not versions.covers(source_version, version) and version not in bad and versions.known(version):
             return version
     return None
 

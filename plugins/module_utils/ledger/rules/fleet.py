@@ -31,6 +31,8 @@ class Seen:
     healthy: bool | None
     version: str | None
     lb_state: str
+    revision: str | None = None
+    """What the host itself says of it; None where it does not."""
     note: str = ""
     """Where it is out of service, in words."""
 
@@ -88,8 +90,9 @@ def _seen(
         member=member,
         in_scope=host.get("in_scope") is not False,
         healthy=host.get("healthy"),
-        version=versions.known(host.get("version")),
+        version=versions.single(host.get("version")),
         lb_state=lb_state,
+        revision=None if host.get("revision") is None else (versions.single(host["revision"]) or ""),
         note=note,
     )
 

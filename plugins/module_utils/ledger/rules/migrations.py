@@ -10,6 +10,7 @@ import dataclasses
 import json
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import (
     EXCLUDED,
     OUTSIDE,
@@ -87,7 +88,7 @@ def why_no_contract(
     states = {host.name: host for host in hosts}
     needing = []
     for name in sorted({*states, *proofs}):
-        version = seen.get(name) or (proofs[name].version if name in proofs else None)
+        version = seen.get(name) or (versions.plain(proofs[name].version) if name in proofs else None)
         if version in allowed:
             continue
         needing.append(f"{name}{_note(states.get(name), name in seen)} is on {version or 'an unknown version'}")
@@ -114,7 +115,7 @@ def kept_until(proofs: t.Mapping[str, Proof], keep_for: float) -> float:
 
 def forbidden_by_contract(proven: t.Iterable[str], allowed: t.Collection[str]) -> list[str]:
     """The versions that once ran in service and are not among those that can do without what was removed."""
-    return sorted(set(proven) - set(allowed))
+    return sorted({versions.plain(one) or "" for one in proven} - set(allowed))
 
 
 class Crossing(t.NamedTuple):
@@ -138,5 +139,5 @@ def _goal(host: Host, reverting: bool) -> str | None:
     if not host.in_scope or host.phase in (EXCLUDED, OUTSIDE):
         return None
     if reverting:
-        return None if host.phase == WAITING else host.last_good_version
-    return host.target_version
+        return None if host.phase == WAITING else versions.plain(host.last_good_version)
+    return versions.plain(host.target_version)

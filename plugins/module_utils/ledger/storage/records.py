@@ -18,6 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model 
     Rollout,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.versions import BadVersions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import chain
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.host_records import HostRecords
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.migrations import Migrations
@@ -157,9 +158,9 @@ class Records(HostRecords, Migrations, Permissions, Recreates):
             [(service, host, version, at) for host, version in proven],
         )
 
-    def bad_versions(self, service: str) -> dict[str, dict[str, t.Any]]:
+    def bad_versions(self, service: str) -> BadVersions:
         rows = self._connection.execute("SELECT version, why, at FROM bad WHERE service = ?", (service,))
-        return {row["version"]: dict(row) for row in rows}
+        return BadVersions((row["version"], dict(row)) for row in rows)
 
     def mark_bad(self, service: str, version: str, why: str, at: float) -> None:
         self._connection.execute("INSERT OR REPLACE INTO bad VALUES (?, ?, ?, ?)", (service, version, why, at))

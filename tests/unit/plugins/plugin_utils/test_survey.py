@@ -24,7 +24,7 @@ def member(name: str, probed_from: str = "controller", in_scope: bool = True) ->
 
 def seen(*names: str, healthy: bool = True) -> dict[str, t.Any]:
     last = {"reason": "" if healthy else "status 503"}
-    return {"targets": {name: {"healthy": healthy, "version": 2.0, "last": last} for name in names}}
+    return {"targets": {name: {"healthy": healthy, "version": 2.0, "revision": None, "last": last} for name in names}}
 
 
 def test_hosts_that_are_probed_from_one_place_are_probed_in_one_call() -> None:
@@ -44,6 +44,7 @@ def test_hosts_that_are_probed_from_one_place_are_probed_in_one_call() -> None:
         "in_scope": True,
         "healthy": True,
         "version": "2.0",
+        "revision": None,
     }
     assert refused == ""
 
@@ -72,7 +73,7 @@ def test_where_no_host_can_be_probed_the_reason_is_given() -> None:
 def test_the_watch_learns_why_a_host_is_not_healthy() -> None:
     executors = ScriptedExecutors(lambda host, module, given: seen("app1", healthy=False))
     assert survey.probe_health([member("app1")], executors) == [  # type: ignore[arg-type]
-        {"name": "app1", "healthy": False, "version": 2.0, "why": "status 503"}
+        {"name": "app1", "healthy": False, "version": 2.0, "revision": None, "why": "status 503"}
     ]
 
 

@@ -299,3 +299,30 @@ def test_a_secret_in_what_went_wrong_is_hidden() -> None:
 
 def test_a_boolean_is_no_version() -> None:
     assert judged(target(), Seen(text='{"version": true}', status=200), 0.1).version is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "given", "problem", "revision"),
+    [
+        ('{"revision": 7}', {"revision": "7"}, None, "7"),
+        ('{"revision": 8}', {"revision": "7"}, "with the wrong revision: expected 7, found 8", "8"),
+        ("{}", {"revision": "7"}, 'with the wrong revision: expected 7, found none at "revision"', None),
+        ("x", {"revision": "7"}, "with the wrong revision: expected 7, found none as the body is not JSON", None),
+        ('{"config": {"sha": "a"}}', {"revision": "a", "revision_path": "config.sha"}, None, "a"),
+        # What a service calls a revision is read only where somebody asks for it.
+        ('{"revision": 8}', {}, None, None),
+        ('{"revision": 8}', {"revision": ""}, None, None),
+        ('{"revision": "8"}', {"revision_path": "revision"}, None, "8"),
+    ],
+)
+def test_a_revision_is_found_and_judged_as_the_version_is(answer, given, problem, revision) -> None:
+    sample = judged(target(**given), Seen(text=answer, status=200), 0.1)
+    said = "http://app1/ answered 200" + (f" {problem}" if problem else "")
+    assert (sample.ok, sample.reason, sample.revision) == (problem is None, said, revision)
+
+
+def test_what_is_expected_of_any_revision_is_judged_for_the_one_that_answers() -> None:
+    aim = target(expect="revision == '@any@' && ok", revision_path="revision", revision_placeholder="@any@")
+    assert judged(aim, Seen(text='{"revision": "7", "ok": true}', status=200), 0.1).ok is True
+    assert judged(aim, Seen(text='{"revision": "7", "ok": false}', status=200), 0.1).ok is False
+    assert judged(aim, Seen(text='{"ok": false}', status=200), 0.1).ok is True

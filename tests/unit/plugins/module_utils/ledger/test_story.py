@@ -9,6 +9,7 @@ import pytest
 from support.ledger_client import DOWN, DRAINED, OWNER, LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import migrations
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_a_bad_release_is_restored(ledger):
     ledger.admit("app2")
     answer = ledger.host("failed", "app2", kind="health", error="HTTP 500")
     assert answer["go_back"] is True
-    assert answer["target"] == {"version": "1.0.0"}
+    assert answer["target"] == {"version": "1.0.0", "revision": ""}
     assert answer["stop"] is True
     assert answer["reason"] == "app2 failed (health: HTTP 500)"
     assert ledger.admit("app3")["msg"] == (
@@ -65,7 +66,7 @@ def test_a_bad_release_is_restored(ledger):
     ledger.host("reverted", "app2", version="1.0.0")
     back = ledger.rollout("reverting")
     assert back["order"] == ["app1"]
-    assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
+    assert ledger.admit("app1")["target"] == {"version": "1.0.0", "revision": ""}
     ledger.host("reverted", "app1", version="1.0.0")
     end = concluded(ledger, "1.0.0")
     assert end["succeeded"] is False
@@ -196,7 +197,7 @@ def test_recover_puts_back_what_we_left(ledger):
     plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED, app2=DRAINED)])
     assert plan["order"] == ["app1"]
     assert plan["excluded"] == [{"host": "app2", "why": "drained on lb1 by somebody else"}]
-    assert ledger.admit("app1")["target"] == {"version": "1.0.0"}
+    assert ledger.admit("app1")["target"] == {"version": "1.0.0", "revision": ""}
     ledger.host("proven", "app1", version="1.0.0")
     end = ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts, app2=DRAINED)])
     assert end["message"] == "shop: 1 host put back in service; no host is still drained by this rollout."
@@ -405,7 +406,11 @@ def test_a_host_that_was_given_up_and_then_fails_is_rolled_back_all_the_same(led
     with pytest.raises(RolloutError, match="app1: cannot become changing, the ledger has it as failed"):
         ledger.host("changing", "app1", step="restart")
     answer = ledger.host("failed", "app1", kind=kind, error="too late")
-    assert (answer["go_back"], answer["target"], answer["was_changed"]) == (True, {"version": "1.0.0"}, True)
+    assert (answer["go_back"], answer["target"], answer["was_changed"]) == (
+        True,
+        {"version": "1.0.0", "revision": ""},
+        True,
+    )
     assert ledger.host("reverted", "app1", version="1.0.0")["phase"] == "reverted"
 
 
@@ -413,3 +418,116 @@ def test_a_host_that_was_given_up_and_then_fails_is_rolled_back_all_the_same(led
 def test_a_host_that_was_given_up_and_cannot_be_judged_is_not_sent_back(ledger, kind):
     late(ledger)
     assert ledger.host("failed", "app1", kind=kind, error="no answer")["go_back"] is False
+
+
+def with_revision(ledger: LedgerClient, revision: str, version: str = "1.0.0", count: int = 2) -> dict:
+    """A whole rollout of a revision on hosts whose health answers tell their version alone."""
+    ledger.open(version, revision=revision)
+    hosts = fleet(count, version=version)
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    for name in plan["order"]:
+        ledger.admit(name)
+        ledger.host("changing", name, step="update", limit=100)
+        ledger.host("proven", name, version=version, revision=revision)
+    return concluded(ledger, version, count)
+
+
+def test_another_revision_makes_a_host_outdated_and_the_same_one_does_not():
+    """A changed configuration ended in "nothing to do", exit 0."""
+    ledger = LedgerClient()
+    assert with_revision(ledger, "7")["message"] == "shop: all 2 hosts are in service on 1.0.0 revision 7."
+    assert with_revision(ledger, "8")["message"] == "shop: all 2 hosts are in service on 1.0.0 revision 8."
+    ledger.open("1.0.0", revision="8")
+    plan = planned(ledger, 2)
+    assert plan["text"][0] == "shop: nothing to do for 1.0.0 revision 8, 2 hosts are already on it"
+
+
+def test_a_rollout_without_a_revision_keeps_that_of_each_host():
+    ledger = LedgerClient()
+    with_revision(ledger, "7")
+    ledger.open("2.0.0")
+    plan = planned(ledger, 2)
+    assert [(row["from"], row["to"]) for row in plan["plan"]] == [("1.0.0 revision 7", "2.0.0 revision 7")] * 2
+    for name in plan["order"]:
+        assert ledger.admit(name)["target"] == {"version": "2.0.0", "revision": "7"}
+        ledger.host("proven", name, version="2.0.0", revision="7")
+    assert concluded(ledger, "2.0.0", 2)["succeeded"] is True
+    ledger.open("2.0.0")
+    assert ledger.plan(fleet(2, version="2.0.0"))["nothing_to_do"] is True
+
+
+def test_a_bad_revision_is_rolled_back_to_the_one_before_and_the_version_is_not_bad():
+    """Invariant 9 counts for both: what was proven together comes back together."""
+    ledger = LedgerClient()
+    with_revision(ledger, "7")
+    ledger.open("1.0.0", revision="8")
+    planned(ledger, 2)
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step="update", limit=100)
+    answer = ledger.host("failed", "app1", kind="health", error="HTTP 500")
+    assert (answer["go_back"], answer["target"]) == (True, {"version": "1.0.0", "revision": "7"})
+    ledger.host("reverted", "app1", version="1.0.0", revision="7")
+    ledger.rollout("reverting")
+    concluded(ledger, "1.0.0", 2)
+    assert [entry["version"] for entry in ledger.info()["bad"]] == ["1.0.0 revision 8"]
+    with pytest.raises(RolloutError, match=r"shop: 1\.0\.0 revision 8 is marked bad since"):
+        ledger.open("1.0.0", revision="8")
+    with_revision(ledger, "9")
+
+
+def test_a_host_that_was_left_between_two_revisions_is_not_taken_for_either():
+    ledger = LedgerClient()
+    with_revision(ledger, "7")
+    ledger.open("1.0.0", revision="8")
+    planned(ledger, 2)
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step="update", limit=100)
+    ledger.fake.move(1000)
+    ledger.open("1.0.0", revision="8")
+    hosts = fleet(2)
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED)])
+    assert [(row["host"], row["condition"], row["to"]) for row in plan["plan"]] == [
+        ("app1", "half_updated", "1.0.0 revision 8"),
+        ("app2", "healthy", "1.0.0 revision 8"),
+    ]
+
+
+def test_a_host_that_tells_another_revision_than_was_proven_is_outdated():
+    ledger = LedgerClient()
+    with_revision(ledger, "7")
+    ledger.open("1.0.0", revision="7")
+    hosts = [{**host, "revision": told} for host, told in zip(fleet(2), ("7", "6"))]
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert plan["up_to_date"] == ["app1"]
+    assert [(row["from"], row["to"]) for row in plan["plan"]] == [("1.0.0 revision 6", "1.0.0 revision 7")]
+
+
+def test_a_rollback_leaves_the_revision_and_goes_to_the_one_proven_before():
+    ledger = LedgerClient()
+    with_revision(ledger, "7")
+    with_revision(ledger, "8")
+    ledger.open(None, direction="back")
+    plan = planned(ledger, 2)
+    assert plan["text"][0] == "shop: 2 of 2 hosts back from 1.0.0 revision 8 to 1.0.0 revision 7"
+    ledger.admit("app1")
+    with pytest.raises(
+        RolloutError, match=r"app1: reported in service on 1\.0\.0, but 1\.0\.0 revision 7 is meant for it"
+    ):
+        ledger.host("reverted", "app1", version="1.0.0")
+
+
+def test_the_status_tells_version_and_revision():
+    ledger = LedgerClient()
+    with_revision(ledger, "7")
+    rollout = ledger.info()["services"][0]["rollout"]
+    assert (rollout["version"], rollout["revision"], rollout["what"]) == ("1.0.0", "7", "1.0.0 revision 7")
+
+
+def test_a_contract_counts_the_version_whatever_the_revision():
+    host = migrations.Host(rollout=1, name="app1", phase="waiting", target_version="1.0.0 revision 7")
+    boundary = migrations.Boundary(
+        id=1, service="shop", database="db", rollout=1, version="2.0.0", forbidden='["1.0.0"]', lost="", at=0.0
+    )
+    found = migrations.crossing([host], [boundary], reverting=False)
+    assert found is not None
+    assert found.version == "1.0.0"

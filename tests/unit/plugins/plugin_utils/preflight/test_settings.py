@@ -18,6 +18,7 @@ GOOD: dict[str, t.Any] = {
     **yaml.safe_load(DEFAULTS.read_text(encoding="utf-8")),
     "rollout_service": "shop",
     "rollout_version": "2.1.0",
+    "rollout_revision": "",
     "rollout_health": {"url": "http://app1/health"},
     "rollout_artifact": __file__,
     "rollout_release_path": "/opt/shop",
@@ -66,6 +67,15 @@ def test_settings_that_fit_together_pass() -> None:
         (
             {"rollout_version": 2.1},
             'rollout_version is the number 2.1, and YAML reads 2.10 as 2.1: put it in quotes, such as rollout_version: "2.1".',
+        ),
+        (
+            {"rollout_revision": 2.1},
+            'rollout_revision is the number 2.1, and YAML reads 2.10 as 2.1: put it in quotes, such as rollout_revision: "2.1".',
+        ),
+        (
+            {"rollout_revision": "7/x"},
+            "rollout_revision: '7/x' cannot name a release; use letters, digits and . _ + ~ -, starting with a letter, digit "
+            "or _, at most 128 of them, and none of current, previous, releases, shared.",
         ),
         (
             {"rollout_version": "2.1/x"},

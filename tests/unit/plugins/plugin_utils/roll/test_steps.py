@@ -114,6 +114,13 @@ def test_nothing_is_staged_where_no_host_is_admitted_any_more() -> None:
     assert host.artifacts.staged == []  # type: ignore[attr-defined]
 
 
+def test_every_host_was_connected_to_at_the_start_to_look_at_its_unit() -> None:
+    """With many hosts that kept the first ones waiting; now a host has its turn before anything asks it."""
+    host, executors = steps(answer=lambda place, module, given: {"verdict": "stop"}, unit="shop.service")
+    host.stage_before_admission()
+    assert executors.done("unit_info") == []
+
+
 def test_another_target_than_the_planned_one_is_staged_after_admission() -> None:
     host, dummy = steps()
     host.stage_before_admission()
@@ -321,8 +328,8 @@ def hung(step: str) -> list[dict[str, t.Any]]:
     return [{"step": step, "failure": {"kind": "step", "error": "Timed out", "timed_out": True}}]
 
 
-def seen(version: str | None, healthy: bool = True) -> t.Any:
-    targets = {"app1": {"healthy": healthy, "version": version}}
+def seen(version: str | None, healthy: bool = True, revision: str | None = None) -> t.Any:
+    targets = {"app1": {"healthy": healthy, "version": version, "revision": revision}}
     return lambda where, module, given: {"healthy": healthy, "targets": targets} if module == "health_wait" else None
 
 
@@ -347,6 +354,39 @@ def test_a_hanging_hook_kept_a_healthy_unchanged_host_drained(
         host.journal.hook(step, "/hook.yml")
     host.aim_at("1.0.0")
     assert host.serves_target_again() is serves
+
+
+@pytest.mark.parametrize(
+    ("step", "revision", "serves"),
+    [
+        ("before_update", None, True),
+        ("update", None, False),
+        ("update", "7", True),
+        ("update", "8", False),
+        ("before_update", "8", False),
+    ],
+)
+def test_the_version_says_nothing_of_whether_a_host_left_its_revision(
+    step: str, revision: str | None, serves: bool
+) -> None:
+    host, dummy = steps(seen("1.0.0", revision=revision), hung(step))
+    host.admission = {**GO, "target": {"version": "1.0.0", "revision": "8"}}
+    with pytest.raises(StepFailed):
+        host.journal.hook(step, "/hook.yml")
+    host.aim_at("1.0.0 revision 7")
+    assert host.serves_target_again() is serves
+
+
+def test_a_revision_comes_with_the_release_of_its_version() -> None:
+    host, executors = steps(release_path="/opt/shop", artifact="/shop.tar.gz")
+    host.aim_at("2.0.0 revision 7")
+    host.stage()
+    host.activate_release()
+    host.report_proven()
+    assert host.artifacts.staged == ["2.0.0"]  # type: ignore[attr-defined]
+    assert [given["version"] for _place, given in executors.done("release")] == ["2.0.0"]
+    proven = [given for _place, given in executors.done("rollout_host") if given["state"] == "proven"]
+    assert [(given["version"], given["revision"]) for given in proven] == [("2.0.0", "7")]
 
 
 def test_a_hook_that_timed_out_is_not_run_again_on_the_way_back() -> None:

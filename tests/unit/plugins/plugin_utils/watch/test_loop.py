@@ -257,3 +257,16 @@ def test_a_healthy_host_on_another_version_is_not_what_was_proven() -> None:
         {"name": "app2", "healthy": True, "why": ""},
         {"name": "app3", "healthy": False, "why": "answered 500"},
     ]
+
+
+def test_another_revision_is_a_failure_only_where_the_host_tells_it() -> None:
+    rows: list[dict[str, t.Any]] = [
+        {"name": name, "healthy": True, "version": "2.0.0", "revision": revision}
+        for name, revision in (("app1", "6"), ("app2", None), ("app3", "7"))
+    ]
+    wanted = "2.0.0 revision 7"
+    assert observed_health(rows, {"app1": wanted, "app2": wanted, "app3": wanted}) == [
+        {"name": "app1", "healthy": False, "why": "answers as revision 6, expected 7"},
+        {"name": "app2", "healthy": True, "why": ""},
+        {"name": "app3", "healthy": True, "why": ""},
+    ]

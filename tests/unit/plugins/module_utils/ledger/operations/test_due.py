@@ -24,12 +24,12 @@ def due(ledger, host, timeout=0):
 
 
 def test_only_the_next_hosts_are_due(ledger):
-    assert [due(ledger, f"app{number}") for number in range(1, 7)] == ["go", "go", *["wait"] * 4]
+    assert [due(ledger, f"app{number}") for number in range(1, 7)] == ["go", *["wait"] * 5]
 
 
 def test_admissions_bring_the_next_ones_forward(ledger):
     ledger.go("app1")
-    assert [due(ledger, "app3"), due(ledger, "app4")] == ["go", "wait"]
+    assert [due(ledger, "app2"), due(ledger, "app3")] == ["go", "wait"]
 
 
 def test_it_waits_for_its_turn(ledger):
@@ -41,7 +41,7 @@ def test_it_waits_for_its_turn(ledger):
         ledger.go("app1")
 
     ledger.ledger.clock.sleep = sleeping
-    assert due(ledger, "app3", timeout=None) == "go"
+    assert due(ledger, "app2", timeout=None) == "go"
 
 
 def test_no_host_stages_for_a_rollout_that_has_stopped(ledger):

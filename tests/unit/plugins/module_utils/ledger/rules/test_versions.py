@@ -41,3 +41,84 @@ def test_an_old_record_is_no_better_than_a_host():
 def test_a_hostile_version_is_not_opened():
     with pytest.raises(InputError, match="version: '2; reboot' cannot name a release"):
         LedgerClient().open("2; reboot")
+
+
+@pytest.mark.parametrize("revision", ["7", "2026-11-22", "4f3a9c"])
+def test_a_version_and_its_revision_are_one_value(revision):
+    both = versions.joined("2.1.0", revision)
+    assert both == f"2.1.0 revision {revision}"
+    assert versions.known(both) == both
+    assert versions.split(both) == ("2.1.0", revision)
+    assert versions.of_target(versions.target(both)) == both
+
+
+@pytest.mark.parametrize("reported", ["2.1.0 revision 7", "2.1.0 revision ", " revision 7"])
+def test_no_host_reports_a_revision_in_its_version(reported):
+    assert versions.single(reported) is None
+
+
+def test_a_hostile_revision_is_not_opened():
+    with pytest.raises(InputError, match="revision: '7; reboot' cannot name a release"):
+        LedgerClient().open("2.0.0", revision="7; reboot")
+
+
+@pytest.mark.parametrize(
+    ("asked", "running", "is_on_it"),
+    [
+        ("2.1.0", "2.1.0", True),
+        ("2.1.0", "2.1.0 revision 7", True),
+        ("2.1.0", "2.0.0 revision 7", False),
+        ("2.1.0 revision 7", "2.1.0 revision 7", True),
+        ("2.1.0 revision 7", "2.1.0 revision 8", False),
+        ("2.1.0 revision 7", "2.1.0", False),
+        ("2.1.0", None, False),
+        (None, "2.1.0", False),
+        (None, None, True),
+    ],
+)
+def test_whether_a_host_is_on_what_was_asked_for(asked, running, is_on_it):
+    assert versions.covers(asked, running) is is_on_it
+
+
+@pytest.mark.parametrize(
+    ("asked", "running", "target"),
+    [
+        ("2.1.0", "2.0.0 revision 7", "2.1.0 revision 7"),
+        ("2.1.0", "2.0.0", "2.1.0"),
+        ("2.1.0 revision 8", "2.0.0 revision 7", "2.1.0 revision 8"),
+        (None, "2.0.0 revision 7", None),
+    ],
+)
+def test_a_host_keeps_its_revision_where_none_is_asked_for(asked, running, target):
+    assert versions.kept(asked, running) == target
+
+
+@pytest.mark.parametrize(
+    ("version", "revision", "records", "runs"),
+    [
+        ("2.1.0", None, ["2.1.0 revision 7"], "2.1.0 revision 7"),
+        ("2.1.0", "8", ["2.1.0 revision 7"], "2.1.0 revision 8"),
+        (None, "7", ["2.1.0 revision 7"], "2.1.0 revision 7"),
+        (None, "8", ["2.1.0 revision 7"], None),
+        (None, None, ["2.1.0 revision 7"], None),
+        ("2.0.0", None, ["2.1.0 revision 7"], "2.0.0"),
+        ("2.1.0", None, [], "2.1.0"),
+        # It was on its way from one to the other when its run was interrupted.
+        ("2.1.0", None, ["2.1.0 revision 7", "2.1.0 revision 8"], None),
+        ("2.1.0", "8", ["2.1.0 revision 7", "2.1.0 revision 8"], "2.1.0 revision 8"),
+        ("2.1.0", None, ["2.0.0 revision 7", "2.1.0 revision 7"], "2.1.0 revision 7"),
+    ],
+)
+def test_what_a_host_runs_by_what_it_shows_and_by_the_records(version, revision, records, runs):
+    assert versions.recognised(version, revision, records) == runs
+
+
+def test_a_bad_version_is_bad_with_every_revision_and_a_bad_revision_with_its_version_only():
+    bad = versions.BadVersions({"2.0.0": {"why": "x"}, "2.1.0 revision 8": {"why": "y"}})
+    assert [one in bad for one in ("2.0.0 revision 7", "2.1.0 revision 8", "2.1.0", "2.1.0 revision 7", None)] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]

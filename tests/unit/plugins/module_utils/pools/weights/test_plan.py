@@ -128,6 +128,7 @@ def test_a_group_without_a_healthy_member_is_refused_any_share() -> None:
     )
     assert refusal(pool, GROUPS, {"blue": Fraction(1), "green": Fraction(0)}) == ""
     assert refusal(snapshot(*FOUR), GROUPS, HALF) == ""
+    assert refusal(snapshot(*FOUR[:3], down), GROUPS, HALF) == ""
 
 
 def test_a_group_that_is_only_starting_is_not_healthy_yet() -> None:

@@ -1,0 +1,32 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The fleet as the balancers and the hosts show it, with the revisions that only the ledger knows."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import fleet, versions
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
+
+Rows = t.Sequence[t.Dict[str, t.Any]]
+
+
+def read_fleet(session: Session, hosts: Rows, balancers: Rows, strict: bool = True) -> list[Seen]:
+    """As rules.fleet.read_fleet. A host's revision is the one proven with its version, unless it tells one itself."""
+    left_out = session.records.left_out(session.service)
+    proofs = session.records.all_proofs(session.service)
+    seen = fleet.read_fleet(hosts, balancers, left_out, strict)
+    return [_recognised(session, one, proofs.get(one.name, [])[-1:], left_out.get(one.name)) for one in seen]
+
+
+def _recognised(session: Session, seen: Seen, proven: list[str], left: dict[str, t.Any] | None) -> Seen:
+    records: list[str | None] = [*proven]
+    host = session.records.host(left["rollout"], seen.name) if left else None
+    if host is not None and host.modified:
+        records.append(host.target_version)
+    return dataclasses.replace(seen, version=versions.recognised(seen.version, seen.revision, records))
