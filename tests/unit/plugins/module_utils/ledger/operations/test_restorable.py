@@ -68,6 +68,21 @@ def test_a_host_that_may_be_half_updated_stays_drained():
     assert ledger.rollout("restorable", hosts=fleet(4), balancers=nodes(app1=DRAINED))["restorable"] == {}
 
 
+@pytest.mark.parametrize(("step", "left_out"), [("drain", []), ("update", ["app1"])])
+def test_a_host_that_tells_no_version_counts_as_back_only_where_nothing_was_changed(step, left_out):
+    """Invariant 12: in rotation and healthy is no proof of the version."""
+    ledger = LedgerClient()
+    ledger.open()
+    ledger.plan(fleet(4), balancers=nodes())
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step=step, limit=60, modifies=step == "update")
+    ledger.host("failed", "app1", kind="start", error="x")
+    ledger.host("stuck", "app1", kind="restore", error="x")
+    hosts = fleet(4)
+    hosts[0]["version"] = None
+    assert ledger.rollout("concluded", hosts=hosts, balancers=nodes())["left_out"] == left_out
+
+
 def test_what_an_operator_has_drained_is_not_ours_to_restore(ledger):
     """Invariant 12."""
     found = ledger.rollout("restorable", hosts=fleet(4), balancers=nodes(app1=DRAINED, app2=DRAINED))
