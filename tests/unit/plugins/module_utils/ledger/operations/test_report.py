@@ -37,6 +37,15 @@ def test_intent_is_recorded_before_anything_is_touched(ledger):
     assert ledger.info()["left_out"] == []
 
 
+def test_what_an_earlier_run_was_given_may_not_be_changed_by_a_later_one(ledger):
+    """Invariant 8: the later run is given the host again, once it knows how it was left."""
+    ledger.admit("app1")
+    ledger.open(take_over=True)
+    assert refusal(ledger.host, "changing", "app1", step="update") == (
+        "app1: cannot become changing, the ledger has it as admitted; only a host that this run was given by admission can."
+    )
+
+
 def test_only_an_admitted_host_may_change(ledger):
     assert refusal(ledger.host, "changing", "app1", step="update") == (
         "app1: cannot become changing, the ledger has it as waiting; only a host that this run was given by admission can."
