@@ -72,5 +72,5 @@ def test_a_calendar_that_cannot_be_read_is_an_error_beside_an_open_window(tmp_pa
     assert exit_code == 2
     assert (
         f"freezes: {missing} cannot be read ([Errno 2] No such file or directory: '{missing}'). A calendar that cannot be "
-        "read is not taken for one without freezes." in printed
+        "read is not taken for one without freezes." in printed.replace("''", "'")  # as ansible-core 2.16 prints YAML
     )

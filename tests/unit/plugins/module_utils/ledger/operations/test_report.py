@@ -87,6 +87,18 @@ def test_a_host_whose_change_had_begun_gets_its_files_back_too(ledger):
     assert ledger.host("failed", "app1", kind="health", error="x")["was_changed"] is True
 
 
+def test_what_an_earlier_run_left_drained_may_be_half_updated():
+    """Invariant 12: this run has changed nothing yet, and the host gets its files back all the same."""
+    ledger = LedgerClient()
+    ledger.open()
+    ledger.plan(fleet(4), balancers=[pool(fleet(4))])
+    ledger.admit("app1")
+    ledger.open(take_over=True)
+    ledger.plan(fleet(4), balancers=[pool(fleet(4), app1=DRAINED)])
+    ledger.admit("app1")
+    assert ledger.host("failed", "app1", kind="health", error="x")["was_changed"] is True
+
+
 @pytest.mark.parametrize("kind", ["balancer", "coordinator"])
 def test_some_failures_stop_whatever_the_budget(ledger, kind):
     ledger.admit("app1")
