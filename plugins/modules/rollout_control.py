@@ -51,7 +51,7 @@ options:
     choices: [step, end]
     default: step
   reason:
-    description: For O(state=blocked), why.
+    description: Why, for the history. Needed for O(state=blocked).
     type: str
   until:
     description:

@@ -91,7 +91,8 @@ def _steer(
         act(session)
         changed = session.rollout != rollout
         if changed:
-            session.event(word, by=params.get("owner") or {})
+            why = {"reason": params["reason"]} if params.get("reason") else {}
+            session.event(word, by=params.get("owner") or {}, **why)
         return {
             "changed": changed,
             "rollout": rollout.id,

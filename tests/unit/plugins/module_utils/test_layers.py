@@ -21,6 +21,7 @@ RULES = sorted((PLUGINS / "module_utils/ledger/rules").glob("*.py"))
 BALANCERS = [
     path for path in sorted((PLUGINS / "module_utils/balancers").iterdir()) if path.is_dir() and path.name != "common"
 ]
+FLAG_SYSTEMS = [path for path in sorted((PLUGINS / "module_utils/flags").iterdir()) if path.is_dir()]
 ALL = sorted(path for path in PLUGINS.rglob("*.py") if "modules" not in path.parent.parts[-1:])
 
 
@@ -56,6 +57,15 @@ def test_rules_ask_no_clock(path: pathlib.Path) -> None:
 @pytest.mark.parametrize("folder", BALANCERS, ids=lambda folder: folder.name)
 def test_a_balancer_imports_no_other(folder: pathlib.Path) -> None:
     others = tuple(f"{UTILS}balancers.{other.name}." for other in BALANCERS if other != folder)
+    for path in folder.rglob("*.py"):
+        assert [name for name in imported(path) if name.startswith(others)] == [], path
+
+
+@pytest.mark.parametrize(
+    "folder", [one for one in FLAG_SYSTEMS if one.name != "__pycache__"], ids=lambda folder: folder.name
+)
+def test_a_flag_system_imports_no_other(folder: pathlib.Path) -> None:
+    others = tuple(f"{UTILS}flags.{other.name}." for other in FLAG_SYSTEMS if other != folder)
     for path in folder.rglob("*.py"):
         assert [name for name in imported(path) if name.startswith(others)] == [], path
 

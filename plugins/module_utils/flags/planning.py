@@ -1,0 +1,91 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What has to be done to a flag, and whether it was: functions of what was read and what is wanted."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, FlagSystem, Wanted
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+LONGEST_TEXT = 500
+
+
+def wanted_of(params: t.Mapping[str, t.Any], at: float) -> Wanted:
+    """What the options of feature_flag ask for; raises InputError."""
+    state, percent, reason = params["state"], params["percent"], (params["reason"] or "").strip()
+    if not NAME.fullmatch(params["name"]):
+        raise InputError(
+            f"name: '{params['name']:.120}' cannot be a flag's name; expected up to 100 letters, digits, '_', '-' or '.'."
+        )
+    if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent <= 100:
+        raise InputError(f"percent: {percent!r:.40} is not a whole number from 0 to 100.")
+    if state == contract.KILLED and not reason:
+        raise InputError("reason: needed with state=killed; say why, for those who find the feature off.")
+    for option in ("reason", "description"):
+        text = params[option] or ""
+        if len(text) > LONGEST_TEXT or not text.replace("\n", " ").isprintable():
+            raise InputError(f"{option}: expected at most {LONGEST_TEXT} printable characters, found {len(text)}.")
+    return Wanted(state, percent, reason, kind=params["kind"], description=(params["description"] or "").strip(), at=at)
+
+
+def refuse(system: FlagSystem, flag: Flag, wanted: Wanted, allow_rules: bool) -> None:
+    """Raises InputError where the change would not do what is meant by it. Turning a flag off is never refused."""
+    if wanted.state != contract.ON:
+        return
+    if wanted.percent != 100 and contract.CAN_PERCENT not in system.capabilities:
+        raise system.cannot(f"turn '{flag.name}' on for {wanted.percent} % of the users", contract.CAN_PERCENT)
+    if flag.rules and not allow_rules:
+        raise InputError(
+            f"{system.where}: '{flag.name}' has rules besides its percentage ({'; '.join(flag.rules)}), so it would not be "
+            f"on for {wanted.percent} % of the users. Nothing was changed; remove them, or set allow_rules."
+        )
+
+
+def predicted(system: FlagSystem, flag: Flag, wanted: Wanted) -> Flag:
+    """The flag as it is meant to be read back."""
+    if wanted.state == contract.ABSENT:
+        return Flag(flag.name)
+    kept = flag if flag.exists else Flag(flag.name, kind=wanted.kind, description=wanted.description)
+    if wanted.state == contract.ON:
+        return dataclasses.replace(kept, exists=True, on=True, percent=wanted.percent, killed=False, reason="")
+    if wanted.state == contract.KILLED and contract.CAN_GIVE_REASON in system.capabilities:
+        return dataclasses.replace(kept, exists=True, on=False, killed=True, reason=wanted.reason)
+    return dataclasses.replace(kept, exists=True, on=False, killed=False, reason="")
+
+
+def is_reached(system: FlagSystem, flag: Flag, wanted: Wanted) -> bool:
+    """Whether the flag, as it was read, is what is wanted."""
+    goal = predicted(system, flag, wanted)
+    same_share = not goal.on or flag.percent == goal.percent
+    return flag.state == goal.state and same_share and flag.reason == goal.reason
+
+
+def in_words(flag: Flag) -> str:
+    if flag.state == contract.ON:
+        return f"on for {flag.percent} % of the users" if flag.percent != 100 else "on"
+    if flag.state == contract.KILLED:
+        return f"killed ({flag.reason})" if flag.reason else "killed"
+    return flag.state
+
+
+def serves(flag: Flag) -> bool | None:
+    """What every application has to answer for it; None where that depends on the user."""
+    if flag.state != contract.ON:
+        return False
+    if flag.rules or flag.percent not in (0, 100):
+        return None
+    return flag.percent == 100
+
+
+def facts(flag: Flag) -> dict[str, t.Any]:
+    """The flag as modules return it."""
+    known = {field.name: getattr(flag, field.name) for field in dataclasses.fields(flag) if field.name != "revision"}
+    return {**known, "rules": list(flag.rules), "state": flag.state}

@@ -1,0 +1,109 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What Unleash's answers say; whatever is not as its API describes it is an error and never taken for 'off'."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, Listener
+
+STATE_EVENTS = re.compile(r"feature-(environment-(en|dis)abled|strategy-(add|update|remove)|created|revived)")
+
+
+def flag_of(where: str, name: str, found: t.Any, environment: str, changed: float | None = None) -> Flag:
+    environments = found.get("environments")
+    here = next((one for one in environments or [] if isinstance(one, dict) and one.get("name") == environment), None)
+    if not isinstance(here, dict) or not isinstance(here.get("enabled"), bool):
+        known = ", ".join(str(one.get("name")) for one in environments or [] if isinstance(one, dict)) or "none"
+        raise RolloutError(
+            f"{where}: '{name}' has no environment '{environment}'; there are {known}. Nothing was changed; correct "
+            "system.environment."
+        )
+    strategies = [one for one in here.get("strategies") or [] if isinstance(one, dict) and not one.get("disabled")]
+    managed = next((one for one in strategies if is_managed(one)), None)
+    rules = [_in_words(one) for one in strategies if one is not managed]
+    parents = [str(one.get("feature")) for one in found.get("dependencies") or [] if isinstance(one, dict)]
+    return Flag(
+        name,
+        exists=True,
+        on=here["enabled"],
+        percent=_share(where, name, managed, bool(strategies)),
+        rules=(*rules, *(f"depends on the flag {parent}" for parent in parents)),
+        kind=str(found.get("type") or ""),
+        description=str(found.get("description") or ""),
+        created=seconds(found.get("createdAt")),
+        changed=changed,
+        last_seen=seconds(here.get("lastSeenAt") or found.get("lastSeenAt")),
+        stale=found.get("stale") is True,
+    )
+
+
+def is_managed(strategy: t.Any) -> bool:
+    """A gradual rollout for all users alike."""
+    if not isinstance(strategy, dict) or strategy.get("name") != "flexibleRollout" or strategy.get("disabled"):
+        return False
+    return not (strategy.get("constraints") or strategy.get("segments") or strategy.get("variants"))
+
+
+def _share(where: str, name: str, managed: t.Any, has_strategies: bool) -> int:
+    """An environment without any strategy is on for everybody; with others' only, its share is not known and counts as 0."""
+    if managed is None:
+        return 0 if has_strategies else 100
+    text = str((managed.get("parameters") or {}).get("rollout"))
+    if not (text.isascii() and text.isdigit() and int(text) <= 100):
+        raise RolloutError(
+            f"{where}: the rollout of '{name}' is '{text:.40}', no whole number from 0 to 100, which Unleash accepts and "
+            "nobody can foresee. Nothing was changed; correct it in Unleash."
+        )
+    return int(text)
+
+
+def _in_words(strategy: dict[str, t.Any]) -> str:
+    limits = [f"{len(strategy[key])} {key}" for key in ("constraints", "segments", "variants") if strategy.get(key)]
+    return f"strategy {strategy.get('name')}" + (f" with {' and '.join(limits)}" if limits else "")
+
+
+def names_of(where: str, found: t.Any) -> list[str]:
+    features = found.get("features") if isinstance(found, dict) else None
+    if not isinstance(features, list):
+        raise RolloutError(f"{where}: the answer has no list of flags; is system.url that of Unleash?")
+    return sorted(
+        str(one["name"]) for one in features if isinstance(one, dict) and one.get("name") and not one.get("archived")
+    )
+
+
+def listeners_of(found: t.Any) -> list[Listener]:
+    instances = found.get("instances") if isinstance(found, dict) else None
+    listed = [one for one in instances or [] if isinstance(one, dict)]
+    return [Listener(str(one.get("instanceId")), seconds(one.get("lastSeen"))) for one in listed]
+
+
+def changed_at(events: t.Any, environment: str) -> float | None:
+    """When the newest event was that changed for whom the flag is on."""
+    listed = events.get("events") if isinstance(events, dict) else None
+    moments = [
+        seconds(one.get("createdAt"))
+        for one in listed or []
+        if isinstance(one, dict)
+        and STATE_EVENTS.fullmatch(str(one.get("type")))
+        and one.get("environment") in (None, environment)
+    ]
+    return max((moment for moment in moments if moment is not None), default=None)
+
+
+def seconds(text: t.Any) -> float | None:
+    """A moment such as 2026-03-01T10:00:00.000Z in seconds since the epoch."""
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z", str(text))
+    if not match:
+        return None
+    try:
+        found = datetime.datetime.strptime(match.group(1), "%Y-%m-%dT%H:%M:%S")
+    except ValueError:
+        return None
+    return found.replace(tzinfo=datetime.timezone.utc).timestamp()

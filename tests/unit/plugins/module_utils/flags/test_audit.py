@@ -1,0 +1,119 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An audit over fifty flags of all kinds against a list written by hand."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.flag_doubles import FileLike, InMemory
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.flags import audit, info
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag
+
+NOW = 1_770_000_000.0
+DAY = 86400.0
+RULES = audit.Rules(90 * DAY, 14 * DAY, (), re.compile("[A-Z][A-Z0-9]+-[0-9]+"))
+
+
+def flag(
+    name: str, age: float = 5, on_for: float | None = None, seen: bool = True, ticket: str = "SHOP-1", **given: object
+) -> Flag:
+    known: dict[str, object] = {
+        "exists": True,
+        "kind": "release",
+        "description": f"{name} {ticket}",
+        "created": NOW - age * DAY,
+        "last_seen": NOW if seen else None,
+        "on": on_for is not None,
+        "percent": 100 if on_for is not None else 0,
+        "changed": NOW - (on_for if on_for is not None else age) * DAY,
+    }
+    return Flag(name, **{**known, **given})  # type: ignore[arg-type]
+
+
+FIFTY = [
+    *(flag(f"young{number}", age=number) for number in range(1, 21)),
+    *(flag(f"half{number}", age=80, on_for=60, percent=50) for number in range(10)),
+    *(flag(f"kill{number}", age=80, kind="kill-switch") for number in range(5)),
+    flag("at_the_limit", age=90),
+    flag("just_below", age=89.99),
+    flag("old", age=400),
+    flag("old_and_full", age=400, on_for=300),
+    flag("full", age=30, on_for=14),
+    flag("not_yet_full", age=30, on_for=13.9),
+    flag("full_but_for_rules", age=30, on_for=20, rules=("strategy userWithId",)),
+    flag("full_since_unknown", age=30, on_for=0, changed=None),
+    flag("unseen", age=2, seen=False),
+    flag("unseen_today", age=0.5, seen=False),
+    flag("stale", stale=True),
+    flag("no_ticket", ticket="soon"),
+    flag("killed", age=20, killed=True, reason="x"),
+    flag("age_unknown", created=None, changed=None),
+    Flag("absent"),
+]
+BY_HAND = [
+    ("at_the_limit", "old", "is 90 days old"),
+    ("old", "old", "is 400 days old"),
+    ("old_and_full", "old", "is 400 days old"),
+    ("old_and_full", "full", "has been on for everybody for 300 days"),
+    ("full", "full", "has been on for everybody for 14 days"),
+    ("full_since_unknown", "full", "has been on for everybody for 30 days"),
+    ("unseen", "never_seen", "was never asked for"),
+    ("stale", "stale", "is marked as stale"),
+    ("no_ticket", "no_ticket", "names no ticket"),
+]
+
+
+def test_fifty_flags() -> None:
+    assert len(FIFTY) == 50
+    assert [tuple(one) for one in audit.findings(FIFTY, RULES, NOW, sees_use=True)] == BY_HAND
+
+
+def test_only_some_kinds() -> None:
+    rules = RULES._replace(kinds=("kill-switch",), older_than=80 * DAY)
+    found = audit.findings(FIFTY, rules, NOW, sees_use=True)
+    assert [one.flag for one in found] == [f"kill{number}" for number in range(5)]
+
+
+def test_use_and_tickets_are_judged_only_where_they_can_be() -> None:
+    found = audit.findings(FIFTY, RULES._replace(ticket=None), NOW, sees_use=False)
+    assert {one.check for one in found} == {"old", "full", "stale"}
+
+
+def test_markdown_that_nobody_can_break_out_of() -> None:
+    one = flag("old", age=400, kind="a|b @team <script>")
+    found = audit.findings([one, flag("young")], RULES, NOW, sees_use=True)
+    assert audit.markdown([one, flag("young")], found) == (
+        "| flag | state | kind | created | findings |\n|---|---|---|---|---|\n"
+        "| old | off | a\\|b \\@team \\<script\\> | 2024-12-29 | is 400 days old |\n"
+    )
+    assert audit.markdown([flag("young")], []) == ""
+
+
+def test_the_module_fails_for_findings_when_told_to() -> None:
+    system = InMemory(flag("old", age=400), flag("young", on_for=1))
+    params = {"names": [], "fail_on": "never", "system": {}}
+    result = info.report(system, params, RULES, NOW)
+    assert result["msg"] == "memory: 2 flags, 1 on, 1 to clean up: old"
+    assert result["text"] == [
+        "flag   state  kind     created     findings",
+        "old    off    release  2024-12-29  is 400 days old",
+        "young  on     release  2026-01-28  -",
+    ]
+    with pytest.raises(RolloutError) as failed:
+        info.report(system, {**params, "fail_on": "findings"}, RULES, NOW)
+    assert (
+        failed.value.message == "memory: 2 flags, 1 on, 1 to clean up: old. Remove these flags, or name their reason."
+    )
+    assert failed.value.result["findings"] == result["findings"]
+    assert info.report(system, {**params, "names": ["young"], "fail_on": "findings"}, RULES, NOW)["findings"] == []
+
+
+def test_a_file_cannot_be_audited() -> None:
+    with pytest.raises(InputError) as refused:
+        info.report(FileLike(), {"names": [], "fail_on": "never", "system": {}}, RULES, NOW)
+    assert refused.value.message == ("memory: this type of flag system cannot be audited: it is as simple as a file.")
