@@ -77,6 +77,7 @@ LINT = Part(
         ),
         Step("settings table", ("{bin}/python", "tests/run/settings_table.py", "--check")),
         Step("balancers table", ("{bin}/python", "tests/run/balancers_table.py", "--check")),
+        Step("flags table", ("{bin}/python", "tests/run/flags_table.py", "--check")),
         Step("antsibull-changelog", ("{bin}/antsibull-changelog", "lint")),
     ),
     limit=600,
@@ -174,7 +175,7 @@ INTEGRATION = Part(
     "all of tests/integration",
     (Step("integration", script("integration", "{reports}")),),
     limit=2400,
-    useful=(*MAKES, *MONITORS, "sshd", "sudo"),
+    useful=(*MAKES, *MONITORS, "sshd", "sudo", "redis-server"),
     lane=WAITING,
 )
 
