@@ -70,6 +70,18 @@ def test_what_was_read_before_the_proof_does_not_count(ledger):
     assert ledger.watch(balancers=[pool(fleet(4), app2=DOWN)], age=0.5)["stop"] is True
 
 
+def test_a_host_that_is_proven_anew_begins_without_the_observations_of_before(ledger):
+    for dummy in range(2):
+        ledger.watch(hosts=BAD, balancers=seen())
+    hosts = fleet(4)
+    hosts[0].update(healthy=False, version="2.0.0")
+    ledger.open(take_over=True)
+    ledger.plan(hosts, balancers=seen())
+    ledger.go("app1")
+    ledger.fake.move(1)
+    assert ledger.watch(hosts=BAD, balancers=seen())["stop"] is False
+
+
 def test_an_operators_drain_is_an_event_and_no_failure(ledger):
     answer = ledger.watch(balancers=seen(app1=DRAINED, app3=DRAINED))
     assert answer["stop"] is False

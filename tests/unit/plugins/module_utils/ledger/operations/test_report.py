@@ -87,6 +87,22 @@ def test_a_host_whose_change_had_begun_gets_its_files_back_too(ledger):
     assert ledger.host("failed", "app1", kind="health", error="x")["was_changed"] is True
 
 
+def test_a_host_that_is_stuck_uses_up_the_budget_of_failures():
+    """Invariant 6: in a rollback nothing failed before."""
+    ledger = LedgerClient()
+    ledger.open()
+    ledger.plan(fleet(4))
+    for number in range(1, 5):
+        ledger.go(f"app{number}")
+    ledger.rollout("concluded", hosts=fleet(4, version="2.0.0"), balancers=[pool(fleet(4))])
+    ledger.open(None, direction="back")
+    ledger.plan(fleet(4, version="2.0.0"), policy={"max_unavailable": "3", "max_failures": "1"})
+    ledger.admit("app1")
+    ledger.admit("app2")
+    answers = [ledger.host("stuck", name, kind="health", error="x") for name in ("app1", "app2")]
+    assert [answer["stop"] for answer in answers] == [False, True]
+
+
 def test_what_an_earlier_run_left_drained_may_be_half_updated():
     """Invariant 12: this run has changed nothing yet, and the host gets its files back all the same."""
     ledger = LedgerClient()
