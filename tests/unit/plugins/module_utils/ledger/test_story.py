@@ -204,6 +204,17 @@ def test_recover_puts_back_what_we_left(ledger):
     assert ledger.open()["resumed"] is True
 
 
+def test_a_proven_host_that_an_operator_drained_and_put_on_another_version_is_proven_no_more(ledger):
+    """Invariant 15."""
+    ledger.open()
+    planned(ledger)
+    ledger.go("app1")
+    ledger.open(take_over=True)
+    hosts = fleet(4)
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED)])
+    assert plan["excluded"] == [{"host": "app1", "why": "drained on lb1 by somebody else"}]
+
+
 def test_weakest_first(ledger):
     ledger.open()
     hosts = fleet(6)
