@@ -206,12 +206,12 @@ def test_recover_puts_back_what_we_left(ledger):
 
 def test_a_proven_host_that_an_operator_drained_and_put_on_another_version_is_proven_no_more(ledger):
     """Invariant 15."""
+    hosts = fleet(6)
     ledger.open()
-    planned(ledger)
+    ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2"})
     ledger.go("app1")
     ledger.open(take_over=True)
-    hosts = fleet(4)
-    plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED)])
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED)], policy={"max_unavailable": "2"})
     assert plan["excluded"] == [{"host": "app1", "why": "drained on lb1 by somebody else"}]
 
 

@@ -44,6 +44,21 @@ def test_a_release_that_fails_after_its_proof_stops_the_rollout_and_is_bad(ledge
     assert (back["order"], back["targets"]) == (["app1"], {"app1": "1.0.0"})
 
 
+def test_a_host_on_a_version_that_failed_after_its_proof_is_not_put_back_into_service(ledger):
+    """Invariant 9: it was proven there, and is marked bad since."""
+    for dummy in range(3):
+        ledger.watch(hosts=BAD, balancers=seen())
+    ledger.host("failed", "app2", kind="health", error="HTTP 500")
+    ledger.host("reverted", "app2", version="1.0.0")
+    ledger.rollout("reverting")
+    ledger.admit("app1")
+    ledger.open(None, direction="recover", take_over=True)
+    hosts = fleet(4)
+    hosts[0]["version"] = "2.0.0"
+    plan = ledger.plan(hosts, balancers=[pool(hosts, app1=DRAINED)])
+    assert (plan["order"], plan["excluded"]) == ([], [{"host": "app1", "why": "2.0.0 is marked bad"}])
+
+
 def test_a_member_that_its_balancer_takes_out_is_a_failure_at_once(ledger):
     answer = ledger.watch(balancers=seen(app1=DOWN))
     assert answer["reason"] == "app1 failed (health: proven 2026-09-21 14:13:20 UTC, then down on lb1)"
