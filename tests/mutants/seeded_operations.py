@@ -254,11 +254,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "if session.records.shift(session.rollout.id) is not None and session.rollout.direction == model.FORWARD:",
             "if False:",
         ),
-        (
-            "what is over is paused",
-            "rollout.status not in RUNNING or rollout.concluded_at is not None:",
-            "rollout.status not in RUNNING:",
-        ),
+        ("what is over is paused", "rollout is None or rollout.status not in RUNNING:", "rollout is None:"),
     ),
     *of(
         OPERATIONS + "quiesce.py",

@@ -82,7 +82,7 @@ def _steer(
     with ledger.writing() as records:
         lease = records.lease(params["service"]) or Lease(params["service"])
         rollout = records.current(params["service"])
-        if rollout is None or rollout.status not in RUNNING or rollout.concluded_at is not None:
+        if rollout is None or rollout.status not in RUNNING:
             raise RolloutError(
                 f"{params['service']}: no rollout is under way that could be {word}"
                 f"{f'; the last one, of {rollout.what}, is {rollout.status}' if rollout else ''}."
