@@ -111,6 +111,34 @@ def test_a_step_that_hung_left_its_processes_at_work() -> None:
             process.wait()
 
 
+def test_a_step_that_ignores_sigterm_is_killed() -> None:
+    script = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    module = subprocess.Popen([sys.executable], env={**os.environ, VARIABLE: "deaf-run"}, **pipes)
+    assert module.stdin is not None
+    assert module.stdout is not None
+    module.stdin.write(f"{script}\n".encode())
+    module.stdin.close()
+    module.stdout.readline()
+    fake = FakeClock()
+
+    def sleep(seconds: float) -> None:
+        fake.time += seconds
+        if fake.time > KILL_AFTER:
+            reap(module)
+
+    clock = Clock(monotonic=lambda: fake.time, sleep=sleep)
+    params = {"interrupted_run": "deaf-run", "host": "app1", "terminate": True, "timeout": 30}
+    try:
+        answer = wait_until_quiesced(params, clock, check_mode=False)
+        assert (answer["is_quiesced"], module.returncode) == (True, -signal.SIGKILL)
+    finally:
+        module.kill()
+        module.wait()
+
+
 def test_a_module_that_somebody_had_stopped_kept_the_next_run_waiting() -> None:
     """It would change the host whenever it is continued; it ends with what it has started, and so do sessions."""
     environment = {**os.environ, VARIABLE: "stopped-run"}
