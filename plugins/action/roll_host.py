@@ -59,7 +59,7 @@ class ActionModule(ActionBase):
             "changed": any(entry.result.get("changed") for entry in journal.entries),
             "hook": hook,
             "environment": host.environment,
-            "target": versions.target(host.target),
+            "target": versions.target(host.shown_target),
             "stage": (host.admission.get("gate") or {}).get("stage"),
             "journal": journal.dumped(),
         }

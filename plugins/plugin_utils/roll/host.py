@@ -61,6 +61,7 @@ def bring_to_target(host: HostSteps) -> None:
         update(host)
         host.wait_until_healthy()
         host.smoke_test()
+        host.fail_on_purpose()
     except StepFailed as failure:
         if not host.tries_again(failure):
             raise

@@ -81,7 +81,14 @@ class HostSteps:
     @property
     def now(self) -> Settings:
         """The settings for the version that the host is on its way to."""
-        return self.settings.of(self.target)
+        return self.settings.of(self.shown_target)
+
+    @property
+    def shown_target(self) -> str | None:
+        """What templates and tasks get as rollout_target: the revision of a drill is one of the ledger's only."""
+        if not versions.is_drill(self.target):
+            return self.target
+        return versions.of_target(self.admission.get("previous") or {}) or self._version
 
     @property
     def _version(self) -> str:
@@ -263,6 +270,11 @@ class HostSteps:
         self.journal.perform(
             "health", "health", lambda: self._with_unit(lambda: self._probed("health_wait", options)), lines.message
         )
+
+    def fail_on_purpose(self) -> None:
+        """In a drill, once the host is as healthy as before: what follows is what follows a bad release."""
+        if versions.is_drill(self.target):
+            self.journal.perform("fail", "health", _fail_on_purpose)
 
     def smoke_test(self) -> None:
         if not self.now["rollout_smoke_tests"]:
@@ -472,3 +484,7 @@ class HostSteps:
             return self._on_host("unit_info", {"unit": unit, "lines": lines_wanted})
         except StepFailed:
             return None
+
+
+def _fail_on_purpose() -> Result:
+    raise StepFailed("health", versions.ON_PURPOSE)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import traffic_messages
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import drill, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages.tables import versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.endings import (
     ABORTED,
@@ -35,6 +35,8 @@ def outcome_message(session: Session, outcome: str, endings: t.Sequence[Ending],
     shift = session.records.shift(rollout.id)
     if outcome == DONE:
         return _shifted(session, endings, shift) + traffic_messages.ending(shift)
+    if outcome == REVERTED and drill.has_passed(session):
+        return drill.message(session, endings) + _still_out(session)
     if outcome == REVERTED:
         return _reverted(session, endings)
     reason = f" ({rollout.reason})" if rollout.reason else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import drill, tables, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages.outcome import outcome_message
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.endings import (
@@ -91,7 +91,7 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         _close(session, outcome, message)
         return {
             "changed": True,
-            "succeeded": outcome == DONE or (outcome == REVERTED and is_as_asked(session, endings)),
+            "succeeded": outcome == DONE or (outcome == REVERTED and _is_as_wanted(session, endings)),
             "outcome": outcome,
             "message": message,
             "msg": message,
@@ -111,6 +111,10 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             ],
             "diff": {"before": {"status": before}, "after": {"status": session.rollout.status}},
         }
+
+
+def _is_as_wanted(session: Session, endings: t.Sequence[Ending]) -> bool:
+    return is_as_asked(session, endings) or drill.has_passed(session)
 
 
 def _give_up_before_the_start(session: Session, why: str) -> dict[str, t.Any]:

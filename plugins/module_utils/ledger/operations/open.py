@@ -266,7 +266,9 @@ def _begin(session: Session, request: OpenRequest) -> None:
 
 def _version_to_leave(session: Session, request: OpenRequest) -> str | None:
     rolled = [
-        r for r in session.records.rollouts(session.service, 1000) if r.direction == model.FORWARD and r.planned_at
+        r
+        for r in session.records.rollouts(session.service, 1000)
+        if r.direction == model.FORWARD and r.planned_at and not versions.is_drill(r.version)
     ]
     if rolled:
         return rolled[0].version

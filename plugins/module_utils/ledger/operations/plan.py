@@ -89,7 +89,7 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             given = in_scope(shift, given)
         else:
             _refuse_to_leave_a_shift(session)
-            allowed = recreate.policy_of(session, allowed)
+            allowed = _allowed(session, allowed)
         seen = read_fleet(session, given, balancers)
         refuse_shared(session, seen, params)
         _note_baseline(session, seen, left_out)
@@ -129,6 +129,12 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         answer["recreate_unfinished"] = recreate.is_unfinished(session)
         session.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
         return answer
+
+
+def _allowed(session: Session, allowed: policy.Policy) -> policy.Policy:
+    """A drill is over with the first host that fails, whatever a rollout may do."""
+    allowed = recreate.policy_of(session, allowed)
+    return policy.of_one_host(allowed) if versions.is_drill(session.rollout.version) else allowed
 
 
 def _window(session: Session, given: t.Any, is_shift: bool) -> window.Window | None:

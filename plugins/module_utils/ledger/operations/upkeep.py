@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Gate, Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
 
@@ -29,7 +29,7 @@ def stop(session: Session, reason: str, kind: str) -> None:
 def _mark_bad(session: Session, reason: str, kind: str) -> None:
     """A host in flight that fails after the rollout has stopped speaks against the version all the same."""
     version = session.rollout.version
-    if session.rollout.direction != model.FORWARD or version is None:
+    if session.rollout.direction != model.FORWARD or version is None or versions.is_drill(version):
         return
     kinds = [kind, *session.records.failed_kinds(session.rollout.id)]
     is_known = session.records.was_rolled_out(session.service, version)

@@ -85,6 +85,20 @@ DEFAULTS: dict[str, t.Any] = {
 }
 
 
+def of_one_host(policy: Policy) -> Policy:
+    """One host at a time, and everything goes back once it fails."""
+    one, none, everything = amount("max_unavailable", "1"), amount("max_failures", "0"), amount("stages", "100%")
+    return dataclasses.replace(
+        policy,
+        max_unavailable=one,
+        max_failures=none,
+        stages=(everything,),
+        bake_times=(0.0,),
+        on_failure="revert",
+        gate=False,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Limits:
     """A policy in hosts, for one fleet. *stages* are the places up to and including each stage, which bakes as long."""

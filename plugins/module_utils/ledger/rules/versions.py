@@ -18,6 +18,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.release.plan import
 REVISION = " revision "
 """No version has a space in it."""
 
+DRILL = "rollback-drill"
+"""The revision that drill.yml rolls out: the version that runs already, on which a host fails on purpose."""
+ON_PURPOSE = "failed on purpose by drill.yml"
+
 
 def known(reported: t.Any) -> str | None:
     """The version that a host, a health answer or an old record reports; None, so unknown, where it cannot be one."""
@@ -68,6 +72,10 @@ def target(both: str | None) -> dict[str, t.Any]:
 
 def of_target(given: t.Mapping[str, t.Any]) -> str | None:
     return joined(given.get("version"), given.get("revision"))
+
+
+def is_drill(both: str | None) -> bool:
+    return split(both)[1] == DRILL
 
 
 def covers(asked: str | None, running: str | None) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from support.ledger_client import DOWN, DRAINED, OWNER, LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import migrations
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import migrations, versions
 
 
 @pytest.fixture
@@ -542,3 +542,52 @@ def test_a_contract_counts_the_version_whatever_the_revision():
     found = migrations.crossing([host], [boundary], reverting=False)
     assert found is not None
     assert found.version == "1.0.0"
+
+
+def drilled(ledger: LedgerClient, kind: str = "health", error: str = versions.ON_PURPOSE) -> dict:
+    """The version that runs already, once more: app1 fails, and is rolled back 7 s later."""
+    ledger.open()
+    planned(ledger)
+    for name in ("app1", "app2", "app3", "app4"):
+        ledger.go(name)
+    concluded(ledger)
+    ledger.open("2.0.0", revision=versions.DRILL)
+    hosts = fleet(4, version="2.0.0")
+    plan = ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "50%", "max_failures": "2"})
+    assert (plan["order"][0], plan["max_unavailable"]) == ("app1", 1)
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step="update", limit=100)
+    assert ledger.host("failed", "app1", kind=kind, error=error)["target"] == {"version": "2.0.0", "revision": ""}
+    assert ledger.admit("app2")["verdict"] == "stop"
+    ledger.fake.move(7)
+    ledger.host("reverted", "app1", version="2.0.0", out_for=12.5)
+    assert ledger.rollout("reverting")["order"] == []
+    return concluded(ledger)
+
+
+def test_a_drill_passes_where_the_host_that_failed_on_purpose_is_back(ledger):
+    end = drilled(ledger)
+    assert (end["succeeded"], end["outcome"], ledger.info()["bad"]) == (True, "reverted", [])
+    assert end["message"] == (
+        "shop: the drill of 2.0.0 has passed: app1 failed on purpose and was rolled back in 7.0 s; it was out of service for "
+        "12.5 s in all. 3 other hosts stayed as they were. A release that never becomes healthy is noticed later, by "
+        "rollout_healthy_deadline."
+    )
+
+
+def test_a_drill_does_not_pass_where_something_else_failed(ledger):
+    end = drilled(ledger, "start", "the service does not start")
+    assert (end["succeeded"], ledger.info()["bad"]) == (False, [])
+    assert end["message"] == (
+        "shop: 2.0.0 revision rollback-drill rolled back: app1 failed (start: the service does not start). The one changed "
+        "host, app1, serves 2.0.0 again. Fix the cause, then run again."
+    )
+
+
+def test_a_rollback_after_a_drill_leaves_the_version_that_was_rolled_out(ledger):
+    """It left the drill, which no host is on, and so changed nothing."""
+    drilled(ledger)
+    ledger.open(None, direction="back")
+    hosts = fleet(4, version="2.0.0")
+    plan = ledger.plan(hosts, balancers=[pool(hosts)])
+    assert set(plan["targets"].values()) == {"1.0.0"}

@@ -15,7 +15,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import V
 
 FORWARD = [
     "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage", "before_drain", "drain", "after_drain",
-    "record_intent", "before_update", "update", "activate_release", "after_update", "wait_until_healthy", "smoke_test",
+    "record_intent", "before_update", "update", "activate_release", "after_update", "wait_until_healthy", "smoke_test", "fail_on_purpose",
     "before_restore", "put_back_in_service", "after_restore", "report_proven",
 ]  # fmt: skip
 BACK = [
