@@ -248,6 +248,13 @@ def test_a_few_bytes_that_unpack_to_many_end_early(tmp_path: pathlib.Path) -> No
         inspect(str(path), 0, largest=100_000)
 
 
+def test_what_follows_the_end_of_an_archive_counts_too(tmp_path: pathlib.Path) -> None:
+    path = archive(tmp_path / "a.tar.gz", {"a": b"x"})
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + b"\0" * 1_000_000))
+    with pytest.raises(ArtifactError, match="unpacked it is larger than max_size allows"):
+        inspect(str(path), 0, largest=100_000)
+
+
 def test_attributes_longer_than_any_name_are_not_read_into_memory(tmp_path: pathlib.Path) -> None:
     header = tarfile.TarInfo("long")
     header.type, header.size = tarfile.XHDTYPE, 2**33
