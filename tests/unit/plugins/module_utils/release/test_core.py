@@ -334,6 +334,21 @@ def test_a_directory_in_the_link_s_place(host: Host) -> None:
     )
 
 
+def test_a_switch_that_the_disk_refuses_leaves_no_link_behind(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.deploy("1.0")
+    real = os.rename
+
+    def refuse(before: str, after: str) -> None:
+        if after.endswith("/current"):
+            raise OSError(errno.ENOSPC, "No space left on device", after)
+        real(before, after)
+
+    monkeypatch.setattr(os, "rename", refuse)
+    assert "No space left on device" in host.deploy("2.0").error
+    assert host.serves() == "1.0"
+    assert sorted(os.listdir(host.path)) == [".rollout", "current", "releases"]
+
+
 def test_releases_made_by_other_means_are_taken_over(host: Host) -> None:
     old = host.path / "releases" / "0.9"
     old.mkdir(parents=True)
