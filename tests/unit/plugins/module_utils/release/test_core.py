@@ -344,9 +344,16 @@ def test_a_switch_that_the_disk_refuses_leaves_no_link_behind(host: Host, monkey
         real(before, after)
 
     monkeypatch.setattr(os, "rename", refuse)
-    assert "No space left on device" in host.deploy("2.0").error
+    assert "no space left on its file system" in host.deploy("2.0").error
     assert host.serves() == "1.0"
-    assert sorted(os.listdir(host.path)) == [".rollout", "current", "releases"]
+    assert [name for name in os.listdir(host.path) if name.startswith(".current-")] == []
+
+
+def test_a_link_to_files_elsewhere_is_no_release(host: Host) -> None:
+    host.deploy("1.0")
+    (host.directory / "elsewhere").mkdir()
+    (host.path / "releases" / "2.0").symlink_to(host.directory / "elsewhere")
+    assert host.release(state="query")["versions"] == ["1.0"]
 
 
 def test_releases_made_by_other_means_are_taken_over(host: Host) -> None:
@@ -553,6 +560,25 @@ def test_killed_at_any_point_one_more_run_gets_there(tmp_path: pathlib.Path) -> 
         assert not host.release(**options)["changed"]
         if not killed:
             assert point > 20
+            return
+    raise AssertionError("it never came to its end")
+
+
+def test_killed_while_other_files_replace_a_version_the_record_never_tells_the_old_origin(
+    tmp_path: pathlib.Path,
+) -> None:
+    for point in range(200):
+        directory = tmp_path / str(point)
+        directory.mkdir()
+        host = Host(directory)
+        old = host.artifact("2.0")
+        host.release("2.0", source=old, state="staged")
+        kept = str(recompressed(pathlib.Path(old), directory / "old.tar.gz"))
+        killed = killed_at(host, point, version="2.0", source=host.artifact("2.0", more="x"), state="staged")
+        host.release("2.0", source=kept, state="staged")
+        assert not (host.path / "releases" / "2.0" / "more").exists()
+        if not killed:
+            assert point > 5
             return
     raise AssertionError("it never came to its end")
 
