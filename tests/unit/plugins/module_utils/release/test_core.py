@@ -691,6 +691,13 @@ def test_the_service_is_restarted_while_the_claim_is_held(host: Host, monkeypatc
     ]
 
 
+def test_a_restart_of_what_is_current_already_is_a_change(host: Host) -> None:
+    host.deploy("1.0")
+    params = params_of(release, {"path": str(host.path), "version": "1.0", "start_command": "ctl start"})
+    result = release.core(Call(params, False, False, print, lambda argv, **_options: (0, "", "")))
+    assert (result["changed"], result["actions"]) == (True, ["run ctl start"])
+
+
 def test_a_run_that_was_overtaken_restarts_nothing(host: Host) -> None:
     restarted(host, [])
     claims.acquire(claims.Claim("shop", "l1", 4, "", str(host.directory / "claims")))
