@@ -646,6 +646,16 @@ def test_a_download_is_not_redirected_from_https_to_http() -> None:
         handler.redirect_request(request, None, 302, "Found", {}, "http://files.example.com/a")
 
 
+@pytest.mark.parametrize(
+    ("elsewhere", "has_header"), [("https://files.example.com/b", True), ("https://mirror.example.net/a", False)]
+)
+def test_a_header_with_a_password_goes_to_the_host_it_was_given_for_alone(elsewhere: str, has_header: bool) -> None:
+    handler = release_fetch._Redirects(["X-Token"])
+    request = urllib.request.Request("https://files.example.com/a", headers={"X-Token": "secret"})
+    followed = handler.redirect_request(request, None, 302, "Found", {}, elsewhere)
+    assert followed.has_header("X-token") is has_header
+
+
 # restarted under the claim
 
 
