@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.flags.of_rollout import flags_of_rollout
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
@@ -68,6 +69,11 @@ class ActionModule(ActionBase):
         verdict = {"verdict": "fail", "reason": failure["error"]} if failure else judged["hook"]["verdict"]
         return drive.drive(drive.resume(verdict))
 
+    def _turn_flags_off(self, arguments: Result, task_vars: dict[str, t.Any], executors: Executors) -> None:
+        """Off they are since the beginning, unless somebody has turned one on."""
+        if task_vars.get("rollout_flags"):
+            flags_of_rollout(self, {**arguments, "fleet": arguments["hosts"]}, task_vars, executors).before_rollback()
+
     def _hook(self, drive: TrafficDrive, verdict: Verdict) -> Result:
         settings = drive.settings
         path = located(settings["rollout_gate_tasks"], settings["__rollout_search_paths"])
@@ -85,6 +91,7 @@ class ActionModule(ActionBase):
             members=[member_of(self, name, True, task_vars) for name in arguments["hosts"]],
             claim=arguments.get("claim") or {},
             show=show,
+            before_rollback=lambda: self._turn_flags_off(arguments, task_vars, executors),
             run_load=lambda command: _failure_of(command, limit),
             check_watch=lambda: process.say_if_gone(show),
             routed_in=str(((arguments.get("judged") or {}).get("asked") or {}).get("routed_in") or ""),

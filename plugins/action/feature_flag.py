@@ -31,9 +31,10 @@ class ActionModule(InWorkerAction):
     def _hold(self, result: Result, task_vars: dict[str, t.Any]) -> None:
         args = self._task.args
         asked: Result = {
-            "state": "paused",
+            "state": "killed",
+            "flag": args.get("name"),
             "service": args["service"],
-            "reason": f"{args.get('name')} was killed: {args.get('reason')}",
+            "reason": args.get("reason"),
             "owner": identity.owner(task_vars),
         }
         if args.get("ledger"):
@@ -41,7 +42,7 @@ class ActionModule(InWorkerAction):
         coordinator = evaluated(self, task_vars.get("rollout_coordinator") or "localhost", task_vars)
         become = task_vars.get("rollout_coordinator_become")
         with Executors(self, task_vars) as executors:
-            call = Invocation(str(coordinator), "rollout_control", asked, become=become, timeout=PATIENCE)
+            call = Invocation(str(coordinator), "rollout_flag", asked, become=become, timeout=PATIENCE)
             outcome = executors.together([call])[0]
         result["held"] = str(outcome.result.get("msg") or "")
         if outcome.unreachable or (outcome.failed and "no rollout is under way" not in result["held"]):

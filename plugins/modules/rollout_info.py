@@ -93,6 +93,11 @@ blocks:
   type: list
   elements: dict
   returned: success
+flags:
+  description: What the last rollouts did to feature flags, with C(flag), C(place), C(goal), C(status), C(error), C(at) and C(text).
+  type: list
+  elements: dict
+  returned: success
 host_seconds:
   description:
     - How long the hosts took that the last rollouts of O(service) proved, in seconds, from admission to their return to

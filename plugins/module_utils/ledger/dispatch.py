@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations i
     block,
     claim,
     control,
+    flags,
     migrate,
     recreate,
     refused,
@@ -84,6 +85,13 @@ OF_MIGRATION: dict[str, Operation] = {
     "failed": migrate.fail,
 }
 
+OF_FLAG: dict[str, Operation] = {
+    "begun": flags.begin,
+    "done": flags.end,
+    "failed": flags.fail,
+    "killed": flags.kill,
+}
+
 OF_RECREATE: dict[str, Operation] = {
     "begun": recreate.begin,
     "noted": recreate.note,
@@ -130,6 +138,10 @@ def rollout_migration(call: Call) -> dict[str, t.Any]:
 
 def rollout_recreate(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, OF_RECREATE[call.params["state"]])
+
+
+def rollout_flag(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, OF_FLAG[call.params["state"]])
 
 
 def rollout_watch(call: Call) -> dict[str, t.Any]:

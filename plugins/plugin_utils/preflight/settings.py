@@ -19,6 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import check_version
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import name_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.flags import settings as flags
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import settings as migrations
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.request import traffic_request
@@ -36,6 +37,7 @@ DURATIONS = (
     "rollout_restore_timeout",
     "rollout_step_timeout",
     "rollout_gate_timeout",
+    "rollout_flags_timeout",
     "rollout_lease_ttl",
     "rollout_metric_window",
     "rollout_analysis_interval",
@@ -153,6 +155,7 @@ def _forms(s: Values) -> t.Iterator[Finding]:
         yield Finding("rollout_metric_sources must be a dictionary of sources by name.")
     yield from _window(s["rollout_window"])
     yield from map(Finding, migrations.settings_errors(s["rollout_migrations"]))
+    yield from map(Finding, flags.settings_errors(s["rollout_flags"]))
     if str(s["rollout_retries"]) not in RETRIES:
         yield Finding(f"rollout_retries: '{s['rollout_retries']}' is not a number of tries; give one from 0 to 5.")
     for name in DURATIONS:

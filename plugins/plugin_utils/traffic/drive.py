@@ -48,9 +48,12 @@ class TrafficDrive:
     """The phase in which the testers' route was seen to last."""
     check_watch: t.Callable[[], None] = lambda: None
     """Says so where nobody watches the run any more."""
+    before_rollback: t.Callable[[], None] = lambda: None
+    """What comes before the first share and the first host are rolled back."""
 
     def __post_init__(self) -> None:
         self._hosts: list[Answer] = []
+        self._rolls_back = False
 
     def begin(self, played: str) -> Answer:
         """The first question of a pass; *played* is what the hosts were brought somewhere for just before."""
@@ -202,6 +205,9 @@ class TrafficDrive:
         asked = self.ledger.next_act(hosts=self._hosts, nodes=nodes, **options)
         for line in asked.get("messages") or []:
             self.show(line)
+        if asked["status"] == "reverting" and not self._rolls_back:
+            self._rolls_back = True
+            self.before_rollback()
         return asked
 
     def _urls(self, group: str) -> Answer:

@@ -40,7 +40,7 @@ NOT_WATCHED = (
 def find_restorable(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """What the run may put back into service before it concludes; changes nothing."""
     with open_session(ledger, params) as session:
-        found = restorable(session, params, _current_view(session, params))
+        found = restorable(session, params, current_view(session, params))
         hosts = sorted({host for names in found.values() for host in names})
         return {
             "changed": False,
@@ -80,7 +80,7 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             return _give_up_before_the_start(session, params.get("refused") or "it was never planned")
         before = session.rollout.shown_status
         _count_lost(session)
-        view = _current_view(session, params)
+        view = current_view(session, params)
         _note_returned(session, view)
         hosts = [host for host in session.records.hosts(session.rollout.id) if host.in_scope]
         endings = [Ending.of(session, host, view) for host in hosts]
@@ -151,7 +151,7 @@ def _count_lost(session: Session) -> None:
             upkeep.mark_lost(session, host, "still in flight when the run ended")
 
 
-def _current_view(session: Session, params: dict[str, t.Any]) -> View:
+def current_view(session: Session, params: dict[str, t.Any]) -> View:
     unreachable = fleet.unreachable(params.get("balancers"))
     if params.get("hosts") is None:
         return View(None, unreachable)

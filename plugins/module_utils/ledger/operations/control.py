@@ -20,26 +20,26 @@ PROMOTABLE = (traffic_model.SHIFTING, traffic_model.BAKING)
 
 def pause(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """No further host is admitted until resumed; those in flight finish, those waiting wait on."""
-    return _steer(
+    return steer(
         ledger, params, "paused", "no further host starts; resume with state=resumed of steady.rollout.rollout", _pause
     )
 
 
 def resume(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    return _steer(ledger, params, "resumed", "the rollout continues", _resume)
+    return steer(ledger, params, "resumed", "the rollout continues", _resume)
 
 
 def promote(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Ends the bake of a shift's step, or goes on with its last step at once; the gate of this step is not awaited."""
     to = params.get("to") or traffic_model.STEP
-    return _steer(
+    return steer(
         ledger, params, "promoted", "the shift continues without waiting", lambda session: _promote(session, to)
     )
 
 
 def abort(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Ends a rollout where it stands: hosts in flight finish, nothing is rolled back, no version is marked bad."""
-    return _steer(ledger, params, "aborted", "no further host starts, hosts in flight finish", _abort)
+    return steer(ledger, params, "aborted", "no further host starts, hosts in flight finish", _abort)
 
 
 def _pause(session: Session) -> None:
@@ -75,7 +75,7 @@ def _abort(session: Session) -> None:
     )
 
 
-def _steer(
+def steer(
     ledger: Ledger, params: dict[str, t.Any], word: str, effect: str, act: t.Callable[[Session], None]
 ) -> dict[str, t.Any]:
     required(params, "service")

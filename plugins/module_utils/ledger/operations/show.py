@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import flags
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, failure, lease, versions, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger
@@ -36,6 +37,7 @@ def show(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "rollouts": [_rollout(rollout) for rollout in rollouts],
             "hosts": [_host(host) for host in hosts],
             "blocks": [block.shown(found) for found in records.blocks(service) if found.is_in_force(now)],
+            "flags": [flags.shown(one) for found in held for one in records.flags(found.service)],
             "host_seconds": _host_seconds(records.host_seconds(service) if service else []),
             "gates": _gates(records, newest),
             "shift": _shift(records, newest),
@@ -194,6 +196,7 @@ def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
             [(h.name, h.zone, h.phase, h.step, h.from_version, h.target_version, h.error) for h in hosts if h.in_scope],
         )
     lines += [answer["shift"]["text"]] if answer["shift"] else []
+    lines += [flag["text"] for flag in answer["flags"]]
     lines += [f"still drained by this rollout: {left['host']} since {left['since']}" for left in answer["left_out"]]
     chain = answer["chain"]
     if not chain["intact"]:

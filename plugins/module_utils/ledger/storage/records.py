@@ -20,6 +20,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.versions import BadVersions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import chain
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.flags import Flags
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.host_records import HostRecords
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.migrations import Migrations
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.permissions import Permissions
@@ -28,7 +29,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.recr
 PROOFS_KEPT = 50
 
 
-class Records(HostRecords, Migrations, Permissions, Recreates):
+class Records(Flags, HostRecords, Migrations, Permissions, Recreates):
     """Reads and writes rows; every method belongs to the transaction that handed the Records out."""
 
     # Leases

@@ -15,11 +15,16 @@ import uuid
 from ansible_collections.steady.rollout.plugins.module_utils import files
 from ansible_collections.steady.rollout.plugins.module_utils.claims import state_directory
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import location, migrations, recreates
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import (
+    flags,
+    location,
+    migrations,
+    recreates,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
-FORMAT = "7"
+FORMAT = "8"
 BUSY_SECONDS = 30
 
 SCHEMA = """
@@ -228,7 +233,7 @@ class Store:
 
     def _create(self) -> None:
         # executescript would end the transaction that makes creation atomic.
-        for statement in statements(SCHEMA + migrations.SCHEMA + recreates.SCHEMA):
+        for statement in statements(SCHEMA + migrations.SCHEMA + recreates.SCHEMA + flags.SCHEMA):
             self.connection.execute(statement)
         self.connection.executemany(
             "INSERT INTO meta VALUES (?, ?)",

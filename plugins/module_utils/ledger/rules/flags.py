@@ -1,0 +1,76 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The flags of a rollout: off before the first host, on once the whole fleet is proven. Functions of rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
+
+OFF, ON, KILLED = "off", "on", "killed"
+INTENDED, DONE, FAILED = "intended", "done", "failed"
+NAMED = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class RolloutFlag:
+    """One flag of a service, as its last rollout wanted it."""
+
+    service: str
+    flag: str
+    rollout: int
+    run: str
+    place: str
+    """Where the flag is, for messages."""
+    goal: str
+    status: str
+    error: str
+    at: float
+
+
+class Member(t.NamedTuple):
+    """One member of the fleet: what was seen of it, and whether the ledger has proven it in this rollout."""
+
+    seen: Seen
+    is_proven: bool
+    gets_traffic: bool
+    """False for the idle group of a blue-green deployment."""
+
+
+def why_not_off(found: str, known: RolloutFlag | None, status: str, refuses: bool) -> str:
+    """Why a rollout does not begin; empty where the flag may be turned off. A rollback never waits for it.
+
+    A flag that this very rollout has turned off before was turned on by somebody meanwhile, with part of the fleet
+    updated: that is put right and not refused.
+    """
+    if found != ON or not refuses or status != model.OPEN:
+        return ""
+    return "" if known is not None and known.goal == OFF else "it is on"
+
+
+def why_not_on(version: str | None, members: t.Sequence[Member], known: RolloutFlag | None) -> str:
+    """Why the flag stays off; empty where every host that may get a request serves the version."""
+    if known is not None and known.goal == KILLED:
+        return f"it was killed during this rollout: {known.error}"
+    behind = [f"{one.seen.name} {fault}" for one in members for fault in [_fault(version, one)] if fault]
+    if not behind:
+        return ""
+    more = f" and {len(behind) - NAMED} more" if len(behind) > NAMED else ""
+    return f"{', '.join(behind[:NAMED])}{more}"
+
+
+def _fault(version: str | None, one: Member) -> str:
+    if not one.gets_traffic:
+        return ""
+    if one.seen.version is not None and not versions.covers(version, one.seen.version):
+        return f"is on {one.seen.version}"
+    if one.seen.version is None and not one.is_proven:
+        return "is on an unknown version"
+    if one.seen.lb_state != model.IN_SERVICE:
+        return "is not in service"
+    return "" if one.seen.healthy else "is not healthy"

@@ -1,0 +1,137 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The flags of a rollout: off before the first host is touched, on once the whole fleet is proven.
+
+A rollout does not begin where a flag cannot be turned off. A rollback does: it waits for the flags for a limited time, and
+then goes on and names the flag with the command to run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from ansible.errors import AnsibleError
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.plugin_utils import background
+from ansible_collections.steady.rollout.plugins.plugin_utils.flags.settings import FlagSetting
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Invocation, Outcome
+
+Result = t.Dict[str, t.Any]
+ON, OFF = "on", "off"
+GOES_ON = "The rollback goes on."
+
+
+class FlagLedger(t.Protocol):
+    """The ledger's operations; each raises RolloutError where it refuses or the run is over."""
+
+    def begun(self, **options: t.Any) -> Result: ...
+    def done(self, **options: t.Any) -> Result: ...
+    def failed(self, **options: t.Any) -> Result: ...
+
+
+@dataclasses.dataclass
+class FlagDrive:
+    """*together* makes calls on hosts at the same time. *limit* in seconds is for rollbacks."""
+
+    flags: t.Sequence[FlagSetting]
+    ledger: FlagLedger
+    together: t.Callable[[t.Sequence[Invocation]], t.Sequence[Outcome]]
+    show: t.Callable[[str], None]
+    limit: float
+    now: t.Callable[[], float] = time.monotonic
+    sleep: t.Callable[[float], None] = time.sleep
+
+    def before_first_host(self) -> None:
+        """Raises RolloutError where a flag is on, or cannot be turned off; then nothing was touched."""
+        for flag in self.flags:
+            found = self._read(flag)
+            answer = self.ledger.begun(flag=flag.name, goal=OFF, place=flag.place, found=found, refuse=flag.refuses)
+            if not answer["go"]:
+                raise RolloutError(
+                    f"{flag.name} ({flag.place}) is on, and only part of the fleet could serve it while hosts are updated. "
+                    f"Nothing was touched. Turn it off ({flag.command(OFF)}), or let the rollout do it with when_on: 'off' in "
+                    "rollout_flags."
+                )
+            self._turn(flag, OFF, waits=True)
+
+    def before_rollback(self) -> None:
+        """Never raises, and ends in time."""
+        pending = background.in_thread(self._all_off)
+        deadline = self.now() + self.limit
+        while not pending.is_over() and self.now() < deadline:
+            self.sleep(background.NAP)
+        if not pending.is_over():
+            commands = "; ".join(flag.command(OFF) for flag in self.flags)
+            self.show(f"flags are not known to be off after {self.limit:g} s. {GOES_ON} Run: {commands}")
+
+    def after_last_host(self, seen: Result) -> list[str]:
+        """What could not be turned on, in sentences; a flag that has to wait is none of it."""
+        return [failure for flag in self.flags for failure in [self._failure_on(flag, seen)] if failure]
+
+    def _failure_on(self, flag: FlagSetting, seen: Result) -> str:
+        try:
+            self._on(flag, seen)
+        except RolloutError as error:
+            why = error.message.rstrip(".")
+            return f"{flag.name} ({flag.place}) could not be turned on: {why}. Run: {flag.command(ON)}"
+        return ""
+
+    def _on(self, flag: FlagSetting, seen: Result) -> None:
+        if not flag.goes_on:
+            return
+        answer = self.ledger.begun(flag=flag.name, goal=ON, place=flag.place, **seen)
+        if not answer["go"]:
+            self.show(f"flag {flag.name} stays off: {answer['why']}")
+            return
+        if self._read(flag) == "killed":
+            error = "somebody has killed it"
+            self.ledger.failed(flag=flag.name, goal=ON, place=flag.place, error=error)
+            self.show(f"flag {flag.name} stays off: {error}")
+            return
+        self._turn(flag, ON, waits=True)
+
+    def _all_off(self) -> None:
+        for flag in self.flags:
+            self._off(flag)
+
+    def _off(self, flag: FlagSetting) -> None:
+        try:
+            answer = self.ledger.begun(flag=flag.name, goal=OFF, place=flag.place)
+            if not answer["tried"]:
+                self._turn(flag, OFF, waits=False)
+        except (RolloutError, AnsibleError) as error:
+            why = str(error).rstrip(".")
+            self.show(f"flag {flag.name} could not be turned off: {why}. {GOES_ON} Run: {flag.command(OFF)}")
+
+    def _read(self, flag: FlagSetting) -> str:
+        """Its state, on if it is on anywhere; raises RolloutError where it cannot be read."""
+        options = {"system": flag.system, "names": [flag.name]}
+        outcomes = self.together([Invocation(host, "feature_flag_info", options) for host in flag.hosts])
+        _refuse_failures(outcomes)
+        states = [str(one.result["flags"][flag.name]["state"]) for one in outcomes]
+        return next((state for state in ("killed", ON) if state in states), states[0])
+
+    def _turn(self, flag: FlagSetting, goal: str, waits: bool) -> None:
+        """On all hosts that have it, on record before and after; raises RolloutError."""
+        options = flag.options(goal, waits)
+        outcomes = self.together([Invocation(host, "feature_flag", options) for host in flag.hosts])
+        try:
+            _refuse_failures(outcomes)
+        except RolloutError as error:
+            self.ledger.failed(flag=flag.name, goal=goal, place=flag.place, error=error.message)
+            raise
+        self.ledger.done(flag=flag.name, goal=goal, place=flag.place)
+        if any(one.result.get("changed") for one in outcomes):
+            self.show(f"flag {outcomes[0].result['msg']}")
+
+
+def _refuse_failures(outcomes: t.Sequence[Outcome]) -> None:
+    failed = [one for one in outcomes if one.failed]
+    if failed:
+        host = failed[0].invocation.host
+        more = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise RolloutError(f"on {host}{more}: {failed[0].result.get('msg')}")

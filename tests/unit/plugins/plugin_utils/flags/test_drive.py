@@ -1,0 +1,174 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Flags off before the first host, on after the last, and never in the way of a rollback."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+import pytest
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.plugin_utils.flags.drive import FlagDrive
+from ansible_collections.steady.rollout.plugins.plugin_utils.flags.settings import flags_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Invocation, Outcome
+
+REDIS = {"type": "redis", "address": "10.0.0.5:6379"}
+COMMAND = (
+    "ansible 'localhost' -m steady.rollout.feature_flag -a "
+    '\'{{"name": "a", "state": "{0}", "system": {{"type": "redis", "address": "10.0.0.5:6379"}}}}\''
+)
+
+
+class World:
+    """A flag system, a ledger, and what is said. *log* has all calls in their order."""
+
+    def __init__(self, state: str = "off", **setting: t.Any) -> None:
+        self.state = state
+        self.log: list[str] = []
+        self.said: list[str] = []
+        self.refusal = ""
+        self.tried = False
+        self.down = ""
+        self.hangs: threading.Event | None = None
+        self.setting = {"name": "a", "system": REDIS, **setting}
+
+    def drive(self, *fleet: str, limit: float = 5.0) -> FlagDrive:
+        return FlagDrive(flags_of([self.setting], fleet), self, self.together, self.said.append, limit)
+
+    def begun(self, **options: t.Any) -> dict[str, t.Any]:
+        self.log.append(f"begun {options['goal']}")
+        why = self.refusal or ("it is on" if options.get("refuse") and options["found"] == "on" else "")
+        return {"go": not why, "why": why, "tried": self.tried}
+
+    def done(self, **options: t.Any) -> dict[str, t.Any]:
+        self.log.append(f"done {options['goal']}")
+        return {}
+
+    def failed(self, **options: t.Any) -> dict[str, t.Any]:
+        self.log.append(f"failed {options['goal']}: {options['error']}")
+        return {}
+
+    def together(self, calls: t.Sequence[Invocation]) -> list[Outcome]:
+        return [Outcome(one, self.answer(one), None, 0.1) for one in calls]
+
+    def answer(self, one: Invocation) -> dict[str, t.Any]:
+        if self.hangs is not None:
+            self.hangs.wait(10)
+        if self.down and one.module == self.down:
+            return {"failed": True, "msg": "redis at 10.0.0.5:6379: refused the connection."}
+        if one.module == "feature_flag_info":
+            self.log.append(f"read on {one.host}")
+            return {"flags": {"a": {"state": self.state}}}
+        self.state = one.arguments["state"]
+        self.log.append(f"{self.state} on {one.host}")
+        return {"changed": True, "msg": f"a is {self.state}: sent after 0.1 s"}
+
+
+def test_the_intent_is_on_record_before_the_flag_is_changed() -> None:
+    world = World("on", when_on="off")
+    world.drive().before_first_host()
+    assert world.log == ["read on localhost", "begun off", "off on localhost", "done off"]
+    assert world.said == ["flag a is off: sent after 0.1 s"]
+
+
+def test_a_flag_that_is_on_refuses_the_rollout_with_both_ways_out() -> None:
+    world = World("on")
+    with pytest.raises(RolloutError) as refused:
+        world.drive().before_first_host()
+    assert refused.value.message == (
+        "a (redis 10.0.0.5:6379) is on, and only part of the fleet could serve it while hosts are updated. Nothing was touched. "
+        f"Turn it off ({COMMAND.format('off')}), or let the rollout do it with when_on: 'off' in rollout_flags."
+    )
+    assert world.state == "on"
+
+
+@pytest.mark.parametrize("down", ["feature_flag_info", "feature_flag"])
+def test_a_system_that_is_down_stops_a_rollout_before_its_first_host(down: str) -> None:
+    world = World()
+    world.down = down
+    with pytest.raises(RolloutError) as stopped:
+        world.drive().before_first_host()
+    assert stopped.value.message == "on localhost: redis at 10.0.0.5:6379: refused the connection."
+
+
+def test_a_file_is_changed_on_every_host_and_counts_as_on_if_it_is_on_anywhere() -> None:
+    world = World("on", system={"type": "file", "path": "/etc/shop.env"})
+    with pytest.raises(RolloutError):
+        world.drive("app1", "app2").before_first_host()
+    world.setting["when_on"] = "off"
+    world.drive("app1", "app2").before_first_host()
+    assert world.log[-3:] == ["off on app1", "off on app2", "done off"]
+
+
+def test_a_rollback_turns_it_off_without_asking_how_it_is() -> None:
+    world = World("on")
+    world.drive().before_rollback()
+    assert world.log == ["begun off", "off on localhost", "done off"]
+
+
+def test_a_rollback_goes_on_where_the_system_is_down_and_names_the_command() -> None:
+    world = World()
+    world.down = "feature_flag"
+    world.drive().before_rollback()
+    assert world.said == [
+        "flag a could not be turned off: on localhost: redis at 10.0.0.5:6379: refused the connection. The rollback goes on. "
+        f"Run: {COMMAND.format('off')}"
+    ]
+    assert world.log[-1] == "failed off: on localhost: redis at 10.0.0.5:6379: refused the connection."
+
+
+def test_a_rollback_goes_on_where_the_system_never_answers() -> None:
+    world = World()
+    world.hangs = threading.Event()
+    try:
+        world.drive(limit=0.1).before_rollback()
+        assert world.said == [
+            f"flags are not known to be off after 0.1 s. The rollback goes on. Run: {COMMAND.format('off')}"
+        ]
+    finally:
+        world.hangs.set()
+
+
+def test_what_failed_once_does_not_delay_the_rollback_again() -> None:
+    world = World()
+    world.tried = True
+    world.drive().before_rollback()
+    assert world.log == ["begun off"]
+
+
+def test_on_at_the_end() -> None:
+    world = World()
+    assert world.drive().after_last_host({"hosts": []}) == []
+    assert world.log == ["begun on", "read on localhost", "on on localhost", "done on"]
+
+
+def test_a_flag_that_has_to_wait_is_no_failure() -> None:
+    world = World()
+    world.refusal = "app7 is on 1.0.0"
+    assert world.drive().after_last_host({}) == []
+    assert (world.state, world.said) == ("off", ["flag a stays off: app7 is on 1.0.0"])
+
+
+def test_a_flag_that_somebody_has_killed_stays_killed() -> None:
+    world = World("killed")
+    assert world.drive().after_last_host({}) == []
+    assert (world.state, world.said) == ("killed", ["flag a stays off: somebody has killed it"])
+    assert world.log[-1] == "failed on: somebody has killed it"
+
+
+def test_a_flag_that_is_left_to_people() -> None:
+    world = World(at_end="leave")
+    assert world.drive().after_last_host({}) == []
+    assert world.log == []
+
+
+def test_a_flag_that_cannot_be_turned_on_is_named_with_the_command() -> None:
+    world = World()
+    world.down = "feature_flag"
+    assert world.drive().after_last_host({}) == [
+        "a (redis 10.0.0.5:6379) could not be turned on: on localhost: redis at 10.0.0.5:6379: refused the connection. "
+        f"Run: {COMMAND.format('on')}"
+    ]
