@@ -207,3 +207,20 @@ def test_a_gate_whose_steps_are_gone_lets_nothing_pass() -> None:
     world = World(act("bake"), act("over"), measured=[{"verdict": "pass"}], gate_tasks="/nowhere/gate.yml")
     world.drive.drive(world.drive.begin(""))
     assert world.asked()[-1]["verdict"] == "fail"
+
+
+def test_flags_are_off_before_the_first_share_is_rolled_back_and_only_once() -> None:
+    world = World(act("set", status="reverting", phase="leaving"), act("demote", status="reverting", phase="leaving"))
+    order: list[str] = []
+    world.drive.before_rollback = lambda: order.append(
+        f"flags, after {len(world.executors.done('lb_weight'))} changes of weights"
+    )
+    world.drive.drive(world.drive.begin(""))
+    assert order == ["flags, after 0 changes of weights"]
+    assert len(world.executors.done("lb_weight")) > 0
+
+
+def test_nothing_is_done_to_flags_while_the_rollout_goes_forward() -> None:
+    world = World(act("prepare"))
+    world.drive.before_rollback = lambda: pytest.fail("flags were changed")
+    world.drive.drive(world.drive.begin(""))
