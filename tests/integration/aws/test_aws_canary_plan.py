@@ -44,6 +44,7 @@ def settings(world: World, directory: pathlib.Path) -> dict[str, object]:
         "rollout_fleet": "all",
         "rollout_ledger": str(directory / "ledger"),
         "rollout_health": {"tcp": f"127.0.0.1:{world.port}"},
+        "rollout_accept": ["health"],
         "rollout_update_tasks": str(update),
         "rollout_start_command": "true",
         "rollout_balancers": [],

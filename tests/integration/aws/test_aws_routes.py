@@ -119,8 +119,8 @@ def test_rules_without_a_place_between_them(site: Site) -> None:
     site.add_rule(9, "shop", {"Field": "path-pattern", "Values": ["/other"]})
     outcome = site.route("front:80/10")
     assert outcome.error == (
-        "AWS eu-central-1 front:80/10: no priority is free for a rule of ours between 9 and 10. Move the rules there "
-        "apart, to leave at least two numbers."
+        "AWS eu-central-1 front:80/10: no priority is free for a rule of ours between 9 and 10. Spread the rules "
+        "there, to leave at least two numbers."
     )
     assert set(site.rules()) == {"9", "10", "default"}
 
