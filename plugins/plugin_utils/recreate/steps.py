@@ -66,7 +66,9 @@ class RecreateSteps:
         self.previous = {host: answer["previous"].get(host) for host in self.targets}
         self.is_rolling_back = answer["status"] == "reverting"
         # What an earlier run has done, nobody knows beyond the step that it began last.
-        self.has_drained = self.has_stopped = self.is_rolling_back or answer["step"] not in UNTOUCHED
+        self.has_drained = self.is_rolling_back or answer["step"] not in UNTOUCHED
+        # The old version serves already; only what a lost balancer shows is left to be changed.
+        self.has_stopped = self.has_drained and answer["step"] != "restored"
         if not self.targets:
             raise StepFailed("coordinator", "no host is to be changed")
 
@@ -310,11 +312,11 @@ class RecreateSteps:
 
     def _done_by_balancers(self, calls: t.Sequence[Invocation]) -> Result:
         outcomes = self.executors.together(calls)
-        lost = [one for one in outcomes if one.unreachable]
+        lost = [one for one in outcomes if _is_lost(one)]
         if self.tolerates_lost_balancers and len(lost) < len(outcomes):
             for one in lost:
-                self.show(f"{node_of(one)} is left as it is: {error_of(one)}")
-            outcomes = [one for one in outcomes if not one.unreachable]
+                self.show(f"{node_of(one)} is left as it is, with its page where it shows one: {error_of(one)}")
+            outcomes = [one for one in outcomes if one not in lost]
         _refuse_failures("balancer", outcomes)
         return {"changed": True}
 
@@ -339,6 +341,11 @@ class RecreateSteps:
         (outcome,) = self.executors.together([Invocation(place, module, options)])
         _refuse_failures("", [outcome])
         return outcome.result
+
+
+def _is_lost(outcome: Outcome) -> bool:
+    """Its host does not answer, or it does not do what it is told. What a guard or a drain refuses has a kind."""
+    return bool(outcome.unreachable) or (outcome.failed and not outcome.result.get("kind"))
 
 
 def _refuse_failures(kind: str, outcomes: t.Sequence[Outcome]) -> None:

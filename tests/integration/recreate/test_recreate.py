@@ -120,6 +120,11 @@ class Site:
     def pages_up(self) -> list[bool]:
         return [bool(pathlib.Path(one["page_file"]).read_text(encoding="utf-8").strip()) for one in self.balancers]
 
+    def await_step(self, step: str, run: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 200
+        while step not in self.steps() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def steps(self) -> list[str]:
         path = self.fleet.directory / "ledger" / "ledger.db"
         if not path.exists():
@@ -251,24 +256,100 @@ def test_where_no_backup_fits_nothing_is_touched(site: Site, users: background.B
     assert users.stop()["failed"] == 0
 
 
+LONG = os.environ.get("STEADY_LONG") == "1"
+long = pytest.mark.skipif(not LONG, reason="of the long series: make test-long")
+
+
+@long
+@pytest.mark.parametrize("comes_back", [True, False], ids=["at once", "for the next run"])
+def test_a_database_that_dies_in_the_middle_of_the_migration(site: Site, comes_back: bool) -> None:
+    site.migration(SLOW)
+    before = site.data()
+    run = site.start("2.0.0")
+    site.await_step("migrate", run)
+    time.sleep(1.0)
+    site.database.crash()
+    try:
+        if comes_back:
+            site.database.start()
+        assert run.wait(timeout=300) != 0, site.log()
+    finally:
+        if not site.database.is_running:
+            site.database.start()
+    if not comes_back:
+        assert "the maintenance page is still up" in " ".join(site.log().split()), site.log()
+        assert site.pages_up() == [True, True]
+        assert (site.data(), site.columns()) == (before, "id total")
+        code, output = site.run("2.0.0", rollout_resume="revert")
+        assert code == 0, output
+    assert (site.versions(), site.pages_up()) == ({"1.0.0"}, [False, False]), site.log()
+    assert (site.data(), site.columns()) == (before, "id total")
+    code, output = site.run("2.0.0")
+    assert code == 0, output
+    assert (site.versions(), site.data(), site.columns()) == ({"2.0.0"}, before, "cents id total")
+
+
+@long
+def test_a_migration_that_failed_and_was_corrected_goes_on_by_the_same_command(site: Site) -> None:
+    site.migration(BROKEN)
+    before = site.data()
+    assert site.run()[0] != 0
+    site.migration(EXPAND)
+    code, output = site.run()
+    assert code == 0, output
+    assert (site.versions(), site.pages_up()) == ({"2.0.0"}, [False, False]), output
+    assert (site.data(), site.columns()) == (before, "cents id total")
+
+
+@long
+def test_a_balancer_that_dies_with_the_page_on_keeps_nobody_from_the_old_version(site: Site) -> None:
+    """Users of the other one get the old version again, and one more run brings the new one."""
+    site.migration(SLOW)
+    before = site.data()
+    run = site.start("2.0.0")
+    site.await_step("migrate", run)
+    process.stop(site.fleet.directory / "balancers" / "lb2" / "haproxy.pid")
+    assert run.wait(timeout=300) != 0, site.log()
+    assert "is left as it is" in site.log(), site.log()
+    assert (site.versions(), site.pages_up()[0]) == ({"1.0.0"}, False), site.log()
+    assert (site.data(), site.columns()) == (before, "id total")
+    plan = site.fleet._plan()
+    site.fleet._start_balancer(plan["balancers"][1], plan)
+    assert process.wait_for(pathlib.Path(plan["balancers"][1]["socket"]).exists, 20)
+    started = {name: seen["started_at"] for name, seen in site.fleet.seen().items()}
+    code, output = site.run(rollout_resume="revert")
+    assert code == 0, output
+    assert {name: seen["started_at"] for name, seen in site.fleet.seen().items()} == started, "no host is stopped again"
+    assert (site.versions(), site.pages_up()) == ({"1.0.0"}, [False, False]), output
+    code, output = site.run()
+    assert code == 0, output
+    assert (site.versions(), site.pages_up()) == ({"2.0.0"}, [False, False]), output
+    assert (site.data(), site.columns()) == (before, "cents id total")
+
+
 def kills() -> list[t.Any]:
     """The sample is the moment at which most is at stake; the others are of the long series."""
-    long = os.environ.get("STEADY_LONG") == "1"
-    return [moment for moment in MOMENTS if long or moment == "migrate"]
+    moments = [(step, 0.0) for step in MOMENTS] + [
+        ("page on", 0.3), ("stop", 0.5), ("backup", 0.3), ("migrate", 1.5), ("migrate", 3.5), ("update", 0.5),
+    ]  # fmt: skip
+    sample = ("migrate", 0.0)
+    return [
+        pytest.param(*moment, id=f"{moment[1]:g} s after {moment[0]}", marks=() if moment == sample else (long,))
+        for moment in moments
+    ]
 
 
-@pytest.mark.parametrize("moment", kills())
-def test_one_more_run_goes_on_after_a_kill(site: Site, users: background.Background, moment: str) -> None:
+@pytest.mark.parametrize(("step", "later"), kills())
+def test_one_more_run_goes_on_after_a_kill(site: Site, users: background.Background, step: str, later: float) -> None:
     site.migration(SLOW)
     before = site.data()
     killed = site.start("2.0.0")
-    deadline = time.monotonic() + 200
-    while moment not in site.steps() and killed.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
+    site.await_step(step, killed)
+    time.sleep(later)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
     code, output = site.run()
-    assert code == 0, f"{moment}\n{site.log()}"
+    assert code == 0, f"{step}\n{site.log()}"
     assert (site.versions(), site.pages_up()) == ({"2.0.0"}, [False, False]), output
     assert (site.data(), site.columns()) == (before, "cents id total")
     assert_only_the_page(users)

@@ -221,6 +221,23 @@ def test_a_balancer_that_is_lost_is_left_alone_on_the_way_back() -> None:
     assert run(world) == ["failed", "restored"]
 
 
+def test_a_balancer_whose_host_lives_and_that_is_down_is_left_alone_as_well() -> None:
+    """The way back ended there, with the page up on the balancer that was well."""
+    since = []
+
+    def fails(word: str, host: str) -> str:
+        since.append(word)
+        return "connection refused" if host == "lb2" and "lb_member drained" in since else ""
+
+    assert run(World(fails)) == ["failed", "restored"]
+
+
+def test_where_the_old_version_serves_again_a_later_run_stops_nothing() -> None:
+    world = World(status="reverting", step="restored")
+    assert run(world) == ["restored"]
+    assert world.asked == ["health_wait", "lb_member in_service", "lb_page absent"]
+
+
 def test_a_run_that_was_rolling_back_goes_on_so() -> None:
     world = World(status="reverting")
     assert run(world) == ["restored"]
