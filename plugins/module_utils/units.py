@@ -28,6 +28,7 @@ PROPERTIES = (
     "ExecMainStatus",
     "MainPID",
     "TimeoutStopUSec",
+    "InvocationID",
 )
 LINES, MOST_LINES = 20, 1000
 LONGEST_LINE = 300
@@ -50,6 +51,8 @@ class Unit:
     """How the main process last ended, in words; empty where it did not."""
     stop_timeout: float | None = None
     """Seconds that it may take to stop; None where it has all the time there is."""
+    invocation: str = ""
+    """Another one after each start."""
 
     @property
     def crash_loops(self) -> bool:
@@ -88,6 +91,7 @@ def core(call: Call) -> dict[str, t.Any]:
         "restarts": unit.restarts,
         "main_pid": unit.main_pid,
         "stop_timeout": unit.stop_timeout,
+        "invocation_id": unit.invocation,
         "crash_loops": unit.crash_loops,
         "has_failed": unit.has_failed,
         "journal": lines,
@@ -119,6 +123,7 @@ def read(run_command: RunCommand, name: str) -> Unit:
         main_pid=_whole(found.get("MainPID")),
         exit=f"{code} {value}" if code else "",
         stop_timeout=_span(found.get("TimeoutStopUSec")),
+        invocation=found.get("InvocationID", ""),
     )
 
 

@@ -85,6 +85,10 @@ stop_timeout:
   description: Seconds that it may take to stop, its C(TimeoutStopSec); none where that is infinite or unknown.
   type: float
   returned: success
+invocation_id:
+  description: The number of this start of it, another one after each; empty where it never ran.
+  type: str
+  returned: success
 crash_loops:
   description: Whether systemd waits for the next try to start it, or has given up trying.
   type: bool
