@@ -60,6 +60,19 @@ options:
         version; both are proven, marked bad and rolled back together.
       - Without it each host keeps the revision that it has.
     type: str
+  operation:
+    description:
+      - What is done to hosts whose version stays. Only with O(direction=forward).
+      - V(restart) and V(patch) change neither version nor revision. Nothing is marked bad or rolled back then; a host that fails
+        is held out of service. V(reconfigure) brings hosts to O(revision).
+      - O(version) is needed only where nothing else says which version a host runs.
+    type: str
+    choices: [restart, patch, reconfigure]
+  name:
+    description:
+      - The name of a restart. A host on which a restart of this name is done is not restarted again. Without it a restart that
+        was left half-way goes on, and else a new one begins.
+    type: str
   direction:
     description:
       - V(forward) rolls O(version) out in stages.
@@ -312,6 +325,9 @@ options:
           - The revision that it tells itself. Leave it out where it tells none, then it is the one that was proven with its
             version.
         type: str
+      outdated:
+        description: Whether it was found to need the change, where somebody has looked. For O(operation).
+        type: bool
   balancers:
     description: What M(steady.rollout.lb_member_info) returned for each balancer node just now.
     type: list
@@ -454,6 +470,10 @@ version:
   returned: O(state=opened), O(state=planned)
 revision:
   description: The revision it is about; empty where none was asked for.
+  type: str
+  returned: O(state=opened), O(state=planned)
+operation:
+  description: What is done to hosts whose version stays, with the name of a restart; empty for a version.
   type: str
   returned: O(state=opened), O(state=planned)
 direction:
@@ -671,6 +691,7 @@ HOSTS: dict[str, t.Any] = {
     "healthy": {"type": "bool"},
     "version": {"type": "str"},
     "revision": {"type": "str"},
+    "outdated": {"type": "bool"},
 }
 BALANCERS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},
@@ -721,6 +742,8 @@ SPEC: dict[str, t.Any] = {
         "token": {"type": "int", "no_log": False},
         "version": {"type": "str"},
         "revision": {"type": "str"},
+        "operation": {"type": "str", "choices": ["restart", "patch", "reconfigure"]},
+        "name": {"type": "str"},
         "direction": {"type": "str", "choices": ["forward", "back", "recover"], "default": "forward"},
         "resume": {"type": "str", "choices": ["continue", "revert"], "default": "continue"},
         "allow_bad": {"type": "bool", "default": False},

@@ -298,7 +298,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "16 another version inherits the proof",
         LEDGER + "operations/open.py",
-        "return unfinished.version == request.version",
+        "return unfinished.keeps_release or unfinished.version == request.version",
         "return True",
     ),
 )

@@ -64,6 +64,9 @@ def _done(session: Session, endings: t.Sequence[Ending]) -> str:
         on = versions(ending.host.target_version for ending in endings)
         left = f"rolled back from {session.rollout.source_version}" if session.rollout.source_version else "rolled back"
         return f"{session.service}: {left}; {there} {on}{already}." + _still_out(session)
+    if session.rollout.keeps_release:
+        on = versions(ending.host.target_version for ending in endings)
+        return f"{session.service}: {session.rollout.what} done; {there} {on}{already}." + _still_out(session)
     return f"{session.service}: {there} {session.rollout.what}{already}." + _still_out(session)
 
 
@@ -115,7 +118,7 @@ def _state(session: Session, endings: t.Sequence[Ending]) -> str:
 
 def _goal(session: Session, endings: t.Sequence[Ending]) -> str:
     """The version meant; of a rollback that of its hosts."""
-    if session.rollout.direction == model.BACK:
+    if session.rollout.direction == model.BACK or session.rollout.keeps_release:
         return versions(ending.host.target_version for ending in endings)
     return session.rollout.what
 
@@ -147,6 +150,8 @@ def _next_step(session: Session, outcome: str, endings: t.Sequence[Ending]) -> s
         return f"The gate of the last stage ({last}) has not passed; run again to run it."
     if any(_was_out_already(ending.host) for ending in endings) and outcome == INCOMPLETE:
         return "Put the skipped hosts into service, or exclude them with --limit, then run again."
+    if session.rollout.keeps_release:
+        return "Fix the cause and run again to resume."
     if session.rollout.version in session.records.bad_versions(session.service):
         return "Roll back with -e rollout_resume=revert, or roll out a corrected version."
     return "Fix the cause and run again to resume, or roll back with -e rollout_resume=revert."

@@ -41,6 +41,8 @@ def _headline(service: str, rollout: Rollout, answer: dict[str, t.Any], operatio
     if rollout.status == "reverting":
         return f"{service}: the rollout of {rollout.what} is being rolled back ({rollout.reason})"
     there = len(answer["up_to_date"])
+    if answer["nothing_to_do"] and rollout.keeps_release:
+        return f"{service}: nothing to do for {rollout.what}, {counted(there, 'host')} {are(there)} done already"
     if answer["nothing_to_do"]:
         return (
             f"{service}: nothing to {operation} for {rollout.what}, {counted(there, 'host')} {are(there)} already on it"

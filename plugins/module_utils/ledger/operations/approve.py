@@ -40,6 +40,7 @@ def hash_of(session: Session, settings: Settings, params: t.Mapping[str, t.Any])
         "service": session.service,
         "version": session.rollout.version,
         "direction": session.rollout.direction,
+        "operation": session.rollout.kind,
         "policy": params.get("policy") or {},
         "shift": params.get("shift") or {},
         "hosts": sorted(host["name"] for host in params["hosts"] if host.get("in_scope") is not False),

@@ -47,11 +47,11 @@ def _host_plan(
         name=seen.name,
         zone=seen.zone,
         member=seen.member,
-        condition=fleet.condition_of(seen, target, left is not None, known),
+        condition=fleet.condition_of(seen, target, left is not None, known, _needs_change(session, seen)),
         lb_state=seen.lb_state,
         from_version=old.from_version if old else known,
         target_version=target,
-        last_good_version=old.last_good_version if old else failure.last_proven_version(proofs, None, bad),
+        last_good_version=_last_good(session, old, target, proofs, bad),
         interrupted_run=left["run"] if left and left["run"] != session.run else None,
         drained_by_us=int(left is not None),
     )
@@ -93,6 +93,8 @@ def _seen_anew(old: Host, host: Host) -> Host:
 
 def _target(session: Session, seen: Seen, proofs: list[str], bad: t.Container[str]) -> str | None:
     rollout = session.rollout
+    if rollout.operation and rollout.direction == model.FORWARD:
+        return _operated_on(session, seen, proofs)
     if rollout.direction == model.FORWARD:
         return versions.kept(rollout.version, seen.version or (proofs[-1] if proofs else None))
     if rollout.direction == model.RECOVER:
@@ -100,6 +102,37 @@ def _target(session: Session, seen: Seen, proofs: list[str], bad: t.Container[st
     if rollout.version:
         return next((proven for proven in reversed(proofs) if versions.covers(rollout.version, proven)), None)
     return failure.last_proven_version(proofs, rollout.source_version, bad)
+
+
+def _operated_on(session: Session, seen: Seen, proofs: list[str]) -> str | None:
+    """The version stays. The one that the caller names stands in where none is on record."""
+    rollout = session.rollout
+    known = seen.version or (proofs[-1] if proofs else None) or rollout.version
+    if known is None and seen.in_scope:
+        raise InputError(
+            f"{seen.name}: nothing says which version it runs, and a {rollout.kind} does not change it; roll a version out "
+            "first, or name the one that runs with -e rollout_version=..."
+        )
+    return (
+        known if rollout.keeps_release else versions.joined(versions.plain(known), versions.split(rollout.version)[1])
+    )
+
+
+def _needs_change(session: Session, seen: Seen) -> bool | None:
+    """What was found on the host, or for a restart what the ledger has of it; None where the version decides."""
+    if seen.outdated is not None or not session.rollout.keeps_release:
+        return seen.outdated
+    if session.rollout.kind == model.PATCH:
+        return True
+    return seen.name not in session.records.operated(session.service, session.rollout.operation)
+
+
+def _last_good(
+    session: Session, old: Host | None, target: str | None, proofs: list[str], bad: t.Container[str]
+) -> str | None:
+    if session.rollout.keeps_release:
+        return target
+    return old.last_good_version if old else failure.last_proven_version(proofs, None, bad)
 
 
 def _stays(session: Session, host: Host, version: str | None) -> bool:

@@ -13,6 +13,7 @@ import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import operation
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.block import refuse_blocked
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_revert
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
@@ -41,6 +42,9 @@ class OpenRequest:
     direction: str
     resume: str
     allow_bad: bool
+    operation: str = ""
+    """As in Rollout.operation; a restart without a name gets one."""
+    revision: str = ""
 
     @classmethod
     def from_params(cls, params: dict[str, t.Any]) -> OpenRequest:
@@ -54,6 +58,8 @@ class OpenRequest:
             direction=params.get("direction") or model.FORWARD,
             resume=params.get("resume") or CONTINUE,
             allow_bad=bool(params.get("allow_bad")),
+            operation=operation.asked(params),
+            revision=params.get("revision") or "",
         )
 
 
@@ -73,6 +79,7 @@ def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "coordinator": socket.gethostname(),
             "rollout": rollout.id,
             **versions.target(rollout.version),
+            "operation": rollout.operation,
             "direction": rollout.direction,
             "status": rollout.shown_status,
             "resumed": resumed,
@@ -90,7 +97,7 @@ def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: bool) -> tuple[Session, bool]:
     """The lease and the rollout inside a transaction; a *rehearsal* is thrown away, so the lease may be held."""
-    request = OpenRequest.from_params(params)
+    request = _resolved(records, OpenRequest.from_params(params), now)
     lease = records.lease(request.service) or Lease(request.service)
     refuse_blocked(records, request.service, now)
     if not rehearsal:
@@ -104,6 +111,16 @@ def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: b
                   version=session.rollout.version, direction=session.rollout.direction,
                   status=session.rollout.status, taken_from=lease.run)  # fmt: skip
     return session, resumed
+
+
+def _resolved(records: Records, request: OpenRequest, now: float) -> OpenRequest:
+    """With the name that a restart goes by, and the version that a new configuration comes to."""
+    if request.operation == model.RESTART:
+        return dataclasses.replace(request, operation=operation.named(records, request.service, now))
+    if request.operation == model.RECONFIGURE and request.resume != REVERT:
+        version = versions.plain(request.version) or operation.version_in_service(records, request.service)
+        return dataclasses.replace(request, version=versions.joined(version, request.revision))
+    return request
 
 
 def left_behind(session: Session) -> list[dict[str, t.Any]]:
@@ -134,7 +151,13 @@ def _refuse_held(records: Records, lease: Lease, params: dict[str, t.Any], now: 
 
 
 def _none_yet(request: OpenRequest) -> Rollout:
-    return Rollout(id=0, service=request.service, version=request.version, direction=request.direction)
+    return Rollout(
+        id=0,
+        service=request.service,
+        version=request.version,
+        direction=request.direction,
+        operation=request.operation,
+    )
 
 
 def _unfinished(records: Records, request: OpenRequest) -> Rollout | None:
@@ -171,7 +194,10 @@ def _choose(session: Session, request: OpenRequest) -> bool:
 def _is_the_same(unfinished: Rollout, request: OpenRequest) -> bool:
     if unfinished.direction != request.direction:
         return False
-    return unfinished.version == request.version
+    if unfinished.direction == model.FORWARD and unfinished.operation != request.operation:
+        return False
+    # A restart or a patch keeps whatever version there is.
+    return unfinished.keeps_release or unfinished.version == request.version
 
 
 def _revert(session: Session, request: OpenRequest) -> bool:
@@ -180,6 +206,11 @@ def _revert(session: Session, request: OpenRequest) -> bool:
         said = f"the last one, of {latest.version}, is done" if latest else "there was none yet"
         raise RolloutError(
             f"{session.service}: no unfinished rollout to revert: {said}. To leave a finished version, run rollback.yml."
+        )
+    if latest.keeps_release:
+        raise RolloutError(
+            f"{session.service}: a {latest.kind} cannot be rolled back, as it keeps the version. Fix the cause and run "
+            f"{latest.kind}.yml again to resume."
         )
     refuse_to_revert(session, latest)
     session.rollout = latest
@@ -203,7 +234,7 @@ def _recover(session: Session, request: OpenRequest) -> bool:
 
 def _clear_or_refuse_bad(session: Session, request: OpenRequest, unfinished: Rollout | None) -> None:
     bad = session.records.bad_versions(session.service).get(request.version or "")
-    if bad is None:
+    if bad is None or request.operation.startswith((model.RESTART, model.PATCH)):
         return
     if request.allow_bad:
         session.records.unmark_bad(session.service, bad["version"])
@@ -232,7 +263,7 @@ def _go_on(session: Session, request: OpenRequest) -> None:
     rollout = session.rollout
     if rollout.status == model.REVERTING:
         return
-    if rollout.version in session.records.bad_versions(session.service):
+    if not rollout.keeps_release and rollout.version in session.records.bad_versions(session.service):
         session.change_rollout(status=model.REVERTING, concluded_at=None, outcome=None)
     else:
         session.change_rollout(
@@ -247,33 +278,37 @@ def _go_on(session: Session, request: OpenRequest) -> None:
 
 
 def _begin(session: Session, request: OpenRequest) -> None:
-    source_version = None
+    source_version, doing = None, request.operation
     if request.direction == model.BACK:
-        source_version = _version_to_leave(session, request)
-    elif not request.version:
+        source_version, doing = _version_to_leave(session, request)
+    elif not request.version and not request.operation:
         raise InputError("version: needed to open a rollout.")
+    if request.operation and request.direction == model.FORWARD:
+        operation.refuse_to_replace(session.rollout)
     session.rollout = session.records.add_rollout(
         Rollout(
             id=0,
             service=request.service,
             version=request.version,
             direction=request.direction,
+            operation=doing,
             source_version=source_version,
             created_at=session.now,
         )
     )
 
 
-def _version_to_leave(session: Session, request: OpenRequest) -> str | None:
+def _version_to_leave(session: Session, request: OpenRequest) -> tuple[str | None, str]:
+    """And by which operation it is left: a configuration is rolled back as it was written."""
     rolled = [
         r
         for r in session.records.rollouts(session.service, 1000)
-        if r.direction == model.FORWARD and r.planned_at and not versions.is_drill(r.version)
+        if r.direction == model.FORWARD and r.planned_at and not r.keeps_release and not versions.is_drill(r.version)
     ]
     if rolled:
-        return rolled[0].version
+        return rolled[0].version, "" if request.version else rolled[0].operation
     if request.version:
-        return None
+        return None, ""
     raise InputError(
         f"{session.service}: this ledger has rolled out nothing yet, so there is no version to leave; "
         "name the version to go to with -e rollout_version=..."

@@ -300,6 +300,7 @@ def _answer(
         "changed": True,
         "rollout": session.rollout.id,
         **versions.target(session.rollout.version),
+        "operation": session.rollout.operation,
         "direction": session.rollout.direction,
         "status": session.rollout.shown_status,
         "order": [host.name for host in pending],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import fleet, versions
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import fleet, model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.fleet import Seen
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
 
@@ -29,4 +29,9 @@ def _recognised(session: Session, seen: Seen, proven: list[str], left: dict[str,
     host = session.records.host(left["rollout"], seen.name) if left else None
     if host is not None and host.modified:
         records.append(host.target_version)
-    return dataclasses.replace(seen, version=versions.recognised(seen.version, seen.revision, records))
+    version = versions.recognised(seen.version, seen.revision, records)
+    revision = versions.split(session.rollout.version)[1]
+    if seen.outdated is False and session.rollout.kind == model.RECONFIGURE and version:
+        # It has the configuration already, whoever wrote it.
+        version = versions.joined(versions.plain(version), revision)
+    return dataclasses.replace(seen, version=version)

@@ -99,12 +99,7 @@ def fail(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             return _stuck(session, before, error, params["kind"])
         if params["kind"] == failure.DRAINED_EXTERNALLY:
             return _skip(session, before, error)
-        target = failure.rollback_target(
-            before,
-            session.records.proofs(session.service, before.name),
-            session.rollout.version,
-            session.records.bad_versions(session.service),
-        )
+        target = None if session.rollout.keeps_release else _rollback_target(session, before)
         is_rolled_back = failure.is_rolled_back_at_once(
             before, session.rollout.direction, params["kind"], target, session.run
         )
@@ -128,6 +123,15 @@ def fail(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         return _reported(
             session, before, host, f"{host.name} failed ({host.kind}: {error}); {consequence}", is_rolled_back
         )
+
+
+def _rollback_target(session: Session, host: Host) -> str | None:
+    return failure.rollback_target(
+        host,
+        session.records.proofs(session.service, host.name),
+        session.rollout.version,
+        session.records.bad_versions(session.service),
+    )
 
 
 def _stays(host: Host) -> str:
@@ -214,6 +218,8 @@ def _back_in_service(session: Session, host: Host, phase: str, params: dict[str,
     session.records.note_back(session.service, host.name)
     session.records.forget_observed(session.rollout.id, host.name)
     session.records.add_proofs(session.service, [(host.name, host.target_version or "")], session.now)
+    if session.rollout.operation and phase == model.PROVEN:
+        session.records.note_operated(session.service, host.name, session.rollout.operation, session.now)
     session.change_rollout(progress_at=session.now)
     return host
 

@@ -49,7 +49,7 @@ def reverts_automatically(session: Session) -> bool:
     holding = failure.STOPS_AT_ONCE if is_shift else (upkeep.UNCLEAR, *failure.STOPS_AT_ONCE)
     if session.rollout.direction != model.FORWARD or session.rollout.reason_kind in holding:
         return False
-    return session.limits.on_failure == "revert"
+    return session.limits.on_failure == "revert" and not session.rollout.keeps_release
 
 
 def must_go_back(session: Session, host: Host) -> bool:

@@ -84,6 +84,7 @@ def _rollout(rollout: Rollout) -> dict[str, t.Any]:
         "id": rollout.id,
         "service": rollout.service,
         **versions.target(rollout.version),
+        "operation": rollout.operation,
         "what": rollout.what,
         "direction": rollout.direction,
         "status": rollout.shown_status,

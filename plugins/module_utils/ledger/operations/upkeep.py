@@ -29,7 +29,9 @@ def stop(session: Session, reason: str, kind: str) -> None:
 def _mark_bad(session: Session, reason: str, kind: str) -> None:
     """A host in flight that fails after the rollout has stopped speaks against the version all the same."""
     version = session.rollout.version
-    if session.rollout.direction != model.FORWARD or version is None or versions.is_drill(version):
+    if session.rollout.direction != model.FORWARD or session.rollout.keeps_release:
+        return
+    if version is None or versions.is_drill(version):
         return
     kinds = [kind, *session.records.failed_kinds(session.rollout.id)]
     is_known = session.records.was_rolled_out(session.service, version)

@@ -33,6 +33,8 @@ class Seen:
     lb_state: str
     revision: str | None = None
     """What the host itself says of it; None where it does not."""
+    outdated: bool | None = None
+    """Whether it was found to need the change, whatever is on record; None where nobody has looked."""
     note: str = ""
     """Where it is out of service, in words."""
 
@@ -93,6 +95,7 @@ def _seen(
         version=versions.single(host.get("version")),
         lb_state=lb_state,
         revision=None if host.get("revision") is None else (versions.single(host["revision"]) or ""),
+        outdated=host.get("outdated"),
         note=note,
     )
 
@@ -117,10 +120,13 @@ def lb_state_of(
     return (model.DOWN, "not healthy") if host.get("healthy") is False else (model.IN_SERVICE, "")
 
 
-def condition_of(seen: Seen, target: str | None, was_left: bool, proven: str | None = None) -> str:
+def condition_of(
+    seen: Seen, target: str | None, was_left: bool, proven: str | None = None, needs_change: bool | None = None
+) -> str:
     """How far a host can be trusted: down, half_updated, unknown, healthy, or current (already on the target).
 
-    *proven* is the version proven there last; it stands for one that the health check does not tell.
+    *proven* is the version proven there last; it stands for one that the health check does not tell. *needs_change* is
+    what else is known of whether the host is as it should be; None leaves it to the version.
     """
     if seen.healthy is False:
         return model.DOWN
@@ -130,6 +136,8 @@ def condition_of(seen: Seen, target: str | None, was_left: bool, proven: str | N
         return model.DOWN
     if seen.healthy is None:
         return model.UNKNOWN
+    if needs_change is not None:
+        return model.HEALTHY if needs_change else model.CURRENT
     version = seen.version or proven
     return model.CURRENT if version is not None and version == target else model.HEALTHY
 

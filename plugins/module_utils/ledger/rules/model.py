@@ -52,6 +52,11 @@ DONE = "done"
 ABORTED = "aborted"
 SUPERSEDED = "superseded"
 
+RESTART = "restart"
+PATCH = "patch"
+RECONFIGURE = "reconfigure"
+OPERATIONS = (RESTART, PATCH, RECONFIGURE)
+
 INCOMPLETE = "incomplete"
 STOPPED = "failed"
 LEFT_HALF_WAY = (INCOMPLETE, STOPPED)
@@ -134,6 +139,17 @@ class Rollout:
     outcome: str | None = None
     message: str | None = None
     """The last line of its last run."""
+    operation: str = ""
+    """What is done on a version that stays, such as 'restart 20261122T010500Z'; empty where a version is rolled out."""
+
+    @property
+    def kind(self) -> str:
+        return self.operation.partition(" ")[0]
+
+    @property
+    def keeps_release(self) -> bool:
+        """Version and revision stay, so that nothing speaks against them and there is nothing to roll back to."""
+        return self.kind in (RESTART, PATCH)
 
     @property
     def shown_status(self) -> str:
@@ -142,6 +158,8 @@ class Rollout:
     @property
     def what(self) -> str:
         """How messages name the intent."""
+        if self.keeps_release:
+            return self.operation
         if self.version:
             return self.version
         return f"the rollback from {self.source_version}" if self.source_version else "recovery"

@@ -159,6 +159,16 @@ class Records(Flags, HostRecords, Migrations, Permissions, Recreates):
             [(service, host, version, at) for host, version in proven],
         )
 
+    def operated(self, service: str, operation: str) -> set[str]:
+        """The hosts on which the operation is done and proven."""
+        rows = self._connection.execute(
+            "SELECT host FROM operated WHERE service = ? AND operation = ?", (service, operation)
+        )
+        return {row[0] for row in rows}
+
+    def note_operated(self, service: str, host: str, operation: str, at: float) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO operated VALUES (?, ?, ?, ?)", (service, host, operation, at))
+
     def bad_versions(self, service: str) -> BadVersions:
         rows = self._connection.execute("SELECT version, why, at FROM bad WHERE service = ?", (service,))
         return BadVersions((row["version"], dict(row)) for row in rows)

@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage impo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
-FORMAT = "8"
+FORMAT = "9"
 BUSY_SECONDS = 30
 
 SCHEMA = """
@@ -38,7 +38,7 @@ CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, version TEXT, direction TEXT NOT NULL, status TEXT NOT NULL,
     reason TEXT, reason_kind TEXT, revert_requested INTEGER NOT NULL, source_version TEXT, run TEXT, limits TEXT,
     created_at REAL NOT NULL, planned_at REAL, progress_at REAL, paused_at REAL, concluded_at REAL, outcome TEXT,
-    message TEXT
+    message TEXT, operation TEXT NOT NULL
 );
 CREATE TABLE pool (
     node TEXT NOT NULL, name TEXT NOT NULL, service TEXT NOT NULL, PRIMARY KEY (node, name)
@@ -89,6 +89,10 @@ CREATE TABLE proof (
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, host TEXT NOT NULL, version TEXT NOT NULL, at REAL NOT NULL
 );
 CREATE INDEX proof_host ON proof (service, host, id);
+CREATE TABLE operated (
+    service TEXT NOT NULL, host TEXT NOT NULL, operation TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (service, host, operation)
+) WITHOUT ROWID;
 CREATE TABLE bad (
     service TEXT NOT NULL, version TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, version)
 ) WITHOUT ROWID;
