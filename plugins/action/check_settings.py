@@ -73,6 +73,7 @@ class ActionModule(ActionBase):
             values=values,
             direction=arguments["direction"],
             strategy=arguments.get("strategy") or "",
+            operation=arguments.get("operation") or "",
             fleet=arguments["hosts"],
             groups=task_vars.get("groups") or {},
             artifact_for=lambda version: files.located(str(self._of("rollout_artifact", task_vars, version)), search),

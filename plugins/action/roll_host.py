@@ -60,6 +60,7 @@ class ActionModule(ActionBase):
             "hook": hook,
             "environment": host.environment,
             "target": versions.target(host.shown_target),
+            "previous": host.admission.get("previous") or versions.target(None),
             "stage": (host.admission.get("gate") or {}).get("stage"),
             "journal": journal.dumped(),
         }

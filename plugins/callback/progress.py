@@ -61,6 +61,12 @@ class CallbackModule(DefaultCallback):
         if self._is_verbose():
             super().v2_playbook_on_start(playbook)
 
+    def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
+        if self._is_verbose():
+            super().v2_playbook_on_task_start(task, is_conditional)
+        elif _announced(task):
+            self._show(_announced(task))
+
     def v2_runner_on_ok(self, result: t.Any) -> None:
         outcome = _outcome(result)
         if _task(result).action == OPENS and outcome.get("run"):
@@ -94,6 +100,17 @@ class CallbackModule(DefaultCallback):
         else:
             self._show(f"{_host(result)}  unreachable: {failure_text(_outcome(result))}", C.COLOR_UNREACHABLE)
 
+    def v2_on_file_diff(self, result: t.Any) -> None:
+        """What tasks change in files, under --diff. What the ledger would record is in the plan already."""
+        if self._is_verbose():
+            super().v2_on_file_diff(result)
+        elif not str(_task(result).action).startswith(OURS):
+            outcome = _outcome(result)
+            for one in outcome.get("results") or [outcome]:
+                if one.get("changed") and one.get("diff"):
+                    self._display.display(f"{_host(result)}  {_task(result).get_name()}")
+                    self._display.display(self._get_diff(one["diff"]))
+
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         self._is_over = True
         if self._is_verbose():
@@ -108,7 +125,7 @@ class CallbackModule(DefaultCallback):
             for line in interruption.newest_lines():
                 self._display.display(line, color=C.COLOR_ERROR)
 
-    def _show(self, line: str, color: str) -> None:
+    def _show(self, line: str, color: str | None = None) -> None:
         self._display.display(f"{time.strftime('%H:%M:%S')}  {line}", color=color)
 
     def _is_verbose(self) -> bool:
@@ -127,7 +144,6 @@ def _left_out(name: str) -> t.Callable[..., None]:
 
 for EVENT in (
     "v2_playbook_on_play_start",
-    "v2_playbook_on_task_start",
     "v2_playbook_on_cleanup_task_start",
     "v2_playbook_on_handler_task_start",
     "v2_playbook_on_include",
@@ -139,7 +155,6 @@ for EVENT in (
     "v2_runner_item_on_failed",
     "v2_runner_item_on_skipped",
     "v2_runner_retry",
-    "v2_on_file_diff",
 ):
     setattr(CallbackModule, EVENT, _left_out(EVENT))
 
@@ -164,6 +179,11 @@ def _is_hidden(result: t.Any) -> bool:
 def _is_silent(task: t.Any) -> bool:
     """Whether a task of the roles only reads something for the tasks after it."""
     return bool((getattr(task, "vars", None) or {}).get("__rollout_silent"))
+
+
+def _announced(task: t.Any) -> str:
+    """What a task of the roles that may take long is at, in words."""
+    return str((getattr(task, "vars", None) or {}).get("__rollout_says") or "")
 
 
 def _concludes(task: t.Any) -> bool:

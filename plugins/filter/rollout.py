@@ -33,6 +33,7 @@ class FilterModule:
             "failure": failures.failure,
             "failure_text": failures.failure_text,
             "hosts_to": plays.hosts_to,
+            "located": files.located,
             "plan_content": plan_content,
             "search_paths": files.search_paths,
             "seconds": seconds,

@@ -41,6 +41,9 @@ options:
     type: str
     choices: [forward, back, recover]
     default: forward
+  operation:
+    description: What is done to hosts whose version stays, as for M(steady.rollout.rollout); then no version has to be named.
+    type: str
   strategy:
     description: What moves the traffic, V(canary) or V(blue_green); nothing for a rolling deployment.
     type: str
@@ -69,6 +72,7 @@ SPEC = {
     "argument_spec": {
         "hosts": {"type": "list", "elements": "str", "required": True},
         "direction": {"type": "str", "choices": ["forward", "back", "recover"], "default": "forward"},
+        "operation": {"type": "str"},
         "strategy": {"type": "str"},
     },
 }

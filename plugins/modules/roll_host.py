@@ -94,6 +94,10 @@ target:
   description: The C(version) and the C(revision) that the host is on its way to.
   type: dict
   returned: always
+previous:
+  description: Those that were proven on it before.
+  type: dict
+  returned: always
 stage:
   description: The stage whose gate is being run.
   type: int

@@ -34,6 +34,8 @@ class Member(t.NamedTuple):
     health: Row
     probed_from: str
     urls: tuple[str, ...] = ()
+    outdated: bool | None = None
+    """Whether the playbook has found it to need the change; None where it has not looked."""
 
 
 def probe_hosts(members: t.Sequence[Member], executors: Executors) -> tuple[list[Row], str, dict[str, str]]:
@@ -103,6 +105,7 @@ def _row(member: Member, seen: Row | None) -> Row:
         "healthy": bool(seen and seen["healthy"]) if member.in_scope else None,
         "version": None if version is None else str(version),
         "revision": None if revision is None else str(revision),
+        "outdated": member.outdated,
     }
 
 

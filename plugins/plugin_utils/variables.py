@@ -49,6 +49,7 @@ def member_of(action: ActionBase, name: str, in_scope: bool, task_vars: t.Mappin
         member=str(values.get("rollout_member") or name),
         in_scope=in_scope,
         health=health,
+        outdated=raw.get("__rollout_outdated"),
         probed_from=str(values.get("rollout_health_from") or "controller"),
         urls=tuple(
             aim["url"] for aim in targets.smoke_targets(health, str(values.get("rollout_smoke_url") or ""), name)

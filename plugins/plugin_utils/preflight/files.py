@@ -12,7 +12,7 @@ import yaml
 from ansible import context
 from ansible.module_utils.common.yaml import yaml_load
 
-BESIDE = ("", "files", "tasks")
+BESIDE = ("", "files", "tasks", "templates")
 VARIABLES = ("group_vars", "host_vars")
 
 
@@ -61,7 +61,7 @@ def _has_setting(path: str, prefix: str) -> bool:
 
 
 def located(path: str, search: t.Sequence[str]) -> str:
-    """The file that a relative path means: the first that exists under the search paths or their files/ and tasks/."""
+    """The file that a relative path means: the first that exists under the search paths or their files/, tasks/ and templates/."""
     if not path or "://" in path or os.path.isabs(path):
         return path
     candidates = [os.path.join(base, part, path) for base in search for part in BESIDE]

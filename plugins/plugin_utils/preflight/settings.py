@@ -92,6 +92,7 @@ class Given:
     groups: t.Mapping[str, t.Sequence[str]]
     artifact_for: t.Callable[[str], str]
     depends: t.Sequence[str] = ()
+    operation: str = ""
 
     @property
     def version(self) -> str:
@@ -125,7 +126,7 @@ def _version(given: Given) -> t.Iterator[Finding]:
         )
     elif given.version:
         yield from _refused(lambda: check_version(given.version), {"version": "rollout_version"})
-    elif given.goes_forward:
+    elif given.goes_forward and not given.operation:
         yield Finding("rollout_version is not set: say what to roll out, such as -e rollout_version=2.1.0.")
 
 

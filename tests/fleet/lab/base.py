@@ -19,7 +19,7 @@ SUITES = ("bookworm", "trixie")
 ANY_MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "iproute2", "procps", "sudo", "curl", "haproxy",
-    "nginx-light", "apache2",
+    "nginx-light", "apache2", "python3-apt",
 )  # fmt: skip
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*")
 

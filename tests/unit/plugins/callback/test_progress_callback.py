@@ -170,3 +170,24 @@ def test_before_the_lease_is_taken_there_is_nothing_to_say(
     (call,) = at_the_end
     call()
     assert shown(progress) == []
+
+
+def test_differences_in_files_are_shown_by_host_and_those_in_the_ledger_are_not(progress: t.Any) -> None:
+    """--diff showed nothing of what a configuration would change."""
+    diff = [{"before": "a\n", "after": "b\n", "before_header": "/etc/shop.conf", "after_header": "shop.conf.j2"}]
+    results = [{"changed": True, "diff": diff}, {"changed": False, "diff": diff}]
+    progress.v2_on_file_diff(result_of("ansible.builtin.template", {"results": results}, "Write the templates"))
+    progress.v2_on_file_diff(result_of("ansible.builtin.copy", {"changed": True, "diff": diff}, "Write a file"))
+    progress.v2_on_file_diff(result_of("steady.rollout.rollout", {"changed": True, "diff": diff}))
+    text = "".join(progress._display.lines)
+    assert progress._display.lines[0] == "app1  Write the templates"
+    assert progress._display.lines[2] == "app1  Write a file"
+    assert (len(progress._display.lines), text.count("--- before: /etc/shop.conf"), text.count("+b")) == (4, 2, 2)
+
+
+def test_a_task_that_may_take_long_says_what_it_is_at(progress: t.Any) -> None:
+    """Nothing was printed for 40 s while packages were read on a busy fleet."""
+    said = types.SimpleNamespace(vars={"__rollout_says": "fetching the lists of packages"})
+    for task in (said, types.SimpleNamespace(vars={})):
+        progress.v2_playbook_on_task_start(task, False)
+    assert shown(progress) == ["fetching the lists of packages"]

@@ -286,3 +286,8 @@ def test_a_misspelt_setting_did_nothing_silently() -> None:
 
 def test_every_default_of_the_role_is_a_known_setting() -> None:
     assert names.unknown(yaml.safe_load(DEFAULTS.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("operation", ["restart", "patch", "reconfigure"])
+def test_what_keeps_the_version_needs_none_to_be_named(operation: str) -> None:
+    assert sentences({"rollout_version": ""}, operation=operation) == []

@@ -1,0 +1,128 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Users see no failure while a fleet gets another configuration, is restarted, or is patched and rebooted."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+from fleet.world.rolling import Ended, Rolling
+from fleet.world.shop import Shop
+from support.background import Background
+
+CONFIGURATION = "/opt/shop/current/behaviour.json"
+"""The shop reads it when it starts."""
+REPOSITORY = "/root/packages"
+BUILD = f"""
+set -e
+mkdir -p {REPOSITORY}/tree/DEBIAN
+printf 'Package: steady-patch\\nVersion: %s\\nArchitecture: all\\nMaintainer: x <x@example.org>\\nDescription: x\\n' "$1" \
+    > {REPOSITORY}/tree/DEBIAN/control
+if [ "$2" = reboot ]; then
+    printf '#!/bin/sh\\necho steady-patch > /run/reboot-required.pkgs; touch /run/reboot-required\\n' > {REPOSITORY}/tree/DEBIAN/postinst
+    chmod 755 {REPOSITORY}/tree/DEBIAN/postinst
+fi
+dpkg-deb --build {REPOSITORY}/tree {REPOSITORY}/steady-patch.deb > /dev/null
+size=$(stat -c %s {REPOSITORY}/steady-patch.deb) sum=$(sha256sum {REPOSITORY}/steady-patch.deb | cut -d' ' -f1)
+{{ sed '/^$/d' {REPOSITORY}/tree/DEBIAN/control; echo "Filename: ./steady-patch.deb"; echo "Size: $size"; echo "SHA256: $sum"; }} \
+    > {REPOSITORY}/Packages
+rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:{REPOSITORY} ./' > /etc/apt/sources.list
+"""
+INSTALLED = f"dpkg -i {REPOSITORY}/steady-patch.deb > /dev/null; rm -f /run/reboot-required /run/reboot-required.pkgs"
+
+
+def on_every_app(shop: Shop, script: str, *words: str) -> dict[str, str]:
+    return {app: shop.lab.run(app, ["sh", "-c", script, "sh", *words]).stdout.strip() for app in shop.apps}
+
+
+def boots(shop: Shop) -> dict[str, str]:
+    return on_every_app(shop, "cat /proc/sys/kernel/random/boot_id")
+
+
+def template(shop: Shop, content: dict[str, t.Any]) -> list[dict[str, str]]:
+    path = pathlib.Path(shop.lab.places.directory) / "behaviour.json.j2"
+    path.write_text(json.dumps({**content, "errors_on": "/of/{{ inventory_hostname }}"}) + "\n", encoding="utf-8")
+    return [{"src": str(path), "dest": CONFIGURATION}]
+
+
+def succeeded(ended: Ended, last_line: str) -> None:
+    assert (ended.exit_code, ended.last_line) == (0, last_line), ended.output
+
+
+def plan_says(ended: Ended, text: str) -> None:
+    assert ended.exit_code == 0, ended.output
+    assert ended.said(text), ended.output
+
+
+def test_a_changed_configuration_reaches_every_host_and_a_bad_one_is_rolled_back(
+    shop: Shop, rolling: Rolling, users: Background
+) -> None:
+    def reconfigure(content: dict[str, t.Any], *words: str) -> Ended:
+        return rolling.run("1.0.0", *words, playbook="reconfigure", rollout_templates=template(shop, content))
+
+    shown = reconfigure({"healthy_for": 0}, "--check", "--diff")
+    plan_says(shown, '+{"healthy_for": 0, "errors_on": "/of/app3"}')
+    assert shop.having(CONFIGURATION) == set()
+    first = reconfigure({"healthy_for": 0})
+    assert first.exit_code == 0, first.output
+    assert first.said("shop: all 6 hosts are in service on 1.0.0 revision "), first.output
+    assert '"/of/app3"' in shop.read("app3", CONFIGURATION)
+    again = reconfigure({"healthy_for": 0})
+    plan_says(again, "shop: nothing to do for 1.0.0 revision ")
+    before = shop.starts()
+    bad = reconfigure({"health": "broken"})
+    assert bad.exit_code == 2, bad.output
+    assert bad.said("is marked bad"), bad.output
+    assert len([app for app, started in shop.starts().items() if started != before[app]]) <= 2
+    assert set(on_every_app(shop, f"grep -c healthy_for {CONFIGURATION}").values()) == {"1"}
+    shop.await_all_in_rotation()
+    assert users.stop()["failed"] == 0
+
+
+@pytest.mark.long
+def test_a_rollback_takes_a_configuration_back_to_what_was_there_before(
+    shop: Shop, rolling: Rolling, users: Background
+) -> None:
+    for latency in (0, 1):
+        ended = rolling.run(
+            "1.0.0", playbook="reconfigure", rollout_templates=template(shop, {"healthy_for": 0, "errors": 0 * latency})
+        )
+        assert ended.exit_code == 0, ended.output
+    ended = rolling.run("", playbook="rollback", rollout_templates=template(shop, {}))
+    assert ended.exit_code == 0, ended.output
+    assert users.stop()["failed"] == 0
+
+
+@pytest.mark.long
+def test_a_rolling_restart_restarts_every_host_once(shop: Shop, rolling: Rolling, users: Background) -> None:
+    before = shop.starts()
+    ended = rolling.run("", playbook="restart", rollout_restart="november")
+    succeeded(ended, "shop: restart november done; all 6 hosts are in service on 1.0.0.")
+    after = shop.starts()
+    assert all(after[app] != before[app] for app in shop.apps)
+    again = rolling.run("", playbook="restart", rollout_restart="november")
+    plan_says(again, "shop: nothing to do for restart november, 6 hosts are done already")
+    assert shop.starts() == after
+    assert users.stop()["failed"] == 0
+
+
+@pytest.mark.long
+def test_every_host_is_patched_and_rebooted_once(shop: Shop, rolling: Rolling, users: Background) -> None:
+    on_every_app(shop, BUILD, "1.0", "quiet")
+    on_every_app(shop, INSTALLED)
+    on_every_app(shop, BUILD, "2.0", "reboot")
+    before = boots(shop)
+    ended = rolling.run("", playbook="patch")
+    succeeded(ended, "shop: patch done; all 6 hosts are in service on 1.0.0.")
+    after = boots(shop)
+    assert all(after[app] != before[app] for app in shop.apps)
+    assert set(on_every_app(shop, "dpkg-query -W -f '${Version}' steady-patch").values()) == {"2.0"}
+    again = rolling.run("", playbook="patch")
+    plan_says(again, "shop: nothing to do for patch, 6 hosts are done already")
+    assert boots(shop) == after
+    assert users.stop()["failed"] == 0
