@@ -228,6 +228,12 @@ def test_a_staged_release_gets_links_that_it_lacks(host: Host) -> None:
     assert (host.path / "current" / "log").is_dir()
 
 
+def test_a_link_to_somewhere_else_in_the_place_of_a_shared_path_is_replaced(host: Host) -> None:
+    source = archive(host.directory / "a.tar.gz", {"VERSION": "1", "real/x": "1", "log": symlink("real")})
+    host.release("1", source=str(source), shared=["log"])
+    assert os.readlink(host.path / "releases" / "1" / "log") == "../../shared/log"
+
+
 def test_a_release_cannot_lead_shared_paths_astray(host: Host) -> None:
     source = archive(host.directory / "a.tar.gz", {"VERSION": "1", "real/x": "1", "etc": symlink("real")})
     outcome = host.release("1", source=str(source), shared=["etc/shop"])
