@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import signal
 import socket
 import time
@@ -84,10 +85,17 @@ def test_what_others_have_in_flight_is_not_waited_for(node: Nginx, shop: Caller)
     assert held.finish() == {200}
 
 
+def break_elsewhere(main: pathlib.Path, line: str) -> None:
+    """Puts a line into the http block."""
+    sound, anchor = main.read_text(), "proxy_http_version 1.1;"
+    assert anchor in sound
+    main.write_text(sound.replace(anchor, f"{anchor} {line}"))
+
+
 def test_a_configuration_that_is_broken_elsewhere(node: Nginx, shop: Caller) -> None:
     before = node.upstream_file.read_text()
     main = node.directory / "nginx.conf"
-    main.write_text(main.read_text().replace("access_log off;", "access_log off; nonsense on;"))
+    break_elsewhere(main, "nonsense on;")
     outcome = shop.put("app1", state="drained")
     assert outcome.error.startswith('lb1 nginx: nginx -t refuses the configuration: unknown directive "nonsense" in ')
     assert outcome["changed"] is False
@@ -112,7 +120,7 @@ def test_a_reload_that_nginx_refuses(node: Nginx) -> None:
     main = node.directory / "nginx.conf"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         line = f"server {{ listen 127.0.0.1:{taken.getsockname()[1]}; }}"
-        main.write_text(main.read_text().replace("access_log off;", f"access_log off; {line}"))
+        break_elsewhere(main, line)
         outcome = Caller({**node.settings(), "timeout": 1}).put("app1", state="drained")
     assert outcome.error == (
         "lb1 nginx: nginx did not replace its workers within 1 s of a reload. Its error log says why; a longer "
