@@ -85,16 +85,18 @@ def test_a_changed_configuration_reaches_every_host_and_a_bad_one_is_rolled_back
 
 
 @pytest.mark.long
-def test_a_rollback_takes_a_configuration_back_to_what_was_there_before(
+def test_a_rollback_takes_a_configuration_back_to_the_one_before_it(
     shop: Shop, rolling: Rolling, users: Background
 ) -> None:
-    for latency in (0, 1):
-        ended = rolling.run(
-            "1.0.0", playbook="reconfigure", rollout_templates=template(shop, {"healthy_for": 0, "errors": 0 * latency})
-        )
+    for content in ({"healthy_for": 0}, {"healthy_for": 0, "errors": 0}):
+        wanted = template(shop, content)
+        ended = rolling.run("1.0.0", playbook="reconfigure", rollout_templates=wanted)
         assert ended.exit_code == 0, ended.output
-    ended = rolling.run("", playbook="rollback", rollout_templates=template(shop, {}))
+    assert set(on_every_app(shop, f"grep -c errors.: {CONFIGURATION}").values()) == {"1"}
+    ended = rolling.run("", playbook="rollback", rollout_templates=wanted)
     assert ended.exit_code == 0, ended.output
+    assert set(on_every_app(shop, f"grep -c errors.: {CONFIGURATION} || true").values()) == {"0"}
+    assert set(on_every_app(shop, f"grep -c healthy_for {CONFIGURATION}").values()) == {"1"}
     assert users.stop()["failed"] == 0
 
 

@@ -14,6 +14,7 @@ import seeded_metrics
 import seeded_operations
 import seeded_pools
 import seeded_release
+import seeded_revisions
 import seeded_roles
 
 SUBJECTS = (
@@ -27,5 +28,6 @@ SUBJECTS = (
     seeded_balancers,
     seeded_controller,
     seeded_roles,
+    seeded_revisions,
 )
 MUTANTS = tuple(mutant for subject in SUBJECTS for mutant in subject.MUTANTS)

@@ -64,7 +64,7 @@ def restorable(session: Session, params: dict[str, t.Any], view: View) -> dict[s
 def _is_unchanged(session: Session, name: str, left: dict[str, t.Any], seen: fleet.Seen | None) -> bool:
     """Healthy, and no step that changes the host has begun since it was last in service."""
     host = session.records.host(left["rollout"], name)
-    if seen is None or seen.healthy is not True or host is None or host.modified:
+    if seen is None or seen.healthy is not True or seen.is_unclear or host is None or host.modified:
         return False
     bad = session.records.bad_versions(session.service)
     return seen.version is None or (
@@ -174,7 +174,7 @@ def _note_returned(session: Session, view: View) -> None:
         return
     for name in session.records.left_out(session.service):
         found = (view.seen or {}).get(name)
-        if found is None or found.lb_state != model.IN_SERVICE or not found.healthy:
+        if found is None or found.lb_state != model.IN_SERVICE or not found.healthy or found.is_unclear:
             continue
         host = session.records.host(session.rollout.id, name)
         unchanged = host is not None and not host.modified

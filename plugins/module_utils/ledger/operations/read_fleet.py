@@ -27,11 +27,12 @@ def read_fleet(session: Session, hosts: Rows, balancers: Rows, strict: bool = Tr
 def _recognised(session: Session, seen: Seen, proven: list[str], left: dict[str, t.Any] | None) -> Seen:
     records: list[str | None] = [*proven]
     host = session.records.host(left["rollout"], seen.name) if left else None
-    if host is not None and host.modified:
+    if host is not None and (host.modified or host.drained_by_us):
         records.append(host.target_version)
     version = versions.recognised(seen.version, seen.revision, records)
+    is_unclear = version is None and seen.version is not None
     revision = versions.split(session.rollout.version)[1]
     if seen.outdated is False and session.rollout.kind == model.RECONFIGURE and version:
         # It has the configuration already, whoever wrote it.
         version = versions.joined(versions.plain(version), revision)
-    return dataclasses.replace(seen, version=version)
+    return dataclasses.replace(seen, version=version, is_unclear=is_unclear)

@@ -33,6 +33,8 @@ class Seen:
     lb_state: str
     revision: str | None = None
     """What the host itself says of it; None where it does not."""
+    is_unclear: bool = False
+    """It was left between two revisions of the version that it shows."""
     outdated: bool | None = None
     """Whether it was found to need the change, whatever is on record; None where nobody has looked."""
     note: str = ""

@@ -503,6 +503,23 @@ def test_a_host_that_was_left_between_two_revisions_is_not_taken_for_either():
     ]
 
 
+def test_a_host_between_two_revisions_was_put_back_into_service_by_the_version_that_both_have():
+    """Invariant 10: neither this run nor an operator's hand makes it one that is verified."""
+    ledger = LedgerClient()
+    with_revision(ledger, "7")
+    ledger.open("1.0.0", revision="8")
+    planned(ledger, 2)
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step="update", limit=100)
+    ledger.fake.move(1000)
+    ledger.open("1.0.0", revision="8")
+    hosts = fleet(2)
+    for balancers in ([pool(hosts, app1=DRAINED)], [pool(hosts)]):
+        ledger.plan(hosts, balancers=balancers)
+        assert ledger.rollout("restorable", hosts=hosts, balancers=balancers)["restorable"] == {}
+    assert ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])["left_out"] == ["app1"]
+
+
 def test_a_host_that_tells_another_revision_than_was_proven_is_outdated():
     ledger = LedgerClient()
     with_revision(ledger, "7")

@@ -92,6 +92,18 @@ def test_a_host_that_fails_in_a_restart_is_held_out_and_nothing_is_marked_bad(le
         ledger.open(None, resume="revert")
 
 
+def test_a_host_that_fails_in_a_restart_is_not_rolled_back_because_its_version_is_marked_bad(
+    ledger: LedgerClient,
+) -> None:
+    with ledger.ledger.writing() as records:
+        records.mark_bad("shop", "1.0.0", "an alert", 0.0)
+    ledger.open(None, **RESTART)
+    planned(ledger)
+    ledger.admit("app1")
+    ledger.host("changing", "app1", step="update", limit=10)
+    assert ledger.host("failed", "app1", kind="health", error="HTTP 500")["go_back"] is False
+
+
 def test_a_patch_goes_to_the_hosts_that_were_found_to_need_one(ledger: LedgerClient) -> None:
     ledger.open(None, **PATCH)
     plan = planned(ledger, [{**host, "outdated": host["name"] == "app2"} for host in fleet(2)])
