@@ -81,15 +81,16 @@ def test_a_rollback_goes_on_while_the_flags_are_down(shop: Shop, rolling: Rollin
     shop.lab.add_release("2.0.0")
     assert rolling.run("2.0.0", **flags.settings()).exit_code == 0
     flags.stop()
-    shop.lab.add_release("3.0.0")
-    stopped = rolling.run("3.0.0", **flags.settings())
-    assert stopped.exit_code != 0
-    assert shop.all_on("2.0.0")
     back = rolling.run("", playbook="rollback", **flags.settings())
     assert back.exit_code == 0, back.output
     assert shop.all_on("1.0.0"), back.output
     assert back.said(f"flag {FLAG} could not be turned off"), back.output
     assert back.said("The rollback goes on. Run: ansible 'localhost' -m steady.rollout.feature_flag"), back.output
+    shop.lab.add_release("3.0.0")
+    stopped = rolling.run("3.0.0", **flags.settings())
+    assert stopped.exit_code != 0
+    assert stopped.said(f"redis at {flags.socket}"), stopped.output
+    assert shop.all_on("1.0.0")
 
 
 def test_a_kill_holds_the_rollout_and_stands_to_its_end(shop: Shop, rolling: Rolling, flags: Flags) -> None:
