@@ -207,7 +207,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "12 a host that was changed is restored",
         LEDGER + "operations/conclude.py",
-        "if seen is None or seen.healthy is not True or host is None or host.modified:",
+        "if seen is None or seen.healthy is not True or seen.is_unclear or host is None or host.modified:",
         "if seen is None or seen.healthy is not True or host is None:",
     ),
     Mutant(

@@ -319,8 +319,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "roles/rollout/vars/main.yml",
         (
             "8 nodes that split the traffic get no claim",
-            "(rollout_balancers + rollout_traffic_balancers)",
-            "(rollout_balancers)",
+            "(rollout_balancers + rollout_traffic_balancers + (",
+            "(rollout_balancers + (",
         ),
         (
             "5 metrics alone are no gate",
