@@ -85,7 +85,7 @@ class FlagDrive:
             return
         answer = self.ledger.begun(flag=flag.name, goal=ON, place=flag.place, **seen)
         if not answer["go"]:
-            self.show(f"flag {flag.name} stays off: {answer['why']}")
+            self.show(f"flag {flag.name} stays as it is: {answer['why']}")
             return
         if self._read(flag) == "killed":
             error = "somebody has killed it"

@@ -114,6 +114,10 @@ def _save(session: Session, params: Params, goal: str, status: str, error: str =
 
 def _why_not_on(session: Session, params: Params, known: RolloutFlag | None) -> str:
     """Only where the run would conclude that everything is done, and nobody outside of its scope is behind."""
+    if known is not None and known.goal == rules.KILLED:
+        return f"it was killed during this rollout: {known.error}"
+    if not rules.is_due(session.records.flag(session.service, params["flag"])):
+        return "no rollout has turned it off"
     if session.rollout.status != model.OPEN or session.rollout.direction != model.FORWARD:
         return f"the rollout is {session.rollout.shown_status}"
     if session.rollout.paused_at is not None:
@@ -135,4 +139,4 @@ def _why_not_on(session: Session, params: Params, known: RolloutFlag | None) -> 
         Member(seen, seen.name in proven, not idle or shift is None or shift.group_of(seen.name) == shift.candidate)
         for seen in view.seen.values()
     ]
-    return rules.why_not_on(session.rollout.version, members, known)
+    return rules.why_not_on(session.rollout.version, members)

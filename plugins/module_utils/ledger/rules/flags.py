@@ -53,10 +53,13 @@ def why_not_off(found: str, known: RolloutFlag | None, status: str, refuses: boo
     return "" if known is not None and known.goal == OFF else "it is on"
 
 
-def why_not_on(version: str | None, members: t.Sequence[Member], known: RolloutFlag | None) -> str:
+def is_due(last: RolloutFlag | None) -> bool:
+    """Whether a rollout has turned it off and not on again; what people did to it otherwise is theirs."""
+    return last is not None and (last.goal == OFF or (last.goal == ON and last.status != DONE))
+
+
+def why_not_on(version: str | None, members: t.Sequence[Member]) -> str:
     """Why the flag stays off; empty where every host that may get a request serves the version."""
-    if known is not None and known.goal == KILLED:
-        return f"it was killed during this rollout: {known.error}"
     behind = [f"{one.seen.name} {fault}" for one in members for fault in [_fault(version, one)] if fault]
     if not behind:
         return ""

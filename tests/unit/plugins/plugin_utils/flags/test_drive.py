@@ -149,7 +149,7 @@ def test_a_flag_that_has_to_wait_is_no_failure() -> None:
     world = World()
     world.refusal = "app7 is on 1.0.0"
     assert world.drive().after_last_host({}) == []
-    assert (world.state, world.said) == ("off", ["flag a stays off: app7 is on 1.0.0"])
+    assert (world.state, world.said) == ("off", ["flag a stays as it is: app7 is on 1.0.0"])
 
 
 def test_a_flag_that_somebody_has_killed_stays_killed() -> None:

@@ -34,8 +34,14 @@ def planned(client: LedgerClient, **options: t.Any) -> None:
 
 def rolled(client: LedgerClient) -> None:
     planned(client)
+    turned_off(client)
     for name in ("app1", "app2"):
         client.go(name)
+
+
+def turned_off(client: LedgerClient) -> None:
+    flag(client, "begun", goal="off", found="off")
+    flag(client, "done", goal="off")
 
 
 def shown(client: LedgerClient) -> list[tuple[str, str, str]]:
@@ -107,11 +113,12 @@ def test_it_stays_off_while_any_host_may_serve_the_old_version(
     rolled(client)
     answer = flag(client, "begun", goal="on", **view)
     assert (answer["go"], answer["why"]) == (False, why)
-    assert shown(client) == []
+    assert shown(client) == [("off", "done", "")]
 
 
 def test_it_stays_off_while_half_of_the_fleet_is_updated(client: LedgerClient) -> None:
     planned(client)
+    turned_off(client)
     client.go("app1")
     hosts = [fleet(1, version="2.0.0")[0], fleet(2)[1]]
     answer = flag(client, "begun", goal="on", hosts=hosts, balancers=[pool(hosts)])
@@ -124,6 +131,33 @@ def test_nothing_goes_on_where_a_balancer_does_not_answer(client: LedgerClient) 
     with pytest.raises(RolloutError) as failed:
         flag(client, "begun", goal="on", hosts=fleet(2, version="2.0.0"), balancers=[pool(fleet(2)), silent])
     assert failed.value.message == "shop: not every host and load balancer could be read, so no flag is turned on."
+
+
+def test_a_rerun_with_nothing_to_do_turned_on_what_somebody_had_turned_off_since(client: LedgerClient) -> None:
+    rolled(client)
+    flag(client, "begun", goal="on", **seen())
+    flag(client, "done", goal="on")
+    client.rollout("concluded", **seen())
+    client.open("2.0.0")
+    client.plan(fleet(2, version="2.0.0"), balancers=[pool(fleet(2))])
+    answer = flag(client, "begun", goal="on", **seen())
+    assert (answer["go"], answer["why"]) == (False, "no rollout has turned it off")
+
+
+def test_a_rollout_without_hosts_to_touch_turned_on_what_was_killed_before_it(client: LedgerClient) -> None:
+    rolled(client)
+    flag(client, "killed", reason="orders twice")
+    client.rollout("resumed")
+    client.rollout("concluded", **seen())
+    client.open("2.0.0")
+    client.plan(fleet(2, version="2.0.0"), balancers=[pool(fleet(2))])
+    assert flag(client, "begun", goal="on", **seen())["go"] is False
+
+
+def test_it_goes_on_where_an_earlier_run_ended_in_between(client: LedgerClient) -> None:
+    rolled(client)
+    flag(client, "begun", goal="on", **seen())
+    assert flag(client, "begun", goal="on", **seen())["go"] is True
 
 
 def test_a_paused_rollout_turns_nothing_on(client: LedgerClient) -> None:
@@ -161,6 +195,7 @@ def test_a_kill_counts_for_the_rollout_that_it_paused_only(client: LedgerClient)
     client.rollout("concluded", **seen("1.0.0"))
     client.open("3.0.0")
     client.plan(fleet(2), balancers=[pool(fleet(2))])
+    turned_off(client)
     for name in ("app1", "app2"):
         client.go(name, "3.0.0")
     assert flag(client, "begun", goal="on", **seen("3.0.0"))["go"] is True
