@@ -24,7 +24,6 @@ description:
     controller, as an action plugin.
 extends_documentation_fragment:
   - steady.rollout.attributes
-  - steady.rollout.ledger
   - steady.rollout.ledger.coordinator
 attributes:
   check_mode:
@@ -47,6 +46,13 @@ options:
     type: list
     elements: dict
     required: true
+  service:
+    description: The service.
+    type: str
+    required: true
+  ledger:
+    description: Where the ledger is on the coordinator, as for M(steady.rollout.rollout).
+    type: path
   run:
     description: The run, as M(steady.rollout.rollout) returned it. There is none in check mode.
     type: str

@@ -21,8 +21,6 @@ description:
     plugin.
 extends_documentation_fragment:
   - steady.rollout.attributes
-  - steady.rollout.ledger
-  - steady.rollout.ledger.coordinator
 attributes:
   check_mode:
     support: full
@@ -43,6 +41,13 @@ options:
     description: The settings, as C(rollout_migrations).
     type: dict
     required: true
+  service:
+    description: The service.
+    type: str
+    required: true
+  ledger:
+    description: Where the ledger is on the coordinator, as for M(steady.rollout.rollout).
+    type: path
   run:
     description: The run, as M(steady.rollout.rollout) returned it.
     type: str
@@ -55,6 +60,9 @@ options:
     description: The host that has the ledger.
     type: str
     default: localhost
+  coordinator_become:
+    description: Whether to become another user there.
+    type: bool
   claim:
     description: The claim that goes with every change, as for M(steady.rollout.migration).
     type: dict
