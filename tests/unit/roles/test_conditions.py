@@ -304,3 +304,30 @@ def test_colours_are_switched_back_and_all_else_is_rolled_back() -> None:
     assert [holds(roll), holds(switch)] == [True, False]
     assert [holds(roll, **colours), holds(switch, **colours)] == [False, True]
     assert roll["vars"]["__rollout_direction"] == switch["vars"]["__rollout_direction"] == "back"
+
+
+FLAGS = {"rollout_flags": [{"name": "a"}], "ansible_check_mode": False, "__rollout_run": {"operation": ""}}
+
+
+@pytest.mark.parametrize(
+    ("given", "turns"),
+    [
+        ({}, True),
+        ({"rollout_flags": []}, False),
+        ({"ansible_check_mode": True}, False),
+        ({"__rollout_direction": "recover"}, False),
+        ({"__rollout_run": {"operation": "restart friday"}}, False),
+        ({"__rollout_plan": {"nothing_to_do": True}}, False),
+        ({"__rollout_plan": {"nothing_to_do": True}, "__rollout_direction": "back"}, False),
+    ],
+)
+def test_flags_are_turned_off_before_hosts_that_get_another_version(given: dict[str, t.Any], turns: bool) -> None:
+    step = task("plan", "Plan | Turn the feature flags off before any host")
+    assert holds(step, **{**FLAGS, "__rollout_plan": {"nothing_to_do": False}, **given}) is turns
+
+
+def test_a_switch_back_between_two_colours_left_the_flag_on() -> None:
+    """It changes no host, so there was nothing to do."""
+    step = task("plan", "Plan | Turn the feature flags off before any host")
+    given = {"__rollout_plan": {"nothing_to_do": True}, "__rollout_direction": "back"}
+    assert holds(step, **FLAGS, **given, __rollout_strategy="blue_green")
