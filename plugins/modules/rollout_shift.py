@@ -99,6 +99,12 @@ options:
       version:
         description: The version it serves.
         type: str
+      revision:
+        description: The revision that it tells itself.
+        type: str
+      outdated:
+        description: Whether it was found to need the change, where somebody has looked.
+        type: bool
   played:
     description: The act that was carried out on hosts since the last call, so that what it did not achieve is not asked for again.
     type: str
@@ -245,6 +251,8 @@ HOSTS: dict[str, t.Any] = {
     "in_scope": {"type": "bool", "default": True},
     "healthy": {"type": "bool"},
     "version": {"type": "str"},
+    "revision": {"type": "str"},
+    "outdated": {"type": "bool"},
 }
 SPEC: dict[str, t.Any] = {
     "argument_spec": {

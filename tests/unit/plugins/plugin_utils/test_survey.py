@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
 from support.scripted_executors import ScriptedExecutors
 
+from ansible_collections.steady.rollout.plugins.modules import rollout, rollout_shift
 from ansible_collections.steady.rollout.plugins.plugin_utils import survey
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
 
@@ -76,6 +78,13 @@ def test_the_watch_learns_why_a_host_is_not_healthy() -> None:
     assert survey.probe_health([member("app1")], executors) == [  # type: ignore[arg-type]
         {"name": "app1", "healthy": False, "version": 2.0, "revision": None, "why": "status 503"}
     ]
+
+
+@pytest.mark.parametrize("module", [rollout, rollout_shift])
+def test_what_a_survey_says_of_a_host_was_refused_by_the_shift(module: t.Any) -> None:
+    executors = ScriptedExecutors(lambda host, module, given: seen("app1"))
+    ((row,), *dummy) = survey.probe_hosts([member("app1")], executors)  # type: ignore[arg-type]
+    assert set(row) == set(module.HOSTS)
 
 
 def test_every_balancer_is_read_where_it_is() -> None:
