@@ -159,7 +159,7 @@ before:
     exists:
       description: Whether there is such a flag.
       type: bool
-    on:
+    "on":
       description: Whether it is on for anybody.
       type: bool
     percent:
@@ -210,7 +210,7 @@ after:
     exists:
       description: Whether there is such a flag.
       type: bool
-    on:
+    "on":
       description: Whether it is on for anybody.
       type: bool
     percent:

@@ -97,7 +97,7 @@ flags:
     exists:
       description: Whether there is such a flag.
       type: bool
-    on:
+    "on":
       description: Whether it is on for anybody.
       type: bool
     percent:

@@ -26,6 +26,7 @@ OPTIONS: Options = {
     "key": option(
         "For V(file), what the flag is called in the file. Without it in JSON the flag's name, in an environment file the "
         "name in capitals with C(_) for everything but letters and digits.",
+        no_log=False,
     ),
     "reload": option(
         "For V(file), a command that makes the application read the file anew, such as V(systemctl reload shop). It runs "
