@@ -15,6 +15,7 @@ import pytest
 PROGRAM = """
 import os, signal, sys, time
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 at_exit.call(lambda: print("told", flush=True))
 worker = os.fork()
 if worker == 0:
