@@ -164,6 +164,7 @@ def test_a_node_lost_midway_lets_no_further_host_start_and_those_in_flight_finis
     assert_all_new(shop, rolling.run(NEW))
 
 
+@pytest.mark.long
 def test_a_node_that_restarts_for_20_s_during_a_drain_left_both_hosts_stuck(
     shop: Shop, rolling: Rolling, users_of_lb1: Background
 ) -> None:

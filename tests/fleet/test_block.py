@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background
@@ -17,6 +18,7 @@ ME = controller.owner()["user"]
 SLOW = {"rollout_max_unavailable": 1, "rollout_stages": [1, "100%"], "rollout_bake_time": 30}
 
 
+@pytest.mark.long
 def test_a_block_stops_a_rollout_at_the_next_host_and_every_playbook_until_its_time_is_over(
     shop: Shop, rolling: Rolling, users: Background
 ) -> None:

@@ -76,6 +76,7 @@ def test_the_coordinator_lost_before_anything_was_changed(
     assert_one_more_run_finishes(shop, rolling, coordinator, users)
 
 
+@pytest.mark.long
 def test_the_coordinator_lost_while_hosts_are_changed(
     shop: Shop, rolling: Rolling, coordinator: Coordinator, users: Background, step: HeldStep
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_second_run_is_told_who_holds_the_lease_and_how_to_take_over(
     assert shop.all_on("2.0.0"), ended.output
 
 
+@pytest.mark.long
 def test_another_coordinator_is_refused_while_the_service_is_claimed(
     shop: Shop, rolling: Rolling, coordinator: Coordinator, step: HeldStep
 ) -> None:

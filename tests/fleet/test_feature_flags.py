@@ -77,6 +77,7 @@ def test_flag_and_hosts_agree_after_a_kill_and_one_more_run(
     assert onlooker.wrong == []
 
 
+@pytest.mark.long
 def test_a_rollback_goes_on_while_the_flags_are_down(shop: Shop, rolling: Rolling, flags: Flags) -> None:
     shop.lab.add_release("2.0.0")
     assert rolling.run("2.0.0", **flags.settings()).exit_code == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import typing as t
 
+import pytest
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
 from support.background import Background
@@ -25,6 +26,7 @@ def window(seconds: float, **settings: t.Any) -> dict[str, t.Any]:
     return {"windows": [single, tomorrow], "host_duration": HOST_TAKES, **settings}
 
 
+@pytest.mark.long
 def test_a_window_that_closes_midway_leaves_a_healthy_fleet_and_the_next_one_goes_on(
     shop: Shop, rolling: Rolling, users: Background
 ) -> None:

@@ -59,6 +59,7 @@ def plan_says(ended: Ended, text: str) -> None:
     assert ended.said(text), ended.output
 
 
+@pytest.mark.long
 def test_a_changed_configuration_reaches_every_host_and_a_bad_one_is_rolled_back(
     shop: Shop, rolling: Rolling, users: Background
 ) -> None:
@@ -100,7 +101,6 @@ def test_a_rollback_takes_a_configuration_back_to_the_one_before_it(
     assert users.stop()["failed"] == 0
 
 
-@pytest.mark.long
 def test_a_rolling_restart_restarts_every_host_once(shop: Shop, rolling: Rolling, users: Background) -> None:
     before = shop.starts()
     ended = rolling.run("", playbook="restart", rollout_restart="november")
