@@ -67,6 +67,7 @@ class World:
         self.shown: list[str] = []
         self.shown_at: list[float] = []
         self.lost: list[str] = []
+        self.renewed = 0
         self.ended_at = math.inf
         self._answers = list(answers) or [ANSWER]
         self._takes = takes
@@ -88,6 +89,7 @@ class World:
             show=self._show,
             keep=lambda lines: self.kept.append((round(self.clock, 1), list(lines))),
             is_asked=lambda: self.clock >= interrupted_at and not any(at >= interrupted_at for at, dummy in self.kept),
+            renew=self._renew,
             lose=self.lost.append,
             begin=self._begin,
             now=lambda: self.clock,
@@ -118,6 +120,9 @@ class World:
     def _crashes(self) -> int:
         return 1 if self.clock >= self._crashes_at else 0
 
+    def _renew(self) -> None:
+        self.renewed += 1
+
     def _end(self) -> None:
         self.ended_at = self.clock
 
@@ -138,6 +143,12 @@ def test_an_interruption_is_answered_at_once_and_once() -> None:
 def test_a_run_that_was_killed_before_the_first_observation_kept_its_lease_for_the_limits_of_its_hosts() -> None:
     """It beats before it reads anything."""
     assert World(lasts=1.0, takes=(2.0, 0.0)).reports == [(None, [], 0.0)]
+
+
+def test_the_lease_counts_as_held_with_every_report_that_was_answered() -> None:
+    world = World(lasts=6.0)
+    assert world.renewed == len(world.reports)
+    assert World(None, lasts=6.0).renewed == 0
 
 
 def test_it_probes_what_the_ledger_names() -> None:
