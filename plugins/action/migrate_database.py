@@ -11,9 +11,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
-from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import RecordedChange, ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import drive
-from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.ledger import MigrationsInLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.settings import Phase, phase_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
@@ -61,7 +60,7 @@ class ActionModule(ActionBase):
         coordinator, common = ledger_calls(arguments, executors)
         migration = drive.Migration(
             phase=phase,
-            ledger=MigrationsInLedger(coordinator, common),
+            ledger=RecordedChange("rollout_migration", coordinator, common),
             executor=executors.on(phase.host, become=phase.become),
             claim=arguments.get("claim") or {},
             hosts=arguments["hosts"],

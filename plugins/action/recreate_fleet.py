@@ -11,9 +11,8 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller
-from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import RecordedChange, ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import drive
-from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.ledger import MigrationsInLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.settings import Phase, phase_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.recreate import recreate
@@ -88,7 +87,7 @@ class ActionModule(ActionBase):
         def migration(phase: Phase) -> drive.Migration:
             return drive.Migration(
                 phase=phase,
-                ledger=MigrationsInLedger(coordinator, of_every_call),
+                ledger=RecordedChange("rollout_migration", coordinator, of_every_call),
                 executor=executors.on(phase.host, become=phase.become),
                 claim=claim,
                 hosts=[],

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Executor
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 
+Answer = t.Dict[str, t.Any]
 Arguments = t.Mapping[str, t.Any]
 
 OF_EVERY_CALL = ("ledger", "service", "run", "token")
@@ -19,3 +21,32 @@ def ledger_calls(arguments: Arguments, executors: Executors) -> tuple[Executor, 
     """The coordinator that the plugin's *arguments* name, and the options that every call of the ledger has."""
     reached = executors.on(arguments["coordinator"], become=arguments.get("coordinator_become"))
     return reached, {option: arguments.get(option) for option in OF_EVERY_CALL}
+
+
+class RecordedChange:
+    """A change beside the hosts, which the ledger records before it is made and after it.
+
+    *module* is the ledger's for that kind of change, *common* the options of every call. Raises RolloutError where the
+    ledger refuses, or the run is over.
+    """
+
+    def __init__(self, module: str, executor: Executor, common: Arguments) -> None:
+        self._module = module
+        self._executor = executor
+        self._common = dict(common)
+
+    def begun(self, **options: t.Any) -> Answer:
+        return self._call("begun", options)
+
+    def done(self, **options: t.Any) -> Answer:
+        return self._call("done", options)
+
+    def failed(self, **options: t.Any) -> Answer:
+        return self._call("failed", options)
+
+    def _call(self, state: str, options: Arguments) -> Answer:
+        given = {name: value for name, value in options.items() if value is not None}
+        answer = self._executor.call(self._module, {**self._common, "state": state, **given})
+        if answer.get("failed"):
+            raise RolloutError(str(answer.get("msg")), kind=answer.get("kind"))
+        return answer

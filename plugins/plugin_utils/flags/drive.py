@@ -17,6 +17,7 @@ from ansible.errors import AnsibleError
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import background
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import RecordedChange
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.settings import FlagSetting
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Invocation, Outcome
 
@@ -25,20 +26,12 @@ ON, OFF = "on", "off"
 GOES_ON = "The rollback goes on."
 
 
-class FlagLedger(t.Protocol):
-    """The ledger's operations; each raises RolloutError where it refuses or the run is over."""
-
-    def begun(self, **options: t.Any) -> Result: ...
-    def done(self, **options: t.Any) -> Result: ...
-    def failed(self, **options: t.Any) -> Result: ...
-
-
 @dataclasses.dataclass
 class FlagDrive:
     """*together* makes calls on hosts at the same time. *limit* in seconds is for rollbacks."""
 
     flags: t.Sequence[FlagSetting]
-    ledger: FlagLedger
+    ledger: RecordedChange
     together: t.Callable[[t.Sequence[Invocation]], t.Sequence[Outcome]]
     show: t.Callable[[str], None]
     limit: float

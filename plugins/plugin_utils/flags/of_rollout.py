@@ -9,10 +9,9 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import RecordedChange, ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags import settings
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.drive import FlagDrive
-from ansible_collections.steady.rollout.plugins.plugin_utils.flags.ledger import FlagsInLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
@@ -26,7 +25,7 @@ def flags_of_rollout(action: ActionBase, arguments: Result, task_vars: Result, e
     given = evaluated(action, {name: task_vars[name] for name in OF_THE_ROLE if name in task_vars}, task_vars)
     return FlagDrive(
         flags=settings.flags_of(given.get("rollout_flags"), arguments["fleet"]),
-        ledger=FlagsInLedger(*ledger_calls(arguments, executors)),
+        ledger=RecordedChange("rollout_flag", *ledger_calls(arguments, executors)),
         together=executors.together,
         show=show,
         limit=settings.limit_of(given.get("rollout_flags_timeout", "5")),

@@ -11,20 +11,13 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import RecordedChange
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint import judged
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.settings import Phase
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Executor, Unreachable
 
 Result = t.Dict[str, t.Any]
 PROGRESS_EVERY = 15.0
-
-
-class MigrationLedger(t.Protocol):
-    """The ledger's operations; each raises RolloutError where it refuses or the run is over."""
-
-    def begun(self, **options: t.Any) -> Result: ...
-    def done(self, **options: t.Any) -> Result: ...
-    def failed(self, **options: t.Any) -> Result: ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +31,7 @@ class Judged:
 @dataclasses.dataclass
 class Migration:
     phase: Phase
-    ledger: MigrationLedger
+    ledger: RecordedChange
     executor: Executor
     claim: Result
     hosts: t.Sequence[Result]
