@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import Option, Options
+from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Option, Options
 
 SHOWN = ("type", "elements", "choices", "default", "required")
 

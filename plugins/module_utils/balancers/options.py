@@ -2,26 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""How a type of load balancer declares its options: each with its argument spec and its documentation."""
+"""Options that several types of load balancers have."""
 
 from __future__ import annotations
 
-import typing as t
-
-
-class Option(t.NamedTuple):
-    """*spec* is an argument spec's, *docs* are paragraphs of Ansible's documentation."""
-
-    spec: t.Dict[str, t.Any]
-    docs: t.Tuple[str, ...]
-
-
-Options = t.Dict[str, Option]
-
-
-def option(*docs: str, **spec: t.Any) -> Option:
-    return Option({"type": "str", **spec}, docs)
-
+from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Option, Options, option
 
 ROUTE_FILE = option(
     "For M(steady.rollout.lb_route), the file on the load balancer's host that holds its routes. It must exist and be a "

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import durations
+from ansible_collections.steady.rollout.plugins.module_utils import durations, typed_options
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import options as apache_options
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws import options as aws_options
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy import options as envoy_options
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import options as haproxy_options
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx import options as nginx_options
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import Option, Options, option
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
 
 Settings = t.Dict[str, t.Any]
 RunCommand = t.Callable[..., t.Tuple[int, str, str]]
@@ -127,7 +127,7 @@ TYPES = {
 
 def options() -> Options:
     """All options of a balancer, those of every type together."""
-    found: Options = {
+    common = {
         "type": option("The type of the load balancer.", choices=sorted(TYPES), default="haproxy"),
         "host": option(
             "The node's name, for messages only. The module connects from the host where it runs.", default=""
@@ -141,22 +141,12 @@ def options() -> Options:
         ),
         "timeout": option("Seconds that the node may take for one answer.", type="str", default="5"),
     }
-    for name, row in TYPES.items():
-        for key, one in row.options.items():
-            required = (f"Required if O(balancer.type={name}).",) if key in row.required else ()
-            known = found[key].docs if key in found else ()
-            found[key] = Option(one.spec, tuple(dict.fromkeys((*known, *one.docs, *required))))
-    return found
+    return typed_options.of_all_types("balancer", common, TYPES)
 
 
 def arguments() -> dict[str, t.Any]:
     """The option ``balancer`` of every module that talks to one."""
-    return {
-        "type": "dict",
-        "required": True,
-        "options": {name: one.spec for name, one in options().items()},
-        "required_if": [("type", name, row.required) for name, row in TYPES.items()],
-    }
+    return typed_options.argument(options(), TYPES)
 
 
 DURATIONS = ("timeout", "connections_quiet")

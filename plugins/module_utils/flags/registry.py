@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import durations
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import Option, Options, option
+from ansible_collections.steady.rollout.plugins.module_utils import durations, typed_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import FlagSystem
 from ansible_collections.steady.rollout.plugins.module_utils.flags.file import options as file_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd import options as flagd_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.redis import options as redis_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash import options as unleash_options
+from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
 
 Settings = t.Dict[str, t.Any]
 RunCommand = t.Callable[..., t.Tuple[int, str, str]]
@@ -70,26 +70,16 @@ TYPES = {
 
 def options() -> Options:
     """All options of a flag system, those of every type together."""
-    found: Options = {
+    common = {
         "type": option("The type of the flag system.", choices=sorted(TYPES), required=True),
         "timeout": option("How long one answer may take.", default="5"),
     }
-    for name, row in TYPES.items():
-        for key, one in row.options.items():
-            required = (f"Required if O(system.type={name}).",) if key in row.required else ()
-            known = found[key].docs if key in found else ()
-            found[key] = Option(one.spec, tuple(dict.fromkeys((*known, *one.docs, *required))))
-    return found
+    return typed_options.of_all_types("system", common, TYPES)
 
 
 def arguments() -> dict[str, t.Any]:
     """The option ``system`` of every module that talks to one."""
-    return {
-        "type": "dict",
-        "required": True,
-        "options": {name: one.spec for name, one in options().items()},
-        "required_if": [("type", name, row.required) for name, row in TYPES.items()],
-    }
+    return typed_options.argument(options(), TYPES)
 
 
 def open_system(settings: Settings, run_command: RunCommand) -> FlagSystem:

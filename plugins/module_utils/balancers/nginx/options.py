@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import Options, option, routing_files
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import routing_files
+from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
 
 POOL = "For V(nginx) an upstream."
 OPTIONS: Options = {

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import Options, option
+from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
 
 OPTIONS: Options = {
     "path": option(
