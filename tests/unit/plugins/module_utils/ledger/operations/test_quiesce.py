@@ -123,14 +123,7 @@ def test_a_step_that_ignores_sigterm_is_killed() -> None:
     module.stdin.write(f"{script}\n".encode())
     module.stdin.close()
     module.stdout.readline()
-    fake = FakeClock()
-
-    def sleep(seconds: float) -> None:
-        fake.time += seconds
-        if fake.time > KILL_AFTER:
-            reap(module)
-
-    clock = Clock(monotonic=lambda: fake.time, sleep=sleep)
+    clock = clock_that_reaps(module)
     params = {"interrupted_run": "deaf-run", "host": "app1", "terminate": True, "timeout": 30}
     try:
         answer = wait_until_quiesced(params, clock, check_mode=False)
@@ -145,14 +138,7 @@ def test_a_module_that_somebody_had_stopped_kept_the_next_run_waiting() -> None:
     environment = {**os.environ, VARIABLE: "stopped-run"}
     module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env=environment)
     module.send_signal(signal.SIGSTOP)
-    fake = FakeClock()
-
-    def sleep(seconds: float) -> None:
-        fake.time += seconds
-        if fake.time > KILL_AFTER:
-            reap(module)
-
-    clock = Clock(monotonic=lambda: fake.time, sleep=sleep)
+    clock = clock_that_reaps(module)
     try:
         answer = wait_until_quiesced({"interrupted_run": "stopped-run", "host": "app1"}, clock, check_mode=False)
         assert (answer["is_quiesced"], module.returncode) == (True, -signal.SIGKILL)
@@ -165,6 +151,18 @@ def test_ending_a_step_leaves_the_runs_own_sessions_alone(tmp_path: pathlib.Path
     add_process(tmp_path, 7, ["/usr/bin/python3", "-c", "x", "steady-rollout-session"])
     params = {"interrupted_run": RUN, "host": "app1", "terminate": True, "timeout": 1}
     assert wait_until_quiesced(params, FakeClock(), check_mode=False, proc=str(tmp_path))["is_quiesced"] is True
+
+
+def clock_that_reaps(process: subprocess.Popen[bytes]) -> Clock:
+    """A clock without waiting, by which the process is asked how it ended once it may have been killed."""
+    fake = FakeClock()
+
+    def sleep(seconds: float) -> None:
+        fake.time += seconds
+        if fake.time > KILL_AFTER:
+            reap(process)
+
+    return Clock(monotonic=lambda: fake.time, sleep=sleep)
 
 
 def ends(pid: int) -> bool:
