@@ -32,6 +32,8 @@ options:
         C(max_unavailable) hosts to go before it. Stage its release then.
       - V(admitted) waits until the host may be taken out of service or the rollout has stopped. Before the answer is V(go),
         the ledger has recorded that this host is about to be out of service.
+      - V(deferred) reports that the service objects to losing the host now. Only for a host that V(admitted) has let go and
+        that no step has changed. It gives its slot to others, and V(admitted) is asked for again.
       - V(changing) reports that a step begins and how long it may take. Without a watch the lease is held for that long, see
         M(steady.rollout.rollout_watch).
       - V(proven) reports that the host is verified in service on its target.
@@ -44,7 +46,7 @@ options:
         is not waited for.
     type: str
     required: true
-    choices: [due, admitted, changing, proven, failed, reverted, stuck, quiesced]
+    choices: [due, admitted, deferred, changing, proven, failed, reverted, stuck, quiesced]
   run:
     description: The run that holds the lease. Not for V(quiesced).
     type: str
@@ -68,6 +70,43 @@ options:
       - Seconds to wait; then V(due) and V(admitted) answer wait and V(quiesced) fails.
       - Without it V(due) and V(admitted) wait until there is an answer, and V(quiesced) for 60 seconds.
     type: str
+  quorums:
+    description:
+      - Groups of hosts of which only some may be out of service at a time, for V(admitted). Those that the host does not
+        belong to are ignored.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: What messages call the group.
+        type: str
+        required: true
+      hosts:
+        description: Its hosts, by their names in the plan.
+        type: list
+        elements: str
+        required: true
+      max_out:
+        description: How many of them may be out of service or about to be at a time.
+        type: int
+        default: 1
+  wait:
+    description: How long objections may follow each other before V(deferred) answers V(stop).
+    type: str
+    default: "0"
+  poll:
+    description: For V(deferred), how long the host is not admitted again.
+    type: str
+    default: "1"
+  counts:
+    description:
+      - For V(deferred), whether this objection counts towards O(wait). One that only says that other hosts go first does not.
+    type: bool
+    default: true
+  last_word:
+    description: For V(deferred), whether O(wait) is over by the caller's own clock.
+    type: bool
+    default: false
   step:
     description: The step that begins, in a few words. For V(changing).
     type: str
@@ -102,7 +141,7 @@ options:
     type: str
     choices: [drain, balancer, release, start, health, smoke, restore, unreachable, step, guard, coordinator, drained_externally]
   error:
-    description: How it failed, in a sentence. For V(failed) and V(stuck).
+    description: How it failed, in a sentence, for V(failed) and V(stuck). Who objects and what was said, for V(deferred).
     type: str
   interrupted_run:
     description: The interrupted run, as returned by V(admitted). For V(quiesced).
@@ -176,18 +215,19 @@ verdict:
     - V(stop) and it must not be changed in this run.
     - V(gate) and the gate of a stage is to be run and reported with M(steady.rollout.rollout_gate) first, then asked again.
     - V(wait) only when O(timeout) is over.
+    - For V(deferred) it is V(wait), or V(stop) where the objection has lasted for longer than O(wait).
   type: str
-  returned: O(state=admitted)
+  returned: O(state=admitted), O(state=deferred)
 reason:
   description: Why, in words. Elsewhere why the rollout has stopped.
   type: str
   returned: except for O(state=quiesced)
 waiting_for:
   description:
-    - What the host waits for, V(max_unavailable), V(min_available), V(zone), V(weakest), V(stage), V(bake), V(gate), V(order),
-      V(paused) or V(shift).
+    - What the host waits for, V(max_unavailable), V(min_available), V(zone), V(quorum), V(veto), V(weakest), V(stage), V(bake),
+      V(gate), V(order), V(paused) or V(shift).
   type: str
-  returned: O(state=admitted)
+  returned: O(state=admitted), O(state=deferred)
 target:
   description: The C(version) that is meant for the host now, and the C(revision), which is empty where there is none.
   type: dict
@@ -233,6 +273,11 @@ waits:
   type: list
   elements: dict
   returned: O(state=admitted)
+remaining:
+  description: With O(quorums), the other hosts of the groups that this rollout has yet to change or is changing.
+  type: list
+  elements: str
+  returned: O(state=admitted)
 go_back:
   description: Whether the host is rolled back to RV(target) now.
   type: bool
@@ -276,7 +321,7 @@ SPEC: dict[str, t.Any] = {
         "state": {
             "type": "str",
             "required": True,
-            "choices": ["due", "admitted", "changing", "proven", "failed", "reverted", "stuck", "quiesced"],
+            "choices": ["due", "admitted", "deferred", "changing", "proven", "failed", "reverted", "stuck", "quiesced"],
         },
         "service": {"type": "str", "required": True},
         "ledger": {"type": "path"},
@@ -285,6 +330,19 @@ SPEC: dict[str, t.Any] = {
         "host": {"type": "str"},
         "limit": {"type": "str"},
         "timeout": {"type": "str"},
+        "quorums": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "name": {"type": "str", "required": True},
+                "hosts": {"type": "list", "elements": "str", "required": True},
+                "max_out": {"type": "int", "default": 1},
+            },
+        },
+        "wait": {"type": "str", "default": "0"},
+        "poll": {"type": "str", "default": "1"},
+        "counts": {"type": "bool", "default": True},
+        "last_word": {"type": "bool", "default": False},
         "step": {"type": "str"},
         "modifies": {"type": "bool", "default": True},
         "out_for": {"type": "float"},
@@ -317,6 +375,7 @@ SPEC: dict[str, t.Any] = {
     "required_if": [
         ("state", "due", ("run", "token", "host")),
         ("state", "admitted", ("run", "token", "host")),
+        ("state", "deferred", ("run", "token", "host", "error")),
         ("state", "changing", ("run", "token", "host", "step")),
         ("state", "proven", ("run", "token", "host", "version")),
         ("state", "failed", ("run", "token", "host", "kind")),

@@ -25,11 +25,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import LeaseLost
 
 NODES = (0, 1)
-FORWARD = ("drain0", "drain1", "change", "update", "health", "restore0", "restore1", "prove")
-BACK = ("drain0", "drain1", "change", "update", "health", "restore0", "restore1", "revert")
+FORWARD = ("consent", "drain0", "drain1", "change", "update", "health", "restore0", "restore1", "prove")
+BACK = ("consent", "drain0", "drain1", "change", "update", "health", "restore0", "restore1", "revert")
 RETURN = ("update", "health", "restore0", "restore1", "revert")
 RECOVER = ("health", "restore0", "restore1", "prove")
 LIMIT = 120.0
+VETO_WAIT, VETO_POLL = 60.0, 10.0
 COUNTED = (
     "SELECT rollout, zone, lb_state, CASE in_scope WHEN 1 THEN phase ELSE 'outside' END AS phase_now, condition, COUNT(*) "
     "FROM host GROUP BY rollout, zone, lb_state, phase_now, condition"
@@ -70,6 +71,10 @@ class World:
         self.rotten = rotten
         self.tells_revisions = tells_revisions
         self.claim = 0
+        self.objecting: set[str] = set()
+        """Hosts whose service objects to losing them."""
+        self.sets: list[set[str]] = []
+        """Replica sets: of each at most one host may be out of service."""
         self.disturbed = False
         """Something outside our hands changed since the plan was made; then only the live guard can protect."""
 
@@ -134,6 +139,7 @@ class Worker:
     steps: list[str] = dataclasses.field(default_factory=lambda: ["ask"])
     target: str = ""
     went_back: bool = False
+    was_touched: bool = False
     answer: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
 
@@ -161,6 +167,9 @@ class Run:
         self.passed: dict[int, float] = {}
         self.gates_passed: set[int] = set()
         self.is_stopped = False
+        self.objected_since: dict[str, float] = {}
+        self.is_vetoed = False
+        """An objection lasted for too long, so that no further host is taken."""
         self.has_watch = False
         self.bad_observations: dict[str, list[bool]] = {}
         """The newest health observations of each proven host, True where it was bad."""
@@ -308,7 +317,11 @@ class Run:
         return (nodes and is_bad and host.admin != ["drained_externally"] * 2) or sum(seen) >= 3
 
     def _ask(self, worker: Worker, outcome: str) -> bool:
-        answer = self._as_me().admit(worker.host.name, limit=LIMIT)
+        quorums = [
+            {"name": f"set {number}", "hosts": sorted(names), "max_out": 1}
+            for number, names in enumerate(self.world.sets, start=1)
+        ]
+        answer = self._as_me().admit(worker.host.name, limit=LIMIT, quorums=quorums)
         self._note_vanished()
         if answer["verdict"] == "wait":
             return False
@@ -341,6 +354,7 @@ class Run:
         else:
             steps = {"forward": FORWARD, "back": BACK, "recover": RECOVER}[answer["direction"]]
             worker.steps = list(steps)
+        worker.was_touched = worker.host.name in self.touched
         self.touched.add(worker.host.name)
         self.moving[worker.host.name] = self.ledger.fake.time + LIMIT
 
@@ -362,13 +376,15 @@ class Run:
             self._fail(worker, "start")
             return True
         try:
-            kind = self._do(worker, act)
+            kind = self._consent(worker) if act == "consent" else self._do(worker, act)
         except LeaseLost:
             raise
         except RolloutError:
             # What the ledger does not take any more: the host was too slow and counts as vanished.
             self._count(host, "lost")
             kind = "step"
+        if kind == "deferred":
+            return True
         if kind:
             self._fail(worker, kind)
         else:
@@ -376,6 +392,35 @@ class Run:
             if act in ("prove", "revert"):
                 self._arrived(host, act, worker)
         return True
+
+    def _consent(self, worker: Worker) -> str:
+        host = worker.host
+        if host.name not in self.world.objecting:
+            self.objected_since.pop(host.name, None)
+            return ""
+        now = self.ledger.fake.time
+        is_over = now - self.objected_since.setdefault(host.name, now) >= VETO_WAIT
+        before = self._in_the_books(host)
+        answer = self._as_me().host("deferred", host.name, error="not now", wait=VETO_WAIT, poll=VETO_POLL, counts=True)
+        after = self._in_the_books(host)
+        _must(after["lb_state"] == before["lb_before"], 3, f"{host.name} was deferred, and yet it counts as {after}")
+        _must(answer["verdict"] == ("stop" if is_over else "wait"), 6, f"{host.name}: {answer['msg']}")
+        self.moving.pop(host.name, None)
+        if not worker.was_touched:
+            self.touched.discard(host.name)
+        if answer["verdict"] == "wait":
+            worker.steps = ["ask"]
+            return "deferred"
+        worker.steps = []
+        if self.play == "roll":
+            self.is_vetoed = True
+        return "deferred"
+
+    def _in_the_books(self, host: Host) -> dict[str, t.Any]:
+        row = self.ledger.store.connection.execute(
+            "SELECT lb_state, lb_before FROM host WHERE rollout = ? AND name = ?", (self.rollout, host.name)
+        ).fetchone()
+        return dict(row)
 
     def _do(self, worker: Worker, act: str) -> str:
         """The kind of the failure, or nothing."""
@@ -479,6 +524,7 @@ class Run:
     def _check_admission(self, host: Host, goes_back: bool) -> None:
         if not goes_back:
             _must(not self.is_stopped, 6, f"{host.name} was admitted after the rollout stopped")
+            _must(not self.is_vetoed, 6, f"{host.name} was admitted after an objection had ended the run")
             _must(host.name not in self.left_alone, 12, f"{host.name} was left alone and yet admitted")
             waiting = self.weak - self.touched - self.left_alone - {host.name}
             _must(host.name in self.weak or not waiting, 4, f"{host.name} is healthy, {sorted(waiting)} wait")
@@ -487,6 +533,17 @@ class Run:
         _must(
             len(self.moving) + 1 <= self.allowed.window, 3, f"{sorted(self.moving)} and {host.name} are changed at once"
         )
+
+        for names in self.world.sets:
+            self._check_set(host, names - {host.name} if host.name in names else set())
+
+    def _check_set(self, host: Host, others: set[str]) -> None:
+        """The quorum: never two of one replica set."""
+        changing = sorted(others & self.moving.keys())
+        _must(not changing, 3, f"{host.name} and {changing} of one set are changed at once")
+        out = [name for name in sorted(others) if not self.world.is_serving(self.world.hosts[name])]
+        harmless = self.world.disturbed or not self.world.is_serving(host)
+        _must(harmless or not out, 3, f"{host.name} goes although {out} of its set are out of service")
 
     def _check_stage(self, host: Host) -> None:
         slot = len(self.proven) + len(self.moving.keys() - self.failed) + 1

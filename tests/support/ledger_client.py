@@ -64,8 +64,8 @@ class LedgerClient:
     def host(self, state: str, host: str, **options: t.Any) -> dict[str, t.Any]:
         return self._performed(dispatch.OF_HOST[state], self._params(state, {"host": host, **options}))
 
-    def admit(self, host: str, limit: float = 600.0, timeout: float | None = 0.0) -> dict[str, t.Any]:
-        return self.host("admitted", host, limit=limit, timeout=timeout)
+    def admit(self, host: str, limit: float = 600.0, timeout: float | None = 0.0, **options: t.Any) -> dict[str, t.Any]:
+        return self.host("admitted", host, limit=limit, timeout=timeout, **options)
 
     def go(self, host: str, version: str = "2.0.0") -> dict[str, t.Any]:
         """The whole way of a host that nothing happens to."""

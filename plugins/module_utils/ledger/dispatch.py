@@ -25,6 +25,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.c
     conclude,
     find_restorable,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.defer import defer
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.due import wait_until_due
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.gate import (
     claim_last_gate,
@@ -72,6 +73,7 @@ OF_CLAIM: dict[str, t.Callable[[dict[str, t.Any], bool], dict[str, t.Any]]] = {
 OF_HOST: dict[str, Operation] = {
     "due": wait_until_due,
     "admitted": admit,
+    "deferred": defer,
     "changing": report.change,
     "proven": report.prove,
     "failed": report.fail,

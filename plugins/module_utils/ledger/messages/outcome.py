@@ -19,7 +19,13 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.e
     missing_gate,
     still_on,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, model, traffic_model, window
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
+    block,
+    model,
+    traffic_model,
+    veto,
+    window,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
@@ -145,6 +151,8 @@ def _next_step(session: Session, outcome: str, endings: t.Sequence[Ending]) -> s
         return opened.next_step()
     if session.rollout.reason_kind == block.BLOCKED and outcome == INCOMPLETE:
         return "Run the same command again when the block is lifted or over."
+    if session.rollout.reason_kind == veto.VETO and outcome == INCOMPLETE:
+        return "Run the same command again when nobody objects any more."
     last = missing_gate(session)
     if last and all(ending.is_there for ending in endings):
         return f"The gate of the last stage ({last}) has not passed; run again to run it."

@@ -22,10 +22,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import
     model,
     traffic_rules,
     versions,
+    veto,
     window,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision, Inputs
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.veto import Quorum, Taken
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
     Ledger,
     Session,
@@ -123,7 +125,7 @@ def _look(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog) -> dict[str,
         session = read_session(ledger, records, params)
         if lease.beat_is_due(session.lease, session.now) or records.overdue(session.rollout.id, session.now):
             return None
-        decision = admission.decide(inputs_of(session, session.host(params["host"]), waits))
+        decision = admission.decide(inputs_of(session, session.host(params["host"]), waits, quorums_of(params)))
         return _answer(session, session.host(params["host"]), decision) if decision.verdict == admission.WAIT else None
 
 
@@ -132,13 +134,34 @@ def _decide_and_record(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog)
         upkeep.expire_overdue(session)
         host = session.host(params["host"])
         limit = durations.positive("limit", params.get("limit") or DEFAULT_LIMIT)
+        quorums = quorums_of(params)
         if host.phase in model.IN_FLIGHT and host.run == session.run:
-            return _answer(session, host, Decision(admission.GO, f"{host.name} was admitted already"))
-        decision = admission.decide(inputs_of(session, host, waits))
-        return _RECORD[decision.verdict](session, host, decision, limit, waits)
+            answer = _answer(session, host, Decision(admission.GO, f"{host.name} was admitted already"))
+        else:
+            decision = admission.decide(inputs_of(session, host, waits, quorums))
+            answer = _RECORD[decision.verdict](session, host, decision, limit, waits)
+        return {**answer, "remaining": _remaining(session, host, quorums)}
 
 
-def inputs_of(session: Session, host: Host, waits: WaitLog) -> Inputs:
+def quorums_of(params: dict[str, t.Any]) -> tuple[Quorum, ...]:
+    return veto.quorums(params.get("quorums"), params["host"])
+
+
+def _taken(session: Session, host: Host, quorums: t.Sequence[Quorum]) -> list[Taken]:
+    return veto.taken(quorums, session.records.out_or_in_flight(session.rollout.id), host.name) if quorums else []
+
+
+def _remaining(session: Session, host: Host, quorums: t.Sequence[Quorum]) -> list[str]:
+    """Who of its groups this rollout still changes. A host to be repaired goes before them, so it waits for none."""
+    if veto.was_weak(host):
+        return []
+    members = {name for quorum in quorums for name in quorum.hosts} - {host.name}
+    phases = (*model.ASKING, *model.IN_FLIGHT)
+    found = session.records.hosts(session.rollout.id, *phases) if members else []
+    return sorted(other.name for other in found if other.in_scope and other.name in members)
+
+
+def inputs_of(session: Session, host: Host, waits: WaitLog, quorums: t.Sequence[Quorum] = ()) -> Inputs:
     last = session.records.last_of_head(host, session.limits.max_unavailable)
     waits.is_far = last is not None and host.position > last
     return Inputs(
@@ -152,6 +175,7 @@ def inputs_of(session: Session, host: Host, waits: WaitLog) -> Inputs:
         is_first=not waits.yields or not session.records.is_anybody_before(host),
         blocked=blocked_by(session),
         veto_reason=traffic_rules.veto_reason(session.records.shift(session.rollout.id), host.name),
+        quorums=_taken(session, host, quorums),
     )
 
 
@@ -167,6 +191,8 @@ def _go(session: Session, host: Host, decision: Decision, limit: float, waits: W
         host,
         phase=model.BACK_ADMITTED if host.phase == model.BACK_WAITING else model.ADMITTED,
         lb_state=model.DRAINED_BY_US,
+        lb_before=host.lb_state,
+        vetoed_until=None,
         slot=decision.slot or host.slot,
         run=session.run,
         admitted_at=session.now,

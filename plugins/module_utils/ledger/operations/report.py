@@ -36,6 +36,7 @@ def change(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             phase=_phase_of_step(before, modifies),
             step=params["step"],
             step_at=session.now,
+            vetoed_at=None,
             modified=int(modifies or bool(before.modified)),
             drained_at=_drained_at(session, before, params),
             limit_seconds=limit,

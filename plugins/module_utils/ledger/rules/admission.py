@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, lease, model, window
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, lease, model, veto, window
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Gate, Host, Rollout, Tally
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
 from ansible_collections.steady.rollout.plugins.module_utils.plurals import are, counted
@@ -29,12 +29,16 @@ GIVE_UP = "give_up"
 """The rollout makes no progress any more and stops."""
 
 
+LIMITED = ("max_unavailable", "min_available", "zone", veto.QUORUM)
+"""Waits that end only when a host returns to service."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Decision:
     verdict: str
     reason: str
     waiting_for: str = ""
-    """What is waited for, in one word: window, floor, zone, weakest, stage, bake, gate, order, paused."""
+    """What is waited for, in one word: window, floor, zone, quorum, veto, weakest, stage, bake, gate, order, paused."""
     stage: int = 0
     slot: int = 0
 
@@ -57,6 +61,8 @@ class Inputs:
     """Who blocks the service and why; empty where nobody does."""
     veto_reason: str = ""
     """Why a shift of traffic forbids to touch the host now."""
+    quorums: t.Sequence[veto.Taken] = ()
+    """The groups that the asker must not weaken too much, with who is missing in each."""
 
     @property
     def is_rollback(self) -> bool:
@@ -69,7 +75,18 @@ class Inputs:
 
 
 def decide(inputs: Inputs) -> Decision:
-    for rule in (_status, _time_left, _weakest_first, _window, _floor, _zone_floor, _stages, _order):
+    for rule in (
+        _status,
+        _time_left,
+        _weakest_first,
+        _window,
+        _floor,
+        _zone_floor,
+        _quorum,
+        _deferred,
+        _stages,
+        _order,
+    ):
         decision = rule(inputs)
         if decision is not None:
             return _unless_unrecoverable(inputs, decision)
@@ -85,6 +102,8 @@ def _status(inputs: Inputs) -> Decision | None:
         return Decision(STOP, stopped_because(rollout))
     if inputs.blocked and not inputs.is_rollback:
         return Decision(STOP, inputs.blocked, block.BLOCKED)
+    if rollout.reason_kind == veto.VETO and not inputs.is_rollback:
+        return Decision(STOP, rollout.reason or "", veto.VETO)
     if rollout.paused_at is not None:
         return Decision(WAIT, f"{rollout.service} is paused", "paused")
     if inputs.veto_reason:
@@ -159,6 +178,18 @@ def _zone_floor(inputs: Inputs) -> Decision | None:
     return None
 
 
+def _quorum(inputs: Inputs) -> Decision | None:
+    why = veto.too_many(inputs.quorums, inputs.asker.is_serving)
+    return Decision(WAIT, why, veto.QUORUM) if why else None
+
+
+def _deferred(inputs: Inputs) -> Decision | None:
+    """Who objected is not asked again at once; the place is free for others meanwhile."""
+    if inputs.asker.vetoed_until is not None and inputs.now < inputs.asker.vetoed_until:
+        return Decision(WAIT, inputs.asker.veto or "", veto.VETO)
+    return None
+
+
 def _stages(inputs: Inputs) -> Decision | None:
     if inputs.is_rollback or inputs.rollout.direction != model.FORWARD:
         return None
@@ -200,9 +231,9 @@ def _unless_unrecoverable(inputs: Inputs, decision: Decision) -> Decision:
         return _unless_never_judged(inputs, decision)
     if decision.verdict != WAIT or inputs.tally.in_flight:
         return decision
-    if decision.waiting_for in ("max_unavailable", "min_available", "zone") and not _recovery_is_pending(inputs):
+    if decision.waiting_for in LIMITED and not _recovery_is_pending(inputs):
         return Decision(REFUSE, f"{decision.reason}, and no recovery is in progress", decision.waiting_for)
-    if decision.waiting_for in ("max_unavailable", "min_available", "zone", "weakest") and _is_overdue(inputs):
+    if decision.waiting_for in (*LIMITED, "weakest") and _is_overdue(inputs):
         return _given_up(inputs, decision)
     return decision
 

@@ -98,6 +98,14 @@ class Host:
     drained_at: float | None = None
     in_service_at: float | None = None
     drained_for: float | None = None
+    lb_before: str | None = None
+    """Its state at the balancers when it was admitted: what an objection gives back."""
+    veto: str | None = None
+    """Who objected last, and what was said."""
+    vetoed_at: float | None = None
+    """The first objection of those that followed each other without a consent."""
+    vetoed_until: float | None = None
+    """Set while the host is deferred: nobody is asked again before."""
 
     @property
     def is_serving(self) -> bool:

@@ -44,9 +44,10 @@ class HostRecords(Measurements):
         )
 
     def is_anybody_before(self, host: Host) -> bool:
-        """Whether somebody in the same phase, whom the run may touch, stands earlier in the plan."""
+        """Whether somebody in the same phase, whom the run may touch, stands earlier in the plan and is not deferred."""
         found = self._connection.execute(
-            "SELECT 1 FROM host WHERE rollout = ? AND phase = ? AND position < ? AND in_scope = 1 LIMIT 1",
+            "SELECT 1 FROM host WHERE rollout = ? AND phase = ? AND position < ? AND in_scope = 1 "
+            "AND vetoed_until IS NULL LIMIT 1",
             (host.rollout, host.phase, host.position),
         )
         return found.fetchone() is not None
@@ -83,9 +84,13 @@ class HostRecords(Measurements):
         return Tally(Group(*row) for row in rows)
 
     def last_of_head(self, host: Host, size: int) -> int | None:
-        """The position of the *size*-th host in the same phase that the run may touch; None where there are fewer."""
+        """The position of the *size*-th host in the same phase that the run may touch; None where there are fewer.
+
+        A host that is deferred holds nobody up.
+        """
         row = self._connection.execute(
-            "SELECT position FROM host WHERE rollout = ? AND phase = ? AND in_scope = 1 ORDER BY position LIMIT 1 OFFSET ?",
+            "SELECT position FROM host WHERE rollout = ? AND phase = ? AND in_scope = 1 AND vetoed_until IS NULL "
+            "ORDER BY position LIMIT 1 OFFSET ?",
             (host.rollout, host.phase, max(size, 1) - 1),
         ).fetchone()
         return None if row is None else int(row[0])
@@ -104,6 +109,17 @@ class HostRecords(Measurements):
             f"SELECT zone, members FROM guard WHERE rollout = ?{where} ORDER BY zone", (rollout, *values)
         )
         return {name: json.loads(members) for name, members in rows}
+
+    def out_or_in_flight(self, rollout: int) -> list[Host]:
+        """Who is not in service, or is about to be taken out."""
+        marks = ", ".join("?" for dummy in model.IN_FLIGHT)
+        return self._all(
+            Host,
+            f"SELECT * FROM host WHERE rollout = ? AND (lb_state != ? OR phase IN ({marks})) ORDER BY name",
+            rollout,
+            model.IN_SERVICE,
+            *model.IN_FLIGHT,
+        )
 
     def failed_kinds(self, rollout: int) -> list[str | None]:
         """One entry for each host in scope that counts as a failure."""

@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage impo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
-FORMAT = "9"
+FORMAT = "10"
 BUSY_SECONDS = 30
 
 SCHEMA = """
@@ -50,7 +50,8 @@ CREATE TABLE host (
     counted INTEGER NOT NULL,
     from_version TEXT, target_version TEXT, last_good_version TEXT, kind TEXT, error TEXT, step TEXT, run TEXT, interrupted_run TEXT,
     drained_by_us INTEGER NOT NULL, modified INTEGER NOT NULL, step_at REAL, limit_seconds REAL NOT NULL, admitted_at REAL,
-    deadline_at REAL, drained_at REAL, in_service_at REAL, drained_for REAL, PRIMARY KEY (rollout, name)
+    deadline_at REAL, drained_at REAL, in_service_at REAL, drained_for REAL, lb_before TEXT, veto TEXT, vetoed_at REAL,
+    vetoed_until REAL, PRIMARY KEY (rollout, name)
 ) WITHOUT ROWID;
 CREATE TABLE tally (
     rollout INTEGER NOT NULL, zone TEXT NOT NULL, lb_state TEXT NOT NULL, phase TEXT NOT NULL, condition TEXT NOT NULL,

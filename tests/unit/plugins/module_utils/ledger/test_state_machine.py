@@ -52,13 +52,17 @@ class Fleet(RuleBasedStateMachine):
         forks=st.integers(1, 7),
         rotten=st.sets(st.sampled_from(["2", "3", "2 revision b"]), max_size=1),
         tells_revisions=st.booleans(),
+        sets=st.sampled_from([0, 0, 0, 1, 2]),
+        objecting=st.sets(SEVEN, max_size=2),
     )
-    def build(self, drained, hosts, policy, forks, rotten, tells_revisions):
+    def build(self, drained, hosts, policy, forks, rotten, tells_revisions, sets, objecting):
         named = [Host(f"app{n}", zone, scope) for n, (zone, scope) in enumerate(hosts, start=1)]
         named[0].in_scope = True
         for number in drained:
             named[number % len(named)].admin = ["drained_externally", "drained_externally"]
         self.world = World(named, rotten, tells_revisions)
+        self.world.sets = [{host.name for host in named[first::sets]} for first in range(sets)]
+        self.world.objecting = {named[number % len(named)].name for number in objecting}
         self.policy, self.forks = policy, forks
         self.allowed = worlds.allowed(policy, named)
         self.ledger = LedgerClient()
@@ -229,6 +233,15 @@ class Fleet(RuleBasedStateMachine):
         self.some_host(number).broken = broken
         self.world.disturbed = True
 
+    @rule(number=SEVEN)
+    def a_service_objects(self, number):
+        self.world.objecting.add(self.some_host(number).name)
+
+    @precondition(lambda self: self.world.objecting)
+    @rule()
+    def nobody_objects_any_more(self):
+        self.world.objecting.clear()
+
     @precondition(lambda self: self.run is not None)
     @rule()
     def pause_and_resume(self):
@@ -311,6 +324,7 @@ class Fleet(RuleBasedStateMachine):
             raise AssertionError(f"the run does not end: {self.ledger.info()['text']}")
         if not self.runs or not self.asked:
             return
+        self.world.objecting.clear()
         for host in self.world.hosts.values():
             host.broken = False
             host.admin = ["up" if admin == "drained_externally" else admin for admin in host.admin]
