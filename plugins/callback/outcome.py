@@ -60,7 +60,12 @@ from ansible.plugins.callback import CallbackBase
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text
 from ansible_collections.steady.rollout.plugins.plugin_utils.outcomes import Outcome, code_of
 
-ASKS = ("steady.rollout.rollout", "steady.rollout.maintenance_window", "steady.rollout.rollout_approval")
+ASKS = (
+    "steady.rollout.rollout",
+    "steady.rollout.rollout_flag_release",
+    "steady.rollout.maintenance_window",
+    "steady.rollout.rollout_approval",
+)
 """The modules whose failure says why nothing was started."""
 
 

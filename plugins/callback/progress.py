@@ -35,8 +35,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.failures import fai
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit, interruption
 
 OURS = "steady.rollout."
-OPENS = OURS + "rollout"
-REPORTS = (OPENS, OURS + "rollout_info", OURS + "gate_info", OURS + "rollout_approval", OURS + "preflight_report")
+OPENS = (OURS + "rollout", OURS + "rollout_flag_release")
+REPORTS = (*OPENS, OURS + "rollout_info", OURS + "gate_info", OURS + "rollout_approval", OURS + "preflight_report")
 IN_A_LINE = (OURS + "rollout_control", OURS + "maintenance_window")
 """Their message is all that there is to say."""
 
@@ -69,7 +69,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
         outcome = _outcome(result)
-        if _task(result).action == OPENS and outcome.get("run"):
+        if _task(result).action in OPENS and outcome.get("run"):
             self._was_opened = True
         if "succeeded" in outcome:
             self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])

@@ -251,7 +251,7 @@ MUTANTS: tuple[Mutant, ...] = (
         OPERATIONS + "control.py",
         (
             "10 an aborted shift stays where it is",
-            "if session.records.shift(session.rollout.id) is not None and session.rollout.direction == model.FORWARD:",
+            "if _moves_users(session):",
             "if False:",
         ),
         ("what is over is paused", "rollout is None or rollout.status not in RUNNING:", "rollout is None:"),

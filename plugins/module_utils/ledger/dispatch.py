@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations i
     block,
     claim,
     control,
+    flag_release,
     flags,
     migrate,
     recreate,
@@ -94,6 +95,13 @@ OF_FLAG: dict[str, Operation] = {
     "killed": flags.kill,
 }
 
+OF_FLAG_RELEASE: dict[str, Operation] = {
+    "opened": flag_release.open_release,
+    "next": flag_release.next_act,
+    "baked": flag_release.bake,
+    "concluded": flag_release.conclude,
+}
+
 OF_RECREATE: dict[str, Operation] = {
     "begun": recreate.begin,
     "noted": recreate.note,
@@ -144,6 +152,10 @@ def rollout_recreate(call: Call) -> dict[str, t.Any]:
 
 def rollout_flag(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, OF_FLAG[call.params["state"]])
+
+
+def rollout_flag_release(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, OF_FLAG_RELEASE[call.params["state"]], creates=call.params["state"] == "opened")
 
 
 def rollout_watch(call: Call) -> dict[str, t.Any]:

@@ -205,6 +205,8 @@ def progress(answer: t.Mapping[str, t.Any], age: float = 0.0) -> str:
     """One line: who is at what for how long, and how far the rollout is; *age* is that of the answer."""
     done = f"{answer['done']} of {counted(answer['total'], 'host')} done"
     flying = answer["in_flight"]
+    if answer.get("progress"):
+        return f"in progress: {answer['progress']}"
     if not flying:
         waiting = f", {answer['waiting']} waiting" if answer["waiting"] else ""
         return f"in progress: no host in flight{waiting}; {done}"

@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_release, model, traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, Session, required
 
@@ -30,7 +30,7 @@ def resume(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def promote(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Ends the bake of a shift's step, or goes on with its last step at once; the gate of this step is not awaited."""
+    """Ends the bake of a step, of traffic or of a flag, or goes on with the last one at once; this gate is not awaited."""
     to = params.get("to") or traffic_model.STEP
     return steer(
         ledger, params, "promoted", "the shift continues without waiting", lambda session: _promote(session, to)
@@ -53,6 +53,11 @@ def _resume(session: Session) -> None:
 
 
 def _promote(session: Session, to: str) -> None:
+    release = session.records.flag_release(session.rollout.id)
+    if release is not None and session.rollout.status == model.OPEN and release.phase in flag_release.PROMOTABLE:
+        session.records.save_flag_release(dataclasses.replace(release, promoted=to))
+        session.change_rollout(paused_at=None, progress_at=session.now)
+        return
     shift = session.records.shift(session.rollout.id)
     if shift is None or session.rollout.status != model.OPEN or shift.phase not in PROMOTABLE:
         raise RolloutError(
@@ -63,9 +68,15 @@ def _promote(session: Session, to: str) -> None:
     session.change_rollout(paused_at=None, progress_at=session.now)
 
 
+def _moves_users(session: Session) -> bool:
+    if session.rollout.direction == model.FLAG:
+        return True
+    return session.records.shift(session.rollout.id) is not None and session.rollout.direction == model.FORWARD
+
+
 def _abort(session: Session) -> None:
-    if session.records.shift(session.rollout.id) is not None and session.rollout.direction == model.FORWARD:
-        # Traffic cannot be left where it stands with nobody looking: an aborted shift is rolled back.
+    if _moves_users(session):
+        # They cannot be left where they are with nobody looking: an aborted shift, or release by flag, is rolled back.
         session.change_rollout(
             status=model.REVERTING, paused_at=None, reason="the operator aborted it", reason_kind="aborted"
         )

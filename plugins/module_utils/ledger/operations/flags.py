@@ -11,16 +11,18 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import conclude, control, endings
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_release, model, traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flags as rules
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flags import Member, RolloutFlag
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import moment
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
     Ledger,
     Session,
     open_session,
     required,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 Params = t.Dict[str, t.Any]
 Answer = t.Dict[str, t.Any]
@@ -73,12 +75,27 @@ def kill(ledger: Ledger, params: Params) -> Answer:
     reason = f"{params['flag']} was killed: {params['reason']}"
 
     def hold(session: Session) -> None:
+        if _is_released(session.records, session.rollout, params["flag"]):
+            session.change_rollout(
+                status=model.REVERTING, paused_at=None, reason=reason, reason_kind=flag_release.KILLED
+            )
+            return
         if session.rollout.paused_at is None:
             session.change_rollout(paused_at=session.now)
         _save(session, params, goal=rules.KILLED, status=rules.DONE, error=params["reason"])
 
     effect = "no further host starts, and the rollout leaves the flag off; resume with state=resumed of rollout_control"
-    return control.steer(ledger, {**params, "reason": reason}, "paused", effect, hold)
+    word = "paused"
+    with ledger.store.reading() as records:
+        if _is_released(records, records.current(params["service"]), params["flag"]):
+            word, effect = "stopped", "the flag is left as it was killed, and the release ends"
+    return control.steer(ledger, {**params, "reason": reason}, word, effect, hold)
+
+
+def _is_released(records: Records, rollout: Rollout | None, flag: str) -> bool:
+    """Whether the rollout is the release by that very flag."""
+    release = records.flag_release(rollout.id) if rollout is not None else None
+    return release is not None and release.flag == flag
 
 
 def shown(flag: RolloutFlag) -> dict[str, t.Any]:

@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import interruption
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import flag_release, interruption
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import refused, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease, model, observation
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
@@ -104,6 +104,7 @@ def _note_drained(session: Session, host: Host, note: str) -> str:
 
 def _answer(session: Session, messages: list[str]) -> dict[str, t.Any]:
     rollout, records = session.rollout, session.records
+    release = records.flag_release(rollout.id)
     proven = [host for host in records.hosts(rollout.id, model.PROVEN) if host.in_scope]
     tally = records.tally(rollout.id)
     return {
@@ -118,6 +119,7 @@ def _answer(session: Session, messages: list[str]) -> dict[str, t.Any]:
         "waiting": tally.in_phase(*model.ASKING),
         "done": tally.on_target,
         "total": tally.in_scope,
+        "progress": flag_release.progress(release, session.now) if release else "",
         "messages": messages,
         "msg": "; ".join(messages) or f"{session.service}: {rollout.shown_status}",
     }
@@ -126,6 +128,9 @@ def _answer(session: Session, messages: list[str]) -> dict[str, t.Any]:
 def _if_interrupted(session: Session, params: dict[str, t.Any]) -> list[str]:
     """The watch keeps it at hand for the moment at which nobody can ask the ledger any more."""
     records, rollout = session.records, session.rollout
+    release = records.flag_release(rollout.id)
+    if release is not None:
+        return flag_release.if_interrupted(release, rollout)
     return interruption.lines(
         rollout,
         records.hosts(rollout.id, *model.IN_FLIGHT),
@@ -161,6 +166,7 @@ def _lost(params: dict[str, t.Any], lost: lease.LeaseLost) -> dict[str, t.Any]:
         "waiting": 0,
         "done": 0,
         "total": 0,
+        "progress": "",
         "messages": [lost.message],
         "msg": lost.message,
     }

@@ -98,12 +98,7 @@ def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: bool) -> tuple[Session, bool]:
     """The lease and the rollout inside a transaction; a *rehearsal* is thrown away, so the lease may be held."""
     request = _resolved(records, OpenRequest.from_params(params), now)
-    lease = records.lease(request.service) or Lease(request.service)
-    refuse_blocked(records, request.service, now)
-    if not rehearsal:
-        _refuse_held(records, lease, params, now)
-    ttl = durations.positive("lease_ttl", 60.0 if params.get("lease_ttl") is None else params["lease_ttl"])
-    new_lease = taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
+    lease, new_lease = take_lease(records, params, now, rehearsal)
     session = Session(records, new_lease, _unfinished(records, request) or _none_yet(request), now)
     resumed = _choose(session, request)
     session.change_rollout(run=new_lease.run)
@@ -111,6 +106,16 @@ def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: b
                   version=session.rollout.version, direction=session.rollout.direction,
                   status=session.rollout.status, taken_from=lease.run)  # fmt: skip
     return session, resumed
+
+
+def take_lease(records: Records, params: dict[str, t.Any], now: float, rehearsal: bool) -> tuple[Lease, Lease]:
+    """The lease as it was, and as it is to be saved for a new run; refused while the service is blocked or another run has it."""
+    lease = records.lease(params["service"]) or Lease(params["service"])
+    refuse_blocked(records, params["service"], now)
+    if not rehearsal:
+        _refuse_held(records, lease, params, now)
+    ttl = durations.positive("lease_ttl", 60.0 if params.get("lease_ttl") is None else params["lease_ttl"])
+    return lease, taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
 
 
 def _resolved(records: Records, request: OpenRequest, now: float) -> OpenRequest:

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import recreate, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import flag_release, recreate, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.approve import (
     NotApproved,
@@ -78,6 +78,8 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     fleet.refuse_unreachable(params.get("balancers"))
     with _session_or_rehearsal(ledger, params) as session:
         adopted = adopt(session, params)
+        if _goes_to_another_version(session):
+            flag_release.refuse_unfinished(session)
         left_out = session.records.left_out(session.service)
         balancers = fleet.answered(params.get("balancers"))
         given, shift = params["hosts"], None
@@ -129,6 +131,11 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         answer["recreate_unfinished"] = recreate.is_unfinished(session)
         session.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
         return answer
+
+
+def _goes_to_another_version(session: Session) -> bool:
+    rollout = session.rollout
+    return rollout.direction == model.FORWARD and rollout.status == model.OPEN and not rollout.keeps_release
 
 
 def _allowed(session: Session, allowed: policy.Policy) -> policy.Policy:

@@ -6,19 +6,13 @@
 
 from __future__ import annotations
 
-import math
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import (
-    POLL_EVERY,
-    pause,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep, waits
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.shift_course import Course, shift_of
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.waits import Baking
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
-    lease,
     model,
     traffic_acts,
     traffic_model,
@@ -33,40 +27,19 @@ Answer = t.Dict[str, t.Any]
 
 
 def next_act(ledger: Ledger, params: dict[str, t.Any]) -> Answer:
-    """Records what came of the last act and says the next one. A pause is waited out here, without bound."""
-    seen = ledger.store.changes()
-    answer = _decide_and_record(ledger, params)
-    waited = answer
-    while answer["act"] == traffic_acts.WAIT and not ledger.check_mode:
-        pause(ledger, seen)
-        _leave_if_alone(ledger, params)
-        seen = ledger.store.changes()
-        # What the last act achieved is on record; asking again must not count it twice.
-        answer = _decide_and_record(
-            ledger, {**params, "verdict": None, "balancers": None, "nodes": None, "checked": None}
-        )
-    return answer if answer is waited else {**answer, "messages": [*waited["messages"], *answer["messages"]]}
+    """Records what came of the last act and says the next one."""
+    return waits.next_act(ledger, params, _decide_and_record, once=("verdict", "balancers", "nodes", "checked"))
 
 
 def bake(ledger: Ledger, params: dict[str, t.Any]) -> Answer:
-    """Blocks until the step has baked, the operator or a failure has ended it, or *timeout* seconds are over."""
-    timeout = durations.optional("timeout", params.get("timeout"))
-    leave_at = None if timeout is None else ledger.clock.monotonic() + timeout
-    while True:
-        with open_session(ledger, params) as session:
-            shift = shift_of(session)
-            ends = (shift.baked_from or session.now) + shift.at_step.bake
-            is_ended = (
-                bool(shift.promoted) or session.rollout.status != model.OPEN or shift.phase != traffic_model.BAKING
-            )
-            is_late = leave_at is not None and ledger.clock.monotonic() >= leave_at
-            if is_ended or session.now >= ends or is_late or ledger.check_mode:
-                return _baked(session, shift, session.now >= ends and not is_ended)
-        nap = min(lease.BEAT_EVERY, ends - session.now, (leave_at or math.inf) - ledger.clock.monotonic())
-        until, seen = ledger.clock.monotonic() + nap, ledger.store.changes()
-        while ledger.clock.monotonic() < until and ledger.store.changes() == seen:
-            _leave_if_alone(ledger, params)
-            ledger.clock.sleep(min(POLL_EVERY, max(until - ledger.clock.monotonic(), 0.01)))
+    return waits.bake(ledger, params, _baking)
+
+
+def _baking(session: Session) -> Baking:
+    shift = shift_of(session)
+    is_ended = bool(shift.promoted) or session.rollout.status != model.OPEN or shift.phase != traffic_model.BAKING
+    ends = (shift.baked_from or session.now) + shift.at_step.bake
+    return Baking(ends, is_ended, lambda is_over: _baked(session, shift, is_over))
 
 
 def _baked(session: Session, shift: Shift, is_over: bool) -> Answer:
@@ -82,11 +55,6 @@ def _baked(session: Session, shift: Shift, is_over: bool) -> Answer:
         "messages": [],
         "msg": f"{session.service}: the step of {share:g} % {'has baked' if is_over else 'bakes'}",
     }
-
-
-def _leave_if_alone(ledger: Ledger, params: dict[str, t.Any]) -> None:
-    if not ledger.is_alive():
-        raise RolloutError(f"{params['service']}: the controller that asked is gone; left without changing anything.")
 
 
 def _decide_and_record(ledger: Ledger, params: dict[str, t.Any]) -> Answer:

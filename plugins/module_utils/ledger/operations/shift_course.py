@@ -47,7 +47,7 @@ STRUCTURED = ("goal", "shown")
 Answer = t.Dict[str, t.Any]
 
 
-def _paused(session: Session) -> str:
+def paused(session: Session) -> str:
     """Why the traffic stays where it is at present; empty where it may move on."""
     if session.rollout.paused_at is not None:
         return "paused"
@@ -101,7 +101,7 @@ class Course:
         return Inputs(
             shift=self._shift,
             status=rollout.status,
-            paused=_paused(self._session),
+            paused=paused(self._session),
             holds=rollout.status in (model.FAILING, model.ABORTED),
             hosts=_hosts(self._session, self._shift, self._params),
             nodes=self._nodes,

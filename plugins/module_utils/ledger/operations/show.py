@@ -10,9 +10,20 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import (
+    flag_release,
+    tables,
+    traffic_messages,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import flags
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import block, failure, lease, versions, window
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import (
+    block,
+    failure,
+    lease,
+    model,
+    versions,
+    window,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host, Lease, Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
@@ -37,6 +48,7 @@ def show(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "rollouts": [_rollout(rollout) for rollout in rollouts],
             "hosts": [_host(host) for host in hosts],
             "blocks": [block.shown(found) for found in records.blocks(service) if found.is_in_force(now)],
+            "flag_release": _flag_release(records, newest),
             "flags": [flags.shown(one) for found in held for one in records.flags(found.service)],
             "host_seconds": _host_seconds(records.host_seconds(service) if service else []),
             "gates": _gates(records, newest),
@@ -136,6 +148,21 @@ def _shift(records: Records, rollout: Rollout | None) -> dict[str, t.Any] | None
     }
 
 
+def _flag_release(records: Records, rollout: Rollout | None) -> dict[str, t.Any] | None:
+    release = records.flag_release(rollout.id) if rollout else None
+    if release is None:
+        return None
+    return {
+        "flag": release.flag,
+        "place": release.place,
+        "steps": [step._asdict() for step in release.all_steps],
+        "phase": release.phase,
+        "step": release.step,
+        "percent": release.shown,
+        "text": flag_release.status(release),
+    }
+
+
 def _gates(records: Records, rollout: Rollout | None) -> list[dict[str, t.Any]]:
     return [
         {
@@ -197,6 +224,7 @@ def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
             [(h.name, h.zone, h.phase, h.step, h.from_version, h.target_version, h.error) for h in hosts if h.in_scope],
         )
     lines += [answer["shift"]["text"]] if answer["shift"] else []
+    lines += [answer["flag_release"]["text"]] if answer["flag_release"] else []
     lines += [flag["text"] for flag in answer["flags"]]
     lines += [f"still drained by this rollout: {left['host']} since {left['since']}" for left in answer["left_out"]]
     chain = answer["chain"]
@@ -209,10 +237,14 @@ def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
     return lines or ["no rollout is recorded here"]
 
 
+def _way(rollout: dict[str, t.Any]) -> str:
+    return "" if rollout["direction"] == model.FLAG else f" {rollout['direction']}"
+
+
 def _service_lines(found: dict[str, t.Any]) -> list[str]:
     rollout, holder = found["rollout"], found["holder"]
     head = f"{found['service']}: " + (
-        f"{rollout['what']} {rollout['direction']}, {rollout['status']}" if rollout else "no rollout"
+        f"{rollout['what']}{_way(rollout)}, {rollout['status']}" if rollout else "no rollout"
     )
     if rollout and (rollout["message"] or rollout["reason"]):
         head += f" ({rollout['message'] or rollout['reason']})"

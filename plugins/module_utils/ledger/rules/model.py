@@ -43,6 +43,8 @@ WEAK = (DOWN, UNKNOWN, HALF_UPDATED)
 FORWARD = "forward"
 BACK = "back"
 RECOVER = "recover"
+FLAG = "flag"
+"""The release of a feature by its flag: no host changes."""
 
 OPEN = "open"
 PAUSED = "paused"
@@ -166,7 +168,7 @@ class Rollout:
     @property
     def what(self) -> str:
         """How messages name the intent."""
-        if self.keeps_release:
+        if self.keeps_release or self.direction == FLAG:
             return self.operation
         if self.version:
             return self.version

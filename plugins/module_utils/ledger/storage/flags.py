@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""The ledger's rows about feature flags."""
+"""The ledger's rows about feature flags: those that go with a rollout, and those that are released in steps."""
 
 from __future__ import annotations
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import FlagRelease
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flags import RolloutFlag
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.tables import Tables
 
@@ -14,6 +15,11 @@ CREATE TABLE flag (
     service TEXT NOT NULL, flag TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL, place TEXT NOT NULL,
     goal TEXT NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, flag)
 ) WITHOUT ROWID;
+CREATE TABLE flag_release (
+    rollout INTEGER PRIMARY KEY, service TEXT NOT NULL, flag TEXT NOT NULL, place TEXT NOT NULL, command TEXT NOT NULL,
+    steps TEXT NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL, goal INTEGER NOT NULL, shown INTEGER NOT NULL,
+    tries INTEGER NOT NULL, why TEXT NOT NULL, baked_from REAL, promoted TEXT
+);
 """
 
 
@@ -28,3 +34,14 @@ class Flags(Tables):
 
     def save_flag(self, flag: RolloutFlag) -> None:
         self._replace("flag", flag)
+
+    def flag_release(self, rollout: int) -> FlagRelease | None:
+        return self._one(FlagRelease, "SELECT * FROM flag_release WHERE rollout = ?", rollout)
+
+    def latest_flag_release(self, service: str) -> FlagRelease | None:
+        return self._one(
+            FlagRelease, "SELECT * FROM flag_release WHERE service = ? ORDER BY rollout DESC LIMIT 1", service
+        )
+
+    def save_flag_release(self, release: FlagRelease) -> None:
+        self._replace("flag_release", release)

@@ -96,10 +96,11 @@ class Records(Flags, HostRecords, Migrations, Permissions, Recreates):
         """The other rollouts of the service that were never concluded."""
         return self._all(
             Rollout,
-            "SELECT * FROM rollout WHERE service = ? AND id != ? AND direction != ? AND concluded_at IS NULL",
+            "SELECT * FROM rollout WHERE service = ? AND id != ? AND direction NOT IN (?, ?) AND concluded_at IS NULL",
             rollout.service,
             rollout.id,
             model.RECOVER,
+            model.FLAG,
         )
 
     def was_rolled_out(self, service: str, version: str) -> bool:

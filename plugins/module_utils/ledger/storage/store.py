@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage impo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
-FORMAT = "10"
+FORMAT = "11"
 BUSY_SECONDS = 30
 
 SCHEMA = """

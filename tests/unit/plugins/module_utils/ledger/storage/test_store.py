@@ -65,11 +65,11 @@ def test_an_identity_of_its_own(tmp_path):
 
 def test_another_format_is_refused(tmp_path):
     store = Store.at(str(tmp_path))
-    store.connection.execute("UPDATE meta SET content = '11' WHERE name = 'format'")
+    store.connection.execute("UPDATE meta SET content = '1' WHERE name = 'format'")
     with pytest.raises(RolloutError) as caught:
         Store.at(str(tmp_path))
     assert caught.value.message == (
-        f"{tmp_path}/ledger.db: the ledger has format 11, this version of steady.rollout knows format 10; use the version "
+        f"{tmp_path}/ledger.db: the ledger has format 1, this version of steady.rollout knows format 11; use the version "
         "of the collection that wrote it."
     )
 

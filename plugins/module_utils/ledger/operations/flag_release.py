@@ -1,0 +1,397 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The release of a feature by its flag: opened, asked for its next act, baked and concluded."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import flag_release as messages
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import open as opening
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep, waits
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.shift_course import KINDS, paused
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.waits import Baking
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_release as rules
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model, traffic_acts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import (
+    Act,
+    FlagRelease,
+    Inputs,
+    Reading,
+    Step,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_acts import NOT_GOOD, Stop, Transition
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
+    Ledger,
+    Session,
+    open_session,
+    required,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
+
+REVERTED = "reverted"
+MOST_MOVES = 10
+"""A release moves at most from a step to the next and to its end before something has to be done."""
+UNFINISHED = (model.OPEN, model.FAILING, model.REVERTING)
+
+Params = t.Dict[str, t.Any]
+Answer = t.Dict[str, t.Any]
+
+
+# Opening
+
+
+def open_release(ledger: Ledger, params: Params) -> Answer:
+    """Takes the lease; continues a release that is unfinished, or begins one."""
+    required(params, "service", "flag", "steps", "found")
+    steps, found = rules.parsed_steps(params["steps"]), readings(params["found"]) or ()
+    with ledger.writing() as records:
+        now = ledger.clock.now()
+        before, new_lease = opening.take_lease(records, params, now, rehearsal=ledger.check_mode)
+        known = _unfinished(records, params["service"])
+        if known is None and params.get("resume") != opening.REVERT and rules.is_done(steps, found):
+            return _nothing_to_do(params, steps)
+        session = Session(records, new_lease, known[1] if known else _new_rollout(params), now)
+        if params.get("resume") == opening.REVERT:
+            release = _revert(session, known, params)
+        elif known is not None:
+            release = _resume(session, known[0], params, steps)
+        else:
+            release = _begin(session, params, steps, found)
+        session.change_rollout(run=new_lease.run)
+        owner = params.get("owner") or {}
+        session.event("opened", owner=owner, token=new_lease.token, resumed=known is not None, flag=release.flag,
+                      steps=[step._asdict() for step in release.all_steps], status=session.rollout.status,
+                      taken_from=before.run)  # fmt: skip
+        session.beat()
+        return {
+            "changed": True,
+            "run": "" if ledger.check_mode else session.run,
+            "token": 0 if ledger.check_mode else session.lease.token,
+            "rollout": session.rollout.id,
+            "resumed": known is not None,
+            "nothing_to_do": False,
+            "status": session.rollout.shown_status,
+            "text": messages.plan(release, session.rollout, known is not None),
+            "msg": f"{session.service}: {'resumed' if known else 'opened'} the release of {session.rollout.what}",
+            "diff": {"before": {"holder": lease.holder(before)}, "after": {"flag": release.flag}},
+        }
+
+
+def _nothing_to_do(params: Params, steps: t.Sequence[Step]) -> Answer:
+    message = (
+        f"{params['service']}: {params['flag']} is on for {steps[-1].percent} % of the users; there is nothing to do"
+    )
+    return {
+        "changed": False,
+        "run": "",
+        "token": 0,
+        "rollout": 0,
+        "resumed": False,
+        "nothing_to_do": True,
+        "status": model.DONE,
+        "text": [message],
+        "msg": message,
+    }
+
+
+def _new_rollout(params: Params) -> Rollout:
+    return Rollout(
+        id=0, service=params["service"], version=None, direction=model.FLAG, operation=f"flag {params['flag']}"
+    )
+
+
+def _unfinished(records: Records, service: str) -> tuple[FlagRelease, Rollout] | None:
+    """The last release by a flag, if a run has left it half-way."""
+    release = records.latest_flag_release(service)
+    rollout = records.rollout(release.rollout) if release is not None else None
+    if release is None or rollout is None:
+        return None
+    is_left = rollout.concluded_at is None or rollout.outcome in model.LEFT_HALF_WAY
+    return (release, rollout) if is_left else None
+
+
+def refuse_unfinished(session: Session) -> None:
+    """A new version is not rolled out to hosts that serve a feature to some users only, with nobody judging it."""
+    known = _unfinished(session.records, session.service)
+    if known is not None:
+        release = known[0]
+        raise RolloutError(
+            f"{session.service}: the release of {known[1].what} is not finished ({messages.where(release)}). Run flag.yml "
+            "again to resume it, or to turn the flag off with -e rollout_resume=revert; then run this one."
+        )
+
+
+def _begin(session: Session, params: Params, steps: t.Sequence[Step], found: t.Sequence[Reading]) -> FlagRelease:
+    latest = session.records.latest(session.service, model.FORWARD, model.BACK)
+    if latest is not None and (latest.concluded_at is None or latest.outcome in model.LEFT_HALF_WAY):
+        raise RolloutError(
+            f"{session.service}: the rollout of {latest.what} is not complete, so not every host may serve the feature. "
+            "Run its playbook again to finish it, or to roll it back with -e rollout_resume=revert; then run this one."
+        )
+    rules.refuse_start(params["flag"], steps, found)
+    _refuse_refused(params)
+    session.rollout = session.records.add_rollout(
+        dataclasses.replace(session.rollout, created_at=session.now, planned_at=session.now, progress_at=session.now)
+    )
+    release = FlagRelease(
+        rollout=session.rollout.id,
+        service=session.service,
+        flag=params["flag"],
+        place=params.get("place") or "",
+        command=params.get("command") or "",
+        steps=json.dumps(steps),
+        shown=max((one.share for one in found), default=0),
+    )
+    session.records.save_flag_release(release)
+    return release
+
+
+def _resume(session: Session, release: FlagRelease, params: Params, steps: t.Sequence[Step]) -> FlagRelease:
+    """The same release goes on; a step that was baking bakes anew, as nobody has judged it meanwhile."""
+    is_back = release.phase == rules.WITHDRAWING or session.rollout.status in (model.FAILING, model.REVERTING)
+    if release.flag != params["flag"] or not (is_back or tuple(release.all_steps) == tuple(steps)):
+        raise InputError(
+            f"{session.service}: the release of {session.rollout.what} is not finished ({messages.where(release)}). Run it "
+            f"again with its steps {messages.in_words(release.all_steps)} to resume it, or with -e rollout_resume=revert to "
+            "turn the flag off; then begin another one."
+        )
+    if not is_back:
+        _refuse_refused(params)
+    session.change_rollout(
+        status=model.REVERTING if is_back else model.OPEN,
+        reason=session.rollout.reason if is_back else None,
+        reason_kind=session.rollout.reason_kind if is_back else None,
+        concluded_at=None,
+        outcome=None,
+        message=None,
+    )
+    return _saved(session, dataclasses.replace(release, tries=0, baked_from=session.now))
+
+
+def _refuse_refused(params: Params) -> None:
+    """What the flag system would refuse is refused while nothing is changed; turning a flag off never waits for it."""
+    if params.get("refused"):
+        raise InputError(str(params["refused"]))
+
+
+def _revert(session: Session, known: tuple[FlagRelease, Rollout] | None, params: Params) -> FlagRelease:
+    if known is None or known[0].flag != params["flag"]:
+        of = f"of {params['flag']}" if known is None else f"of {params['flag']}, but of {known[0].flag},"
+        raise RolloutError(
+            f"{session.service}: no release {of} is unfinished. Turn a flag off with state=off of "
+            "steady.rollout.feature_flag."
+        )
+    session.change_rollout(
+        status=model.REVERTING,
+        revert_requested=1,
+        paused_at=None,
+        concluded_at=None,
+        outcome=None,
+        message=None,
+        reason=session.rollout.reason or "the operator asked for a rollback",
+    )
+    return _saved(session, dataclasses.replace(known[0], tries=0))
+
+
+def _saved(session: Session, release: FlagRelease) -> FlagRelease:
+    session.records.save_flag_release(release)
+    return release
+
+
+# Its steps
+
+
+def release_of(session: Session) -> FlagRelease:
+    release = session.records.flag_release(session.rollout.id)
+    if release is None:
+        raise RolloutError(f"{session.service}: {session.rollout.what} is no release by a flag; run flag.yml.")
+    return release
+
+
+def readings(given: t.Any) -> tuple[Reading, ...] | None:
+    if given is None:
+        return None
+    return tuple(
+        Reading(str(one["where"]), str(one.get("state") or ""), int(one.get("percent") or 0), str(one.get("why") or ""))
+        for one in given
+    )
+
+
+def next_act(ledger: Ledger, params: Params) -> Answer:
+    """Records what was found and says what comes next."""
+    return waits.next_act(ledger, params, _decide_and_record, once=("verdict", "reason", "found"))
+
+
+def bake(ledger: Ledger, params: Params) -> Answer:
+    return waits.bake(ledger, params, _baking)
+
+
+def _baking(session: Session) -> Baking:
+    release = release_of(session)
+    is_ended = bool(release.promoted) or session.rollout.status != model.OPEN or release.phase != rules.BAKING
+    ends = (release.baked_from or session.now) + release.at_step.bake
+
+    def answer(is_over: bool) -> Answer:
+        step = release.at_step.percent
+        message = f"{session.service}: the step of {step} % {'has baked' if is_over else 'bakes'}"
+        return {
+            **_state(session, release),
+            "changed": False,
+            "act": traffic_acts.BAKE,
+            "baked": is_over,
+            "msg": message,
+        }
+
+    return Baking(ends, is_ended, answer)
+
+
+def _decide_and_record(ledger: Ledger, params: Params) -> Answer:
+    with open_session(ledger, params) as session:
+        course = _Course(session, params)
+        for dummy in range(MOST_MOVES):
+            act = course.step()
+            if act is not None:
+                return course.answer(act)
+        raise RolloutError(
+            f"{session.service}: the release of {session.rollout.what} does not settle; read its events with rollout_info."
+        )
+
+
+class _Course:
+    """One call's way to the next act that the run has to carry out."""
+
+    def __init__(self, session: Session, params: Params) -> None:
+        self._session = session
+        self._release = release_of(session)
+        self._params = params
+        self._verdict = params.get("verdict") or ""
+        self._found = readings(params.get("found"))
+        self._messages: list[str] = []
+
+    def step(self) -> Act | None:
+        inputs = Inputs(
+            release=self._release,
+            status=self._session.rollout.status,
+            paused=paused(self._session),
+            found=self._found,
+            verdict=self._verdict,
+            reason=self._params.get("reason") or "",
+            now=self._session.now,
+        )
+        decision = rules.decide(inputs)
+        if isinstance(decision, Act):
+            self._intend(decision)
+            return decision
+        if isinstance(decision, Stop):
+            self._note_verdict()
+            upkeep.stop(self._session, decision.reason, KINDS.get(decision.kind, decision.kind))
+            self._messages.append(f"stopped: {decision.reason}; turning {self._release.flag} off")
+        else:
+            self._move(decision)
+        return None
+
+    def _intend(self, act: Act) -> None:
+        """Intent first: what the flag is to be is on record before it is changed."""
+        if act.kind not in (traffic_acts.SET, rules.OFF):
+            return
+        is_same = act.kind == rules.OFF or self._release.goal == act.percent
+        tries = self._release.tries + 1 if is_same else 1
+        why = "; ".join(one.why for one in self._found or () if one.why)
+        self._save(goal=act.percent or self._release.goal, tries=tries, why=why)
+        self._session.event("flag_intended", None, flag=self._release.flag, percent=act.percent, number=tries)
+
+    def _move(self, decision: Transition) -> None:
+        before = self._release.phase
+        if before == rules.BAKING:
+            self._note_verdict()
+        self._save(**decision.changes)
+        self._session.change_rollout(progress_at=self._session.now)
+        if decision.word:
+            self._session.event(decision.word, None, flag=self._release.flag, **decision.data)
+            self._messages.append(messages.moved(self._release))
+
+    def _note_verdict(self) -> None:
+        """A verdict counts once, for the step it was given on."""
+        if self._release.phase != rules.BAKING or not (self._verdict or self._release.promoted):
+            return
+        percent, verdict = self._release.at_step.percent, self._verdict or "promoted"
+        reason = self._params.get("reason") or ("by the operator" if not self._verdict else "")
+        evidence = self._params.get("evidence") or {}
+        self._session.event(
+            "flag_gate",
+            None,
+            flag=self._release.flag,
+            percent=percent,
+            verdict=verdict,
+            reason=reason,
+            evidence=evidence,
+        )
+        if verdict not in NOT_GOOD:
+            self._messages.append(f"gate at {percent} %: {verdict}" + (f", {reason}" if reason else ""))
+        self._verdict = ""
+
+    def _save(self, **changes: t.Any) -> None:
+        self._release = _saved(self._session, dataclasses.replace(self._release, **changes))
+
+    def answer(self, act: Act) -> Answer:
+        reason = f", {act.reason}" if act.reason else ""
+        if act.kind == traffic_acts.OVER and act.reason:
+            self._save(why=act.reason)
+        return {
+            **_state(self._session, self._release),
+            "changed": act.kind in (traffic_acts.SET, rules.OFF),
+            "act": act.kind,
+            "percent": act.percent,
+            "seconds": act.seconds,
+            "reason": act.reason,
+            "messages": self._messages,
+            "msg": f"{self._session.service}: {act.kind}{reason}",
+        }
+
+
+def _state(session: Session, release: FlagRelease) -> Answer:
+    return {
+        "step": release.step,
+        "share": release.at_step.percent,
+        "phase": release.phase,
+        "status": session.rollout.shown_status,
+        "messages": [],
+    }
+
+
+# The end
+
+
+def conclude(ledger: Ledger, params: Params) -> Answer:
+    """Success only if the flag was seen to have the last step's share, or to be off where the operator asked for that."""
+    with open_session(ledger, params) as session:
+        release = release_of(session)
+        outcome = _outcome(session, release)
+        message = messages.outcome(session.rollout, release, outcome)
+        status = model.DONE if outcome == model.DONE else model.STOPPED
+        session.change_rollout(
+            status=status, outcome=outcome, concluded_at=session.now, paused_at=None, message=message
+        )
+        session.event("concluded", outcome=outcome, message=message)
+        session.lease = lease.released(session.lease)
+        return {
+            "changed": True,
+            "succeeded": outcome == model.DONE or (outcome == REVERTED and bool(session.rollout.revert_requested)),
+            "outcome": outcome,
+            "message": message,
+            "reason_kind": session.rollout.reason_kind or "",
+            "msg": message,
+        }
+
+
+def _outcome(session: Session, release: FlagRelease) -> str:
+    if session.rollout.status == model.OPEN:
+        return model.DONE if release.phase == rules.FINISHED else model.INCOMPLETE
+    return REVERTED if release.phase == rules.FINISHED else model.STOPPED

@@ -1,0 +1,284 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The release of a feature by its flag, as a state machine without clock or I/O.
+
+The share of the users grows step by step, each only after a good verdict on the one before. Whatever is not good, or was
+done to the flag by somebody else, ends with the flag off.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils import durations
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_acts import (
+    BAKE,
+    GOOD,
+    NOT_GOOD,
+    OVER,
+    SET,
+    WAIT,
+    Stop,
+    Transition,
+)
+
+SETTING = "setting"
+"""The share of the step at hand is being set."""
+BAKING = "baking"
+WITHDRAWING = "withdrawing"
+"""The flag is being turned off."""
+FINISHED = "over"
+
+PROMOTABLE = (SETTING, BAKING)
+
+READ = "read"
+"""Read the flag, then ask again: what is known of it may be old."""
+OFF = "off"
+"""Turn the flag off, at once; users may meet errors."""
+
+MOST_TRIES = 2
+"""How often a share is set before the release stops."""
+MOST_TRIES_OFF = 10
+"""How often the flag is turned off before this run gives up, and the next one goes on."""
+
+CONTESTED = "contested"
+KILLED = "killed"
+FLAG = "flag"
+"""Kinds of a stop: somebody else has changed the flag, or killed it; it could not be changed."""
+
+
+class Step(t.NamedTuple):
+    """Percent of the users, and the seconds that it bakes."""
+
+    percent: int
+    bake: float
+
+
+class Reading(t.NamedTuple):
+    """The flag as one place showed it just now; *why* it could not be read or changed there."""
+
+    where: str
+    state: str
+    percent: int
+    why: str = ""
+
+    @property
+    def share(self) -> int:
+        return self.percent if self.state == "on" else 0
+
+    @property
+    def is_off(self) -> bool:
+        return not self.why and self.state != "on"
+
+
+@dataclasses.dataclass(frozen=True)
+class FlagRelease:
+    """One rollout's release by a flag. Times are seconds of the coordinator's clock."""
+
+    rollout: int
+    service: str
+    flag: str
+    place: str
+    """Where the flag is, for messages."""
+    command: str
+    """What turns it off by hand."""
+    steps: str
+    """As JSON."""
+    phase: str = SETTING
+    step: int = 0
+    goal: int = 0
+    """The share that was last intended; on record before the flag is changed."""
+    shown: int = 0
+    """The share that it was last seen to have."""
+    tries: int = 0
+    why: str = ""
+    """What the last try has failed for."""
+    baked_from: float | None = None
+    promoted: str | None = None
+    """The operator's word, as in a shift of traffic."""
+
+    @property
+    def all_steps(self) -> list[Step]:
+        return [Step(*step) for step in json.loads(self.steps)]
+
+    @property
+    def at_step(self) -> Step:
+        return self.all_steps[self.step]
+
+    @property
+    def last_percent(self) -> int:
+        return self.all_steps[-1].percent
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """All that one decision looks at. *found* is None where nobody has read the flag for this decision."""
+
+    release: FlagRelease
+    status: str
+    paused: str
+    """Why the share does not grow at present; empty where it may."""
+    found: tuple[Reading, ...] | None
+    verdict: str
+    reason: str
+    now: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Act:
+    """What the run is to do now."""
+
+    kind: str
+    reason: str = ""
+    percent: int = 0
+    seconds: float = 0.0
+
+
+Decision = t.Union[Act, Transition, Stop]
+
+
+def decide(inputs: Inputs) -> Decision:
+    phase = inputs.release.phase
+    if phase == FINISHED:
+        return Act(OVER)
+    if inputs.status != model.OPEN and phase != WITHDRAWING:
+        return Transition({"phase": WITHDRAWING, "tries": 0, "promoted": None})
+    if phase == WITHDRAWING:
+        return _withdraw(inputs)
+    fault = _fault(inputs)
+    if fault is not None:
+        return fault
+    return _set(inputs) if phase == SETTING else _bake(inputs)
+
+
+def _set(inputs: Inputs) -> Decision:
+    release, percent = inputs.release, inputs.release.at_step.percent
+    if inputs.paused:
+        return Act(WAIT, f"{inputs.paused} before {percent} %")
+    if inputs.found is None:
+        return Act(READ)
+    if all(not one.why and one.share == percent for one in inputs.found):
+        changes = {"phase": BAKING, "baked_from": inputs.now, "shown": percent, "tries": 0}
+        return Transition(changes, "flag_share", {"step": release.step, "percent": percent})
+    if release.goal == percent and release.tries >= MOST_TRIES:
+        return Stop(f"{release.flag} could not be set to {percent} % ({_faults(inputs.found, percent)})", FLAG)
+    return Act(SET, f"{release.flag} on for {percent} % of the users", percent=percent)
+
+
+def _bake(inputs: Inputs) -> Decision:
+    release = inputs.release
+    if inputs.verdict in NOT_GOOD:
+        why = f": {inputs.reason.rstrip('.')}" if inputs.reason else ""
+        return Stop(f"the gate at {release.at_step.percent} %: {inputs.verdict}{why}", inputs.verdict)
+    if inputs.verdict in GOOD or release.promoted:
+        return _next_step(release)
+    return Act(BAKE, seconds=max((release.baked_from or inputs.now) + release.at_step.bake - inputs.now, 0.0))
+
+
+def _next_step(release: FlagRelease) -> Transition:
+    last = len(release.all_steps) - 1
+    if release.step >= last:
+        return Transition({"phase": FINISHED, "promoted": None})
+    to_end = release.promoted == traffic_model.END
+    return Transition(
+        {
+            "phase": SETTING,
+            "step": last if to_end else release.step + 1,
+            "tries": 0,
+            "promoted": release.promoted if to_end else None,
+        }
+    )
+
+
+def _withdraw(inputs: Inputs) -> Decision:
+    if inputs.found is None:
+        return Act(READ)
+    if all(one.is_off for one in inputs.found):
+        return Transition({"phase": FINISHED, "shown": 0, "why": ""}, "flag_off", {})
+    if inputs.release.tries >= MOST_TRIES_OFF:
+        # The phase stays: the next run goes on with it.
+        return Act(OVER, f"it could not be turned off ({_faults(inputs.found, 0)})")
+    return Act(OFF, f"{inputs.release.flag} off")
+
+
+def _fault(inputs: Inputs) -> Stop | None:
+    """Whatever somebody else has done to the flag was done for a reason that this release does not know."""
+    release, found = inputs.release, inputs.found or ()
+    killed = next((one for one in found if one.state == "killed"), None)
+    if killed is not None:
+        return Stop(f"somebody has killed {release.flag} at {killed.where}", KILLED)
+    if release.phase == SETTING and not release.goal:
+        return None  # The first share: what was there before is no concern of anybody's.
+    expected = {release.at_step.percent} if release.phase == BAKING else {release.shown, release.goal}
+    strange = next((one for one in found if not one.why and one.share not in expected), None)
+    if strange is None:
+        return None
+    return Stop(
+        f"somebody else has changed {release.flag}: it is {_in_words(strange)} at {strange.where}, expected "
+        f"{' or '.join(f'{percent} %' for percent in sorted(expected))}",
+        CONTESTED,
+    )
+
+
+def _faults(found: t.Sequence[Reading], percent: int) -> str:
+    behind = [one for one in found if one.why or one.share != percent or (not percent and one.state == "on")]
+    named = [f"{one.where}: {one.why.rstrip('.') or f'it is {_in_words(one)}'}" for one in behind]
+    return "; ".join(named[:3]) + (f"; and {len(named) - 3} more" if len(named) > 3 else "")
+
+
+def _in_words(one: Reading) -> str:
+    return f"on for {one.percent} %" if one.state == "on" else one.state
+
+
+def refuse_start(flag: str, steps: t.Sequence[Step], found: t.Sequence[Reading]) -> None:
+    """Raises InputError where a release cannot begin with the flag as it is."""
+    for one in found:
+        if one.why:
+            raise InputError(f"{flag} cannot be read at {one.where}: {one.why.rstrip('.')}. Nothing was changed.")
+        if one.state == "absent":
+            raise InputError(
+                f"{flag} does not exist at {one.where}: correct the name, or create it with state=off of "
+                "steady.rollout.feature_flag. Nothing was changed."
+            )
+        if one.state == "killed":
+            raise InputError(
+                f"{flag} was killed at {one.where}: once its reason is gone, turn it off with state=off of "
+                "steady.rollout.feature_flag, then run again. Nothing was changed."
+            )
+        if one.share > steps[0].percent:
+            raise InputError(
+                f"{flag} is on for {one.share} % already at {one.where}, and the first of rollout_flag_steps has "
+                f"{steps[0].percent} %: begin with a step of at least {one.share} %, or turn it off first. Nothing was changed."
+            )
+
+
+def is_done(steps: t.Sequence[Step], found: t.Sequence[Reading]) -> bool:
+    """Whether there is nothing to release."""
+    return bool(found) and all(not one.why and one.share == steps[-1].percent for one in found)
+
+
+def parsed_steps(given: t.Any) -> tuple[Step, ...]:
+    """Percentages of the users that grow, each with the time that it bakes; raises InputError."""
+    where = "rollout_flag_steps"
+    if not isinstance(given, (list, tuple)) or not given:
+        raise InputError(f"{where}: {given!r:.80} is not a list such as [{{percent: 1, bake: 30m}}, {{percent: 100}}].")
+    steps = tuple(_step(f"{where}[{number}]", one) for number, one in enumerate(given))
+    for before, after in zip(steps, steps[1:]):
+        if after.percent <= before.percent:
+            raise InputError(f"{where}: {after.percent} comes after {before.percent}; the percentages must grow.")
+    return steps
+
+
+def _step(where: str, given: t.Any) -> Step:
+    if not isinstance(given, t.Mapping) or "percent" not in given or set(given) - {"percent", "bake"}:
+        raise InputError(f"{where}: {given!r:.80} is not a step such as {{percent: 1, bake: 30m}}.")
+    text = str(given["percent"]).strip().rstrip("%").strip()
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 100:
+        raise InputError(f"{where}.percent: {given['percent']!r:.40} is not a whole number from 1 to 100.")
+    return Step(int(text), durations.seconds(f"{where}.bake", given.get("bake") or 0))

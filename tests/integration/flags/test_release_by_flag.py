@@ -1,0 +1,274 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""playbooks/flag.yml on a real Redis and on real files: its steps, what stops it, and a controller killed at each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import typing as t
+
+import pytest
+import yaml
+from support.flag_systems import FLAG, SECRET, RedisServer
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+STEPS = [{"percent": 1, "bake": 1}, {"percent": 10, "bake": 1}, {"percent": 100, "bake": 1}]
+SLOW = [{**step, "bake": 6} for step in STEPS]
+BROKEN = "- name: Look\n  ansible.builtin.fail:\n    msg: orders are down\n  when: rollout_share | int == 10\n"
+
+
+class Shop:
+    """A fleet of two names on this host, a flag, and the playbook ready to be run."""
+
+    def __init__(self, folder: pathlib.Path, system: dict[str, t.Any]) -> None:
+        self.folder = folder
+        hosts = {name: {"ansible_connection": "local"} for name in ("app1", "app2")}
+        inventory = {"all": {"children": {"fleet": {"hosts": hosts}}}}
+        (folder / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
+        self.settings: dict[str, t.Any] = {
+            "rollout_service": "shop",
+            "rollout_ledger": str(folder / "ledger"),
+            "rollout_lease_ttl": 5,
+            "rollout_analysis_interval": 1,
+            "rollout_flags": [{"name": FLAG, "system": system}],
+            "rollout_flag_steps": STEPS,
+            "ansible_python_interpreter": sys.executable,
+        }
+
+    def argv(self, **settings: t.Any) -> list[str]:
+        (self.folder / "settings.json").write_text(json.dumps({**self.settings, **settings}), encoding="utf-8")
+        argv = [
+            sys.executable,
+            "-m",
+            "ansible.cli.playbook",
+            "playbooks/flag.yml",
+            "-i",
+            str(self.folder / "inventory.yml"),
+        ]
+        return [*argv, "-e", f"@{self.folder}/settings.json"]
+
+    def start(self, *options: str, **settings: t.Any) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
+            "ANSIBLE_HOME": str(self.folder / "ansible"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [*self.argv(**settings), *options],
+                cwd=REPOSITORY,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def run(self, *options: str, **settings: t.Any) -> tuple[int, str]:
+        """The exit code, and what this run printed."""
+        before = len(self.log())
+        exit_code = self.start(*options, **settings).wait(timeout=120)
+        return exit_code, self.log()[before:]
+
+    def log(self) -> str:
+        path = self.folder / "log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def events(self, kind: str) -> list[dict[str, t.Any]]:
+        path = self.folder / "ledger" / "ledger.db"
+        if not path.exists():
+            return []
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'event'").fetchall():
+                return []
+            rows = connection.execute("SELECT data FROM event WHERE kind = ? ORDER BY seq", (kind,))
+            return [json.loads(row[0]) for row in rows]
+
+    def shares(self) -> list[int]:
+        """Those that were read back, in their order."""
+        return [event["percent"] for event in self.events("flag_share")]
+
+    def await_share(self, percent: int, run: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 60
+        while percent not in self.shares() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert percent in self.shares(), self.log()
+
+    def killed_at(self, percent: int) -> None:
+        """A run that is killed with all its processes once the share is read back."""
+        run = self.start(rollout_flag_steps=SLOW)
+        self.await_share(percent, run)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait(timeout=20)
+
+    def control(self, state: str) -> None:
+        task = f"state={state} service=shop ledger={self.folder}/ledger"
+        argv = [
+            sys.executable,
+            "-m",
+            "ansible.cli.adhoc",
+            "localhost",
+            "-m",
+            "steady.rollout.rollout_control",
+            "-a",
+            task,
+        ]
+        environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections")}
+        subprocess.run(argv, env=environment, cwd=self.folder, check=True, capture_output=True, timeout=60)
+
+
+@pytest.fixture
+def redis(tmp_path: pathlib.Path) -> t.Iterator[RedisServer]:
+    if RedisServer.missing():
+        pytest.skip(RedisServer.missing())
+    server = RedisServer(tmp_path)
+    try:
+        server.start()
+        server.overwrite(False)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def shop(tmp_path: pathlib.Path, redis: RedisServer) -> Shop:
+    return Shop(tmp_path, redis.settings())
+
+
+def share(redis: RedisServer) -> int:
+    """As the application reads it."""
+    if redis.cli("GET", f"feature:{FLAG}") != "on" or redis.cli("GET", f"kill_switch:{FLAG}"):
+        return 0
+    return int(redis.cli("GET", f"rollout_percentage:{FLAG}") or 100)
+
+
+def test_a_release_goes_to_all_users_step_by_step(shop: Shop, redis: RedisServer) -> None:
+    exit_code, printed = shop.run("-vvv")
+    assert exit_code == 0, printed
+    assert shop.shares() == [1, 10, 100]
+    assert f"shop: {FLAG} is on for 100 % of the users." in printed
+    assert f"{FLAG} is on for 10 % of the users, bakes for 1 s" in printed
+    assert share(redis) == 100
+    assert SECRET not in printed
+    assert SECRET.encode() not in (shop.folder / "ledger" / "ledger.db").read_bytes()
+    exit_code, printed = shop.run()
+    assert exit_code == 0, printed
+    assert "there is nothing to do" in printed
+    assert shop.shares() == [1, 10, 100]
+
+
+def test_check_mode_shows_the_steps_and_changes_nothing(shop: Shop, redis: RedisServer) -> None:
+    exit_code, printed = shop.run("--check")
+    assert exit_code == 0, printed
+    assert "1 % for 1 s, 10 % for 1 s, 100 % for 1 s" in printed
+    assert (share(redis), shop.shares()) == (0, [])
+
+
+def test_a_gate_that_fails_turns_it_off(shop: Shop, redis: RedisServer) -> None:
+    gate = shop.folder / "gate.yml"
+    gate.write_text(BROKEN, encoding="utf-8")
+    exit_code, printed = shop.run(rollout_gate_tasks=str(gate))
+    assert exit_code == 2
+    assert share(redis) == 0
+    assert shop.shares() == [1, 10]
+    assert f"shop: {FLAG} is off; the gate at 10 %: fail: 'Look' ({gate}:1): orders are down." in printed
+
+
+def test_a_metric_beyond_its_limit_turns_it_off(shop: Shop, redis: RedisServer) -> None:
+    errors = shop.folder / "errors"
+    errors.write_text("0", encoding="utf-8")
+    run = shop.start(
+        rollout_metric_sources={"errors": {"type": "command", "command": f"cat {errors}"}},
+        rollout_flag_metrics=[{"name": "errors", "source": "errors", "query": "@", "limit": "< 1", "critical": True}],
+        rollout_flag_steps=[{"percent": 1, "bake": 2}, {"percent": 10, "bake": 30}, {"percent": 100}],
+    )
+    shop.await_share(10, run)
+    errors.write_text("7", encoding="utf-8")
+    assert run.wait(timeout=60) == 2, shop.log()
+    assert share(redis) == 0
+    assert f"shop: {FLAG} is off; the gate at 10 %: fail" in shop.log()
+
+
+def test_hosts_are_refused_as_a_baseline(shop: Shop, redis: RedisServer) -> None:
+    exit_code, printed = shop.run(rollout_flag_metrics=[{"name": "errors", "judge": True}])
+    assert exit_code == 2
+    assert (
+        "rollout_flag_metrics: 'errors' compares hosts, and with a flag every host serves users with and without the feature"
+        in printed
+    )
+    assert (share(redis), shop.shares()) == (0, [])
+
+
+@pytest.mark.parametrize("percent", [1, 10, 100])
+def test_a_controller_that_is_killed_at_a_step_is_followed_by_one_that_resumes(
+    shop: Shop, redis: RedisServer, percent: int
+) -> None:
+    shop.killed_at(percent)
+    assert share(redis) == percent
+    exit_code, printed = shop.run(rollout_flag_steps=SLOW)
+    assert exit_code == 0, printed
+    assert f"this one resumes: on for {percent} %" in printed
+    assert shop.shares() == [1, 10, 100]
+    assert share(redis) == 100
+
+
+def test_or_that_turns_it_off(shop: Shop, redis: RedisServer) -> None:
+    shop.killed_at(10)
+    exit_code, printed = shop.run(rollout_resume="revert", rollout_flag_steps=SLOW)
+    assert exit_code == 0, printed
+    assert share(redis) == 0
+    assert f"shop: {FLAG} is off; the operator asked for a rollback." in printed
+
+
+def test_an_abort_turns_it_off(shop: Shop, redis: RedisServer) -> None:
+    run = shop.start(rollout_flag_steps=[{"percent": 1, "bake": 60}, {"percent": 100}])
+    shop.await_share(1, run)
+    shop.control("aborted")
+    assert run.wait(timeout=60) == 2
+    assert share(redis) == 0
+    assert f"shop: {FLAG} is off; the operator aborted it." in shop.log()
+
+
+def test_somebody_else_who_changes_it_stops_it(shop: Shop, redis: RedisServer) -> None:
+    run = shop.start(rollout_flag_steps=[{"percent": 1, "bake": 60}, {"percent": 100}])
+    shop.await_share(1, run)
+    redis.cli("SET", f"rollout_percentage:{FLAG}", "60")
+    assert run.wait(timeout=60) == 2
+    assert share(redis) == 0
+    assert f"somebody else has changed {FLAG}: it is on for 60 % at localhost, expected 1 %" in shop.log()
+
+
+def test_a_flag_system_that_is_gone_is_named_with_the_command(shop: Shop, redis: RedisServer) -> None:
+    run = shop.start(rollout_flag_steps=[{"percent": 1, "bake": 60}, {"percent": 100}])
+    shop.await_share(1, run)
+    redis.break_down()
+    shop.control("aborted")
+    assert run.wait(timeout=90) == 2
+    assert f"shop: {FLAG} is NOT known to be off: it could not be turned off (localhost: " in shop.log()
+    assert (
+        f'or run: ansible \'localhost\' -m steady.rollout.feature_flag -a \'{{"name": "{FLAG}", "state": "off"'
+        in shop.log()
+    )
+    assert SECRET not in shop.log()
+
+
+def test_a_file_on_every_host_is_turned_on_everywhere(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "features.json"
+    path.write_text(json.dumps({"features": {FLAG: False}}), encoding="utf-8")
+    shop = Shop(tmp_path, {"type": "file", "path": str(path), "section": "features"})
+    exit_code, printed = shop.run()
+    assert exit_code == 2
+    assert "cannot turn" in printed
+    exit_code, printed = shop.run(rollout_flag_steps=[{"percent": 100, "bake": 1}])
+    assert exit_code == 0, printed
+    assert json.loads(path.read_text(encoding="utf-8"))["features"][FLAG] is True
