@@ -146,6 +146,12 @@ def note_members(claim: Claim | None, drained: t.Iterable[str] = (), returned: t
         _replace(claim.path, dataclasses.replace(record, drained=now))
 
 
+def standing(claim: Claim) -> tuple[str, int, bool] | None:
+    """Ledger, token and whether it is active, as the claim of that service says on this host; None where there is none."""
+    found = _read(claim.path)
+    return (found.ledger, found.token, found.active) if found else None
+
+
 def release(claim: Claim) -> bool:
     """Marks the claim as no longer in use, so that any coordinator may claim; False where it is not ours."""
     with _locked(claim):

@@ -37,12 +37,17 @@ class Access(t.NamedTuple):
 
 def replace(path: str, text: str, access: Access, modified: float | None = None) -> None:
     """Replaces a file at one instant and on disk; *modified* sets its time. Raises OSError."""
+    replace_bytes(path, text.encode("utf-8"), access, modified)
+
+
+def replace_bytes(path: str, content: bytes, access: Access, modified: float | None = None) -> None:
+    """As replace."""
     directory, name = os.path.split(os.path.abspath(path))
     with _opened_directory(directory) as place:
         draft = f".{name}.{uuid.uuid4().hex}"
         try:
-            with open(os.open(draft, NEW_FILE, 0o600, dir_fd=place), "w", encoding="utf-8", newline="") as stream:
-                stream.write(text)
+            with open(os.open(draft, NEW_FILE, 0o600, dir_fd=place), "wb") as stream:
+                stream.write(content)
                 stream.flush()
                 _set_access(stream.fileno(), access)
                 if modified is not None:

@@ -139,12 +139,19 @@ options:
     description:
       - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
         by another coordinator or by a later run, and a wait ends without a further change as soon as that happens.
+  restore_timer:
+    description:
+      - Whether the timer that M(steady.rollout.restore_timer) has armed for O(claim) on the host where the module runs
+        puts back the members that this call drains, if the controller disappears. Without such a timer it does nothing.
+    type: bool
+    default: false
 notes:
   - Exclusion between two calls holds on the host where they run. Give O(claim) where several coordinators are possible.
   - HAProxy 2.4 with C(nbproc) above 1 has processes that one socket does not show. It is not supported.
   - Draining or maintaining a server does the same to servers that track it. In the same pool the guard counts them.
 seealso:
   - module: steady.rollout.lb_member_info
+  - module: steady.rollout.restore_timer
   - module: steady.rollout.health_wait
 """
 
@@ -342,6 +349,7 @@ SPEC: dict[str, t.Any] = {
         "guard": {"type": "dict", "options": GUARD_ARGUMENTS},
         "guard_timeout": {"type": "str", "default": "0"},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
+        "restore_timer": {"type": "bool", "default": False},
     },
     "required_one_of": [("members", "states")],
     "mutually_exclusive": [("members", "states"), ("state", "states")],

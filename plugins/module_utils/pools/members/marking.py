@@ -24,6 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.pools.members impor
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members.plan import Plan
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members.report import Report
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members.request import Request
+from ansible_collections.steady.rollout.plugins.module_utils.restore_timer import record
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 
@@ -39,6 +40,7 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
     def __init__(self, call: Call, balancer: Balancer, request: Request, report: Report, clock: Clock) -> None:
         super().__init__(call, balancer)
         self._warn = call.warn
+        self._settings: dict[str, t.Any] = call.params["balancer"]
         self._request = request
         self._report = report
         self._clock = clock
@@ -62,7 +64,10 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
     def announce(self, changes: dict[str, str]) -> None:
         self._report.sent(changes)
         if not self._check_mode:
-            claims.note_members(self._claim, drained=[name for name, state in changes.items() if state == DRAINED])
+            drained = [name for name, state in changes.items() if state == DRAINED]
+            claims.note_members(self._claim, drained=drained)
+            if self._request.restore_timer:
+                record.note_drained(self._claim, self._balancer.where, self._settings, drained)
 
     def predicted(self, state: Snapshot, changes: dict[str, str]) -> Snapshot:
         snapshot = member_plan.predicted(state, changes)
@@ -88,7 +93,7 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
     def finish(self, state: Snapshot) -> None:
         if not self._check_mode:
             shown = [name for name in self.concerned if state.members[name].own == IN_SERVICE]
-            claims.note_members(self._claim, returned=shown)
+            self._note_returned(shown)
         if set(self._balancer.unsaved(state)).intersection(self.concerned):
             self._report.saved()
             if not self._check_mode:
@@ -109,10 +114,14 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
                 return f"It was not restored, because {reason}."
             snapshot = self.set(ours)
             self._report.restored(ours)
-            claims.note_members(self._claim, returned=[name for name, state in ours.items() if state == IN_SERVICE])
+            self._note_returned([name for name, state in ours.items() if state == IN_SERVICE])
             if self._balancer.unsaved(snapshot):
                 self._balancer.save()
         return "What this call had changed is restored."
+
+    def _note_returned(self, members: list[str]) -> None:
+        claims.note_members(self._claim, returned=members)
+        record.note_returned(self._claim, self._balancer.where, self._balancer.pool, members)
 
     def _skip(self, snapshot: Snapshot, plan: Plan) -> None:
         if not plan.drained_externally:

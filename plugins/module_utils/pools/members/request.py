@@ -34,6 +34,8 @@ class Request:
     claim: Claim | None
     require_weight: bool = True
     """Whether a member of weight 0 is not in service yet."""
+    restore_timer: bool = False
+    """Whether the claim's restore timer may put back what is drained."""
 
     @classmethod
     def from_params(cls, params: dict[str, t.Any]) -> Request:
@@ -54,6 +56,7 @@ class Request:
             guard_timeout=durations.seconds("guard_timeout", params["guard_timeout"]),
             claim=Claim.from_params(params["claim"]),
             require_weight=params.get("require_weight") is not False,
+            restore_timer=bool(params.get("restore_timer")),
         )
 
 
