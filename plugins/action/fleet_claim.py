@@ -9,7 +9,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
+from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers import calls as timers
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import (
     Executors,
     Invocation,
@@ -21,7 +24,9 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.taken_over import c
 
 Result = t.Dict[str, t.Any]
 
-prepare("fleet_claim", "rollout_claim")
+prepare("fleet_claim", "rollout_claim", "restore_timer")
+
+OF_TIMERS = ("balancers", "restore_after", "restore_timers")
 
 
 class ActionModule(ActionBase):
@@ -32,12 +37,43 @@ class ActionModule(ActionBase):
         controller.leave_if_ended()
         result: Result = super().run(tmp, task_vars)
         arguments = validated("fleet_claim", source_of("fleet_claim").SPEC, self._task.args)
-        claim = {name: value for name, value in arguments.items() if name != "hosts" and value is not None}
+        own = ("hosts", *OF_TIMERS)
+        claim = {name: value for name, value in arguments.items() if name not in own and value is not None}
         check_mode = bool(self._task.check_mode)
         calls = [Invocation(host, "rollout_claim", claim, check_mode=check_mode) for host in arguments["hosts"]]
         with Executors(self, task_vars or {}) as executors:
+            reports = [] if check_mode else _disarmed(executors, arguments)
             outcomes = executors.together(calls)
-        return {**result, **_summed_up(outcomes, arguments["ledger_id"])}
+            summary = _summed_up(outcomes, arguments["ledger_id"])
+            armed = {} if check_mode or summary.get("failed") else _armed(executors, arguments, outcomes)
+        return {**result, "armed": [], "reports": reports, **summary, **armed}
+
+
+def _armed(executors: Executors, arguments: Result, outcomes: t.Sequence[Outcome]) -> Result:
+    """Where no timer can be armed the operator reads why: a controller that disappears leaves hosts drained there."""
+    after = durations.seconds("restore_after", arguments["restore_after"])
+    if arguments["state"] != "present" or not after:
+        return {}
+    hosts, why_not = timers.places(arguments["balancers"] or [])
+    before = {one.invocation.host: one.result.get("claim_before") for one in outcomes}
+    found = timers.arm(executors, hosts, _claim_of(arguments), before, arguments["restore_after"])
+    for host, why in {**why_not, **found.pop("why_not")}.items():
+        show(f"restore timer not armed on {host}: {why}")
+    return found
+
+
+def _disarmed(executors: Executors, arguments: Result) -> list[Result]:
+    if arguments["state"] != "absent" or not arguments["restore_timers"]:
+        return []
+    reports = timers.disarm(executors, arguments["restore_timers"], _claim_of(arguments))
+    for one in reports:
+        show(timers.sentence(one))
+    return reports
+
+
+def _claim_of(arguments: Result) -> Result:
+    options = {name: arguments[name] for name in ("service", "token", "coordinator", "directory")}
+    return {"ledger": arguments["ledger_id"], **{name: one for name, one in options.items() if one is not None}}
 
 
 def _summed_up(outcomes: t.Sequence[Outcome], ledger: str) -> Result:

@@ -28,7 +28,10 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch import proces
 
 Result = t.Dict[str, t.Any]
 
-prepare("roll_host", "health_wait", "lb_member", "lb_member_info", "release", "rollout_host", "smoke_test", "unit_info")
+prepare(
+    "roll_host", "health_wait", "lb_member", "lb_member_info", "release", "restore_timer", "rollout_host", "smoke_test",
+    "unit_info",
+)  # fmt: skip
 
 
 class ActionModule(ActionBase):
@@ -96,6 +99,7 @@ class ActionModule(ActionBase):
             show=show,
             planned=str(arguments.get("planned") or ""),
             require_weight=bool(arguments.get("require_weight", True)),
+            timers=arguments.get("restore_timers") or (),
         )
 
     def _show_step(self, name: str, entry: Entry) -> None:

@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey, workers
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
+from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers import calls as timers
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
@@ -65,6 +66,7 @@ class ActionModule(ActionBase):
                 return None
             return None if answer.get("failed") else answer
 
+        claim, timed = arguments.get("claim") or {}, arguments.get("restore_timers") or []
         started = controller.started(run)
         try:
             Watch(
@@ -83,6 +85,7 @@ class ActionModule(ActionBase):
                 is_asked=interruption.is_asked,
                 renew=lease_mark.renew,
                 lose=lease_mark.lose,
+                beat=(lambda: timers.renew(executors, timed, claim)) if timed else None,
                 members={member.name: member.member for member in members},
             ).until_the_run_is_over()
         except OSError:

@@ -59,8 +59,21 @@ options:
     description: Take the claim from another coordinator. Use it only when that coordinator's run is dead for good.
     type: bool
     default: false
+  balancers:
+    description: The load balancers, as C(rollout_balancers), on whose hosts a restore timer is armed with the claim.
+    type: list
+    elements: dict
+  restore_after:
+    description: As O(steady.rollout.restore_timer#module:after); V(0) arms none.
+    type: str
+    default: "0"
+  restore_timers:
+    description: For O(state=absent), the hosts whose timers are disarmed, as RV(armed) was returned.
+    type: list
+    elements: str
 seealso:
   - module: steady.rollout.rollout_claim
+  - module: steady.rollout.restore_timer
 """
 
 EXAMPLES = r"""
@@ -85,6 +98,16 @@ taken_over:
   type: list
   elements: dict
   returned: always
+armed:
+  description: The hosts on which a restore timer is armed now.
+  type: list
+  elements: str
+  returned: always
+reports:
+  description: What restore timers have done since the claim was taken before, as RV(steady.rollout.restore_timer#module:reports).
+  type: list
+  elements: dict
+  returned: always
 """
 
 SPEC = {
@@ -97,5 +120,8 @@ SPEC = {
         "coordinator": {"type": "str"},
         "directory": {"type": "str"},
         "take_over": {"type": "bool", "default": False},
+        "balancers": {"type": "list", "elements": "dict"},
+        "restore_after": {"type": "str", "default": "0"},
+        "restore_timers": {"type": "list", "elements": "str"},
     },
 }

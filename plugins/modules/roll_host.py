@@ -41,6 +41,10 @@ options:
   claim:
     description: The claim that goes with every change, as for M(steady.rollout.lb_member).
     type: dict
+  restore_timers:
+    description: The balancers' hosts on which M(steady.rollout.fleet_claim) has armed a timer.
+    type: list
+    elements: str
   planned:
     description:
       - The version that the plan means for the host, with its revision; with it the release is staged before the host is admitted.
@@ -114,6 +118,7 @@ SPEC = {
         "coordinator": {"type": "str", "required": True},
         "coordinator_become": {"type": "bool"},
         "claim": {"type": "dict"},
+        "restore_timers": {"type": "list", "elements": "str"},
         "planned": {"type": "str"},
         "require_weight": {"type": "bool", "default": True},
         "last_gate": {"type": "bool", "default": False},

@@ -343,6 +343,10 @@ options:
       unreachable:
         description: Why the node could not be read, if so. Then nothing is planned, and nothing counts as verified.
         type: str
+  timer_reports:
+    description: For V(planned), what restore timers have done, as RV(steady.rollout.fleet_claim#module:reports).
+    type: list
+    elements: dict
   taken_over:
     description:
       - For V(planned), the claims of another ledger that this run has taken over, one for each balancer node, as
@@ -762,6 +766,7 @@ SPEC: dict[str, t.Any] = {
         "forks": {"type": "int"},
         "pools": {"type": "list", "elements": "dict", "options": POOLS},
         "accept": {"type": "list", "elements": "str", "default": []},
+        "timer_reports": {"type": "list", "elements": "dict"},
         "taken_over": {"type": "list", "elements": "dict", "options": TAKEN_OVER},
         "reachable_hosts": {"type": "list", "elements": "str"},
         "refused": {"type": "str"},

@@ -48,6 +48,13 @@ options:
     type: list
     elements: dict
     required: true
+  claim:
+    description: The claim of the run, as for M(steady.rollout.lb_member). With it the restore timers get their heartbeat.
+    type: dict
+  restore_timers:
+    description: The balancers' hosts on which M(steady.rollout.fleet_claim) has armed a timer.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -79,5 +86,7 @@ SPEC = {
         "coordinator_become": {"type": "bool"},
         "hosts": {"type": "list", "elements": "str", "required": True},
         "balancers": {"type": "list", "elements": "dict", "required": True},
+        "claim": {"type": "dict"},
+        "restore_timers": {"type": "list", "elements": "str"},
     },
 }

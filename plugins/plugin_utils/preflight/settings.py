@@ -18,6 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.versio
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
 from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import check_version
+from ansible_collections.steady.rollout.plugins.module_utils.restore_timer.core import LEAST
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import name_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags import settings as flags
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import settings as migrations
@@ -39,6 +40,7 @@ DURATIONS = (
     "rollout_gate_timeout",
     "rollout_flags_timeout",
     "rollout_lease_ttl",
+    "rollout_restore_after",
     "rollout_metric_window",
     "rollout_analysis_interval",
     "rollout_rollback_window",
@@ -178,6 +180,12 @@ def _window(window: t.Any) -> t.Iterator[Finding]:
 def _sense(s: Values) -> t.Iterator[Finding]:
     if not s["rollout_service"]:
         yield Finding("rollout_service is not set: give the service a name, such as 'shop'.")
+    after = durations.seconds("rollout_restore_after", s["rollout_restore_after"])
+    if 0 < after < LEAST:
+        yield Finding(
+            f"rollout_restore_after is {after:g} s, so a heartbeat that is late would count as none: set at least "
+            f"{LEAST:g} s, or 0 for no restore timer."
+        )
     if _smoke_tests_without_base(s):
         yield Finding(
             "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go."

@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls impo
     node_of,
     on_balancer,
 )
+from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers import calls as restore_timers
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation, Outcome
 
@@ -22,7 +23,10 @@ Result = t.Dict[str, t.Any]
 
 
 class Nodes:
-    """*claim* goes with every change: a node that has seen a newer run refuses it."""
+    """*claim* goes with every change: a node that has seen a newer run refuses it.
+
+    *timers* are the hosts on which a restore timer of this run is armed.
+    """
 
     def __init__(
         self,
@@ -30,6 +34,7 @@ class Nodes:
         balancers: t.Sequence[Balancer],
         member: str,
         claim: Result,
+        timers: t.Sequence[str] = (),
         clock: t.Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
@@ -37,34 +42,47 @@ class Nodes:
         self._balancers = list(balancers)
         self._member = member
         self._claim = claim
+        self._timers = list(timers)
 
     def drain(
-        self, options: Result, expected_states: t.Sequence[str], guard: Result | None, guard_timeout: float
+        self,
+        options: Result,
+        expected_states: t.Sequence[str],
+        guard: Result | None,
+        guard_timeout: float,
+        restorable: bool = False,
     ) -> Result:
         """Marked on all nodes before any is waited for: while one node drains, the others must send no new work.
 
         The first node is asked alone: two hosts that the guard lets through one at a time must not each hold a node that
         the other one waits for.
 
+        With *restorable* the restore timers put the member back if this run disappears before it marks it as changing.
+
         ``out_for`` is how long the first node has sent no new work: connecting to the nodes before is no time out.
         """
         marked_at: float | None = None
-        guarded = {"guard": guard, "guard_timeout": guard_timeout} if guard else {}
+        guarded: Result = {"guard": guard, "guard_timeout": guard_timeout} if guard else {}
+        guarded["expected_states"] = list(expected_states)
         marked: list[Outcome] = []
         first, others = self._balancers[:1], self._balancers[1:]
         if others:
-            marked = self._change(first, state="drained", wait=False, expected_states=list(expected_states), **guarded)
+            marked = self._change(first, restorable, state="drained", wait=False, **guarded)
             marked_at = self._clock()
             self._refuse_failures("drain", marked, marked)
             first = []
-        fresh = self._invocations(
-            first + others, state="drained", expected_states=list(expected_states), **guarded, **options
-        )
+        fresh = self._invocations(first + others, restorable, state="drained", **guarded, **options)
         waiting = self._invocations(self._balancers[:1] if others else [], state="drained", **options)
         drained = self._executors.together(fresh + waiting)
         self._refuse_failures("drain", drained, marked + drained)
         drained_for = max(_waited(one) for one in drained)
         return {"drained_for": drained_for, "out_for": drained_for if marked_at is None else self._clock() - marked_at}
+
+    def mark_changing(self) -> Result:
+        """From here on no restore timer puts the member back, whatever becomes of this run."""
+        marked = self._executors.together(restore_timers.marking(self._timers, self._claim, self._member))
+        self._refuse_failures("balancer", marked, [])
+        return {}
 
     def put_back(self, timeout: float, require_weight: bool) -> Result:
         restored = self._change(
@@ -77,14 +95,21 @@ class Nodes:
         self._refuse_failures("restore", restored, [])
         return {"restored_after": max(_waited(one) for one in restored)}
 
-    def _change(self, balancers: t.Sequence[Balancer], **options: t.Any) -> list[Outcome]:
-        return self._executors.together(self._invocations(balancers, **options))
+    def _change(self, balancers: t.Sequence[Balancer], restorable: bool = False, **options: t.Any) -> list[Outcome]:
+        return self._executors.together(self._invocations(balancers, restorable, **options))
 
-    def _invocations(self, balancers: t.Sequence[Balancer], **options: t.Any) -> list[Invocation]:
+    def _invocations(
+        self, balancers: t.Sequence[Balancer], restorable: bool = False, **options: t.Any
+    ) -> list[Invocation]:
+        common: Result = {"members": [self._member], "claim": self._claim}
         return [
-            on_balancer(balancer, "lb_member", members=[self._member], claim=self._claim, **options)
+            on_balancer(balancer, "lb_member", **common, **self._timed(balancer, restorable), **options)
             for balancer in balancers
         ]
+
+    def _timed(self, balancer: Balancer, restorable: bool) -> Result:
+        has_timer = restorable and restore_timers.place_of(balancer) in self._timers
+        return {"restore_timer": True} if has_timer and not restore_timers.why_not(balancer) else {}
 
     def _refuse_failures(self, kind: str, outcomes: t.Sequence[Outcome], changed: t.Sequence[Outcome]) -> None:
         """Raises StepFailed where a node failed, or where somebody else had drained the member.

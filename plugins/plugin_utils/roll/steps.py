@@ -34,8 +34,8 @@ RETRIED = ("release", "start", "health", "smoke", "step")
 """Kinds of failures of the host itself, which another try may mend."""
 TO_END = 15.0
 """Seconds that the processes of a step that hangs have to end."""
-REPORTED_STEPS = ("record intent", "report proven", "report reverted", "report failed", "report stuck")
-"""What is a call of the ledger already."""
+REPORTED_STEPS = ("mark changing", "record intent", "report proven", "report reverted", "report failed", "report stuck")
+"""What is a call of the ledger already, or over at once."""
 NOTHING_TO_WAIT_FOR = {"state": "quiesced", "service": "-", "interrupted_run": "-", "timeout": 0}
 """A call that shows whether the host answers, and changes nothing."""
 
@@ -63,6 +63,8 @@ class HostSteps:
     show: t.Callable[[str], None]
     planned: str = ""
     require_weight: bool = True
+    timers: t.Sequence[str] = ()
+    """The balancers' hosts on which a restore timer of this run is armed."""
     wall_clock: t.Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -295,17 +297,27 @@ class HostSteps:
         if not self.now["rollout_balancers"]:
             return
         expected = ["in_service", "drained"] if self.admission.get("drained_by_us") else ["in_service"]
-        self.journal.perform("drain", "drain", lambda: self._drain(expected), lines.drained)
+        self.journal.perform("drain", "drain", lambda: self._drain(expected, self._is_unchanged), lines.drained)
+
+    @property
+    def _is_unchanged(self) -> bool:
+        """A host that an earlier run has left is known to nobody here, and one that goes back leaves a bad version."""
+        return self.admission.get("direction") == "forward" and not self.admission.get("drained_by_us")
+
+    def mark_changing(self) -> None:
+        """Before the first step that could change the host: a restore timer must not put it back from here on."""
+        if self.timers and self.now["rollout_balancers"]:
+            self.journal.perform("mark changing", "balancer", lambda: self._nodes().mark_changing())
 
     def drain_again(self) -> None:
         """A host that may be back on some node is drained again before it is changed."""
         if self.now["rollout_balancers"] and self.journal.find("restore"):
             self.journal.perform("drain", "drain", lambda: self._drain(["in_service", "drained"]), lines.drained)
 
-    def _drain(self, expected_states: list[str]) -> Result:
+    def _drain(self, expected_states: list[str], restorable: bool = False) -> Result:
         timeout = self._seconds("rollout_drain_timeout")
         options = {"timeout": timeout, "on_timeout": self.now["rollout_drain_on_timeout"]}
-        result = self._nodes().drain(options, expected_states, self.admission.get("guard"), timeout)
+        result = self._nodes().drain(options, expected_states, self.admission.get("guard"), timeout, restorable)
         return {**result, "out_since": self.wall_clock() - result["out_for"]}
 
     def put_back_in_service(self) -> None:
@@ -317,7 +329,7 @@ class HostSteps:
         return {**result, "in_rotation_at": self.wall_clock()}
 
     def _nodes(self) -> Nodes:
-        return Nodes(self.executors, self.now["rollout_balancers"], self.now["rollout_member"], self.claim)
+        return Nodes(self.executors, self.now["rollout_balancers"], self.now["rollout_member"], self.claim, self.timers)
 
     # The user's own steps
 

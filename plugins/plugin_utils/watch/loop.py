@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 from ansible_collections.steady.rollout.plugins.plugin_utils.background import NAP, Pending, in_thread
+from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers.calls import HEARTBEAT
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.missed import with_missed_failures
 
 Row = t.Dict[str, t.Any]
@@ -69,6 +70,8 @@ class Watch:
     """Called with every report that the run holds its lease, and once when it does not any more."""
     members: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     """The name of each host in its pool."""
+    beat: t.Callable[[], None] | None = None
+    """The heartbeat for the restore timers; None where none is armed."""
     begin: t.Callable[[t.Callable[[], t.Any]], Pending[t.Any]] = in_thread
     now: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], None] = time.sleep
@@ -77,6 +80,8 @@ class Watch:
         self._answer: Row | None = None
         self._answered_at = self._read_at = self._shown_at = self.now()
         self._reading: Pending[Readings] | None = None
+        self._beating: Pending[None] | None = None
+        self._beaten_at: float | None = None
         self._began_reading = 0.0
         self._busy_at = self._complete_at = self.now()
         self._is_interrupted = False
@@ -91,9 +96,16 @@ class Watch:
             began = self.now()
             # A suspended run must not keep its lease: whoever suspended it may never let it go on.
             if not self.run.is_suspended():
+                self._beat_if_due()
                 goes_on = self._observe()
                 self._end_what_waits_for_ever()
             self._rest(began)
+
+    def _beat_if_due(self) -> None:
+        """One at a time; nothing waits for it. What comes of it is seen where the timers are: they restore, or not."""
+        is_due = self._beaten_at is None or self.now() - self._beaten_at >= HEARTBEAT
+        if self.beat is not None and is_due and (self._beating is None or self._beating.is_over()):
+            self._beaten_at, self._beating = self.now(), self.begin(self.beat)
 
     def _observe(self) -> bool:
         """False once the run does not hold its lease any more. Balancers that do not answer stop no heartbeat."""

@@ -36,6 +36,21 @@ def adopt(session: Session, params: dict[str, t.Any]) -> list[str]:
     return [_sentence(names.get(member, member), claim) for member, claim in sorted(adopted.items())]
 
 
+def note_timer_reports(session: Session, params: dict[str, t.Any]) -> list[str]:
+    """Puts on record what restore timers have done since the run before; returns it in sentences."""
+    names = {host.get("member") or host["name"]: host["name"] for host in params["hosts"]}
+    reports = params.get("timer_reports") or []
+    for one in reports:
+        data = {key: one.get(key) for key in ("host", "at", "outcome", "why")}
+        session.event("restore_timer", names.get(one["member"], one["member"]), **data)
+    return [_timer_sentence(names.get(one["member"], one["member"]), one) for one in reports]
+
+
+def _timer_sentence(name: str, report: dict[str, t.Any]) -> str:
+    verb = "has put it back in service" if report.get("outcome") == "restored" else "has left it as it was"
+    return f"{name}: the restore timer on {report['host']} {verb}: {report.get('why') or 'no reason given'}"
+
+
 def _sentence(name: str, claim: dict[str, t.Any]) -> str:
     return (
         f"{name} was drained by another coordinator, {claim.get('coordinator') or 'unnamed'} (ledger "

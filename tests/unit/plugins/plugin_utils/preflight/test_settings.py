@@ -115,6 +115,15 @@ def test_settings_that_fit_together_pass() -> None:
             "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
         ),
         (
+            {"rollout_restore_after": "20s"},
+            "rollout_restore_after is 20 s, so a heartbeat that is late would count as none: set at least 30 s, or 0 for no "
+            "restore timer.",
+        ),
+        (
+            {"rollout_restore_after": "soon"},
+            "rollout_restore_after: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
+        ),
+        (
             {"rollout_balancers": "lb1"},
             "rollout_balancers must be a list of load balancers, such as "
             "[{host: lb1, type: haproxy, socket: /run/haproxy/admin.sock, pool: shop}].",

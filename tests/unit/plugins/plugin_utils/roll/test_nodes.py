@@ -100,3 +100,45 @@ def test_putting_back_leaves_alone_what_is_in_maintenance() -> None:
     for dummy, given in executors.done("lb_member"):
         assert given["expected_states"] == ["in_service", "drained"]
         assert given["require_weight"] is True
+
+
+def timed(executors: ScriptedExecutors, *balancers: t.Any) -> Nodes:
+    return Nodes(t.cast("t.Any", executors), balancers or (LB1, LB2, LB3), "app1", CLAIM, ["lb1", "lb3"])
+
+
+def test_only_a_drain_that_may_be_undone_is_left_to_the_timers_and_only_where_one_is_armed() -> None:
+    executors = ScriptedExecutors()
+    timed(executors).drain(OPTIONS, ["in_service"], GUARD, 30.0, restorable=True)
+    fresh = [(host, given.get("restore_timer")) for host, given in executors.done("lb_member") if "guard" in given]
+    assert fresh == [("lb1", True), ("lb2", None), ("lb3", True)]
+    executors = ScriptedExecutors()
+    timed(executors).drain(OPTIONS, ["in_service"], GUARD, 30.0)
+    assert not any("restore_timer" in given for dummy, given in executors.done("lb_member"))
+
+
+def test_a_type_that_no_timer_can_change_is_not_left_to_one() -> None:
+    executors = ScriptedExecutors()
+    aws = {"host": "lb1", "type": "aws_target_group", "pool": "shop"}
+    timed(executors, aws).drain(OPTIONS, ["in_service"], None, 30.0, restorable=True)
+    assert [given.get("restore_timer") for dummy, given in executors.done("lb_member")] == [None]
+
+
+def test_every_timer_is_told_before_a_host_is_changed() -> None:
+    executors = ScriptedExecutors()
+    timed(executors).mark_changing()
+    assert executors.done("restore_timer") == [
+        (host, {"state": "changing", "claim": CLAIM, "members": ["app1"]}) for host in ("lb1", "lb3")
+    ]
+
+
+def test_a_host_is_not_changed_while_a_timer_cannot_be_told() -> None:
+    executors = ScriptedExecutors(
+        lambda host, module, given: {"failed": True, "msg": "put back"} if host == "lb3" else None
+    )
+    with pytest.raises(StepFailed) as failure:
+        timed(executors).mark_changing()
+    assert (failure.value.kind, failure.value.error) == ("balancer", "put back")
+    executors = ScriptedExecutors(lambda host, module, given: Unreachable("lb1", "timed out"))
+    with pytest.raises(StepFailed) as failure:
+        timed(executors).mark_changing()
+    assert failure.value.kind == "balancer"

@@ -297,6 +297,48 @@ def test_the_gates_own_steps_are_the_verdict(failure: t.Any, verdict: str) -> No
     assert executors.done("rollout_gate")[-1][1]["verdict"] == verdict
 
 
+# Restore timers
+
+
+def leave_to_timer(**admission: t.Any) -> bool:
+    """Whether the drain of a host that was admitted so is left to a restore timer."""
+    host, executors = steps()
+    host.timers, host.admission = ["lb1"], {**GO, **admission}
+    host.drain()
+    ((dummy, given),) = executors.done("lb_member")
+    return bool(given.get("restore_timer"))
+
+
+def test_only_a_host_that_serves_as_it_was_is_left_to_a_restore_timer() -> None:
+    assert leave_to_timer()
+    assert not leave_to_timer(drained_by_us=True)
+    assert not leave_to_timer(direction="back")
+
+
+def test_a_host_that_is_drained_again_on_its_way_back_is_not_left_to_a_restore_timer() -> None:
+    host, executors = steps(journal=[{"step": "restore", "result": {}}])
+    host.timers = ["lb1"]
+    host.put_back_in_service()
+    host.drain_again()
+    assert [given.get("restore_timer") for dummy, given in executors.done("lb_member")] == [None]
+
+
+def test_timers_are_told_once_and_only_where_there_is_one() -> None:
+    host, executors = steps()
+    host.mark_changing()
+    assert executors.done("restore_timer") == []
+    host.timers = ["lb1"]
+    host.mark_changing()
+    ((place, given),) = executors.done("restore_timer")
+    assert (place, given) == ("lb1", {"state": "changing", "claim": CLAIM, "members": ["web1"]})
+
+
+def test_no_step_is_noted_in_the_ledger_for_a_mark() -> None:
+    host, executors = steps()
+    host.before_step("mark changing")
+    assert executors.done("rollout_host") == []
+
+
 # Failures
 
 

@@ -58,7 +58,10 @@ class World:
         last_worker_dies_at: float = math.inf,
         interrupted_at: float = math.inf,
         crashes_at: float = math.inf,
+        beat_takes: float = 0.0,
     ) -> None:
+        self.beaten_at: list[float] = []
+        self._beat_takes = beat_takes
         self._crashes_at = crashes_at
         self.kept: list[tuple[float, list[str]]] = []
         self.clock = 0.0
@@ -91,6 +94,7 @@ class World:
             is_asked=lambda: self.clock >= interrupted_at and not any(at >= interrupted_at for at, dummy in self.kept),
             renew=self._renew,
             lose=self.lost.append,
+            beat=lambda: self.beaten_at.append(round(self.clock)),
             begin=self._begin,
             now=lambda: self.clock,
             sleep=self._sleep,
@@ -102,6 +106,9 @@ class World:
         return [report for report in self.reports if report[0] is not None]
 
     def _begin(self, work: t.Callable[[], t.Any]) -> Late:
+        if "beaten_at" in work.__code__.co_names:
+            work()
+            return Late(self, lambda: None, self._beat_takes)
         is_report = "report" in work.__code__.co_names
         return Late(self, work, self._takes[is_report])
 
@@ -281,3 +288,23 @@ def test_another_revision_is_a_failure_only_where_the_host_tells_it() -> None:
         {"name": "app2", "healthy": True, "why": ""},
         {"name": "app3", "healthy": True, "why": ""},
     ]
+
+
+def test_the_restore_timers_hear_of_the_run_as_long_as_it_is_there() -> None:
+    assert World(lasts=21.0).beaten_at == [0, 6, 13, 19]
+
+
+def test_a_host_that_takes_no_heartbeat_delays_nothing_and_gets_no_second_one_meanwhile() -> None:
+    world = World(lasts=21.0, beat_takes=10.0)
+    assert world.beaten_at == [0, 10]
+    assert len(world.observations) == len(World(lasts=21.0).observations)
+
+
+def test_a_run_that_is_suspended_or_has_lost_its_lease_gives_no_heartbeat() -> None:
+    assert World(suspended=True).beaten_at == []
+    lost = {**ANSWER, "holds_lease": False, "holder": "another", "reason": "lost"}
+    assert World(lost).beaten_at == []
+
+
+def test_a_coordinator_that_does_not_answer_stops_no_heartbeat() -> None:
+    assert World(None, lasts=14.0).beaten_at == [0, 6, 13]

@@ -117,3 +117,22 @@ def test_what_no_claim_names_was_drained_by_somebody_else():
     plan = ledger.plan(fleet(4), balancers=nodes(app3=DRAINED), policy=policy, taken_over=[CLAIM])
     assert plan["excluded"] == [{"host": "app3", "why": "drained on lb1 by somebody else"}]
     assert ledger.info()["left_out"] == []
+
+
+def test_what_restore_timers_did_since_is_on_record_and_in_the_plan():
+    ledger = LedgerClient()
+    ledger.open()
+    reports = [
+        {"host": "lb1", "at": 5.0, "member": "app1", "outcome": "restored", "why": "no heartbeat"},
+        {"host": "lb1", "at": 5.0, "member": "app2", "outcome": "left_changing", "why": "it was being changed"},
+    ]
+    plan = ledger.plan(fleet(4), timer_reports=reports)
+    assert plan["text"][-2:] == [
+        "note: app1: the restore timer on lb1 has put it back in service: no heartbeat",
+        "note: app2: the restore timer on lb1 has left it as it was: it was being changed",
+    ]
+    found = [event for event in ledger.info()["events"] if event["kind"] == "restore_timer"]
+    assert [(event["host"], event["data"]["outcome"]) for event in found] == [
+        ("app1", "restored"),
+        ("app2", "left_changing"),
+    ]
