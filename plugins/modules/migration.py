@@ -110,6 +110,38 @@ options:
         returned if somebody has judged that since.
     type: list
     elements: str
+  pooler:
+    description:
+      - Holds all queries in PgBouncer while the database is changed, for a change that is over in seconds and would break
+        queries meanwhile, such as one table in the place of another. Each run of the tool that changes something is
+        between C(PAUSE) and C(RESUME); a pause that is not granted in time counts as a lock that was not to be had.
+      - The queries go on however the tool ends, also when this module is killed. O(database_url) must lead past the pooler.
+    type: dict
+    suboptions:
+      urls:
+        description:
+          - Address of the console of each PgBouncer, such as V(postgresql://admin:secret@db1:6432/pgbouncer). The user must be
+            one of C(admin_users).
+        type: list
+        elements: str
+        required: true
+      database:
+        description: The database's name in PgBouncer; that of O(database_url) if not given.
+        type: str
+      wait:
+        description: How long to wait for the transactions that are open. New queries wait meanwhile.
+        type: str
+        default: 5s
+      limit:
+        description: How long queries are held at most; then the tool is terminated.
+        type: str
+        default: 30s
+      resume:
+        description:
+          - Whether to resume first what is paused, as an interrupted run may have left it. A pause of somebody else is an
+            error otherwise.
+        type: bool
+        default: false
   batch:
     description: For O(state=batched), one statement that changes a bounded number of rows and none once all is done.
     type: str
@@ -141,6 +173,16 @@ EXAMPLES = r"""
     database_url: "{{ shop_database_url }}"
     lock_timeout: 3s
     attempts: 10
+
+- name: Put the new table in the place of the old one while PgBouncer holds all queries
+  steady.rollout.migration:
+    state: applied
+    tool: sql
+    directory: /opt/shop/swap
+    database_url: "{{ shop_database_url }}"
+    pooler:
+      urls: ["{{ shop_pooler_url }}"]
+      limit: 10s
 
 - name: Copy a column in batches
   steady.rollout.migration:
@@ -189,6 +231,11 @@ blockers:
   type: list
   elements: str
   returned: always
+paused:
+  description: Where PgBouncer holds the queries of the database at this moment, with O(pooler).
+  type: list
+  elements: str
+  returned: always
 rows:
   description: How many rows were changed.
   type: int
@@ -208,6 +255,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.migrations.core import core, secrets_of
 from ansible_collections.steady.rollout.plugins.module_utils.migrations.database import Database
+from ansible_collections.steady.rollout.plugins.module_utils.migrations.pooler import OPTIONS, Pooler
 
 SPEC: dict[str, t.Any] = {
     "argument_spec": {
@@ -229,6 +277,7 @@ SPEC: dict[str, t.Any] = {
         "batch": {"type": "str"},
         "batch_pause": {"type": "str", "default": "100ms"},
         "batch_time": {"type": "str", "default": "5s"},
+        "pooler": {"type": "dict", "options": OPTIONS},
         "claim": {"type": "dict", "options": claims.ARGUMENTS},
     },
     "supports_check_mode": True,
@@ -239,9 +288,10 @@ def hidden(params: dict[str, t.Any]) -> list[str]:
     """What is secret in results: the address, its password, and values of the environment that are long enough."""
     try:
         database = Database.from_url("database_url", params["database_url"])
+        pooler = Pooler.from_params(params.get("pooler"), database)
     except RolloutError:
-        return [params["database_url"]]
-    return secrets_of(database, {str(name): str(value) for name, value in params["environment"].items()})
+        return [params["database_url"], *((params.get("pooler") or {}).get("urls") or [])]
+    return secrets_of(database, {str(name): str(value) for name, value in params["environment"].items()}, pooler)
 
 
 def main() -> None:

@@ -10,12 +10,12 @@ import os
 import pathlib
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import typing as t
 
 import pytest
+from support.haproxy import free_port
 
 BINARIES = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 PROGRAMS = BINARIES[-1].parent if BINARIES else pathlib.Path()
@@ -83,14 +83,14 @@ def postgres(address: str = "127.0.0.1", inside: t.Sequence[str] = ()) -> t.Iter
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="steady-postgres-"))
     try:
-        _own(directory)
+        own(directory)
         password, data = directory / "password", directory / "data"
         password.write_text(PASSWORD, encoding="utf-8")
         how = ["-U", USER, "--auth=scram-sha-256", f"--pwfile={password}", "-N", "-E", "UTF8"]
         _run([PROGRAMS / "initdb", "-D", data, *how])
         with (data / "pg_hba.conf").open("a", encoding="ascii") as rules:
             rules.write(f"host all all {address}/16 scram-sha-256\n")
-        server = Postgres(directory, _free_port(), address, inside)
+        server = Postgres(directory, free_port(), address, inside)
         server.start()
         try:
             server.fresh()
@@ -102,7 +102,7 @@ def postgres(address: str = "127.0.0.1", inside: t.Sequence[str] = ()) -> t.Iter
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _own(directory: pathlib.Path) -> None:
+def own(directory: pathlib.Path) -> None:
     """PostgreSQL refuses to run as root."""
     if AS_ROOT:
         found = pwd.getpwnam("postgres")
@@ -118,9 +118,3 @@ def _run(argv: t.Sequence[t.Any], inside: t.Sequence[str] = ()) -> None:
     )  # fmt: skip
     if done.returncode:
         raise AssertionError(f"{words[0]}: {done.stdout}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

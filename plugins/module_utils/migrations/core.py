@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.migrations import batches, locks, tools
 from ansible_collections.steady.rollout.plugins.module_utils.migrations.database import Database
 from ansible_collections.steady.rollout.plugins.module_utils.migrations.plain_sql import PlainSql
+from ansible_collections.steady.rollout.plugins.module_utils.migrations.pooler import Paused, Pooler
 from ansible_collections.steady.rollout.plugins.module_utils.migrations.programs import Programs
 
 Result = t.Dict[str, t.Any]
@@ -31,6 +32,7 @@ NOTHING: Result = {
     "sql": "",
     "attempts": 0,
     "blockers": [],
+    "paused": [],
 }
 
 
@@ -48,9 +50,13 @@ def core(call: Call) -> Result:
     try:
         database = Database.from_url("database_url", params["database_url"])
         limits = _limits(params)
-        programs = _programs(call, database, limits)
+        pooler = Pooler.from_params(params.get("pooler"), database)
+        programs = _programs(call, database, limits, pooler)
         tool = tool_of(params, programs, database, limits)
-        return STATES[params["state"]](call, Migration(tool, programs, database, limits), result)
+        paused = Paused(programs, pooler) if pooler else None
+        if paused:
+            tool.change = paused
+        return STATES[params["state"]](call, Migration(tool, programs, database, limits, paused), result)
     except RolloutError as error:
         error.result = {**result, **error.result}
         raise
@@ -62,6 +68,7 @@ class Migration:
     programs: Programs
     database: Database
     limits: Limits
+    paused: Paused | None = None
     sleep: t.Callable[[float], None] = time.sleep
 
 
@@ -86,6 +93,7 @@ def _read(call: Call, migration: Migration, result: Result) -> Result:
     target = call.params.get("target") or ""
     result["version"] = result["version_before"] = migration.tool.version()
     result["pending"] = migration.tool.pending(target)
+    result["paused"] = migration.paused.paused() if migration.paused else []
     if call.params.get("with_sql") and result["pending"]:
         result["sql"] = migration.tool.sql(target)
     return {**result, "msg": _standing(migration, result)}
@@ -96,7 +104,7 @@ def _apply(call: Call, migration: Migration, result: Result) -> Result:
     _read(call, migration, result)
     _refuse_unexpected(call.params.get("expected_pending"), migration, result)
     if not result["pending"]:
-        return {**result, "msg": _standing(migration, result)}
+        return _let_through(call, migration, result)
     if call.check_mode:
         return {
             **result,
@@ -113,8 +121,18 @@ def _apply(call: Call, migration: Migration, result: Result) -> Result:
             kind="migration",
             **result,
         )
-    applied, result["pending"] = result["pending"], []
+    applied, result["pending"], result["paused"] = result["pending"], [], []
     return {**result, "changed": True, "msg": f"{migration.database.shown}: applied {', '.join(applied)}"}
+
+
+def _let_through(call: Call, migration: Migration, result: Result) -> Result:
+    """Nothing is pending; what an interrupted run has left paused goes on."""
+    standing = _standing(migration, result)
+    if not migration.paused or not result["paused"] or not call.params["pooler"].get("resume"):
+        return {**result, "msg": standing}
+    with claims.held(claims.Claim.from_params(call.params.get("claim"))):
+        resumed = result["paused"] if call.check_mode else migration.paused.resume()
+    return {**result, "changed": bool(resumed), "msg": f"{standing}; resumed {', '.join(resumed)}"}
 
 
 def _refuse_unexpected(expected: list[str] | None, migration: Migration, result: Result) -> None:
@@ -163,11 +181,16 @@ def _with_retries(migration: Migration, work: t.Callable[[], None], result: Resu
         result["version"] = _version_or(migration, result["version"])
         if error is None:
             return
-        if not locks.is_about_locks(error.message):
+        if not _may_be_tried_again(error):
             raise _explained(error, migration, result)
-        if attempt < migration.limits.attempts:
-            migration.sleep(migration.limits.pause)
-    raise _never_got_the_lock(migration, result)
+        if attempt == migration.limits.attempts:
+            raise _never_got_the_lock(migration, result) if locks.is_about_locks(error.message) else error
+        migration.sleep(migration.limits.pause)
+
+
+def _may_be_tried_again(error: RolloutError) -> bool:
+    """A lock or a pause was not to be had at that moment."""
+    return error.result.get("kind") == "locked" or locks.is_about_locks(error.message)
 
 
 def _never_got_the_lock(migration: Migration, result: Result) -> RolloutError:
@@ -240,21 +263,21 @@ def _limits(params: t.Mapping[str, t.Any]) -> Limits:
     )
 
 
-def _programs(call: Call, database: Database, limits: Limits) -> Programs:
+def _programs(call: Call, database: Database, limits: Limits, pooler: Pooler | None) -> Programs:
     given = {str(name): str(value) for name, value in (call.params.get("environment") or {}).items()}
     return Programs(
         call.run_command,
         {**database.environment(limits.lock_timeout), **given},
-        secrets_of(database, given),
+        secrets_of(database, given, pooler),
         call.params.get("chdir") or None,
         durations.positive("timeout", call.params["timeout"]),
     )
 
 
-def secrets_of(database: Database, environment: t.Mapping[str, str]) -> list[str]:
+def secrets_of(database: Database, environment: t.Mapping[str, str], pooler: Pooler | None = None) -> list[str]:
     """Short values of the environment, such as 1 and true, are no secrets, and would spoil every message."""
     values = [value for value in environment.values() if len(value) >= SHORTEST_SECRET]
-    return sorted({*database.secrets(), *values}, key=len, reverse=True)
+    return sorted({*database.secrets(), *values, *(pooler.secrets() if pooler else [])}, key=len, reverse=True)
 
 
 def _commands(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

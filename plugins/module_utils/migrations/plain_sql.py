@@ -100,10 +100,10 @@ class PlainSql(Tool):
         text = read_all(None, self._place, [name])
         self._programs.checked(self._program, CREATE)
         if _is_apart(text):
-            self._programs.checked(self._program, text)
+            self.change(self._program, text)
             self._programs.checked(self._program, bookkeeping)
         else:
-            self._programs.checked(self._program, f"BEGIN;\n{text}\n{bookkeeping}\nCOMMIT;\n")
+            self.change(self._program, f"BEGIN;\n{text}\n{bookkeeping}\nCOMMIT;\n")
 
 
 def _is_apart(text: str) -> bool:

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.migrations.programs import Programs, failed, shown
+from ansible_collections.steady.rollout.plugins.module_utils.migrations.programs import Programs, Said, failed, shown
 
 LISTED = re.compile(r"^\s*\[(.)\]\s+(.+?)\s*$", re.MULTILINE)
 MOST_ROLLBACKS = 1000
@@ -27,6 +27,8 @@ class Tool:
         self._programs = programs
         self._program = list(program)
         self._directory = directory
+        self.change: t.Callable[..., Said] = programs.checked
+        """Runs what changes the database."""
 
     def version(self) -> str:
         """Where the database stands; empty where no migration was ever applied."""
@@ -69,11 +71,11 @@ class Alembic(Tool):
 
     def apply(self, target: str) -> None:
         self._here = None
-        self._programs.checked([*self._program, "upgrade", target or "heads"])
+        self.change([*self._program, "upgrade", target or "heads"])
 
     def down(self, target: str) -> None:
         self._here = None
-        self._programs.checked([*self._program, "downgrade", target or "base"])
+        self.change([*self._program, "downgrade", target or "base"])
 
     def sql(self, target: str) -> str:
         here = self.version()
@@ -103,7 +105,7 @@ class Dbmate(Tool):
         return [name for mark, name in self._listed() if mark != "X"]
 
     def apply(self, target: str) -> None:
-        self._programs.checked(self._call("up"))
+        self.change(self._call("up"))
 
     def down(self, target: str) -> None:
         for _number in range(MOST_ROLLBACKS):
@@ -112,7 +114,7 @@ class Dbmate(Tool):
                 return
             if not here:
                 break
-            self._programs.checked(self._call("rollback"))
+            self.change(self._call("rollback"))
         raise RolloutError(
             f"dbmate: '{target}' is not among the applied migrations, so there is no way back to it.", kind="migration"
         )
@@ -139,14 +141,14 @@ class Django(Tool):
         return [name for name in planned if name]
 
     def apply(self, target: str) -> None:
-        self._programs.checked([*self._program, "migrate", "--noinput", *target.split()])
+        self.change([*self._program, "migrate", "--noinput", *target.split()])
 
     def down(self, target: str) -> None:
         if not target:
             raise InputError(
                 "target: Django goes back to a migration of one app; give for example 'shop 0012' or 'shop zero'."
             )
-        self._programs.checked([*self._program, "migrate", "--noinput", *target.replace(".", " ", 1).split()])
+        self.change([*self._program, "migrate", "--noinput", *target.replace(".", " ", 1).split()])
 
     def sql(self, target: str) -> str:
         parts = []
@@ -180,10 +182,10 @@ class Commands(Tool):
         return [line.strip() for line in said.out.splitlines() if line.strip()] or ["pending"]
 
     def apply(self, target: str) -> None:
-        self._programs.checked(self._words("apply", target))
+        self.change(self._words("apply", target))
 
     def down(self, target: str) -> None:
-        self._programs.checked(self._words("down", target))
+        self.change(self._words("down", target))
 
     def sql(self, target: str) -> str:
         return self._programs.checked(self._words("sql", target)).out

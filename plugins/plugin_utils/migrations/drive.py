@@ -13,6 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import RecordedChange
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint import judged
+from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.lint.model import NORMAL, POOLER_PAUSED
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations.settings import Phase
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Executor, Unreachable
 
@@ -36,7 +37,7 @@ class Migration:
     claim: Result
     hosts: t.Sequence[Result]
     show: t.Callable[[str], None]
-    traffic: str = "normal"
+    traffic: str = NORMAL
     now: t.Callable[[], float] = time.monotonic
     judged: Judged | None = None
 
@@ -55,7 +56,7 @@ class Migration:
             "database": self.phase.kind,
             "phase": self.phase.name,
             "transaction": self.phase.settings.get("transaction", True),
-            "traffic": self.traffic,
+            "traffic": POOLER_PAUSED if self.phase.pooler and self.traffic == NORMAL else self.traffic,
             "squawk": not self.phase.batch,
         }
         report = judged.report_of(options, [(f"{self.phase.name} of {self.phase.database}", text)])
@@ -72,9 +73,12 @@ class Migration:
     def claim_database(self, seen: Result) -> Result:
         return self.ledger.begun(**self._about(seen), hosts=list(self.hosts))
 
-    def apply(self) -> Result:
-        expected = {"expected_pending": self.judged.seen["pending"]} if self.judged else {}
-        return self._call("applied", **expected)
+    def apply(self, interrupted: bool) -> Result:
+        """What the run that was *interrupted* may have left paused is resumed."""
+        options: Result = {"expected_pending": self.judged.seen["pending"]} if self.judged else {}
+        if self.phase.pooler:
+            options["pooler"] = {**self.phase.pooler, "resume": interrupted}
+        return self._call("applied", **options)
 
     def copy(self) -> Result:
         """The backfill, in calls of some seconds each, with a line of progress now and then."""
@@ -123,13 +127,13 @@ def migrate(it: Migration) -> Result:
     """Brings the database through one phase. Raises RolloutError; then no more was changed than the message says."""
     judged = it.judged or judge_first(it)
     seen, lost = judged.seen, judged.lost
-    if not seen["pending"] and not it.phase.batch:
+    if not seen["pending"] and not seen.get("paused") and not it.phase.batch:
         return {"changed": False, "go": True, "msg": f"{it.phase.database}: nothing to {it.phase.name}"}
     answer = it.claim_database(seen)
     if not answer["go"]:
         return {"changed": False, "go": False, "msg": answer["msg"]}
     try:
-        done = it.copy() if it.phase.batch else it.apply()
+        done = it.copy() if it.phase.batch else it.apply(bool(answer.get("interrupted")))
     except RolloutError as error:
         it.record_failure(seen, error)
         raise

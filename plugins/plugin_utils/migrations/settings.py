@@ -28,9 +28,11 @@ OF_THE_TOOL = (
     "target",
     "batch",
     "batch_pause",
+    "pooler",
 )
 OF_A_PHASE = (
     "target", "directory", "batch", "batch_pause", "versions", "services", "keep_for", "lost", "irreversible", "transaction",
+    "pooler",
 )  # fmt: skip
 OF_ALL = ("host", "become", "name", "lint", *PHASES)
 WHERE = "rollout_migrations"
@@ -58,6 +60,11 @@ class Phase:
     def become(self) -> bool | None:
         given = self.settings.get("become")
         return None if given is None else bool(given)
+
+    @property
+    def pooler(self) -> Result:
+        """What holds the queries meanwhile; empty without one."""
+        return dict(self.settings.get("pooler") or {})
 
     @property
     def batch(self) -> str:

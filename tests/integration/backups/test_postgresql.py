@@ -10,13 +10,9 @@ import pathlib
 import typing as t
 
 import pytest
-from support.cores import Outcome, params_of
+from support.cores import Outcome
 from support.postgres import PASSWORD, Postgres
-
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.modules import database_backup
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import run_command
+from support.tool_runs import backup_at
 
 SHOP = """
 CREATE TYPE state AS ENUM ('new', 'paid');
@@ -38,12 +34,7 @@ OBJECTS = (
 
 
 def run(database: Postgres, **options: t.Any) -> Outcome:
-    given = {"database_url": database.url(), **options}
-    call = Call(params_of(database_backup, given), False, False, lambda text: None, run_command)
-    try:
-        outcome = Outcome(perform(database_backup.core, call), "", [])
-    except RolloutError as error:
-        outcome = Outcome(error.result, error.message, [])
+    outcome = backup_at(options.pop("database_url", database.url()), **options)
     assert PASSWORD not in f"{outcome.result}{outcome.error}"
     return outcome
 

@@ -12,13 +12,9 @@ import sys
 import typing as t
 
 import pytest
-from support.cores import Outcome, params_of
+from support.cores import Outcome
 from support.postgres import PASSWORD, Postgres
-
-from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.modules import migration
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.programs import run_command
+from support.tool_runs import run_at
 
 PROGRAMS = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
 FIRST, SECOND = "CREATE TABLE orders (id int PRIMARY KEY);", "ALTER TABLE orders ADD COLUMN note text;"
@@ -46,6 +42,30 @@ def upgrade():
 def downgrade():
     op.execute("{3}")
 """
+DJANGO_SETTINGS = """\
+import os
+from urllib.parse import unquote, urlsplit
+parts = urlsplit(os.environ["DATABASE_URL"])
+SECRET_KEY = "of a test"
+INSTALLED_APPS = ["shop"]
+USE_TZ = True
+DATABASES = {"default": {
+    "ENGINE": "django.db.backends.postgresql", "NAME": parts.path[1:], "HOST": parts.hostname, "PORT": parts.port,
+    "USER": parts.username, "PASSWORD": unquote(parts.password),
+}}
+"""
+DJANGO_MANAGE = """\
+import os, sys
+from django.core.management import execute_from_command_line
+os.environ["DJANGO_SETTINGS_MODULE"] = "project_settings"
+execute_from_command_line(sys.argv)
+"""
+DJANGO_MIGRATION = """\
+from django.db import migrations
+class Migration(migrations.Migration):
+    dependencies = {0!r}
+    operations = [migrations.RunSQL({1!r}, {2!r})]
+"""
 
 
 def alembic(folder: pathlib.Path) -> dict[str, t.Any]:
@@ -72,6 +92,23 @@ def sql(folder: pathlib.Path) -> dict[str, t.Any]:
     return {"tool": "sql", "directory": str(folder)}
 
 
+def django(folder: pathlib.Path) -> dict[str, t.Any]:
+    pytest.importorskip("django")
+    migrations = folder / "shop" / "migrations"
+    migrations.mkdir(parents=True)
+    for package in (migrations.parent, migrations):
+        (package / "__init__.py").touch()
+    (folder / "project_settings.py").write_text(DJANGO_SETTINGS, encoding="utf-8")
+    (folder / "manage.py").write_text(DJANGO_MANAGE, encoding="utf-8")
+    after_first = [("shop", "0001_first")]
+    for name, after, up, down in (
+        ("0001_first", [], FIRST, BACK_FIRST),
+        ("0002_second", after_first, SECOND, BACK_SECOND),
+    ):
+        (migrations / f"{name}.py").write_text(DJANGO_MIGRATION.format(after, up, down), encoding="utf-8")
+    return {"tool": "django", "program": f"{sys.executable} manage.py", "chdir": str(folder)}
+
+
 def program(name: str) -> str:
     found = shutil.which(name, path=PROGRAMS)
     if not found:
@@ -79,17 +116,19 @@ def program(name: str) -> str:
     return found
 
 
-TOOLS = pytest.mark.parametrize("make", [alembic, dbmate, sql])
+TOOLS = pytest.mark.parametrize("make", [alembic, dbmate, sql, django])
+EMPTY_FIRST = {
+    "alembic": ("versions/first.py", REVISION.format("first", None, "SELECT 1", "SELECT 1")),
+    "django": ("shop/migrations/0001_first.py", DJANGO_MIGRATION.format([], "SELECT 1", "SELECT 1")),
+}
+"""A first migration that leaves everything as it is, by tool."""
+BEFORE_THE_FIRST = {"django": "shop zero"}
+"""Where the way back leads to, by tools that do not take it from nothing."""
 
 
 def run(database: Postgres, check_mode: bool = False, **options: t.Any) -> Outcome:
     url = database.url() + ("?sslmode=disable" if options["tool"] == "dbmate" else "")
-    given = {"database_url": url, "lock_timeout": "300ms", "attempts": 2, "pause": "100ms", **options}
-    call = Call(params_of(migration, given), check_mode, False, lambda text: None, run_command)
-    try:
-        outcome = Outcome(perform(migration.core, call), "", [])
-    except RolloutError as error:
-        outcome = Outcome(error.result, error.message, [])
+    outcome = run_at(options.pop("database_url", url), check_mode, **options)
     assert PASSWORD not in f"{outcome.result}{outcome.error}"
     return outcome
 
@@ -115,7 +154,7 @@ def test_forward_and_back(database: Postgres, tmp_path: pathlib.Path, make: t.Ca
     assert "second" in done["version"]
     again = run(database, state="applied", **tool)
     assert (again["changed"], again["attempts"], again["pending"]) == (False, 0, [])
-    back = run(database, state="reverted", **tool)
+    back = run(database, state="reverted", target=BEFORE_THE_FIRST.get(tool["tool"]), **tool)
     assert (back.error, back["version"], columns(database)) == ("", "", [])
 
 
@@ -152,11 +191,8 @@ def test_whoever_holds_the_lock_is_named(
 ) -> None:
     tool = make(tmp_path)
     database.sql(FIRST)
-    if make is alembic:
-        for path in (tmp_path / "versions").glob("first.py"):
-            path.write_text(REVISION.format("first", None, "SELECT 1", "SELECT 1"), encoding="utf-8")
-    else:
-        (tmp_path / "1_first.sql").write_text("-- migrate:up\nSELECT 1;\n-- migrate:down\n", encoding="utf-8")
+    path, text = EMPTY_FIRST.get(tool["tool"], ("1_first.sql", "-- migrate:up\nSELECT 1;\n-- migrate:down\n"))
+    (tmp_path / path).write_text(text, encoding="utf-8")
     with database.locking("orders"):
         failed = run(database, state="applied", **{**tool, "lock_timeout": "1200ms"})
     assert failed["kind"] == "locked"

@@ -111,6 +111,25 @@ def test_a_failure_is_recorded_with_where_the_database_stands() -> None:
     assert (world.options["failed"]["version"], world.options["failed"]["error"]) == ("a2", "it broke")
 
 
+SWAP = "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t;"
+POOLER = {"urls": ["postgresql://admin:secret@db1:6432/pgbouncer"], "limit": "10s"}
+
+
+def test_tables_are_swapped_only_while_the_pooler_is_paused() -> None:
+    with pytest.raises(RolloutError, match="Puts another table in the place of"):
+        drive.migrate(World({**READ, "sql": SWAP}).migration())
+    world = World({**READ, "sql": SWAP})
+    drive.migrate(world.migration(given={**GIVEN, "pooler": POOLER}))
+    assert world.options["applied"]["pooler"] == {**POOLER, "resume": False}
+
+
+def test_what_an_interrupted_run_has_left_paused_is_resumed_though_nothing_is_pending() -> None:
+    world = World({**READ, "pending": [], "paused": ["PgBouncer on db1:6432"]}, begun={"go": True, "interrupted": True})
+    drive.migrate(world.migration(given={**GIVEN, "expand": {"pooler": POOLER}}))
+    assert world.asked == ["read", "begun", "applied", "done"]
+    assert world.options["applied"]["pooler"]["resume"] is True
+
+
 def test_a_backfill_is_repeated_until_nothing_is_left() -> None:
     batch = "UPDATE t SET c = 1 WHERE id IN (SELECT id FROM t WHERE c IS NULL LIMIT 1000)"
     runs = [{"rows": 5000, "finished": False}, {"rows": 3, "finished": True, "version": ""}]
