@@ -65,5 +65,6 @@ class ActionModule(ActionBase):
             claim=arguments.get("claim") or {},
             hosts=arguments["hosts"],
             show=show,
+            traffic=arguments["traffic"],
         )
         return drive.rehearse(migration) if self._task.check_mode else drive.migrate(migration)

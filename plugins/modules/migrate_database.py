@@ -63,6 +63,11 @@ options:
   coordinator_become:
     description: Whether to become another user there.
     type: bool
+  traffic:
+    description: How the service is used meanwhile, as for O(steady.rollout.migration_lint#module:traffic).
+    type: str
+    choices: [normal, stopped]
+    default: normal
   claim:
     description: The claim that goes with every change, as for M(steady.rollout.migration).
     type: dict
@@ -114,6 +119,7 @@ SPEC = {
         "token": {"type": "int", "default": 0, "no_log": False},
         "coordinator": {"type": "str", "default": "localhost"},
         "coordinator_become": {"type": "bool"},
+        "traffic": {"type": "str", "choices": ["normal", "stopped"], "default": "normal"},
         "claim": {"type": "dict"},
         "hosts": {"type": "list", "elements": "dict", "default": []},
     },

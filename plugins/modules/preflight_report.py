@@ -14,7 +14,7 @@ version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - One row for each check of the playbook C(preflight), settings, ledger, block, lease, history, window or freeze, health, load
-    balancers, disk, alerts, plan, approvals, and what other checks of the roles have found.
+    balancers, disk, alerts, migrations, plan and approvals.
   - Made for the role P(steady.rollout.rollout#role), whose results it takes; it may change with it. It runs on the
     controller, as an action plugin.
 extends_documentation_fragment:

@@ -17,6 +17,7 @@ def test_the_report_passes_on_a_healthy_fleet_and_names_all_that_does_not(shop: 
     for check in ("settings", "block", "lease", "health", "balancers", "disk", "plan", "approvals"):
         assert passed.said(f"{check} ok"), passed.output
     assert passed.said("window not checked rollout_window is not set")
+    assert passed.said("migrations not checked rollout_migrations is not set")
 
     rolling.run("", playbook="block", rollout_block_reason="the audit", rollout_block_until="10m")
     failed = rolling.run(

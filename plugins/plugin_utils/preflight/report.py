@@ -112,6 +112,15 @@ def _alerts(results: Result) -> t.Iterator[Row]:
         yield Row("alerts", _verdict(found.get("verdict") == "pass"), failure_text(found).rstrip("."))
 
 
+def _migrations(results: Result) -> t.Iterator[Row]:
+    """What the linter says of all that is pending, and whether the database answers."""
+    found = results["migrations"]
+    if not found:
+        yield Row("migrations", NOT_CHECKED, "rollout_migrations is not set")
+    else:
+        yield Row("migrations", _verdict("go" in found), failure_text(found).rstrip("."))
+
+
 def _plan(results: Result) -> t.Iterator[Row]:
     found = results["plan"]
     if "order" not in found:
@@ -125,14 +134,8 @@ def _plan(results: Result) -> t.Iterator[Row]:
         yield Row("approvals", PASSES, "none are needed")
 
 
-def _others(results: Result) -> t.Iterator[Row]:
-    """What other checks of the roles have found: rows of check, passes and says."""
-    for one in results.get("others") or []:
-        yield Row(str(one["check"]), _verdict(bool(one["passes"])), str(one["says"]))
-
-
 CHECKS: tuple[t.Callable[[Result], t.Iterator[Row]], ...] = (
-    _settings, _block, _window, _fleet, _disk, _alerts, _plan, _others,
+    _settings, _block, _window, _fleet, _disk, _alerts, _migrations, _plan,
 )  # fmt: skip
 
 

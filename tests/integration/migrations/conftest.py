@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import pathlib
 import typing as t
 
 import pytest
+from support.orders_site import Site, orders_site
 from support.postgres import Postgres, postgres
 
 
@@ -20,3 +22,9 @@ def database(server: Postgres) -> Postgres:
     """An empty database named shop."""
     server.fresh()
     return server
+
+
+@pytest.fixture
+def site(tmp_path: pathlib.Path, database: Postgres) -> t.Iterator[Site]:
+    with orders_site(tmp_path, database) as site:
+        yield site

@@ -1,174 +1,38 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A column is replaced over three releases, rolled one after the other under users who write and read: no request fails.
+"""A column is replaced over three releases, one after the other under users who write and read: no request fails.
 
-1.0.0 knows only the total. 2.0.0 expands: it writes both and reads either; once it is everywhere, old rows are filled.
-3.0.0 knows only the cents; once it is everywhere, the contract removes the total.
+2.0.0 expands; once it is everywhere, old rows are filled. Once 3.0.0 is everywhere, the contract removes the old column.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import pathlib
-import subprocess
-import sys
-import typing as t
 
 import pytest
-from support import background, examples
-from support.postgres import Postgres
+from support import background
+from support.orders_site import MIX, QUICK_SHIFT, Site
 
-local_fleet = examples.module("demo", "local_fleet")
-haproxy_node = examples.module("demo", "haproxy_node")
-build_release = sys.modules["build_release"]
-
-REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
-QUICK: dict[str, t.Any] = {
-    "rollout_min_healthy_time": 0.5,
-    "rollout_health_interval": 0.2,
-    "rollout_healthy_deadline": 30,
-    "rollout_progress_deadline": 120,
-    "rollout_min_available": 1,
-}
-BEFORE = "CREATE TABLE orders (id serial PRIMARY KEY, number int NOT NULL, total int);"
-OLD_ROWS = "INSERT INTO orders (number, total) SELECT n, n % 1000 FROM generate_series(1, 3000) n;"
-WRITES = {
-    "1.0.0": ("INSERT INTO orders (number, total) VALUES (%(n)s, %(t)s) RETURNING id", "total * 100"),
-    "2.0.0": (
-        "INSERT INTO orders (number, total, cents) VALUES (%(n)s, %(t)s, %(t)s * 100) RETURNING id",
-        "coalesce(cents, total * 100)",
-    ),
-    "3.0.0": ("INSERT INTO orders (number, cents) VALUES (%(n)s, %(t)s * 100) RETURNING id", "cents"),
-}
-APP = '''\
-"""The shop with orders: each page writes one and reads it, and one of others, back."""
-import asyncio, json, pathlib, sys, threading
-import psycopg
-import shop_base
-
-GIVEN = json.loads(pathlib.Path(__file__).with_name("orders.json").read_text())
+LONG = pytest.mark.skipif(os.environ.get("STEADY_LONG") != "1", reason="of the long series: make test-long")
 
 
-class Orders(shop_base.Shop):
-    number, lock, connection = 0, threading.Lock(), None
-
-    async def answer(self, request, reader):
-        if request.path == "/":
-            await asyncio.to_thread(self.order)
-        return await super().answer(request, reader)
-
-    def order(self):
-        with self.lock:
-            if self.connection is None:
-                Orders.connection = psycopg.connect(GIVEN["url"], autocommit=True)
-            Orders.number += 1
-            wanted = Orders.number % 1000
-            given = {"n": Orders.number, "t": wanted}
-            (mine,) = self.connection.execute(GIVEN["write"], given).fetchone()
-            found = self.connection.execute(
-                f"SELECT number, {GIVEN['read']} FROM orders WHERE id IN (%s, %s) ORDER BY id", (mine, mine % 3000 + 1)
-            ).fetchall()
-        wrong = [row for row in found if row[1] != row[0] % 1000 * 100]
-        if wrong or len(found) < (1 if mine == mine % 3000 + 1 else 2):
-            raise RuntimeError(f"read {found}")
+def test_preflight_names_what_is_unsafe_and_changes_nothing(site: Site) -> None:
+    site.add_release("2.0.0")
+    code, said = site.run("preflight", "2.0.0")
+    assert "migrations ok database 'shop' on" in said, said
+    assert "would apply 1_cents.sql" in said, said
+    (site.folder / "expand" / "1_cents.sql").write_text("ALTER TABLE orders DROP COLUMN total;", encoding="utf-8")
+    code, said = site.run("preflight", "2.0.0")
+    assert code == 2, said
+    assert "migrations FAILED database 'shop' on" in said, said
+    assert "drop_column: Drops column orders.total" in said, said
+    assert site.columns() == "id number total"
 
 
-shop_base.Shop = Orders
-sys.exit(shop_base.main())
-'''
-
-
-class Site:
-    """Three instances behind two HAProxys, and what a rollout of theirs is told of the database."""
-
-    def __init__(self, fleet: t.Any, database: Postgres, folder: pathlib.Path) -> None:
-        self.fleet, self.database, self.folder = fleet, database, folder
-        for name in ("expand", "contract"):
-            (folder / name).mkdir()
-        (folder / "expand" / "1_cents.sql").write_text("ALTER TABLE orders ADD COLUMN cents bigint;", encoding="utf-8")
-        contract = "ALTER TABLE orders DROP COLUMN total;"
-        (folder / "contract" / "2_total.sql").write_text(contract, encoding="utf-8")
-        some = "SELECT id FROM orders WHERE cents IS NULL LIMIT 500"
-        self.migrations: dict[str, t.Any] = {
-            "database_url": database.url(),
-            "tool": "sql",
-            "lock_timeout": "2s",
-            "expand": {"directory": str(folder / "expand")},
-            "migrate": {"batch": f"UPDATE orders SET cents = total * 100 WHERE id IN ({some})"},
-            "contract": {"directory": str(folder / "contract"), "versions": ["3.0.0"]},
-        }
-
-    def add_release(self, version: str) -> None:
-        write, read = WRITES[version]
-        files = {
-            "VERSION": f"{version}\n",
-            "app.py": APP,
-            "shop_base.py": build_release.APP.read_text(encoding="utf-8"),
-            "orders.json": json.dumps({"url": self.database.url(), "write": write, "read": read}),
-        }
-        packed = build_release._pack({name: text.encode() for name, text in files.items()})
-        self.fleet.releases.mkdir(parents=True, exist_ok=True)
-        (self.fleet.releases / f"shop-{version}.tar.gz").write_bytes(packed)
-
-    def run(self, playbook: str, version: str, *words: str) -> tuple[int, str]:
-        """The exit code, and what was printed, as one line."""
-        settings: dict[str, t.Any] = {**QUICK, "rollout_migrations": self.migrations}
-        settings.update({"rollout_version": version} if version else {})
-        argv = [sys.executable, "-m", "ansible.cli.playbook", f"playbooks/{playbook}.yml", *words]
-        done = subprocess.run(
-            [*argv, "-i", str(self.fleet.inventory), "-e", json.dumps(settings)],
-            cwd=REPOSITORY,
-            env={**os.environ, "ANSIBLE_HOME": str(self.folder / "ansible"), "ANSIBLE_NOCOLOR": "1"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        return done.returncode, " ".join((done.stdout + done.stderr).split())
-
-    def columns(self) -> str:
-        return self.database.sql(
-            "SELECT string_agg(column_name::text, ' ' ORDER BY column_name) FROM information_schema.columns "
-            "WHERE table_name = 'orders';"
-        )
-
-    def versions(self) -> list[str | None]:
-        return [seen["version"] if seen else None for seen in self.fleet.seen().values()]
-
-    def unfilled(self) -> int:
-        return int(self.database.sql("SELECT count(*) FROM orders WHERE cents IS DISTINCT FROM number % 1000 * 100;"))
-
-    def orders(self) -> int:
-        return int(self.database.sql("SELECT count(*) FROM orders;"))
-
-    def tell_balancers(self, command: str) -> None:
-        for balancer in self.fleet._plan()["balancers"]:
-            haproxy_node._ask(balancer["socket"], command)
-
-
-@pytest.fixture
-def site(tmp_path: pathlib.Path, database: Postgres, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Site]:
-    pytest.importorskip("psycopg")
-    if haproxy_node.binary() is None:
-        pytest.skip("HAProxy is not installed")
-    database.sql(BEFORE + OLD_ROWS)
-    fleet = local_fleet.LocalFleet(tmp_path / "fleet", apps=3, balancers=2, make="haproxy")
-    site = Site(fleet, database, tmp_path)
-    monkeypatch.setattr(fleet, "add_release", site.add_release)
-    try:
-        fleet.up()
-        yield site
-    finally:
-        fleet.down()
-
-
-@pytest.mark.skipif(os.environ.get("STEADY_LONG") != "1", reason="of the long series: make test-long")
+@LONG
 def test_expand_and_contract_over_three_releases(site: Site) -> None:
-    mix = {"rate": 40, "keepalive": 4, "close": 4, "slow": 1, "slow_seconds": 1, "uploads": 0}
-    with background.traffic(site.fleet.urls(), site.folder / "traffic.json", **mix) as users:
+    with background.traffic(site.fleet.urls(), site.folder / "traffic.json", **MIX) as users:
         site.add_release("2.0.0")
         code, said = site.run("rolling", "2.0.0")
         assert code == 0, said
@@ -200,3 +64,47 @@ def test_expand_and_contract_over_three_releases(site: Site) -> None:
     assert seen["failed"] == 0, seen["failures"]
     quick = seen["clients"]["keepalive"]["ok"] + seen["clients"]["close"]["ok"]
     assert (site.orders(), site.unfilled()) == (3000 + quick, 0)
+
+
+@LONG
+def test_nothing_is_removed_while_the_other_colour_needs_it(site: Site) -> None:
+    """Blue-green keeps the old version running to go back to, so the contract waits until it is replaced too."""
+    colours = {
+        "rollout_colours": {"blue": ["app1"], "green": ["app2", "app3"]},
+        "rollout_live_colour": "blue",
+        "rollout_min_available": 0,
+        "rollout_compare": {"seconds": 2, "warm_up": 1, "max_seconds": 6, "negligible": 0.02},
+        **QUICK_SHIFT,
+    }
+    site.migrations["contract"]["versions"] = ["2.0.0"]
+    (site.folder / "contract" / "2_total.sql").write_text(
+        "ALTER TABLE orders ALTER total SET DEFAULT 0;", encoding="utf-8"
+    )
+    with background.traffic(site.fleet.urls(), site.folder / "traffic.json", **MIX) as users:
+        site.add_release("2.0.0")
+        code, said = site.run("blue_green", "2.0.0", **colours)
+        assert code == 0, said
+        assert sorted(site.versions()) == ["1.0.0", "2.0.0", "2.0.0"], said
+        assert "the migrate phase waits: " in said, said
+        assert "app1" in said.partition("the migrate phase waits: ")[2][:80], said
+        assert site.columns() == "cents id number total"
+        code, said = site.run("rollback", "", **colours)
+        assert code == 0, said
+    assert users.report()["failed"] == 0, users.report()["failures"]
+
+
+@LONG
+def test_a_canary_migrates_once_the_last_host_is_proven(site: Site) -> None:
+    canary = {
+        "rollout_canary_group": ["app3"],
+        "rollout_canary_steps": [{"share": 20, "bake": 4}, {"share": 100, "bake": 2}],
+        **QUICK_SHIFT,
+    }
+    with background.traffic(site.fleet.urls(), site.folder / "traffic.json", **MIX) as users:
+        site.add_release("2.0.0")
+        code, said = site.run("canary", "2.0.0", **canary)
+        assert code == 0, said
+        assert site.versions() == ["2.0.0"] * 3, said
+        assert (site.columns(), site.unfilled()) == ("cents id number total", 0), said
+        assert "the contract phase waits: app1 is on 2.0.0, app2 is on 2.0.0, app3 is on 2.0.0" in said, said
+    assert users.report()["failed"] == 0, users.report()["failures"]

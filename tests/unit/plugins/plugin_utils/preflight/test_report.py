@@ -21,7 +21,7 @@ GOOD: dict[str, t.Any] = {
     "disk_needed": "1G",
     "alerts": {"verdict": "pass", "msg": "no alert fires."},
     "plan": {"order": ["app1"], "text": ["shop: 1 of 1 hosts to 2.0.0, stages 1"], "plan_hash": "", "notes": []},
-    "others": [{"check": "migrations", "passes": True, "says": "all of them are safe"}],
+    "migrations": {"go": True, "msg": "database 'shop': would apply 7ad1"},
 }
 HASH = "3f9a1c2d4e5f" + "0" * 52
 
@@ -41,9 +41,9 @@ def test_all_is_well() -> None:
         "balancers   ok       every load balancer answers",
         "disk        ok       every host has at least 1000 MB",
         "alerts      ok       no alert fires",
+        "migrations  ok       database 'shop': would apply 7ad1",
         "plan        ok       shop: 1 of 1 hosts to 2.0.0, stages 1",
         "approvals   ok       none are needed",
-        "migrations  ok       all of them are safe",
     ]
 
 
@@ -84,7 +84,11 @@ def test_all_is_well() -> None:
             "approvals",
             "plan 3f9a1c2d4e5f lacks",
         ),
-        ({"others": [{"check": "migrations", "passes": False, "says": "DROP"}]}, "migrations", "DROP"),
+        (
+            {"migrations": {"msg": "the linter found 1 unsafe statement."}},
+            "migrations",
+            "the linter found 1 unsafe statement",
+        ),
     ],
 )
 def test_each_check_fails_by_itself(change: dict[str, t.Any], check: str, says: str) -> None:
@@ -95,9 +99,14 @@ def test_each_check_fails_by_itself(change: dict[str, t.Any], check: str, says: 
 
 
 def test_what_is_not_set_up_is_not_checked_and_does_not_fail() -> None:
-    found = report({**GOOD, "window": {}, "disk": {}, "alerts": {}})
+    found = report({**GOOD, "window": {}, "disk": {}, "alerts": {}, "migrations": {}})
     assert found["passed"]
-    assert [row["check"] for row in found["rows"] if row["verdict"] == "not checked"] == ["window", "disk", "alerts"]
+    assert [row["check"] for row in found["rows"] if row["verdict"] == "not checked"] == [
+        "window",
+        "disk",
+        "alerts",
+        "migrations",
+    ]
 
 
 @pytest.mark.parametrize(
