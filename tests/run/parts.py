@@ -123,6 +123,8 @@ OTHER_VERSIONS = tuple(
 )
 """The suites on HAProxy's other versions."""
 MONITORS = ("prometheus", "prometheus-alertmanager")
+DATABASES = ("pg_ctlcluster", "redis-server")
+"""What a test on real hosts migrates, and what has its feature flags."""
 CONTRACT = Part(
     "contract",
     "pytest tests/integration: the contract on HAProxy and Envoy, and what is HAProxy's own",
@@ -175,7 +177,7 @@ INTEGRATION = Part(
     "all of tests/integration",
     (Step("integration", script("integration", "{reports}")),),
     limit=2400,
-    useful=(*MAKES, *MONITORS, "sshd", "sudo", "redis-server"),
+    useful=(*MAKES, *MONITORS, "sshd", "sudo", *DATABASES, "pgbouncer", "mariadbd"),
     lane=WAITING,
 )
 
@@ -188,6 +190,7 @@ FLEET = Part(
     ),
     limit=3300,
     programs=FLEET_PROGRAMS,
+    useful=DATABASES,
     root=True,
     after=FLEET_DOWN,
     env=TEST_LAB,

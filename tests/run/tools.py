@@ -47,6 +47,10 @@ PROGRAMS = {
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "mkfs.ext4": "e2fsprogs",
+    "pg_ctlcluster": "postgresql",
+    "pgbouncer": "pgbouncer",
+    "mariadbd": "mariadb-server",
+    "redis-server": "redis-server",
 }
 """Program -> Debian package."""
 
