@@ -26,6 +26,10 @@ class QuickMember:
         self._await(self._start())
 
     def stop(self) -> None:
+        """In the loop's own thread, which may be in the middle of the server's work."""
+        self._await(self._close())
+
+    async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
 

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+import tempfile
 import typing as t
 
 import pytest
@@ -196,8 +197,10 @@ def as_nobody(settings: dict[str, t.Any]) -> str:
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
 def test_a_directory_that_may_not_be_written(node: Node, make_balancer: t.Any) -> None:
     settings = make_balancer(node).settings
-    for directory in [node.directory, *node.directory.parents][:4]:
-        directory.chmod(0o755)
+    for directory in [node.directory, *node.directory.parents]:
+        if directory.is_relative_to(tempfile.gettempdir()) and directory != pathlib.Path(tempfile.gettempdir()):
+            directory.chmod(0o755)
+    os.chown(node.eds_file(), NOBODY, NOBODY)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         told = pool.apply(as_nobody, (settings,))
     assert told == (
