@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from run import house, tools
+from run import house, parts, tools
 from run.sanity import BOOTSTRAP, pip_settings
 from run.tools import Pythons, Unavailable, fingerprint
 
@@ -67,3 +67,10 @@ def test_shims_are_no_interpreters(monkeypatch: pytest.MonkeyPatch, tmp_path: pa
     path = house.search_path(f"{tmp_path}/shims:/usr/bin")
 
     assert path == ["/usr/bin", "/usr/sbin", "/sbin", f"{tmp_path}/versions/3.12.1/bin"]
+
+
+def test_a_part_asked_for_a_program_whose_package_nobody_knew() -> None:
+    """A machine without redis-server ended in a traceback."""
+    asked = {program for part in parts.EVERY for program in (*part.programs, *part.useful)}
+
+    assert asked - set(tools.PROGRAMS) == set()
