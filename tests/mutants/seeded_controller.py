@@ -266,7 +266,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "12 claims do not name who is drained",
-            "claims.note_members(self._claim, drained=[name for name, state in changes.items() if state == DRAINED])",
+            "claims.note_members(self._claim, drained=drained)",
             "pass",
         ),
     ),

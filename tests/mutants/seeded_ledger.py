@@ -55,8 +55,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "1 the zone floor is dropped",
         LEDGER + "rules/admission.py",
-        "_window, _floor, _zone_floor, _stages, _order)",
-        "_window, _floor, _stages, _order)",
+        "        _zone_floor,\n",
+        "",
     ),
     Mutant(
         "1 one host below the floor",

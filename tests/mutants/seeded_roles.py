@@ -251,8 +251,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "17 check mode starts a watch",
-            '    balancers: "{{ rollout_balancers }}"\n  run_once: true\n  when: not ansible_check_mode\n',
-            '    balancers: "{{ rollout_balancers }}"\n  run_once: true\n',
+            'armed | default([]) }}"\n  run_once: true\n  when: not ansible_check_mode\n',
+            'armed | default([]) }}"\n  run_once: true\n',
         ),
         (
             "8 a refused plan keeps its claims",
