@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations, t
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import FlagSystem
 from ansible_collections.steady.rollout.plugins.module_utils.flags.file import options as file_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd import options as flagd_options
+from ansible_collections.steady.rollout.plugins.module_utils.flags.launchdarkly import options as launchdarkly_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.redis import options as redis_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash import options as unleash_options
 from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
@@ -48,6 +49,12 @@ def _flagd(settings: Settings, run_command: RunCommand) -> FlagSystem:
     return backend.open_flagd(settings)
 
 
+def _launchdarkly(settings: Settings, run_command: RunCommand) -> FlagSystem:
+    from ansible_collections.steady.rollout.plugins.module_utils.flags.launchdarkly import backend
+
+    return backend.open_launchdarkly(settings)
+
+
 def _redis(settings: Settings, run_command: RunCommand) -> FlagSystem:
     from ansible_collections.steady.rollout.plugins.module_utils.flags.redis import backend
 
@@ -63,6 +70,9 @@ def _unleash(settings: Settings, run_command: RunCommand) -> FlagSystem:
 TYPES = {
     "file": Row("a file of the application", "file.backend:File", file_options.OPTIONS, ("path",), _file),
     "flagd": Row("flagd's definition file", "flagd.backend:Flagd", flagd_options.OPTIONS, ("path",), _flagd),
+    "launchdarkly": Row(
+        "LaunchDarkly", "launchdarkly.backend:LaunchDarkly", launchdarkly_options.OPTIONS, (), _launchdarkly
+    ),
     "redis": Row("Redis", "redis.backend:Redis", redis_options.OPTIONS, ("address",), _redis),
     "unleash": Row("Unleash", "unleash.backend:Unleash", unleash_options.OPTIONS, ("url",), _unleash),
 }

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One suite for every flag system: a real one, an application that uses it, and the modules' cores on it.
+"""One suite for every flag system: a real one, or a fake where its name says so, an application that uses it, and the modules' cores on it.
 
 What came of it is written to build/flags.json: {system: {case: "passed" or why not, "kill": times in milliseconds}}.
 """
@@ -14,11 +14,12 @@ import tempfile
 import typing as t
 
 import pytest
+from support.fake_launchdarkly import LaunchDarklyFake
 from support.flag_calls import Flags, note
 from support.flag_systems import EnvironmentFile, Flagd, JsonFile, RealFlags, RedisServer, UnleashServer
 
 STARTERS: dict[str, type[RealFlags]] = {
-    one.name: one for one in (EnvironmentFile, Flagd, JsonFile, RedisServer, UnleashServer)
+    one.name: one for one in (EnvironmentFile, Flagd, JsonFile, LaunchDarklyFake, RedisServer, UnleashServer)
 }
 
 

@@ -10,20 +10,31 @@ the flag on for more users, so it counts as a rule of somebody else's.
 
 from __future__ import annotations
 
-import os
-import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, FlagSystem, Listener, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
+    CONFLICT,
+    NOT_FOUND,
+    Api,
+    Product,
+    Refused,
+    opened,
+    part,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash import reading
-from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash.api import Api, Refused, part
-from ansible_collections.steady.rollout.plugins.module_utils.http import targets, tls
 
-ENVIRONMENT = "STEADY_ROLLOUT_FLAG_TOKEN"
+PRODUCT = Product(
+    "Unleash",
+    "{}",
+    {
+        401: "the token is not known; give an admin or service account token",
+        403: "the token may not do that; a client token cannot change flags, and a project may limit who does",
+    },
+)
 KINDS = ("release", "experiment", "operational", "kill-switch", "permission")
-NOT_FOUND, CONFLICT = 404, 409
 
 
 class Unleash(FlagSystem):
@@ -125,20 +136,6 @@ class Unleash(FlagSystem):
 def open_unleash(settings: dict[str, t.Any]) -> Unleash:
     """Raises InputError where the settings cannot be right."""
     url = settings["url"].rstrip("/")
-    parts = targets.split_url(url)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^\x21-\x7e]", url):
-        raise InputError("system.url: is not an http or https URL with a host, such as https://unleash.example.com.")
-    if parts.username is not None or parts.query:
-        raise InputError("system.url: must not hold a user, a password or a query; give the key as system.token.")
-    token = settings.get("token") or os.environ.get(ENVIRONMENT) or ""
-    if not token or re.search(r"[^\x21-\x7e]", token):
-        raise InputError(
-            f"system.token: expected an API token without blanks, there or in the environment as {ENVIRONMENT}."
-        )
-    try:
-        context = tls.context(settings.get("validate_certs", True), settings.get("ca_path"))
-    except OSError as error:
-        raise InputError(f"system.ca_path: cannot be used ({error.strerror or error}).") from None
-    api = Api(url[: -len("/api")] if url.endswith("/api") else url, token, context, settings["timeout"])
+    api = opened(PRODUCT, settings, url[: -len("/api")] if url.endswith("/api") else url)
     given = (settings.get("project") or "default", settings.get("environment") or "production")
     return Unleash(api, *given, settings.get("application") or "")

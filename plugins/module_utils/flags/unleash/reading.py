@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, Listener
+from ansible_collections.steady.rollout.plugins.module_utils.flags.moments import of_text
 
 STATE_EVENTS = re.compile(r"feature-(environment-(en|dis)abled|strategy-(add|update|remove)|created|revived)")
 
@@ -37,9 +37,9 @@ def flag_of(where: str, name: str, found: t.Any, environment: str, changed: floa
         rules=(*rules, *(f"depends on the flag {parent}" for parent in parents)),
         kind=str(found.get("type") or ""),
         description=str(found.get("description") or ""),
-        created=seconds(found.get("createdAt")),
+        created=of_text(found.get("createdAt")),
         changed=changed,
-        last_seen=seconds(here.get("lastSeenAt") or found.get("lastSeenAt")),
+        last_seen=of_text(here.get("lastSeenAt") or found.get("lastSeenAt")),
         stale=found.get("stale") is True,
     )
 
@@ -81,29 +81,17 @@ def names_of(where: str, found: t.Any) -> list[str]:
 def listeners_of(found: t.Any) -> list[Listener]:
     instances = found.get("instances") if isinstance(found, dict) else None
     listed = [one for one in instances or [] if isinstance(one, dict)]
-    return [Listener(str(one.get("instanceId")), seconds(one.get("lastSeen"))) for one in listed]
+    return [Listener(str(one.get("instanceId")), of_text(one.get("lastSeen"))) for one in listed]
 
 
 def changed_at(events: t.Any, environment: str) -> float | None:
     """When the newest event was that changed for whom the flag is on."""
     listed = events.get("events") if isinstance(events, dict) else None
     moments = [
-        seconds(one.get("createdAt"))
+        of_text(one.get("createdAt"))
         for one in listed or []
         if isinstance(one, dict)
         and STATE_EVENTS.fullmatch(str(one.get("type")))
         and one.get("environment") in (None, environment)
     ]
     return max((moment for moment in moments if moment is not None), default=None)
-
-
-def seconds(text: t.Any) -> float | None:
-    """A moment such as 2026-03-01T10:00:00.000Z in seconds since the epoch."""
-    match = re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z", str(text))
-    if not match:
-        return None
-    try:
-        found = datetime.datetime.strptime(match.group(1), "%Y-%m-%dT%H:%M:%S")
-    except ValueError:
-        return None
-    return found.replace(tzinfo=datetime.timezone.utc).timestamp()

@@ -15,9 +15,9 @@ from support.serving import serving
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, Unreachable, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import Api
 from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash import reading
-from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash.api import Api
-from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash.backend import Unleash
+from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash.backend import PRODUCT, Unleash
 
 TOKEN = "*:*.very-secret"
 
@@ -43,7 +43,7 @@ class Server:
 
 
 def unleash(port: int, waits: list[float]) -> Unleash:
-    api = Api(f"http://127.0.0.1:{port}", TOKEN, ssl.create_default_context(), 2.0, waits.append)
+    api = Api(PRODUCT, f"http://127.0.0.1:{port}", TOKEN, ssl.create_default_context(), 2.0, waits.append)
     return Unleash(api, "default", "production", "")
 
 

@@ -10,10 +10,12 @@ import typing as t
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.flags import registry
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags import settings
 
 REDIS = {"type": "redis", "address": "10.0.0.5:6379", "password": "open sesame"}
 FILE = {"type": "file", "path": "/etc/shop/features.env"}
+TYPES = ", ".join(registry.TYPES)
 KNOWN = ", ".join(settings.KNOWN)
 
 
@@ -28,9 +30,9 @@ KNOWN = ", ".join(settings.KNOWN)
         ([{"system": REDIS}], "rollout_flags[0].name: expected a flag's name, found 'None'."),
         (
             [{"name": "a", "system": {"type": "post"}}],
-            "rollout_flags[0].system: its type is none of file, flagd, redis, unleash.",
+            f"rollout_flags[0].system: its type is none of {', '.join(registry.TYPES)}.",
         ),
-        ([{"name": "a"}], "rollout_flags[0].system: its type is none of file, flagd, redis, unleash."),
+        ([{"name": "a"}], f"rollout_flags[0].system: its type is none of {', '.join(registry.TYPES)}."),
         ([{"name": "a", "system": REDIS, "share": 1}], f"rollout_flags[0] has no 'share'; there are {KNOWN}."),
         (
             [{"name": "a", "system": REDIS, "when_on": "go"}],

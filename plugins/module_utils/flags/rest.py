@@ -2,32 +2,48 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Unleash's admin API: one request and its answer. The token is in no message."""
+"""Servers of feature flags that are changed by JSON over HTTP: one client, and what each product says in its own way."""
 
 from __future__ import annotations
 
 import dataclasses
 import http.client
 import json
+import math
+import os
+import re
 import ssl
 import time
 import typing as t
 from urllib.parse import quote
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Unreachable
-from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts, targets
+from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts, targets, tls
 from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 
 LARGEST = 8 * 1024 * 1024
 TRIES = 3
 LONGEST_WAIT = 5.0
 """Seconds that a server may ask to be left alone for; more is an error that says so."""
-MEANINGS = {
-    401: "the token is not known; give an admin or service account token",
-    403: "the token may not do that; a client token cannot change flags, and a project may limit who does",
-}
+ENVIRONMENT = "STEADY_ROLLOUT_FLAG_TOKEN"
+NOT_FOUND, CONFLICT = 404, 409
+BY_APPROVAL = re.compile(r"approv|change request", re.IGNORECASE)
+A_YEAR_OF_SECONDS = 10**11
+"""A moment that is a larger number than that is in milliseconds."""
+
+
+class Product(t.NamedTuple):
+    """How one product is talked to. *authorization* is the header's value, with the token in the place of {}."""
+
+    name: str
+    authorization: str
+    meanings: t.Mapping[int, str]
+    """What to do about the status of a refusal, as the end of a sentence."""
+    headers: t.Mapping[str, str] = {}
+    approval: str = ""
+    """What to do where changes need somebody's approval, likewise."""
 
 
 class Refused(RolloutError):
@@ -42,11 +58,13 @@ class Refused(RolloutError):
 class Api:
     """The server at *url*; *timeout* in seconds bounds each answer."""
 
+    product: Product
     url: str
     token: str
     tls: ssl.SSLContext
     timeout: float
     sleep: t.Callable[[float], None] = time.sleep
+    now: t.Callable[[], float] = time.time
 
     @property
     def place(self) -> str:
@@ -55,12 +73,12 @@ class Api:
     def get(self, path: str) -> t.Any:
         return self.ask("GET", path)
 
-    def ask(self, method: str, path: str, body: t.Any = None) -> t.Any:
+    def ask(self, method: str, path: str, body: t.Any = None, content_type: str = "application/json") -> t.Any:
         """The JSON of the answer, None where it is empty. A busy server is asked again; all of these requests can be repeated."""
         for left in reversed(range(TRIES)):
-            answer = self._exchange(method, path, body)
+            answer = self._exchange(method, path, body, content_type)
             if answer.status == 429 or answer.status >= 500:
-                wait = _asked_to_wait(answer)
+                wait = _asked_to_wait(answer, self.now())
                 if left and wait <= LONGEST_WAIT:
                     self.sleep(wait)
                     continue
@@ -71,19 +89,20 @@ class Api:
         document = documents.parsed_or_none(text)
         if document is None and text.strip():
             raise RolloutError(
-                f"{self.place}{path}: gave no JSON but '{self._excerpt(text)}'; is system.url that of Unleash?"
+                f"{self.place}{path}: gave no JSON but '{self._excerpt(text)}'; is system.url that of {self.product.name}?"
             )
         return document
 
-    def _exchange(self, method: str, path: str, body: t.Any) -> client.Answer:
+    def _exchange(self, method: str, path: str, body: t.Any, content_type: str) -> client.Answer:
         headers = {
-            "Authorization": self.token,
+            **self.product.headers,
+            "Authorization": self.product.authorization.format(self.token),
             "Accept": "application/json",
             "User-Agent": "steady.rollout feature_flag",
         }
         raw = None if body is None else json.dumps(body).encode()
         if raw is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content_type
         request = client.Request(method, self.url + path, headers, raw, self.tls, largest=LARGEST)
         try:
             return client.exchange(request, client.Deadline(self.timeout))
@@ -94,13 +113,15 @@ class Api:
     def _refused(self, method: str, path: str, answer: client.Answer, text: str) -> RolloutError:
         if answer.status == 429:
             raise Unreachable(
-                f"{self.place} takes no more requests at present (429) and asks to wait {_asked_to_wait(answer):g} s. "
+                f"{self.place} takes no more requests at present (429) and asks to wait {_asked_to_wait(answer, self.now()):g} s. "
                 "Try again after that.",
                 kind="flags_unreachable",
             )
         if answer.status >= 500:
             raise Unreachable(f"{self.place} answered {answer.status}{self._told(text)}.", kind="flags_unreachable")
-        meaning = MEANINGS.get(answer.status)
+        meaning = self.product.meanings.get(answer.status)
+        if self.product.approval and BY_APPROVAL.search(text):
+            meaning = self.product.approval
         return Refused(
             f"{self.place}: {method} {path} was refused with {answer.status}{self._told(text)}."
             + (f" In other words, {meaning}." if meaning else ""),
@@ -123,11 +144,37 @@ class Api:
         return excerpts.excerpt(text, excerpts.known([self.token]))
 
 
-def _asked_to_wait(answer: client.Answer) -> float:
+def _asked_to_wait(answer: client.Answer, now: float) -> float:
+    """By the seconds of Retry-After, or else the moment of X-Ratelimit-Reset."""
     given = (answer.header("Retry-After") or "").strip()
-    return float(given) if given.isascii() and given.isdigit() and len(given) < 7 else 0.5
+    if given.isascii() and given.isdigit() and len(given) < 7:
+        return float(given)
+    reset = (answer.header("X-Ratelimit-Reset") or "").strip()
+    if reset.isascii() and reset.isdigit() and len(reset) < 15:
+        moment = float(reset) / (1000.0 if int(reset) > A_YEAR_OF_SECONDS else 1.0)
+        return max(math.ceil((moment - now) * 10) / 10, 0.1)
+    return 0.5
 
 
 def part(text: str) -> str:
     """A part of a path."""
     return quote(text, safe="")
+
+
+def opened(product: Product, settings: t.Mapping[str, t.Any], url: str) -> Api:
+    """Raises InputError where the settings cannot be right."""
+    parts = targets.split_url(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^\x21-\x7e]", url):
+        raise InputError("system.url: is not an http or https URL with a host, such as https://unleash.example.com.")
+    if parts.username is not None or parts.query:
+        raise InputError("system.url: must not hold a user, a password or a query; give the key as system.token.")
+    token = settings.get("token") or os.environ.get(ENVIRONMENT) or ""
+    if not token or re.search(r"[^\x21-\x7e]", token):
+        raise InputError(
+            f"system.token: expected an API token without blanks, there or in the environment as {ENVIRONMENT}."
+        )
+    try:
+        context = tls.context(settings.get("validate_certs", True), settings.get("ca_path"))
+    except OSError as error:
+        raise InputError(f"system.ca_path: cannot be used ({error.strerror or error}).") from None
+    return Api(product, url, token, context, settings["timeout"])

@@ -1,0 +1,147 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Feature flags in LaunchDarkly, changed by semantic patches, of which all instructions are carried out or none.
+
+What is managed is the default rule (the fallthrough) of a flag with the variations true and false. Targets, rules and
+prerequisites may serve the feature to others, so they count as rules of somebody else's.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict, Flag, FlagSystem, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.launchdarkly import reading
+from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
+    CONFLICT,
+    NOT_FOUND,
+    Api,
+    Product,
+    Refused,
+    opened,
+    part,
+)
+
+PRODUCT = Product(
+    "LaunchDarkly",
+    "{}",
+    {
+        401: "the token is not known; give an access token, an SDK key cannot change flags",
+        403: "the token may not do that; its role has to allow it for this project and environment",
+    },
+    {"LD-API-Version": "20240415"},
+    "changes in this environment need an approval; make the change, or ask for it, in LaunchDarkly",
+)
+ADDRESS = "https://app.launchdarkly.com"
+SEMANTIC = "application/json; domain-model=launchdarkly.semanticpatch"
+PAGE = 100
+MOST_PAGES = 200
+
+
+class LaunchDarkly(FlagSystem):
+    capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_AUDIT})
+    lacks: t.ClassVar[t.Mapping[str, str]] = {
+        contract.CAN_GIVE_REASON: "LaunchDarkly keeps the reason in its audit log and not with the flag; a killed flag is off",
+        contract.CAN_COMPARE: "a semantic patch has no precondition; what is read back afterwards shows a second writer",
+        contract.CAN_LISTENERS: "LaunchDarkly's API does not name the processes that listen; give instances",
+    }
+
+    def __init__(self, api: Api, project: str, environment: str) -> None:
+        super().__init__(f"launchdarkly at {api.place}")
+        self._api = api
+        self._project = part(project)
+        self._environment = environment
+
+    def read(self, name: str) -> Flag:
+        found = self._found(name)
+        return Flag(name) if found is None else reading.flag_of(self.where, name, found, self._environment)
+
+    def audited(self, name: str) -> Flag:
+        found = self._found(name)
+        if found is None:
+            return Flag(name)
+        path = f"/api/v2/flag-statuses/{self._project}/{part(self._environment)}/{part(name)}"
+        return reading.flag_of(self.where, name, found, self._environment, reading.last_seen_of(self._api.get(path)))
+
+    def names(self) -> list[str]:
+        found: list[str] = []
+        for number in range(MOST_PAGES):
+            page = self._api.get(f"/api/v2/flags/{self._project}?limit={PAGE}&offset={number * PAGE}")
+            listed = reading.names_of(self.where, page)
+            found += listed
+            if len(listed) < PAGE:
+                return sorted(found)
+        raise RolloutError(f"{self.where}: the list of flags has no end after {MOST_PAGES * PAGE}; name the flags.")
+
+    def apply(self, flag: Flag, wanted: Wanted) -> None:
+        place = f"/api/v2/flags/{self._project}/{part(flag.name)}"
+        if wanted.state == contract.ABSENT:
+            self._api.ask("DELETE", place)
+            return
+        if not flag.exists:
+            self._create(flag.name, wanted)
+        found = self._found(flag.name)
+        variations = reading.variations_of(self.where, flag.name, found)
+        off_is_false = reading.off_variation_of(found, self._environment) == variations.false_at
+        comment = wanted.reason or "steady.rollout feature_flag"
+        body = {
+            "comment": comment,
+            "environmentKey": self._environment,
+            "instructions": _instructions(wanted, variations, off_is_false),
+        }
+        try:
+            self._api.ask("PATCH", place, body, SEMANTIC)
+        except Refused as error:
+            if error.status == CONFLICT:
+                raise Conflict(f"{self.where}: somebody else has changed '{flag.name}' meanwhile.") from None
+            raise
+
+    def _found(self, name: str) -> t.Any:
+        try:
+            found = self._api.get(f"/api/v2/flags/{self._project}/{part(name)}?env={part(self._environment)}")
+        except Refused as error:
+            if error.status != NOT_FOUND:
+                raise
+            self._require_project(error)
+            return None
+        return None if isinstance(found, dict) and found.get("archived") else found
+
+    def _require_project(self, error: Refused) -> None:
+        """A flag that is not there and a project that is not there are the same answer."""
+        try:
+            self._api.get(f"/api/v2/flags/{self._project}?limit=1")
+        except Refused:
+            raise error from None
+
+    def _create(self, name: str, wanted: Wanted) -> None:
+        """Off in every environment, as LaunchDarkly makes it."""
+        body = {
+            "key": name,
+            "name": name,
+            "description": wanted.description,
+            "temporary": wanted.kind in reading.TEMPORARY,
+            "tags": [wanted.kind],
+            "variations": [{"value": True}, {"value": False}],
+            "defaults": {"onVariation": 0, "offVariation": 1},
+        }
+        self._api.ask("POST", f"/api/v2/flags/{self._project}", body)
+
+
+def _instructions(wanted: Wanted, variations: reading.Variations, off_is_false: bool) -> list[dict[str, t.Any]]:
+    """Off is the old behaviour, whatever the flag served before when it was off."""
+    off = [] if off_is_false else [{"kind": "updateOffVariation", "variationId": variations.false}]
+    if wanted.state != contract.ON:
+        return [*off, {"kind": "turnFlagOff"}]
+    weights = {variations.true: wanted.percent * 1000, variations.false: (100 - wanted.percent) * 1000}
+    share = {"kind": "updateFallthroughVariationOrRollout", "rolloutWeights": weights}
+    return [share, *off, {"kind": "turnFlagOn"}]
+
+
+def open_launchdarkly(settings: dict[str, t.Any]) -> LaunchDarkly:
+    """Raises InputError where the settings cannot be right."""
+    api = opened(PRODUCT, settings, (settings.get("url") or ADDRESS).rstrip("/"))
+    return LaunchDarkly(api, settings.get("project") or "default", settings.get("environment") or "production")
