@@ -24,6 +24,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import H
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, prepare
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
+from ansible_collections.steady.rollout.plugins.plugin_utils.veto.settings import asking_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
 
 Result = t.Dict[str, t.Any]
@@ -100,6 +101,7 @@ class ActionModule(ActionBase):
             planned=str(arguments.get("planned") or ""),
             require_weight=bool(arguments.get("require_weight", True)),
             timers=arguments.get("restore_timers") or (),
+            asking=asking_of(self, executors, task_vars) if task_vars.get("rollout_veto") else None,
         )
 
     def _show_step(self, name: str, entry: Entry) -> None:

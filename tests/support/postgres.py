@@ -57,11 +57,11 @@ class Postgres:
     def start(self) -> None:
         options = f"-p {self.port} -k {self.directory} -c listen_addresses={self.address} -c fsync=off"
         log = self.directory / "log"
-        _run([PROGRAMS / "pg_ctl", "-D", self._data, "-o", options, "-w", "-l", log, "start"], self._inside)
+        run([PROGRAMS / "pg_ctl", "-D", self._data, "-o", options, "-w", "-l", log, "start"], self._inside)
 
     def crash(self) -> None:
         """As by a power loss: nobody is told, and the next start recovers from the log."""
-        _run([PROGRAMS / "pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop"])
+        run([PROGRAMS / "pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop"])
 
     @property
     def is_running(self) -> bool:
@@ -87,7 +87,7 @@ def postgres(address: str = "127.0.0.1", inside: t.Sequence[str] = ()) -> t.Iter
         password, data = directory / "password", directory / "data"
         password.write_text(PASSWORD, encoding="utf-8")
         how = ["-U", USER, "--auth=scram-sha-256", f"--pwfile={password}", "-N", "-E", "UTF8"]
-        _run([PROGRAMS / "initdb", "-D", data, *how])
+        run([PROGRAMS / "initdb", "-D", data, *how])
         with (data / "pg_hba.conf").open("a", encoding="ascii") as rules:
             rules.write(f"host all all {address}/16 scram-sha-256\n")
         server = Postgres(directory, free_port(), address, inside)
@@ -109,7 +109,7 @@ def own(directory: pathlib.Path) -> None:
         os.chown(directory, found.pw_uid, found.pw_gid)
 
 
-def _run(argv: t.Sequence[t.Any], inside: t.Sequence[str] = ()) -> None:
+def run(argv: t.Sequence[t.Any], inside: t.Sequence[str] = ()) -> None:
     words = [str(word) for word in argv]
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if AS_ROOT else []
     done = subprocess.run(

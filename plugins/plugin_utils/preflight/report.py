@@ -139,11 +139,11 @@ CHECKS: tuple[t.Callable[[Result], t.Iterator[Row]], ...] = (
 )  # fmt: skip
 
 
-def bytes_of(given: t.Any) -> float:
+def bytes_of(given: t.Any, name: str = "rollout_preflight_disk") -> float:
     """Such as 500M, 2G or plain bytes."""
     text = str(given).strip().lower().rstrip("b")
     factor = UNITS.get(text[-1:], 1.0)
     number = durations.PLAIN.fullmatch(text[:-1].strip() if factor > 1 else text)
     if number is None:
-        raise InputError(f"rollout_preflight_disk: '{given!s:.40}' is not a size such as 500M or 2G.")
+        raise InputError(f"{name}: '{given!s:.40}' is not a size such as 500M or 2G.")
     return float(number[0]) * factor

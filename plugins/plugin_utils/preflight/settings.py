@@ -24,6 +24,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.flags import settin
 from ansible_collections.steady.rollout.plugins.plugin_utils.migrations import settings as migrations
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.request import traffic_request
+from ansible_collections.steady.rollout.plugins.plugin_utils.veto import rules as veto
 
 Values = t.Mapping[str, t.Any]
 
@@ -159,6 +160,7 @@ def _forms(s: Values) -> t.Iterator[Finding]:
     yield from _window(s["rollout_window"])
     yield from map(Finding, migrations.settings_errors(s["rollout_migrations"]))
     yield from map(Finding, flags.settings_errors(s["rollout_flags"]))
+    yield from map(Finding, veto.times_errors(s))
     if str(s["rollout_retries"]) not in RETRIES:
         yield Finding(f"rollout_retries: '{s['rollout_retries']}' is not a number of tries; give one from 0 to 5.")
     for name in DURATIONS:
@@ -223,6 +225,7 @@ def _places(given: Given) -> t.Iterator[Finding]:
                     "a 'connection'."
                 )
     yield from _doubles(s["rollout_balancers"])
+    yield from map(Finding, veto.settings_errors(s["rollout_veto"], given.groups))
 
 
 def _doubles(balancers: t.Sequence[Values]) -> t.Iterator[Finding]:

@@ -45,6 +45,8 @@ def go_forward(host: HostSteps) -> None:
         host.wait_for_interrupted_run()
         host.stage()
         host.run_hook("before_drain")
+        if host.is_objected_to():
+            return
         host.drain()
         host.mark_changing()
         host.run_hook("after_drain")
@@ -95,6 +97,8 @@ def go_back(host: HostSteps) -> None:
         host.wait_for_interrupted_run()
         host.stage_if_missing()
         host.run_hook("before_drain")
+        if host.is_objected_to():
+            return
         host.drain()
         host.mark_changing()
         host.run_hook("after_drain")

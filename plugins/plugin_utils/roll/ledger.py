@@ -39,9 +39,13 @@ class HostLedger:
         """Blocks until the host is about to be admitted, or none is any more."""
         return self._awaited(state="due")
 
-    def admit(self, limit: float | None = None) -> Answer:
+    def admit(self, limit: float | None = None, **options: t.Any) -> Answer:
         """Blocks until the answer is something else than to wait."""
-        return self._awaited(state="admitted", limit=limit)
+        return self._awaited(state="admitted", limit=limit, **options)
+
+    def defer(self, objection: str, **options: t.Any) -> Answer:
+        """Gives the slot of the host back: its service objects to losing it now."""
+        return self._call(state="deferred", error=objection, **options)
 
     def _awaited(self, **options: t.Any) -> Answer:
         if self._executor.kind == "local":

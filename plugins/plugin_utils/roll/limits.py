@@ -27,4 +27,7 @@ def longest_rollout(settings: t.Mapping[str, t.Any]) -> float:
     hooks = sum(1 for name in HOOKS if settings[f"rollout_{name}_tasks"])
     # A drain may have to wait as long again until the guard allows it.
     tries = 1 + int(settings["rollout_retries"])
-    return tries * ((OWN_STEPS + hooks * TASKS_OF_A_HOOK) * step + healthy) + 2 * drain + restore
+    objected = (
+        durations.seconds("rollout_veto_wait", settings["rollout_veto_wait"]) if settings["rollout_veto"] else 0.0
+    )
+    return tries * ((OWN_STEPS + hooks * TASKS_OF_A_HOOK) * step + healthy) + 2 * drain + restore + objected

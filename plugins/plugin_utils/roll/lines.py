@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.unit_watch imp
 
 Result = t.Mapping[str, t.Any]
 
-WITHOUT_LINE = ("check unit", "fence", "mark changing", "record intent", "probe version", "last gate")
+WITHOUT_LINE = ("check unit", "consent", "fence", "mark changing", "record intent", "probe version", "last gate")
 """Bookkeeping: what follows from it has a line of its own."""
 REPORT = "report "
 """Reports to the ledger: its answer says what they mean."""

@@ -26,6 +26,9 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings impor
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.unit_watch import wait_with_unit
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+from ansible_collections.steady.rollout.plugins.plugin_utils.veto.asking import Asking
+from ansible_collections.steady.rollout.plugins.plugin_utils.veto.consent import Consent
+from ansible_collections.steady.rollout.plugins.plugin_utils.veto.consent import of_settings as consent_of_settings
 
 Result = t.Dict[str, t.Any]
 
@@ -65,6 +68,7 @@ class HostSteps:
     require_weight: bool = True
     timers: t.Sequence[str] = ()
     """The balancers' hosts on which a restore timer of this run is armed."""
+    asking: Asking | None = None
     wall_clock: t.Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -130,7 +134,7 @@ class HostSteps:
             answer = self.journal.perform(
                 "admit",
                 "coordinator",
-                lambda: self.ledger.admit(longest_rollout(self.now)),
+                self._admitted,
                 lines.admitted,
             )
             if answer["verdict"] != "gate":
@@ -141,6 +145,24 @@ class HostSteps:
             return ""
         self.target = versions.of_target(answer["target"])
         return str(answer["direction"])
+
+    def _admitted(self) -> Result:
+        limit = longest_rollout(self.now)
+        consent = self._consent()
+        return consent.admitted(limit) if consent else self.ledger.admit(limit)
+
+    def is_objected_to(self) -> bool:
+        """Asked once more after steps of the user's, such as a switchover: a host on which nothing was changed stays."""
+        consent = self._consent()
+        if consent is None or not self.now["rollout_before_drain_tasks"]:
+            return False
+        answer = self.journal.perform("consent", "coordinator", consent.confirmed)
+        return bool(answer["verdict"] != "go")
+
+    def _consent(self) -> Consent | None:
+        if not self.now["rollout_veto"] or self.asking is None:
+            return None
+        return consent_of_settings(self.now, self.name, self.ledger, self.asking, self.show)
 
     def judge_last_stage(self) -> None:
         """Runs the gate of the last stage, where every host is proven and nobody waits for admission any more."""

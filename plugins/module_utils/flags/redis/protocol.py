@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""As much of Redis's protocol as flags need: commands of texts, one after the other, each under a deadline."""
+"""As much of Redis's protocol as is needed here: commands of texts, one after the other, each under a deadline."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ LONGEST_LINE = 4096
 MOST_ELEMENTS = 100_000
 DEEPEST = 4
 MEANINGS = {
-    "NOAUTH": "it wants a password; give system.password",
-    "WRONGPASS": "user or password is wrong; correct system.user and system.password",
+    "NOAUTH": "it wants a password; give {0}password",
+    "WRONGPASS": "user or password is wrong; correct {0}user and {0}password",
     "NOPERM": "this user may not do that; give it leave with ACL SETUSER",
     "OOM": "it has no memory left for writes; free some, or raise maxmemory",
     "READONLY": "it is a replica and takes no writes; give the address of the primary",
     "MISCONF": "it refuses writes because it cannot save to disk; look at its log",
     "LOADING": "it is still loading its data; try again",
     "MOVED": "it is a cluster, which is not supported; use a server of its own for flags",
-    "ERR invalid password": "user or password is wrong; correct system.user and system.password",
+    "ERR invalid password": "user or password is wrong; correct {0}user and {0}password",
 }
-"""How errors begin, and what to do."""
+"""How errors begin, and what to do; options follow the words that lead to them."""
 
 Reply = t.Union[str, int, None, t.List["Reply"]]
 
@@ -41,13 +41,16 @@ class Refused(RolloutError):
 
 
 class Connection:
-    """A context manager; connects at its beginning."""
+    """A context manager; connects at its beginning. *option* is what messages put before the names of options."""
 
-    def __init__(self, where: str, address: Address, tls: ssl.SSLContext | None, timeout: float) -> None:
+    def __init__(
+        self, where: str, address: Address, tls: ssl.SSLContext | None, timeout: float, option: str = "system."
+    ) -> None:
         self._where = where
         self._address = address
         self._tls = tls
         self._timeout = timeout
+        self._option = option
         self._socket: socket.socket | None = None
         self._unread = b""
 
@@ -97,7 +100,7 @@ class Connection:
         raise ValueError("it does not speak Redis's protocol")
 
     def _refused(self, text: str) -> Refused:
-        meaning = next((words for begin, words in MEANINGS.items() if text.startswith(begin)), "")
+        meaning = next((words for begin, words in MEANINGS.items() if text.startswith(begin)), "").format(self._option)
         return Refused(
             f"{self._where}: refused the command: {meaning or text[:200]}."
             + (f" It said: {text[:200]}" if meaning else ""),

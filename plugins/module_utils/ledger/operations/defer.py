@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import admission, model, versions, veto
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.veto import Deferral
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.veto import Deferral, Objection
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
     Ledger,
     Session,
@@ -34,8 +34,9 @@ def defer(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         upkeep.expire_overdue(session)
         before = _admitted(session, params["host"])
         said = str(params["error"]).strip().rstrip(".")[:LONGEST]
-        is_last_word = bool(params.get("last_word"))
-        deferral = veto.deferred(before, said, session.now, wait, poll, params.get("counts") is not False, is_last_word)
+        counts, is_last_word = params.get("counts") is not False, bool(params.get("last_word"))
+        objection = Objection(said, session.now, wait, poll, counts, is_last_word, _standstill(session))
+        deferral = veto.deferred(before, objection)
         if veto.back_in_the_books(before):
             session.records.note_back(session.service, before.name)
         host = _given_up(session, before, deferral) if deferral.is_over else _deferred(session, before, deferral)
@@ -50,6 +51,11 @@ def _admitted(session: Session, name: str) -> Host:
             "admission, and that no step has changed, can be."
         )
     return host
+
+
+def _standstill(session: Session) -> float | None:
+    in_flight = session.records.tally(session.rollout.id).in_flight
+    return veto.standstill(session.limits, in_flight, session.rollout.progress_at or 0.0, session.now)
 
 
 def _deferred(session: Session, before: Host, deferral: Deferral) -> Host:

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.policy import Limits
 from ansible_collections.steady.rollout.plugins.module_utils.plurals import are
 
 VETO = "veto"
@@ -87,14 +88,30 @@ def too_many(found: t.Iterable[Taken], is_serving: bool) -> str:
     return ""
 
 
-def deferred(host: Host, said: str, now: float, wait: float, poll: float, counts: bool, is_last_word: bool) -> Deferral:
-    """The place is given back, and the host is as it was before its admission.
+class Objection(t.NamedTuple):
+    """What was said at *now*, and how long objections that follow each other are waited for."""
 
-    *counts* is false where the host only waits for its turn, which may take as long as the others need.
-    """
+    said: str
+    now: float
+    wait: float
+    poll: float
+    counts: bool = True
+    """False where the host only waits for its turn, which may take as long as the others need."""
+    is_last_word: bool = False
+    """Whether *wait* is over by the clock of the caller."""
+    standstill: float | None = None
+    """Seconds for which nobody has made progress, where that is for too long."""
+
+
+def deferred(host: Host, objection: Objection) -> Deferral:
+    """The place is given back, and the host is as it was before its admission."""
+    said, now, wait, poll, counts, is_last_word, standstill = objection
     since = (host.vetoed_at if host.vetoed_at is not None else now) if counts else None
     is_over = is_last_word or (since is not None and now - since >= wait)
     lasted = wait if since is None or is_last_word else now - since
+    limit = "rollout_veto_wait"
+    if not counts and standstill is not None:
+        is_over, lasted, limit = True, standstill, "rollout_progress_deadline"
     changes = {
         "phase": model.BACK_WAITING if host.phase in model.GOING_BACK else model.WAITING,
         "lb_state": host.lb_before or host.lb_state,
@@ -108,10 +125,14 @@ def deferred(host: Host, said: str, now: float, wait: float, poll: float, counts
         "step": None,
         "step_at": None,
     }
-    reason = (
-        f"{host.name} was left unchanged, there is still an objection after {lasted:.0f} s (rollout_veto_wait): {said}"
-    )
+    reason = f"{host.name} was left unchanged, there is still an objection after {lasted:.0f} s ({limit}): {said}"
     return Deferral(changes, is_over, reason)
+
+
+def standstill(limits: Limits, in_flight: int, progress_at: float, now: float) -> float | None:
+    """Seconds without progress where the host waits for others that do not come; a stage may bake and be judged meanwhile."""
+    allowed = limits.progress_deadline + max(limits.bake_times) + (limits.gate_limit if limits.gate else 0.0)
+    return now - progress_at if in_flight <= 1 and now - progress_at > allowed else None
 
 
 def is_deferrable(host: Host) -> bool:

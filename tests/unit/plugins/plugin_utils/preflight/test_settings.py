@@ -65,6 +65,15 @@ def test_settings_that_fit_together_pass() -> None:
             "rollout_version is not set: say what to roll out, such as -e rollout_version=2.1.0.",
         ),
         (
+            {"rollout_veto": "x"},
+            "rollout_veto must be a list of rules, such as [{type: postgresql, group: databases}].",
+        ),
+        (
+            {"rollout_veto": [{"type": "quorum", "group": "databases"}]},
+            "rollout_veto[0].group: 'databases' is no group of the inventory: correct its name.",
+        ),
+        ({"rollout_veto_poll": 0}, "rollout_veto_poll: expected more than 0 s, found 0."),
+        (
             {"rollout_version": 2.1},
             'rollout_version is the number 2.1, and YAML reads 2.10 as 2.1: put it in quotes, such as rollout_version: "2.1".',
         ),

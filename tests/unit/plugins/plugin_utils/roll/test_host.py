@@ -14,13 +14,15 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import Verdict
 
 FORWARD = [
-    "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage", "before_drain", "drain",
+    "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage", "before_drain", "is_objected_to",
+    "drain",
     "mark_changing", "after_drain",
     "record_intent", "before_update", "update", "activate_release", "after_update", "wait_until_healthy", "smoke_test", "fail_on_purpose",
     "before_restore", "put_back_in_service", "after_restore", "report_proven",
 ]  # fmt: skip
 BACK = [
-    "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage_if_missing", "before_drain", "drain",
+    "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage_if_missing", "before_drain", "is_objected_to",
+    "drain",
     "mark_changing", "after_drain", "record_intent", "before_update", "update", "activate_release", "after_update", "wait_until_healthy",
     "before_restore", "put_back_in_service", "after_restore", "report_reverted",
 ]  # fmt: skip
@@ -128,13 +130,13 @@ def test_a_changed_host_is_rolled_back_completely(step: str) -> None:
 
 def test_an_unchanged_host_is_only_returned_after_it_proved_healthy() -> None:
     steps = rolled(fails=["after_drain"], verdict=Verdict(True, False, "1.0.0"))
-    assert steps[9:] == ["report_failed", "aim_at", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
+    assert steps[10:] == ["report_failed", "aim_at", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
 
 
 def test_a_host_whose_hook_failed_before_it_changed_anything_is_returned_without_that_hook() -> None:
     steps = rolled(fails=["before_update"], verdict=Verdict(True, True, "1.0.0"), serves_again=True)
     expected = ["report_failed", "aim_at", "serves_target_again", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
-    assert steps[11:] == expected
+    assert steps[12:] == expected
 
 
 def test_a_rollback_that_fails_is_reported_as_stuck() -> None:
@@ -155,3 +157,15 @@ def test_recovery_installs_nothing() -> None:
     assert rolled(direction="recover") == [
         "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "wait_until_healthy", *RETURN_ONLY, "report_proven",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("direction", ["forward", "back"])
+def test_a_host_that_somebody_objects_to_before_the_drain_is_left_as_it_is(direction: str) -> None:
+    class ObjectedTo(Noting):
+        def is_objected_to(self) -> bool:
+            self._note("is_objected_to")
+            return True
+
+    host = ObjectedTo(direction)
+    rollout_of_host.roll(t.cast("t.Any", host))
+    assert host.steps[-2:] == ["before_drain", "is_objected_to"]

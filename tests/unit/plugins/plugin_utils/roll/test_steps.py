@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import 
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HOOKS, HostSettings
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps, Verdict
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
+from ansible_collections.steady.rollout.plugins.plugin_utils.veto.asking import Answer, Opinion
 
 LB = {"host": "lb1", "socket": "/run/haproxy.sock", "pool": "shop"}
 CLAIM = {"service": "shop", "ledger": "l1", "token": 7}
@@ -44,6 +45,9 @@ SETTINGS: dict[str, t.Any] = {
     "rollout_restore_timeout": 60,
     "rollout_step_timeout": 300,
     "rollout_retries": 0,
+    "rollout_veto": [],
+    "rollout_veto_wait": 600,
+    "rollout_veto_poll": 10,
     "rollout_gate_tasks": "",
     "rollout_metrics": [],
     "rollout_metric_sources": {},
@@ -70,6 +74,22 @@ class Artifacts:
         return {"actions": []}
 
     stage_if_missing = stage
+
+
+class Objecting:
+    """Rules that object as often as they are told to, then consent."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.asked: list[bool] = []
+
+    def rules_of(self, host: str) -> list[t.Any]:
+        return []
+
+    def ask(self, host: str, remaining: t.Sequence[str], is_before_drain: bool) -> Opinion:
+        self.asked.append(is_before_drain)
+        self.times -= 1
+        return Opinion([Answer("es", self.times < 0, "yellow")])
 
 
 def steps(
@@ -527,3 +547,42 @@ def test_a_step_that_hung_is_not_tried_again() -> None:
 def test_without_retries_a_host_fails_at_once() -> None:
     host, dummy = steps()
     assert host.tries_again(StepFailed("health", "no")) is False
+
+
+def admitted_or_deferred(place: str, module: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {"admitted": GO, "deferred": {"verdict": "wait"}}.get(given.get("state", ""), {})
+
+
+def test_a_host_is_deferred_and_admitted_again_until_nobody_objects() -> None:
+    host, executors = steps(answer=admitted_or_deferred, veto=[{"type": "http"}])
+    host.asking = t.cast("t.Any", Objecting(2))
+    assert host.admit() == "forward"
+    states = [given["state"] for dummy, given in executors.done("rollout_host")]
+    assert states == ["admitted", "deferred", "admitted", "deferred", "admitted"]
+    assert [entry.step for entry in host.journal.entries] == ["admit"]
+    assert not host.is_objected_to()
+
+
+def test_without_rules_nobody_is_asked() -> None:
+    host, executors = steps(answer=admitted_or_deferred, before_drain_tasks="x.yml")
+    host.asking = t.cast("t.Any", Objecting(9))
+    assert host.admit() == "forward"
+    assert not host.is_objected_to()
+    assert [given["state"] for dummy, given in executors.done("rollout_host")] == ["admitted"]
+
+
+def test_after_steps_of_the_users_it_is_asked_once_more() -> None:
+    host, executors = steps(
+        answer=admitted_or_deferred, veto=[{"type": "http"}], veto_wait=0, before_drain_tasks="switch_over.yml"
+    )
+    host.asking = t.cast("t.Any", Objecting(0))
+    assert not host.is_objected_to()
+    host, executors = steps(
+        answer=lambda place, module, given: {"verdict": "stop", "reason": "app1 was left unchanged"},
+        veto=[{"type": "http"}], veto_wait=0, before_drain_tasks="switch_over.yml",
+    )  # fmt: skip
+    asking = host.asking = t.cast("t.Any", Objecting(1))
+    assert host.is_objected_to()
+    assert asking.asked == [True]
+    (dummy, given) = executors.done("rollout_host")[-1]
+    assert (given["state"], given["error"], given["last_word"]) == ("deferred", "es: yellow", True)

@@ -116,12 +116,29 @@ def test_a_consent_between_two_objections_starts_the_time_again(ledger):
     assert ledger.store.connection.execute("SELECT vetoed_at FROM host WHERE name = 'app1'").fetchone()[0] is None
 
 
-def test_a_host_that_only_waits_for_its_turn_is_waited_for_without_end(ledger):
-    planned(ledger)
-    for dummy in range(20):
+TURN = "postgresql: app1 is the primary and goes last; app2 is still to be changed"
+
+
+def test_a_host_that_only_waits_for_its_turn_is_waited_for_while_others_go_on(ledger):
+    planned(ledger, 100, max_unavailable="2")
+    for number in range(2, 92):
         ledger.admit("app1")
-        assert defer(ledger, "app1", "postgresql: app1 is the primary and goes last", counts=False)["verdict"] == "wait"
+        assert defer(ledger, "app1", TURN, counts=False)["verdict"] == "wait"
         ledger.fake.move(10)
+        ledger.go(f"app{number}")
+
+
+def test_a_primary_without_a_worker_for_its_replicas_waited_for_them_for_ever(ledger):
+    """With one fork nobody else is ever asked for."""
+    planned(ledger)
+    for dummy in range(61):
+        ledger.admit("app1")
+        assert defer(ledger, "app1", TURN, counts=False)["verdict"] == "wait"
+        ledger.fake.move(10)
+    ledger.admit("app1")
+    assert defer(ledger, "app1", TURN, counts=False)["reason"] == (
+        f"app1 was left unchanged, there is still an objection after 610 s (rollout_progress_deadline): {TURN}"
+    )
 
 
 def test_an_objection_is_an_event_once(ledger):
