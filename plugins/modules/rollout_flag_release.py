@@ -169,6 +169,10 @@ token:
   description: Its fencing token.
   type: int
   returned: O(state=opened)
+rollout:
+  description: The release's number in the ledger.
+  type: int
+  returned: O(state=opened)
 resumed:
   description: Whether an earlier run has begun it.
   type: bool
@@ -194,6 +198,10 @@ act:
 percent:
   description: The share of the users to turn it on for.
   type: int
+  returned: O(state=next)
+reason:
+  description: More about the act.
+  type: str
   returned: O(state=next)
 seconds:
   description: How long the step bakes from now on.
@@ -231,6 +239,10 @@ outcome:
 succeeded:
   description: Whether it ended as it was asked for.
   type: bool
+  returned: O(state=concluded)
+reason_kind:
+  description: The kind of what stopped it, such as V(gate), V(killed), V(contested) or V(aborted); empty otherwise.
+  type: str
   returned: O(state=concluded)
 message:
   description: What came of it, in a sentence.

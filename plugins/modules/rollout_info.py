@@ -93,6 +93,12 @@ blocks:
   type: list
   elements: dict
   returned: success
+flag_release:
+  description:
+    - The release by a feature flag that was worked on last, if it was worked on later than any rollout, as C(flag), C(place),
+      C(steps), C(phase), C(step) from 0 on, C(percent) and C(text).
+  type: dict
+  returned: success
 flags:
   description: What the last rollouts did to feature flags, with C(flag), C(place), C(goal), C(status), C(error), C(at) and C(text).
   type: list

@@ -151,6 +151,10 @@ if_interrupted:
   type: list
   elements: str
   returned: success
+progress:
+  description: Where a release by a feature flag is, for the line of progress; empty in a rollout.
+  type: str
+  returned: success
 messages:
   description: What the observation has changed, in lines to print.
   type: list

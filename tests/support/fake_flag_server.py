@@ -57,7 +57,8 @@ class Trouble:
 class FakeFlags(RealFlags):
     """*state* is all that the vendor knows; each change of it is a new version, which SDKs see somewhat later."""
 
-    is_fake = True
+    elsewhere: t.ClassVar[dict[str, str]] = {"project": "another"}
+    """Settings of a project that is not there."""
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)

@@ -15,8 +15,10 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations, t
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import FlagSystem
 from ansible_collections.steady.rollout.plugins.module_utils.flags.file import options as file_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd import options as flagd_options
+from ansible_collections.steady.rollout.plugins.module_utils.flags.flagsmith import options as flagsmith_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.launchdarkly import options as launchdarkly_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.redis import options as redis_options
+from ansible_collections.steady.rollout.plugins.module_utils.flags.split import options as split_options
 from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash import options as unleash_options
 from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
 
@@ -49,6 +51,12 @@ def _flagd(settings: Settings, run_command: RunCommand) -> FlagSystem:
     return backend.open_flagd(settings)
 
 
+def _flagsmith(settings: Settings, run_command: RunCommand) -> FlagSystem:
+    from ansible_collections.steady.rollout.plugins.module_utils.flags.flagsmith import backend
+
+    return backend.open_flagsmith(settings)
+
+
 def _launchdarkly(settings: Settings, run_command: RunCommand) -> FlagSystem:
     from ansible_collections.steady.rollout.plugins.module_utils.flags.launchdarkly import backend
 
@@ -61,6 +69,12 @@ def _redis(settings: Settings, run_command: RunCommand) -> FlagSystem:
     return backend.open_redis(settings)
 
 
+def _split(settings: Settings, run_command: RunCommand) -> FlagSystem:
+    from ansible_collections.steady.rollout.plugins.module_utils.flags.split import backend
+
+    return backend.open_split(settings)
+
+
 def _unleash(settings: Settings, run_command: RunCommand) -> FlagSystem:
     from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash import backend
 
@@ -70,10 +84,12 @@ def _unleash(settings: Settings, run_command: RunCommand) -> FlagSystem:
 TYPES = {
     "file": Row("a file of the application", "file.backend:File", file_options.OPTIONS, ("path",), _file),
     "flagd": Row("flagd's definition file", "flagd.backend:Flagd", flagd_options.OPTIONS, ("path",), _flagd),
+    "flagsmith": Row("Flagsmith", "flagsmith.backend:Flagsmith", flagsmith_options.OPTIONS, (), _flagsmith),
     "launchdarkly": Row(
         "LaunchDarkly", "launchdarkly.backend:LaunchDarkly", launchdarkly_options.OPTIONS, (), _launchdarkly
     ),
     "redis": Row("Redis", "redis.backend:Redis", redis_options.OPTIONS, ("address",), _redis),
+    "split": Row("Split", "split.backend:Split", split_options.OPTIONS, (), _split),
     "unleash": Row("Unleash", "unleash.backend:Unleash", unleash_options.OPTIONS, ("url",), _unleash),
 }
 

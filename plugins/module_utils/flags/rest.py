@@ -63,6 +63,8 @@ class Api:
     token: str
     tls: ssl.SSLContext
     timeout: float
+    hidden: tuple[str, ...] = ()
+    """What no message shows, beside the token."""
     sleep: t.Callable[[float], None] = time.sleep
     now: t.Callable[[], float] = time.time
 
@@ -89,7 +91,7 @@ class Api:
         document = documents.parsed_or_none(text)
         if document is None and text.strip():
             raise RolloutError(
-                f"{self.place}{path}: gave no JSON but '{self._excerpt(text)}'; is system.url that of {self.product.name}?"
+                f"{self.place}{self._hide(path)}: gave no JSON but '{self._excerpt(text)}'; is system.url that of {self.product.name}?"
             )
         return document
 
@@ -107,7 +109,7 @@ class Api:
         try:
             return client.exchange(request, client.Deadline(self.timeout))
         except (OSError, http.client.HTTPException, ValueError) as error:
-            reason = targets.redacted(client.in_words(error, self.timeout), [self.token])
+            reason = self._hide(client.in_words(error, self.timeout))
             raise Unreachable(f"{self.place} {reason}.", kind="flags_unreachable") from error
 
     def _refused(self, method: str, path: str, answer: client.Answer, text: str) -> RolloutError:
@@ -123,7 +125,7 @@ class Api:
         if self.product.approval and BY_APPROVAL.search(text):
             meaning = self.product.approval
         return Refused(
-            f"{self.place}: {method} {path} was refused with {answer.status}{self._told(text)}."
+            f"{self.place}: {method} {self._hide(path)} was refused with {answer.status}{self._told(text)}."
             + (f" In other words, {meaning}." if meaning else ""),
             answer.status,
         )
@@ -137,11 +139,14 @@ class Api:
                 if isinstance(details, list) and details and isinstance(details[0], dict)
                 else ""
             )
-            text = str(first or document.get("message") or text)
+            text = str(first or document.get("message") or document.get("detail") or text)
         return f": {self._excerpt(text).rstrip('.')}" if text.strip() else ""
 
     def _excerpt(self, text: str) -> str:
-        return excerpts.excerpt(text, excerpts.known([self.token]))
+        return excerpts.excerpt(text, self._hide)
+
+    def _hide(self, text: str) -> str:
+        return excerpts.known([self.token, *self.hidden])(text)
 
 
 def _asked_to_wait(answer: client.Answer, now: float) -> float:
@@ -161,7 +166,7 @@ def part(text: str) -> str:
     return quote(text, safe="")
 
 
-def opened(product: Product, settings: t.Mapping[str, t.Any], url: str) -> Api:
+def opened(product: Product, settings: t.Mapping[str, t.Any], url: str, hidden: tuple[str, ...] = ()) -> Api:
     """Raises InputError where the settings cannot be right."""
     parts = targets.split_url(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^\x21-\x7e]", url):
@@ -177,4 +182,4 @@ def opened(product: Product, settings: t.Mapping[str, t.Any], url: str) -> Api:
         context = tls.context(settings.get("validate_certs", True), settings.get("ca_path"))
     except OSError as error:
         raise InputError(f"system.ca_path: cannot be used ({error.strerror or error}).") from None
-    return Api(product, url, token, context, settings["timeout"])
+    return Api(product, url, token, context, settings["timeout"], hidden)

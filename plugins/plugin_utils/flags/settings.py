@@ -34,6 +34,8 @@ WHEN_ON = ("refuse", "off")
 AT_END = ("on", "leave")
 OF_THE_MODULE = ("instances", "instances_path", "seen_timeout", "allow_rules", "description")
 SECRET = ("password", "token")
+KEYS = {"flagsmith": ("environment",)}
+"""Beside them, by type: an environment of Flagsmith goes by a key."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +73,8 @@ class FlagSetting:
 
     def command(self, state: str) -> str:
         """What to run by hand; keys have to be added."""
-        system = {name: value for name, value in self.system.items() if name not in SECRET}
+        hidden = (*SECRET, *KEYS.get(self.system["type"], ()))
+        system = {name: value for name, value in self.system.items() if name not in hidden}
         words = json.dumps({"name": self.name, "state": state, "system": system})
         return f"ansible '{','.join(self.hosts)}' -m steady.rollout.feature_flag -a '{words}'"
 

@@ -14,12 +14,24 @@ import tempfile
 import typing as t
 
 import pytest
+from support.fake_flagsmith import FlagsmithFake
 from support.fake_launchdarkly import LaunchDarklyFake
+from support.fake_split import SplitFake
 from support.flag_calls import Flags, note
 from support.flag_systems import EnvironmentFile, Flagd, JsonFile, RealFlags, RedisServer, UnleashServer
 
 STARTERS: dict[str, type[RealFlags]] = {
-    one.name: one for one in (EnvironmentFile, Flagd, JsonFile, LaunchDarklyFake, RedisServer, UnleashServer)
+    one.name: one
+    for one in (
+        EnvironmentFile,
+        Flagd,
+        FlagsmithFake,
+        JsonFile,
+        LaunchDarklyFake,
+        RedisServer,
+        SplitFake,
+        UnleashServer,
+    )
 }
 
 

@@ -11,11 +11,13 @@ import typing as t
 
 import pytest
 from support.fake_flag_server import READER, SDK_KEY, TOKEN, FakeFlags, Trouble
+from support.fake_flagsmith import FlagsmithFake
 from support.fake_launchdarkly import LaunchDarklyFake
+from support.fake_split import SplitFake
 from support.flag_calls import Flags
 from support.flag_systems import FLAG
 
-FAKES = {fake.name: fake for fake in (LaunchDarklyFake,)}
+FAKES = {fake.name: fake for fake in (FlagsmithFake, LaunchDarklyFake, SplitFake)}
 HTML = "<html>bad gateway</html>"
 
 
@@ -126,7 +128,7 @@ def test_what_is_not_the_vendor_s_server(flags: Flags, fake: FakeFlags) -> None:
 
 
 def test_a_project_that_is_not_there_is_not_a_flag_that_is_not_there(flags: Flags, fake: FakeFlags) -> None:
-    outcome = flags.info(system={**fake.settings(), "project": "another"})
+    outcome = flags.info(system={**fake.settings(), **fake.elsewhere})
     assert "was refused with 404: " in outcome.error
 
 

@@ -26,6 +26,7 @@ from ansible_collections.steady.rollout.plugins.modules import (
     rollout_approval,
     rollout_claim,
     rollout_control,
+    rollout_flag_release,
     rollout_gate,
     rollout_host,
     rollout_info,
@@ -38,6 +39,7 @@ MODULES = [
     rollout_approval,
     rollout_control,
     rollout_claim,
+    rollout_flag_release,
     rollout_host,
     rollout_gate,
     rollout_info,
@@ -149,17 +151,31 @@ def story(service: Service) -> dict[str, list[Options]]:
     groups = {"blue": ["app1", "app2"], "green": ["app3", "app4"]}
     rollouts += [service.planned(shift={"strategy": "blue_green", "groups": groups, "live": "blue"})]
     shifts = [service.shift(), service.shift(state="baked")]
+    releases = flag_releases(dict(service.options))
     return {
         "rollout": rollouts,
         "rollout_approval": approvals,
         "rollout_control": controls,
         "rollout_claim": claims,
         "rollout_host": [*hosts, gated],
+        "rollout_flag_release": releases,
         "rollout_gate": gates,
         "rollout_info": [service.info()],
         "rollout_shift": shifts,
         "rollout_watch": watches,
     }
+
+
+def flag_releases(options: Options) -> list[dict[str, t.Any]]:
+    """Of another service, from its opening to its end."""
+    common = {"ledger": options["ledger"], "service": "search"}
+    found = [{"where": "localhost", "state": "off"}]
+    steps = [{"percent": 100, "bake": 60}]
+    opened = call_core(rollout_flag_release, **common, state="opened", flag="a", steps=steps, found=found).result
+    common.update(run=opened["run"], token=opened["token"])
+    asked = call_core(rollout_flag_release, **common, state="next", found=found).result
+    baked = call_core(rollout_flag_release, **common, state="baked", timeout="0.1").result
+    return [opened, asked, baked, call_core(rollout_flag_release, **common, state="concluded").result]
 
 
 def test_results_are_documented(service: Service) -> None:

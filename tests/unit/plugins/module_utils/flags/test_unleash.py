@@ -43,7 +43,7 @@ class Server:
 
 
 def unleash(port: int, waits: list[float]) -> Unleash:
-    api = Api(PRODUCT, f"http://127.0.0.1:{port}", TOKEN, ssl.create_default_context(), 2.0, waits.append)
+    api = Api(PRODUCT, f"http://127.0.0.1:{port}", TOKEN, ssl.create_default_context(), 2.0, sleep=waits.append)
     return Unleash(api, "default", "production", "")
 
 

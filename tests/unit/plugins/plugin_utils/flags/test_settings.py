@@ -79,6 +79,9 @@ def test_the_command_holds_no_key() -> None:
         '\'{"name": "a", "state": "off", "system": {"type": "redis", "address": "10.0.0.5:6379"}}\''
     )
     assert flag.place == "redis 10.0.0.5:6379"
+    system = {"type": "flagsmith", "project": "17", "environment": "a key of the environment"}
+    (flag,) = settings.flags_of([{"name": "a", "system": system}], [])
+    assert "a key of the environment" not in flag.command("off")
 
 
 @pytest.mark.parametrize("given", ["0", "soon", "61"])

@@ -1,0 +1,120 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Feature flags in Flagsmith, through the endpoints for updating flags, which its makers still call experimental.
+
+What is managed is the environment's default. Flagsmith serves an override for a segment also where the default is off, so a
+flag counts as on while one of them is, and turning it off turns these off as well. Overrides for single identities cannot be
+changed here; they are shown as rules.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict, Flag, FlagSystem, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.flagsmith import reading
+from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
+    CONFLICT,
+    Api,
+    Product,
+    Refused,
+    opened,
+    part,
+)
+
+PRODUCT = Product(
+    "Flagsmith",
+    "Api-Key {}",
+    {
+        401: "the token is not known; give an organisation's API key, the key of an environment cannot change flags",
+        403: "the token may not do that; its role has to allow it for this project and environment",
+    },
+    approval="changes in this environment need a change request; make it in Flagsmith",
+)
+ADDRESS = "https://api.flagsmith.com"
+PAGE = 100
+MOST_PAGES = 200
+
+
+class Flagsmith(FlagSystem):
+    capabilities = frozenset({contract.CAN_RULES, contract.CAN_AUDIT})
+    lacks: t.ClassVar[t.Mapping[str, str]] = {
+        contract.CAN_PERCENT: "a plain flag of Flagsmith is on for everybody or for nobody; a share of the users takes a segment",
+        contract.CAN_GIVE_REASON: "Flagsmith keeps no reason with the flag; a killed flag is off in it",
+        contract.CAN_COMPARE: "nothing is documented of a precondition; what is read back afterwards shows a second writer",
+        contract.CAN_LISTENERS: "Flagsmith's API does not name the processes that listen; give instances",
+    }
+
+    def __init__(self, api: Api, project: str, environment: str) -> None:
+        super().__init__(f"flagsmith at {api.place}")
+        self._api = api
+        self._features = f"/api/v1/projects/{part(project)}/features/"
+        self._environment = f"/api/__future__/environments/{part(environment)}/features/"
+
+    def read(self, name: str) -> Flag:
+        feature = self._feature(name)
+        if feature is None:
+            return Flag(name)
+        return reading.flag_of(self.where, name, feature, self._api.get(self._here(feature)))
+
+    def names(self) -> list[str]:
+        found: list[str] = []
+        for number in range(1, MOST_PAGES + 1):
+            page = self._api.get(f"{self._features}?page={number}&page_size={PAGE}")
+            listed = reading.features_of(self.where, page)
+            found += [str(one["name"]) for one in listed if not one.get("is_archived")]
+            if not page.get("next"):
+                return sorted(found)
+        raise RolloutError(f"{self.where}: the list of flags has no end after {MOST_PAGES * PAGE}; name the flags.")
+
+    def apply(self, flag: Flag, wanted: Wanted) -> None:
+        feature = self._feature(flag.name)
+        if wanted.state == contract.ABSENT:
+            if feature is not None:
+                self._api.ask("DELETE", f"{self._features}{feature['id']}/")
+            return
+        if feature is None:
+            feature = self._create(flag.name, wanted)
+        here = self._here(feature)
+        body = reading.change_of(wanted.state == contract.ON, self._api.get(here))
+        try:
+            self._api.ask("PATCH", here, body)
+        except Refused as error:
+            if error.status == CONFLICT:
+                raise Conflict(f"{self.where}: somebody else has changed '{flag.name}' meanwhile.") from None
+            raise
+
+    def _here(self, feature: t.Mapping[str, t.Any]) -> str:
+        return f"{self._environment}{feature['id']}/"
+
+    def _feature(self, name: str) -> dict[str, t.Any] | None:
+        page = self._api.get(f"{self._features}?search={part(name)}&page_size={PAGE}")
+        named = [one for one in reading.features_of(self.where, page) if not one.get("is_archived")]
+        # Flagsmith writes names in lower case unless a project is set otherwise.
+        return next((one for one in named if str(one["name"]).lower() == name.lower()), None)
+
+    def _create(self, name: str, wanted: Wanted) -> dict[str, t.Any]:
+        body = {"name": name, "description": wanted.description, "default_enabled": False, "type": "STANDARD"}
+        self._api.ask("POST", self._features, body)
+        made = self._feature(name)
+        if made is None:
+            raise RolloutError(
+                f"{self.where}: '{name}' was created and is not in the list of flags; look in Flagsmith."
+            )
+        return made
+
+
+def open_flagsmith(settings: dict[str, t.Any]) -> Flagsmith:
+    """Raises InputError where the settings cannot be right."""
+    project = str(settings.get("project") or "")
+    if not (project.isascii() and project.isdigit()):
+        raise InputError(f"system.project: '{project:.60}' is not the number that Flagsmith has for the project.")
+    url = (settings.get("url") or ADDRESS).rstrip("/")
+    environment = str(settings.get("environment") or "production")
+    base = url[: -len("/api/v1")] if url.endswith("/api/v1") else url
+    # An environment goes by a key; the one for browsers is no secret, and nobody can tell which one was given.
+    return Flagsmith(opened(PRODUCT, settings, base, hidden=(environment,)), project, environment)

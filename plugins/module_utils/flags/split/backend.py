@@ -1,0 +1,138 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""Feature flags in Split (Harness FME), as definitions in one environment that are changed by JSON patches.
+
+What is managed is the default rule of a flag with the treatments on and off. A flag that is off is killed, which serves its
+default treatment, so that has to be off as well.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict, Flag, FlagSystem, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
+    CONFLICT,
+    NOT_FOUND,
+    Api,
+    Product,
+    Refused,
+    opened,
+    part,
+)
+from ansible_collections.steady.rollout.plugins.module_utils.flags.split import reading
+
+PRODUCT = Product(
+    "Split",
+    "Bearer {}",
+    {
+        401: "the token is not known; give an admin API key, an SDK key cannot change flags",
+        403: "the token may not do that; it has to be an editor of flags in this workspace and environment",
+    },
+    approval="changes in this environment need an approval; make the change, or ask for it, in Split",
+)
+ADDRESS = "https://api.split.io"
+PAGE = 50
+MOST_PAGES = 400
+
+
+class Split(FlagSystem):
+    capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_AUDIT})
+    lacks: t.ClassVar[t.Mapping[str, str]] = {
+        contract.CAN_GIVE_REASON: "Split keeps no reason with the flag; one that is off is killed in it",
+        contract.CAN_COMPARE: "nothing is documented of a precondition; what is read back afterwards shows a second writer",
+        contract.CAN_LISTENERS: "Split's API does not name the processes that listen; give instances",
+    }
+
+    def __init__(self, api: Api, workspace: str, environment: str, traffic_type: str) -> None:
+        super().__init__(f"split at {api.place}")
+        self._api = api
+        self._workspace = f"/internal/api/v2/splits/ws/{part(workspace)}"
+        self._environment = part(environment)
+        self._traffic_type = part(traffic_type)
+
+    def read(self, name: str) -> Flag:
+        return reading.flag_of(self.where, name, self._definition(name), None)
+
+    def audited(self, name: str) -> Flag:
+        found = self._definition(name)
+        return reading.flag_of(self.where, name, found, self._about(name) if found else None)
+
+    def names(self) -> list[str]:
+        found: list[str] = []
+        for number in range(MOST_PAGES):
+            page = self._api.get(f"{self._workspace}?limit={PAGE}&offset={number * PAGE}")
+            listed = reading.names_of(self.where, page)
+            found += listed
+            if len(listed) < PAGE:
+                return sorted(found)
+        raise RolloutError(f"{self.where}: the list of flags has no end after {MOST_PAGES * PAGE}; name the flags.")
+
+    def apply(self, flag: Flag, wanted: Wanted) -> None:
+        place, here = f"{self._workspace}/{part(flag.name)}", self._here(flag.name)
+        if wanted.state == contract.ABSENT:
+            self._unless_missing("DELETE", here)
+            self._unless_missing("DELETE", place)
+            return
+        if not flag.exists:
+            self._create(flag.name, wanted)
+        if self._definition(flag.name) == {}:
+            self._api.ask("POST", here, reading.new_definition(wanted.percent if wanted.state == contract.ON else 0))
+        try:
+            self._api.ask("PATCH", here, _patch(wanted))
+        except Refused as error:
+            if error.status == CONFLICT:
+                raise Conflict(f"{self.where}: somebody else has changed '{flag.name}' meanwhile.") from None
+            raise
+
+    def _here(self, name: str) -> str:
+        return f"{self._workspace}/{part(name)}/environments/{self._environment}"
+
+    def _definition(self, name: str) -> t.Any:
+        """None where there is no such flag, empty where it has no definition in the environment."""
+        try:
+            return self._api.get(self._here(name))
+        except Refused as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None if self._about(name) is None else {}
+
+    def _about(self, name: str) -> t.Any:
+        try:
+            return self._api.get(f"{self._workspace}/{part(name)}")
+        except Refused as error:
+            if error.status != NOT_FOUND:
+                raise
+            # A flag that is not there and a workspace that is not there are the same answer.
+            self._api.get(f"{self._workspace}?limit=1&offset=0")
+            return None
+
+    def _create(self, name: str, wanted: Wanted) -> None:
+        body = {"name": name, "description": wanted.description}
+        self._api.ask("POST", f"{self._workspace}/trafficTypes/{self._traffic_type}", body)
+
+    def _unless_missing(self, method: str, path: str) -> None:
+        try:
+            self._api.ask(method, path)
+        except Refused as error:
+            if error.status != NOT_FOUND:
+                raise
+
+
+def _patch(wanted: Wanted) -> list[dict[str, t.Any]]:
+    is_on = wanted.state == contract.ON
+    share = {"/defaultRule": reading.rule_of(wanted.percent)} if is_on else {}
+    # What a killed flag serves comes before the kill: off is the old behaviour.
+    changes = {**share, "/defaultTreatment": reading.OFF, "/killed": not is_on}
+    return [{"op": "replace", "path": path, "value": value} for path, value in changes.items()]
+
+
+def open_split(settings: dict[str, t.Any]) -> Split:
+    """Raises InputError where the settings cannot be right."""
+    api = opened(PRODUCT, settings, (settings.get("url") or ADDRESS).rstrip("/"))
+    place = (settings.get("project") or "default", settings.get("environment") or "production")
+    return Split(api, *place, settings.get("traffic_type") or "user")

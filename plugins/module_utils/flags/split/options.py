@@ -1,0 +1,19 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""The options of type=split."""
+
+from __future__ import annotations
+
+from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
+
+OPTIONS: Options = {
+    "url": option("For V(split) the address of its API if it is another one than V(https://api.split.io)."),
+    "token": option("For V(split) an admin API key that may edit flags; an SDK key cannot.", no_log=True),
+    "project": option("For V(split) the identifier of the workspace.", default="default"),
+    "environment": option("For V(split) the environment's name or identifier.", default="production"),
+    "traffic_type": option("For V(split) what a flag that has to be created decides about.", default="user"),
+    "ca_path": option("File or directory of certificate authorities to trust as well.", type="path"),
+    "validate_certs": option("Whether the server's certificate is checked.", type="bool", default=True),
+}
