@@ -204,6 +204,22 @@ def test_recover_puts_back_what_we_left(ledger):
     assert ledger.open()["resumed"] is True
 
 
+def test_a_host_that_cannot_be_recovered_does_not_keep_the_others_out(ledger):
+    hosts = fleet(6)
+    ledger.open()
+    ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2"})
+    for name in ("app1", "app2"):
+        ledger.admit(name)
+        ledger.host("changing", name, step="drain", limit=60, modifies=False)
+    ledger.open(None, direction="recover", take_over=True)
+    left = [pool(hosts, app1=DRAINED, app2=DRAINED)]
+    ledger.plan(hosts, balancers=left, policy={"max_unavailable": "2", "max_failures": "0"})
+    ledger.admit("app1")
+    ledger.host("failed", "app1", kind="health", error="it does not answer")
+    ledger.host("stuck", "app1", kind="health", error="it does not answer")
+    assert ledger.admit("app2")["verdict"] == "go"
+
+
 def test_a_proven_host_that_an_operator_drained_and_put_on_another_version_is_proven_no_more(ledger):
     """Invariant 15."""
     hosts = fleet(6)

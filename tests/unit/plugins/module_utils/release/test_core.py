@@ -318,6 +318,15 @@ def test_a_failure_after_the_switch_tells_what_is_current(host: Host, monkeypatc
     assert (outcome["changed"], outcome["current"], outcome["previous"]) == (True, "2.0", "1.0")
 
 
+def test_a_link_to_elsewhere_names_no_version(host: Host) -> None:
+    host.deploy("1.0")
+    elsewhere = host.directory / "9.9"
+    elsewhere.mkdir()
+    (host.path / "current").unlink()
+    (host.path / "current").symlink_to(elsewhere)
+    assert host.release("1.0", check_mode=True)["diff"]["before"]["current"] is None
+
+
 def test_other_files_under_the_current_version(host: Host) -> None:
     host.deploy("1.0")
     outcome = host.release("1.0", source=host.artifact("1.0", more="x"))

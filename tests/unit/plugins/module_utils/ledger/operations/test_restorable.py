@@ -83,6 +83,13 @@ def test_a_host_that_tells_no_version_counts_as_back_only_where_nothing_was_chan
     assert ledger.rollout("concluded", hosts=hosts, balancers=nodes())["left_out"] == left_out
 
 
+def test_nothing_counts_as_back_while_a_balancer_is_silent(ledger):
+    """Invariant 12: it may still have the host drained."""
+    ledger.rollout("reverting")
+    silent = [pool(fleet(4)), {"host": "lb2", "unreachable": "no answer"}]
+    assert ledger.rollout("concluded", hosts=fleet(4), balancers=silent)["left_out"] == ["app1"]
+
+
 def test_what_an_operator_has_drained_is_not_ours_to_restore(ledger):
     """Invariant 12."""
     found = ledger.rollout("restorable", hosts=fleet(4), balancers=nodes(app1=DRAINED, app2=DRAINED))
