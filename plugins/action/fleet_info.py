@@ -15,7 +15,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fl
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as sample
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import refusals
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, prepare
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, at_once, prepare
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of, variables_of
 
@@ -57,35 +57,33 @@ class ActionModule(ActionBase):
         }
 
     def _read(self, arguments: Result, task_vars: dict[str, t.Any], members: list[survey.Member]) -> Readings:
+        """Everything is read at the same time: most of it is waiting for the first connection."""
+        asked = arguments.get("asked_version") or ""
+        settings = self._sampled(members, task_vars) if asked else {}
+        questions = sample.questions(settings, asked)
         with Executors(self, task_vars) as executors:
-            hosts, refused, reasons = survey.probe_hosts(members, executors)
-            balancers = survey.read_balancers(arguments["balancers"], executors, bool(arguments.get("require_admin")))
-            nodes = survey.read_nodes(arguments.get("traffic_balancers") or [], {}, executors)
-            problems = [refused] if refused else survey.unreadable(balancers)
-            seen = fleet.Seen(hosts, balancers, reasons)
-            if not problems and arguments.get("asked_version"):
-                problems = self._doubts(arguments, members, seen, executors, task_vars)
+            readings: list[t.Callable[[], t.Any]] = [
+                lambda: survey.probe_hosts(members, executors),
+                lambda: survey.read_balancers(arguments["balancers"], executors, bool(arguments.get("require_admin"))),
+                lambda: survey.read_nodes(arguments.get("traffic_balancers") or [], {}, executors),
+                lambda: executors.together(questions),
+            ]
+            (hosts, refused, reasons), balancers, nodes, answers = at_once(readings)
+        problems = [refused] if refused else survey.unreadable(balancers)
+        seen = fleet.Seen(hosts, balancers, reasons)
+        if not problems and asked:
+            versions = {host["name"]: host["version"] for host in hosts}
+            has_artifact = any(one.of(asked)["rollout_artifact"] for one in settings.values())
+            found = [
+                *fleet.findings(members, seen, "" if has_artifact else asked),
+                *sample.findings(settings, versions, asked, answers),
+            ]
+            problems = refusals(found, arguments.get("accept") or [])
         return seen, nodes, problems
 
-    def _doubts(
-        self,
-        arguments: Result,
-        members: list[survey.Member],
-        seen: fleet.Seen,
-        executors: Executors,
-        task_vars: dict[str, t.Any],
-    ) -> list[str]:
-        """What speaks against the settings, now that hosts and load balancers have answered."""
-        asked = arguments["asked_version"]
-        reachable = [host["name"] for host in seen.hosts if host["in_scope"]]
-        settings = {name: self._settings(name, task_vars) for name in sample.some(reachable)}
-        versions = {host["name"]: host["version"] for host in seen.hosts}
-        has_artifact = any(one.of(asked)["rollout_artifact"] for one in settings.values())
-        found = [
-            *fleet.findings(members, seen, "" if has_artifact else asked),
-            *sample.findings(settings, versions, asked, executors),
-        ]
-        return refusals(found, arguments.get("accept") or [])
+    def _sampled(self, members: list[survey.Member], task_vars: dict[str, t.Any]) -> dict[str, HostSettings]:
+        names = [member.name for member in members if member.in_scope]
+        return {name: self._settings(name, task_vars) for name in sample.some(names)}
 
     def _settings(self, name: str, task_vars: dict[str, t.Any]) -> HostSettings:
         variables = variables_of(self, name, task_vars)

@@ -16,7 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.release.fetch impor
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings, Settings
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Invocation, Outcome
 
 Row = t.Mapping[str, t.Any]
 
@@ -32,13 +32,20 @@ def some(names: t.Sequence[str], count: int = ASKED) -> list[str]:
     return [names[int(number * step)] for number in range(min(count, len(names)))]
 
 
+def questions(settings: t.Mapping[str, HostSettings], asked: str) -> list[Invocation]:
+    """What to ask those hosts where *asked* is the version asked for."""
+    return [call for name, one in settings.items() for call in _questions(name, one.of(asked))]
+
+
 def findings(
-    settings: t.Mapping[str, HostSettings], versions: t.Mapping[str, str | None], asked: str, executors: Executors
+    settings: t.Mapping[str, HostSettings],
+    versions: t.Mapping[str, str | None],
+    asked: str,
+    answers: t.Sequence[Outcome],
 ) -> list[Finding]:
-    """*versions* is what each of the hosts serves; *asked* the version asked for. A host that does not answer is no finding."""
-    calls = [call for name, one in settings.items() for call in _questions(name, one.of(asked))]
+    """*versions* is what each of the hosts serves; *answers* are those to the questions. Who does not answer is no finding."""
     found: list[Finding] = []
-    for outcome in executors.together(calls):
+    for outcome in answers:
         name = outcome.invocation.host
         now = settings[name].of(asked)
         if outcome.failed:

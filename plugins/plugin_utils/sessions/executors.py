@@ -13,6 +13,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextvars
 import dataclasses
+import functools
 import os
 import threading
 import time
@@ -93,12 +94,7 @@ class Executors:
 
     def together(self, calls: t.Sequence[Invocation]) -> list[Outcome]:
         """All calls at the same time; a call that fails is an outcome like any other."""
-        if len(calls) < 2:
-            return [self._outcome(one) for one in calls]
-        with concurrent.futures.ThreadPoolExecutor(min(len(calls), AT_A_TIME)) as pool:
-            # Ansible keeps where its warnings go, and more, in context variables.
-            running = [pool.submit(contextvars.copy_context().run, self._outcome, one) for one in calls]
-            return [one.result() for one in running]
+        return at_once([functools.partial(self._outcome, one) for one in calls])
 
     def _outcome(self, one: Invocation) -> Outcome:
         began = time.monotonic()
@@ -112,6 +108,19 @@ class Executors:
         except (RolloutError, AnsibleError, OSError) as error:
             result = {"changed": False, "failed": True, "msg": f"{one.module} on {one.host}: {error}"}
         return Outcome(one, result, lost, time.monotonic() - began)
+
+
+Done = t.TypeVar("Done")
+
+
+def at_once(works: t.Sequence[t.Callable[[], Done]]) -> list[Done]:
+    """What each of them returns, all of them done at the same time."""
+    if len(works) < 2:
+        return [work() for work in works]
+    with concurrent.futures.ThreadPoolExecutor(min(len(works), AT_A_TIME)) as pool:
+        # Ansible keeps where its warnings go, and more, in context variables.
+        running = [pool.submit(contextvars.copy_context().run, work) for work in works]
+        return [one.result() for one in running]
 
 
 def prepare(*modules: str) -> None:

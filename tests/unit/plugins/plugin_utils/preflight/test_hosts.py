@@ -9,7 +9,7 @@ import pytest
 from support.scripted_executors import ScriptedExecutors
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts
-from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import refusals
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding, refusals
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HOOKS, HostSettings
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
 
@@ -34,12 +34,17 @@ def settings(**changes: t.Any) -> HostSettings:
     return HostSettings({**OWN, **changes}, evaluated)
 
 
+def findings(given: dict[str, HostSettings], versions: dict[str, str], executors: ScriptedExecutors) -> list[Finding]:
+    answers = executors.together(hosts.questions(given, "2.0.0"))
+    return hosts.findings(given, t.cast("t.Any", versions), "2.0.0", answers)
+
+
 def said(
     unit: t.Any = None, staged: t.Sequence[str] = ("1.0.0",), served: str = "1.0.0", **changes: t.Any
 ) -> list[str]:
     answers = {"unit_info": LOADED if unit is None else unit, "release": {"versions": list(staged)}}
     executors = ScriptedExecutors(lambda host, module, given: answers[module])
-    found = hosts.findings({"app1": settings(**changes)}, {"app1": served}, "2.0.0", t.cast("t.Any", executors))
+    found = findings({"app1": settings(**changes)}, {"app1": served}, executors)
     return refusals(found, [])
 
 
@@ -78,7 +83,7 @@ def test_the_version_to_go_back_to_was_nowhere() -> None:
 
 def test_a_host_that_does_not_answer_is_told_of_elsewhere() -> None:
     executors = ScriptedExecutors(lambda host, module, given: Unreachable("app1", "gone"))
-    assert hosts.findings({"app1": settings()}, {}, "2.0.0", t.cast("t.Any", executors)) == []
+    assert findings({"app1": settings()}, {}, executors) == []
 
 
 @pytest.mark.parametrize(
