@@ -87,6 +87,9 @@ options:
       percent:
         description: The share of the users that it is on for.
         type: int
+      reason:
+        description: Why it was killed, if it was.
+        type: str
       why:
         description: Why it could not be read or changed there, if so.
         type: str
@@ -261,6 +264,7 @@ FOUND: dict[str, t.Any] = {
     "where": {"type": "str", "required": True},
     "state": {"type": "str"},
     "percent": {"type": "int"},
+    "reason": {"type": "str"},
     "why": {"type": "str"},
 }
 SPEC: dict[str, t.Any] = {

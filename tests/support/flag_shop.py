@@ -29,6 +29,7 @@ class Shop:
 
     def __init__(self, folder: pathlib.Path, system: dict[str, t.Any]) -> None:
         self.folder = folder
+        self.runs: list[subprocess.Popen[bytes]] = []
         hosts = {name: {"ansible_connection": "local"} for name in ("app1", "app2")}
         inventory = {"all": {"children": {"fleet": {"hosts": hosts}}}}
         (folder / "inventory.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
@@ -62,7 +63,7 @@ class Shop:
             "ANSIBLE_NOCOLOR": "1",
         }
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
+            run = subprocess.Popen(
                 [*self.argv(**settings), *options],
                 cwd=REPOSITORY,
                 env=environment,
@@ -71,6 +72,15 @@ class Shop:
                 stderr=log,
                 start_new_session=True,
             )
+        self.runs.append(run)
+        return run
+
+    def close(self) -> None:
+        """Ends what a test has left running."""
+        for run in self.runs:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait(timeout=20)
 
     def run(self, *options: str, **settings: t.Any) -> tuple[int, str]:
         """The exit code, and what this run printed."""

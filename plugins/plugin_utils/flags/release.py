@@ -74,7 +74,8 @@ class FlagPlaces:
         if one.failed:
             return {"where": one.invocation.host, "why": str(one.result.get("msg"))}
         found = one.result["flags"][self._flag.name]
-        return {"where": one.invocation.host, "state": found["state"], "percent": found["percent"], "why": against}
+        seen = {name: found[name] for name in ("state", "percent", "reason") if found.get(name) is not None}
+        return {"where": one.invocation.host, **seen, "why": against}
 
     def set(self, percent: int, check_mode: bool = False) -> list[Outcome]:
         options = {**self._flag.options(ON, waits=True), "percent": percent}

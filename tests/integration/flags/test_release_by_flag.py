@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import re
+import signal
+import time
 import typing as t
 
 import pytest
 from support.flag_shop import SLOW, Shop
 from support.flag_systems import FLAG, SECRET, RedisServer
+from support.playbooks import played
 
 BROKEN = "- name: Look\n  ansible.builtin.fail:\n    msg: orders are down\n  when: rollout_share | int == 10\n"
 
@@ -30,8 +35,10 @@ def redis(tmp_path: pathlib.Path) -> t.Iterator[RedisServer]:
 
 
 @pytest.fixture
-def shop(tmp_path: pathlib.Path, redis: RedisServer) -> Shop:
-    return Shop(tmp_path, redis.settings())
+def shop(tmp_path: pathlib.Path, redis: RedisServer) -> t.Iterator[Shop]:
+    made = Shop(tmp_path, redis.settings())
+    yield made
+    made.close()
 
 
 def share(redis: RedisServer) -> int:
@@ -126,6 +133,48 @@ def test_an_abort_turns_it_off(shop: Shop, redis: RedisServer) -> None:
     assert run.wait(timeout=60) == 2
     assert share(redis) == 0
     assert f"shop: {FLAG} is off; the operator aborted it." in shop.log()
+
+
+def test_a_kill_by_hand_ends_it_and_keeps_its_reason(shop: Shop, redis: RedisServer, tmp_path: pathlib.Path) -> None:
+    run = shop.start(rollout_flag_steps=[{"percent": 1, "bake": 60}, {"percent": 100}])
+    shop.await_share(1, run)
+    kill = {"name": FLAG, "system": redis.settings(), "state": "killed", "reason": "orders twice", "service": "shop"}
+    task = {"steady.rollout.feature_flag": {**kill, "ledger": str(tmp_path / "ledger")}, "register": "killed"}
+    (tmp_path / "by_hand").mkdir()
+    shown = {"ansible.builtin.debug": {"var": "killed.held"}}
+    exit_code, printed = played(tmp_path / "by_hand", {"tasks": [task, shown]})
+    assert exit_code == 0, printed
+    assert "the flag is left as it was killed, and the release ends" in " ".join(printed.split())
+    assert run.wait(timeout=60) == 2
+    assert re.search(rf"shop: {FLAG} is off; .*killed.*: orders twice\.", shop.log())
+    assert redis.cli("GET", f"kill_switch:{FLAG}:reason") == "orders twice"
+
+
+def test_a_pause_holds_the_next_share_and_a_promotion_ends_it(shop: Shop, redis: RedisServer) -> None:
+    run = shop.start(rollout_flag_steps=[{"percent": 1, "bake": 60}, {"percent": 10, "bake": 60}, {"percent": 100}])
+    shop.await_share(1, run)
+    shop.control("paused")
+    shop.control("promoted to=end")
+    assert run.wait(timeout=60) == 0, shop.log()
+    assert (share(redis), shop.shares()) == (100, [1, 100])
+
+
+def test_an_interrupted_run_says_where_the_flag_is(shop: Shop, redis: RedisServer) -> None:
+    run = shop.start(rollout_flag_steps=[{"percent": 1, "bake": 60}, {"percent": 100}])
+    shop.await_share(1, run)
+    time.sleep(3)  # The watch reports every two seconds.
+    os.kill(run.pid, signal.SIGINT)
+    assert run.wait(timeout=60) != 0
+    assert f"{FLAG}: on for 1 %" in shop.log()
+    assert (
+        "Run the same command again to resume its release, or with -e rollout_resume=revert to turn the flag off."
+        in shop.log()
+    )
+    exit_code, printed = shop.run(
+        rollout_resume="revert", rollout_flag_steps=[{"percent": 1, "bake": 60}, {"percent": 100}]
+    )
+    assert exit_code == 0, printed
+    assert share(redis) == 0
 
 
 def test_somebody_else_who_changes_it_stops_it(shop: Shop, redis: RedisServer) -> None:

@@ -38,7 +38,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.reco
 REVERTED = "reverted"
 MOST_MOVES = 10
 """A release moves at most from a step to the next and to its end before something has to be done."""
-UNFINISHED = (model.OPEN, model.FAILING, model.REVERTING)
+LONGEST_REASON = 200
 
 Params = t.Dict[str, t.Any]
 Answer = t.Dict[str, t.Any]
@@ -218,10 +218,14 @@ def release_of(session: Session) -> FlagRelease:
 def readings(given: t.Any) -> tuple[Reading, ...] | None:
     if given is None:
         return None
-    return tuple(
-        Reading(str(one["where"]), str(one.get("state") or ""), int(one.get("percent") or 0), str(one.get("why") or ""))
-        for one in given
-    )
+    return tuple(_reading(one) for one in given)
+
+
+def _reading(one: t.Mapping[str, t.Any]) -> Reading:
+    texts = {name: str(one.get(name) or "") for name in ("where", "state", "why", "reason")}
+    # What somebody wrote into a flag system is no line for a terminal.
+    shown = "".join(letter if letter.isprintable() else " " for letter in texts["reason"][:LONGEST_REASON])
+    return Reading(percent=int(one.get("percent") or 0), **{**texts, "reason": shown})
 
 
 def next_act(ledger: Ledger, params: Params) -> Answer:

@@ -67,6 +67,8 @@ class Reading(t.NamedTuple):
     state: str
     percent: int
     why: str = ""
+    reason: str = ""
+    """Of a kill."""
 
     @property
     def share(self) -> int:
@@ -212,7 +214,8 @@ def _fault(inputs: Inputs) -> Stop | None:
     release, found = inputs.release, inputs.found or ()
     killed = next((one for one in found if one.state == "killed"), None)
     if killed is not None:
-        return Stop(f"somebody has killed {release.flag} at {killed.where}", KILLED)
+        said = f": {killed.reason.rstrip('.')}" if killed.reason else ""
+        return Stop(f"somebody has killed {release.flag} at {killed.where}{said}", KILLED)
     if release.phase == SETTING and not release.goal:
         return None  # The first share: what was there before is no concern of anybody's.
     expected = {release.at_step.percent} if release.phase == BAKING else {release.shown, release.goal}

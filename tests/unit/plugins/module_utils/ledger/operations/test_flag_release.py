@@ -210,6 +210,17 @@ def test_a_kill_ends_the_release(client: Release) -> None:
     assert done["message"] == "shop: checkout is off; checkout was killed: orders twice."
 
 
+def test_the_reason_of_a_kill_is_no_line_for_a_terminal(client: Release) -> None:
+    client.begin()
+    client.to(1)
+    found = [{"where": "localhost", "state": "killed", "reason": "orders\x1b[2J twice\n"}]
+    asked = client.ask(found=found)
+    assert asked["messages"] == [
+        "stopped: somebody has killed checkout at localhost: orders [2J twice ; turning checkout off",
+        "checkout is off",
+    ]
+
+
 def test_a_flag_that_cannot_be_turned_off_is_named_with_the_command(client: Release) -> None:
     client.begin()
     client.to(10)

@@ -129,6 +129,9 @@ def test_what_somebody_else_did_to_the_flag_stops() -> None:
     setting = release(goal=1, shown=1, step=1)
     assert isinstance(decide(setting, at(7)), Stop)
     assert decide(setting, Reading("app1", "killed", 1)) == Stop("somebody has killed checkout at app1", "killed")
+    assert decide(setting, Reading("app1", "killed", 1, reason="orders twice.")) == Stop(
+        "somebody has killed checkout at app1: orders twice", "killed"
+    )
 
 
 def test_a_share_that_was_intended_when_the_run_was_killed_is_no_surprise() -> None:
