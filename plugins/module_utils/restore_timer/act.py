@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import time
 import typing as t
 
@@ -128,7 +129,13 @@ def sentence(service: str, one: Report) -> str:
 
 def main(path: str, run_command: RunCommand) -> int:
     try:
-        return 0 if Look(path, run_command, lambda line: print(line, flush=True)).act() else 1
+        return 0 if Look(path, run_command, _say).act() else 1
     except (RolloutError, OSError) as error:
-        print(f"{path}: {error}", flush=True)
+        _say(f"{path}: {error}")
         return 1
+
+
+def _say(line: str) -> None:
+    """For the journal of the host, also where the look is cut off."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
