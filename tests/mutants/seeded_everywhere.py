@@ -14,6 +14,7 @@ import seeded_metrics
 import seeded_operations
 import seeded_pools
 import seeded_release
+import seeded_restore_timer
 import seeded_revisions
 import seeded_roles
 
@@ -22,6 +23,7 @@ SUBJECTS = (
     seeded_operations,
     seeded_hosts,
     seeded_release,
+    seeded_restore_timer,
     seeded_judge,
     seeded_metrics,
     seeded_pools,

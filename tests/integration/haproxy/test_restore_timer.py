@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import glob
 import os
 import pathlib
 import shutil
+import time
 import typing as t
 
 import pytest
 from support.haproxy import Node
 from support.timed_host import TimedHost
 
+from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
+from ansible_collections.steady.rollout.plugins.module_utils.restore_timer import record
+
 PLACES = ("/usr/bin", "/usr/local/bin", *glob.glob(os.path.expanduser("~/.pyenv/versions/3.8.*/bin")))
 OLDEST = shutil.which("python3.8", path=os.pathsep.join(PLACES))
+LOOK_BEGINS_WITHIN = 1.5
 SILENT = "no heartbeat of its run for"
 
 
@@ -209,3 +216,22 @@ def test_a_drain_without_leave_is_not_restored(host: TimedHost, timed: t.Any) ->
     host.later(601)
     assert host.look() == (0, "")
     assert states(timed)["app1"] == "drained"
+
+
+def test_a_mark_that_comes_while_the_timer_waits_for_its_turn_counts(host: TimedHost, timed: t.Any) -> None:
+    """The program decides before it has the claim's lock, and again with it."""
+    host.begin()
+    drain(timed, host, "app1")
+    host.later(601)
+    path = str(host.directory / "shop.restore")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with claims.held(Claim(**host.claim())):
+            looking = pool.submit(host.look)
+            time.sleep(LOOK_BEGINS_WITHIN)
+            timer = record.read(path)
+            assert timer is not None
+            record.write(path, timer.with_changing(["app1"]))
+        status, said = looking.result()
+    assert status == 0
+    assert states(timed)["app1"] == "drained"
+    assert said.startswith("shop: app1 stays as it is on lb1 ")
