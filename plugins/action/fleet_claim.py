@@ -26,7 +26,7 @@ Result = t.Dict[str, t.Any]
 
 prepare("fleet_claim", "rollout_claim", "restore_timer")
 
-OF_TIMERS = ("balancers", "restore_after", "restore_timers")
+OF_TIMERS = ("balancers", "restore_after", "restore_timers", "refused")
 
 
 class ActionModule(ActionBase):
@@ -65,7 +65,7 @@ def _armed(executors: Executors, arguments: Result, outcomes: t.Sequence[Outcome
 def _disarmed(executors: Executors, arguments: Result) -> list[Result]:
     if arguments["state"] != "absent" or not arguments["restore_timers"]:
         return []
-    reports = timers.disarm(executors, arguments["restore_timers"], _claim_of(arguments))
+    reports = timers.disarm(executors, arguments["restore_timers"], _claim_of(arguments), arguments["refused"])
     for one in reports:
         show(timers.sentence(one))
     return reports

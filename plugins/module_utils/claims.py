@@ -146,10 +146,10 @@ def note_members(claim: Claim | None, drained: t.Iterable[str] = (), returned: t
         _replace(claim.path, dataclasses.replace(record, drained=now))
 
 
-def standing(claim: Claim) -> tuple[str, int, bool] | None:
-    """Ledger, token and whether it is active, as the claim of that service says on this host; None where there is none."""
+def standing(claim: Claim) -> tuple[str, int] | None:
+    """Ledger and token, as the claim of that service says on this host; None where there is none."""
     found = _read(claim.path)
-    return (found.ledger, found.token, found.active) if found else None
+    return (found.ledger, found.token) if found else None
 
 
 def release(claim: Claim) -> bool:

@@ -71,6 +71,10 @@ options:
     description: For O(state=absent), the hosts whose timers are disarmed, as RV(armed) was returned.
     type: list
     elements: str
+  refused:
+    description: As O(steady.rollout.restore_timer#module:refused).
+    type: bool
+    default: false
 seealso:
   - module: steady.rollout.rollout_claim
   - module: steady.rollout.restore_timer
@@ -123,5 +127,6 @@ SPEC = {
         "balancers": {"type": "list", "elements": "dict"},
         "restore_after": {"type": "str", "default": "0"},
         "restore_timers": {"type": "list", "elements": "str"},
+        "refused": {"type": "bool", "default": False},
     },
 }

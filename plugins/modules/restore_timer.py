@@ -55,6 +55,11 @@ options:
     description: For V(changing), the members, as the load balancer names them.
     type: list
     elements: str
+  refused:
+    description:
+      - For V(disarmed), whether the run was refused before it began. Then the timer stays for what a run before it has drained.
+    type: bool
+    default: false
   digest:
     description: The SHA-256 of the program that the timer runs.
     type: str
@@ -116,6 +121,7 @@ SPEC: dict[str, t.Any] = {
         "after": {"type": "str", "default": "10m"},
         "claim_before": {"type": "dict"},
         "members": {"type": "list", "elements": "str"},
+        "refused": {"type": "bool", "default": False},
         "digest": {"type": "str"},
         "program": {"type": "str", "no_log": True},
     },

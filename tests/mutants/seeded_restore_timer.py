@@ -19,7 +19,11 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if standing is None or not timer.is_of(standing.ledger, standing.token):\n",
             "    if standing is None:\n",
         ),
-        ("8 a timer acts after its run has ended", "    if not standing.active:\n", "    if False:\n"),
+        (
+            "a run that was refused takes the timer from what was drained before",
+            "    if any(pool.drained for pool in timer.pools):\n",
+            "    if False:\n",
+        ),
         ("a clock of before the reboot counts", "    if now.boot != timer.renewed.boot:\n", "    if False:\n"),
         ("a heartbeat is not waited for", "    if silent < timer.after:\n", "    if silent < 0:\n"),
         (
@@ -39,8 +43,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "another ledger restores what it has not drained",
-            "if before and follows and before.ledger == standing.ledger else ()",
-            "if before and follows else ()",
+            "is_ours = before is not None and before.ledger == standing.ledger",
+            "is_ours = before is not None",
         ),
     ),
     *of(

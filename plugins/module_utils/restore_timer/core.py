@@ -46,15 +46,15 @@ def arm(call: Call, claim: Claim) -> dict[str, t.Any]:
     with claims.held(claim):
         before = record.read(looks.record)
         timer = rules.armed(
-            before, claim.service, Standing(claim.ledger, claim.token, True), _previous(call), after, record.now()
+            before, claim.service, Standing(claim.ledger, claim.token), _previous(call), after, record.now()
         )
         record.write(looks.record, timer)
         try:
             looks.start(_argv(place, looks.record), after)
         except (RolloutError, OSError) as error:
             record.remove(looks.record)
-            return {"changed": True, "why_not": str(error), "reports": _reports(before)}
-    return {"changed": True, "armed": True, "reports": _reports(before)}
+            return {"changed": True, "why_not": str(error), "reports": _reports(timer.reports)}
+    return {"changed": True, "armed": True, "reports": _reports(timer.reports)}
 
 
 def renew(call: Call, claim: Claim) -> dict[str, t.Any]:
@@ -69,7 +69,9 @@ def renew(call: Call, claim: Claim) -> dict[str, t.Any]:
             if place is None:
                 return {"needs_program": True}
             looks.start(_argv(place, looks.record), timer.after)
-        record.write(looks.record, dataclasses.replace(timer, renewed=record.now(), is_scheduled=True))
+        # A run that gives heartbeats has planned, and the ledger has what was done before.
+        renewed = dataclasses.replace(timer, renewed=record.now(), is_scheduled=True, reports=timer.own_reports)
+        record.write(looks.record, renewed)
     return {"armed": True}
 
 
@@ -94,15 +96,24 @@ def mark_changing(call: Call, claim: Claim) -> dict[str, t.Any]:
 
 
 def disarm(call: Call, claim: Claim) -> dict[str, t.Any]:
-    """Nothing is restored from here on; what the timer did meanwhile is returned."""
+    """Nothing is restored from here on; what the timer did meanwhile is returned.
+
+    A run that was refused before it began has drained nothing: it leaves the timer to what a run before it has drained.
+    """
     looks = _schedule(call, claim)
     if call.check_mode:
         return {"changed": record.read(looks.record) is not None}
     with claims.held(claim):
         before = record.read(looks.record)
-        looks.stop()
-        record.remove(looks.record)
-    return {"changed": before is not None, "reports": _reports(before)}
+        left = rules.given_up(before) if before and call.params["refused"] else None
+        if left is None or not left.is_scheduled:
+            looks.stop()
+        if left is None:
+            record.remove(looks.record)
+        else:
+            record.write(looks.record, left)
+    done = before.own_reports if before and left is None else ()
+    return {"changed": before is not None, "reports": _reports(done)}
 
 
 STATES: dict[str, t.Callable[[Call, Claim], dict[str, t.Any]]] = {
@@ -131,12 +142,12 @@ def _own(claim: Claim, looks: Schedule) -> Timer | None:
 
 def _previous(call: Call) -> Standing | None:
     found = call.params.get("claim_before")
-    return Standing(str(found["ledger"]), int(found["token"]), bool(found["active"])) if found else None
+    return Standing(str(found["ledger"]), int(found["token"])) if found else None
 
 
 def _argv(place: str, path: str) -> list[str]:
     return [sys.executable, "-I", place, path]
 
 
-def _reports(timer: Timer | None) -> list[dict[str, t.Any]]:
-    return [dataclasses.asdict(one) for one in timer.reports] if timer else []
+def _reports(done: t.Sequence[rules.Report]) -> list[dict[str, t.Any]]:
+    return [dataclasses.asdict(one) for one in done]

@@ -26,11 +26,10 @@ class Moment(t.NamedTuple):
 
 
 class Standing(t.NamedTuple):
-    """What the claim of the service says on this host: whose it is now, and whether its run has released it."""
+    """Whose the claim of the service is on this host."""
 
     ledger: str
     token: int
-    active: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,10 +119,14 @@ class Timer:
     def reported(self, reports: t.Iterable[Report]) -> Timer:
         return dataclasses.replace(self, reports=(*self.reports, *reports)[-MOST_REPORTS:])
 
+    @property
+    def own_reports(self) -> tuple[Report, ...]:
+        """Of what was done while this run had it; the others are known to it since it began."""
+        return tuple(one for one in self.reports if one.token == self.token)
+
     def restored_meanwhile(self, members: t.Collection[str]) -> list[str]:
         """Who of them the timer has put back while the run was alive after all."""
-        found = (one for one in self.reports if one.token == self.token and one.outcome == RESTORED)
-        return sorted({one.member for one in found if one.member in members})
+        return sorted({one.member for one in self.own_reports if one.outcome == RESTORED and one.member in members})
 
     def _each(self, change: t.Callable[[Pool], Pool]) -> Timer:
         return dataclasses.replace(self, pools=tuple(change(pool) for pool in self.pools))
@@ -149,16 +152,26 @@ def armed(
     without this timer's knowing.
     """
     follows = before is not None and previous is not None and before.is_of(previous.ledger, previous.token)
-    pools = before.pools if before and follows and before.ledger == standing.ledger else ()
-    return Timer(service, standing.ledger, standing.token, after, now, pools)
+    is_ours = before is not None and before.ledger == standing.ledger
+    pools = before.pools if before and follows and is_ours else ()
+    reports = before.reports if before and is_ours else ()
+    return Timer(service, standing.ledger, standing.token, after, now, pools, reports)
+
+
+def given_up(timer: Timer) -> Timer | None:
+    """What is left of a timer whose run was refused before it began: it has drained nothing itself.
+
+    None where nothing is. What a run before has drained is still to be restored, and what was done still to be reported.
+    """
+    if any(pool.drained for pool in timer.pools):
+        return timer
+    return dataclasses.replace(timer, is_scheduled=False) if timer.pools or timer.reports else None
 
 
 def decide(timer: Timer, standing: Standing | None, now: Moment) -> Verdict:
     """What is to be done now; *standing* is None where there is no claim."""
     if standing is None or not timer.is_of(standing.ledger, standing.token):
         return Verdict(OVER, "another run has claimed the service since")
-    if not standing.active:
-        return Verdict(OVER, "the run has ended and released its claim")
     if now.boot != timer.renewed.boot:
         return Verdict(RESTART, "this host was booted since the last heartbeat")
     silent = now.seconds - timer.renewed.seconds

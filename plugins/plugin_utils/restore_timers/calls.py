@@ -70,9 +70,9 @@ def renew(executors: Executors, hosts: t.Sequence[str], claim: Row) -> None:
     executors.together([_invocation("renewed", host, claim, {}, ANSWERS_WITHIN) for host in hosts])
 
 
-def disarm(executors: Executors, hosts: t.Sequence[str], claim: Row) -> list[Row]:
+def disarm(executors: Executors, hosts: t.Sequence[str], claim: Row, refused: bool = False) -> list[Row]:
     """What the timers did meanwhile; a host that does not answer keeps its timer, which then does its work."""
-    return _reports(_call(executors, "disarmed", claim, {host: {} for host in hosts}))
+    return _reports(_call(executors, "disarmed", claim, {host: {"refused": refused or None} for host in hosts}))
 
 
 def sentence(report: t.Mapping[str, t.Any]) -> str:

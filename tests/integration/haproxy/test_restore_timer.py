@@ -87,6 +87,7 @@ def test_the_next_run_is_told_and_has_what_is_left(host: TimedHost, timed: t.Any
     outcome = timed.put("app2", state="in_service", claim=host.claim(4))
     assert outcome.error == ""
     assert host.members() == []
+    assert host.call("renewed", 4)["armed"]
     assert host.begin(5)["reports"] == []
 
 

@@ -9,6 +9,7 @@ import base64
 import json
 import pathlib
 import stat
+import typing as t
 
 import pytest
 from support.timed_host import TimedHost
@@ -16,6 +17,7 @@ from support.timed_host import TimedHost
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.restore_timer import act, record
+from ansible_collections.steady.rollout.plugins.module_utils.restore_timer.rules import Timer
 from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers.program import program
 
 LB = {"type": "haproxy", "socket": "/run/admin.sock", "pool": "shop"}
@@ -146,16 +148,54 @@ def test_a_record_with_a_field_of_the_wrong_kind_is_none(host: TimedHost) -> Non
     assert record.read(str(path)) is not None
 
 
-def test_looks_end_with_the_claim_of_the_run(host: TimedHost) -> None:
+def test_looks_end_with_a_later_claim(host: TimedHost) -> None:
     host.begin()
     drain(host, "app1")
     look = act.Look(str(host.directory / "shop.restore"), host._run, print, root=f"{host.root}/")
     assert look.act()
     assert host.is_scheduled()
-    claims.release(Claim(**host.claim()))
+    host.acquire(4)
     assert look.act()
     assert not host.is_scheduled()
     assert host.members() == [(["app1"], [])]
+
+
+def test_a_run_that_was_refused_leaves_what_another_one_has_drained_to_the_timer(host: TimedHost) -> None:
+    host.begin()
+    drain(host, "app1", "app2")
+    host.call("changing", members=["app2"])
+    host.begin(4)
+    assert host.call("disarmed", 4, refused=True)["reports"] == []
+    claims.release(Claim(**host.claim(4)))
+    assert host.is_scheduled()
+    host.later(601)
+    look = act.Look(str(host.directory / "shop.restore"), host._run, print, root=f"{host.root}/")
+    assert look.verdict(t.cast("Timer", record.read(look.path))).kind == "restore"
+    host.call("changing", 4, members=["app1"])
+    assert host.call("disarmed", 4, refused=True).error == ""
+    assert not host.is_scheduled()
+    assert host.members() == [([], ["app2", "app1"])]
+
+
+def test_a_run_that_was_refused_and_has_nothing_to_leave_leaves_nothing(host: TimedHost) -> None:
+    host.begin()
+    assert host.call("disarmed", refused=True)["changed"]
+    assert not host.is_scheduled()
+    assert not (host.directory / "shop.restore").exists()
+
+
+def test_what_was_done_is_told_to_each_run_until_one_has_planned(host: TimedHost) -> None:
+    host.begin()
+    drain(host, "app1")
+    host.call("changing", members=["app1"])
+    host.later(601)
+    act.Look(str(host.directory / "shop.restore"), host._run, lambda line: None, root=f"{host.root}/").act()
+    assert [one["member"] for one in host.begin(4)["reports"]] == ["app1"]
+    host.call("disarmed", 4, refused=True)
+    assert [one["member"] for one in host.begin(5)["reports"]] == ["app1"]
+    host.call("renewed", 5)
+    assert host.begin(6)["reports"] == []
+    assert host.call("disarmed", 6)["reports"] == []
 
 
 def test_a_host_that_stays_out_is_reported_once(host: TimedHost) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.restore_timer.rules
 AFTER = 60.0
 LB: dict[str, t.Any] = {"type": "haproxy", "socket": "/run/admin.sock", "pool": "shop"}
 KEY = ("lb1", "shop")
-RUN = Standing("one", 7, True)
+RUN = Standing("one", 7)
 TIMER = Timer("shop", "one", 7, AFTER, Moment("boot", 1000.0))
 DRAINED = TIMER.with_drained("lb1", LB, ["app1", "app2"])
 MEMBERS = st.sampled_from(["app1", "app2", "app3"])
@@ -49,9 +49,8 @@ def test_where_every_host_was_being_changed_nothing_is_restored() -> None:
     ("standing", "why"),
     [
         (None, "another run has claimed the service since"),
-        (Standing("one", 8, True), "another run has claimed the service since"),
-        (Standing("two", 7, True), "another run has claimed the service since"),
-        (Standing("one", 7, False), "the run has ended and released its claim"),
+        (Standing("one", 8), "another run has claimed the service since"),
+        (Standing("two", 7), "another run has claimed the service since"),
     ],
 )
 def test_a_timer_never_acts_against_a_newer_claim(standing: Standing | None, why: str) -> None:
@@ -99,22 +98,38 @@ def test_a_run_that_is_alive_after_all_is_told_who_was_restored_until_it_drains_
 
 
 def test_the_next_run_of_the_ledger_has_what_the_run_before_it_has_drained() -> None:
-    following = rules.armed(DRAINED, "shop", Standing("one", 8, True), RUN, AFTER, at(5))
+    following = rules.armed(DRAINED, "shop", Standing("one", 8), RUN, AFTER, at(5))
     assert (following.token, following.pools) == (8, DRAINED.pools)
 
 
 @pytest.mark.parametrize(
     ("standing", "previous"),
     [
-        (Standing("one", 9, True), Standing("one", 8, True)),
-        (Standing("one", 8, True), None),
-        (Standing("two", 8, True), Standing("one", 7, True)),
+        (Standing("one", 9), Standing("one", 8)),
+        (Standing("one", 8), None),
+        (Standing("two", 8), Standing("one", 7)),
     ],
 )
 def test_what_a_run_without_a_timer_may_have_changed_is_never_restored(
     standing: Standing, previous: Standing | None
 ) -> None:
     assert rules.armed(DRAINED, "shop", standing, previous, AFTER, at(5)).pools == ()
+
+
+def test_a_run_that_was_refused_before_it_began_leaves_the_timer_to_what_was_drained_before() -> None:
+    """It once removed the timer, and what the killed run before it had drained stayed out for ever."""
+    report = rules.Report(1.0, 6, "lb1", "app3", rules.LEFT_CHANGING, "why")
+    assert rules.given_up(DRAINED) == DRAINED
+    assert rules.given_up(TIMER) is None
+    for idle in (TIMER.reported([report]), DRAINED.with_changing(["app1", "app2"])):
+        assert rules.given_up(idle) == dataclasses.replace(idle, is_scheduled=False)
+
+
+def test_what_was_done_before_is_reported_until_the_run_has_planned() -> None:
+    earlier = rules.Report(1.0, 7, "lb1", "app3", rules.LEFT_CHANGING, "why")
+    following = rules.armed(TIMER.reported([earlier]), "shop", Standing("one", 8), RUN, AFTER, at(5))
+    assert (following.reports, following.own_reports) == ((earlier,), ())
+    assert rules.armed(TIMER.reported([earlier]), "shop", Standing("two", 8), RUN, AFTER, at(5)).reports == ()
 
 
 @given(st.lists(st.tuples(st.sampled_from(["drain", "mark", "return"]), MEMBERS)), st.floats(0, 1e6))
@@ -157,7 +172,7 @@ class Switch(RuleBasedStateMachine):
         return Moment(str(self.boot), self.now)
 
     def _claim(self, with_timer: bool) -> None:
-        previous, self.claimed = self.claimed, Standing("one", self.token, True)
+        previous, self.claimed = self.claimed, Standing("one", self.token)
         self.has_timer, self.active = with_timer, True
         if with_timer:
             self.timer = rules.armed(self.timer, "shop", self.claimed, previous, AFTER, self._moment())
@@ -204,7 +219,6 @@ class Switch(RuleBasedStateMachine):
     @rule()
     def end(self) -> None:
         self.active = False
-        self.claimed = Standing("one", self.token, False)
 
     @rule(seconds=st.sampled_from([1.0, 30.0, AFTER, 3600.0]))
     def wait(self, seconds: float) -> None:
@@ -225,7 +239,7 @@ class Switch(RuleBasedStateMachine):
         restored = set(verdict.restore.get(KEY, ()))
         assert not restored & self.changed
         assert restored <= self.drained
-        assert not restored or (self.has_timer and self.active and self.timer.token == self.token)
+        assert not restored or (self.has_timer and self.timer.token == self.token)
         assert not restored or self.now - self.heard >= AFTER
         self.drained -= restored
         self.timer = self.timer.without(KEY, restored)
