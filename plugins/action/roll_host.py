@@ -17,10 +17,10 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import host as rollout_of_host
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.artifact import Artifacts
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.host_steps import HostSteps
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import Entry, HookDue, Journal, RunOver
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import HostLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
-from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, prepare
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated

@@ -15,38 +15,33 @@ CONDITIONS = ("tests/unit/roles/test_conditions.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
     *of(
-        ROLL + "steps.py",
+        ROLL + "steps/admission.py",
         (
             "5 a gate's own steps overrule a failed metric",
             'if verdict["verdict"] in LETS_PASS and self.now["rollout_gate_tasks"]:',
             'if self.now["rollout_gate_tasks"]:',
         ),
         ("5 no metric is looked at", '        if self.now["rollout_metrics"]:\n', "        if False:\n"),
+    ),
+    *of(
+        ROLL + "steps/calls.py",
         ("12 a hook that hung is run again", "if path and name not in self._skipped_hooks:", "if path:"),
+    ),
+    *of(
+        ROLL + "steps/proof.py",
         (
             "9 a half-updated host counts as unchanged",
             "(is_told or failed.step == ",
             "(not is_told or failed.step == ",
         ),
+        ("smoke tests are left out", 'if not self.now["rollout_smoke_tests"]:', "if True:"),
+    ),
+    *of(
+        ROLL + "steps/update.py",
         (
             "8 a switch without the claim",
             '            "claim": self.claim,\n            **self._restart(),',
             "            **self._restart(),",
-        ),
-        (
-            "12 a host that may have been changed returns as it was",
-            "Verdict(may_return and untouched and bool(previous), False, previous)",
-            "Verdict(may_return and bool(previous), False, previous)",
-        ),
-        (
-            "12 an operator's drain is taken for ours by the drain",
-            'expected = ["in_service", "drained"] if self.admission.get("drained_by_us") else ["in_service"]',
-            'expected = ["in_service", "drained"]',
-        ),
-        (
-            "12 what hangs on the host is not ended",
-            'if failed and failed.failure and failed.failure.get("timed_out"):',
-            "if False:",
         ),
         ("a host is staged twice", "            if self._staged != self._version:\n", "            if True:\n"),
         (
@@ -54,16 +49,36 @@ MUTANTS: tuple[Mutant, ...] = (
             '        run = self.admission.get("interrupted_run")\n        if run:',
             "        run = ''\n        if run:",
         ),
-        ("smoke tests are left out", 'if not self.now["rollout_smoke_tests"]:', "if True:"),
+    ),
+    *of(
+        ROLL + "steps/reports.py",
         (
-            "a host that is back on one node is changed",
-            'if self.now["rollout_balancers"] and self.journal.find("restore"):',
+            "12 a host that may have been changed returns as it was",
+            "Verdict(may_return and untouched and bool(previous), False, previous)",
+            "Verdict(may_return and bool(previous), False, previous)",
+        ),
+        (
+            "12 what hangs on the host is not ended",
+            'if failed and failed.failure and failed.failure.get("timed_out"):',
             "if False:",
         ),
         (
             "12 a host that was drained externally is put back",
             'failure.kind == "drained_externally":',
             'failure.kind == "nothing":',
+        ),
+    ),
+    *of(
+        ROLL + "steps/traffic.py",
+        (
+            "12 an operator's drain is taken for ours by the drain",
+            'expected = ["in_service", "drained"] if self.admission.get("drained_by_us") else ["in_service"]',
+            'expected = ["in_service", "drained"]',
+        ),
+        (
+            "a host that is back on one node is changed",
+            'if self.now["rollout_balancers"] and self.journal.find("restore"):',
+            "if False:",
         ),
     ),
     *of(

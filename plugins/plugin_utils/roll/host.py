@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rollout of one host, from staging to its report, and its rollback. Read it from top to bottom.
 
-Each line of these functions is a step of steps.HostSteps. A step that is done is not done again (journal.py), which
+Each line of these functions is a step of host_steps.HostSteps. A step that is done is not done again (journal.py), which
 lets the user's own task files run between two of them.
 """
 
 from __future__ import annotations
 
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.host_steps import HostSteps
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import COORDINATOR
-from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps
 
 
 def roll(host: HostSteps) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import host as rollout_of_host
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
-from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import Verdict
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.reports import Verdict
 
 FORWARD = [
     "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage", "before_drain", "is_objected_to",

@@ -10,10 +10,11 @@ import typing as t
 import pytest
 from support.scripted_executors import ScriptedExecutors
 
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.host_steps import HostSteps
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import HookDue, Journal, StepFailed
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import HostLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HOOKS, HostSettings
-from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps import HostSteps, Verdict
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.reports import Verdict
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Unreachable
 from ansible_collections.steady.rollout.plugins.plugin_utils.veto.asking import Answer, Opinion
 
