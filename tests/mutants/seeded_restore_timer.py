@@ -97,7 +97,7 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=ON_HAPROXY,
     ),
     *of(
-        ROLL + "steps.py",
+        ROLL + "steps/traffic.py",
         (
             "a host that an earlier run left half-way is left to a timer",
             'return self.admission.get("direction") == "forward" and not self.admission.get("drained_by_us")',

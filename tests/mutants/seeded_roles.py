@@ -272,7 +272,7 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             "8 a refused plan keeps its claims",
             "    - name: Release the claims\n      ansible.builtin.include_tasks: release_claims.yml\n"
-            "      run_once: true\n      when: not ansible_check_mode\n\n",
+            "      run_once: true\n      when: not ansible_check_mode\n      vars:\n        __rollout_refused: true\n\n",
             "",
         ),
         tests=CONDITIONS,

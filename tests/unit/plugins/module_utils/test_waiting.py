@@ -54,6 +54,14 @@ def test_all_must_be_reached_in_the_same_looks() -> None:
     assert waited["a"].seconds >= waited["b"].seconds
 
 
+def test_one_look_at_the_end_proves_nothing() -> None:
+    time = ManualClock()
+    wait_together(script(b=[NOT_YET]), 0.1, time.clock)
+    looks = 1 + len(time.slept)
+    waited = wait_together(script(a=[NOT_YET] * (looks - 1) + [REACHED], b=[NOT_YET]), 0.1, ManualClock().clock)
+    assert verdicts(waited) == {"a": NOT_YET, "b": NOT_YET}
+
+
 def test_each_has_its_own_seconds() -> None:
     time = ManualClock()
     waited = wait_together(script(a=[REACHED], b=[NOT_YET] * 20 + [REACHED]), 10, time.clock)
