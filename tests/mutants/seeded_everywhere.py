@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import seeded_balancers
 import seeded_controller
+import seeded_flags
 import seeded_hosts
 import seeded_judge
 import seeded_ledger
@@ -31,5 +32,6 @@ SUBJECTS = (
     seeded_controller,
     seeded_roles,
     seeded_revisions,
+    seeded_flags,
 )
 MUTANTS = tuple(mutant for subject in SUBJECTS for mutant in subject.MUTANTS)

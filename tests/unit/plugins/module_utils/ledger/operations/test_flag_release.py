@@ -128,6 +128,20 @@ def test_a_release_that_was_killed_goes_on_where_it_was_and_bakes_anew(client: R
     assert (asked["act"], asked["share"], asked["seconds"]) == ("bake", 10, 60.0)
 
 
+def test_a_share_that_was_set_by_a_run_killed_right_after_it_was_taken_for_somebody_else_s(client: Release) -> None:
+    client.begin()
+    client.to(1)
+    asked = client.ask(verdict="pass")
+    assert (asked["act"], asked["percent"]) == ("set", 10)
+    intended = [event["data"] for event in client.info()["events"] if event["kind"] == "flag_intended"]
+    assert intended[-1] == {"flag": "checkout", "percent": 10, "number": 1}
+    client.percent = 10
+    client.kill_the_controller()
+    client.begin()
+    asked = client.ask()
+    assert (asked["act"], asked["share"]) == ("bake", 10)
+
+
 def test_a_release_that_was_killed_while_it_was_turned_off_is_turned_off(client: Release) -> None:
     client.begin()
     client.to(10)
