@@ -35,7 +35,16 @@ LEDGER = (
     "rollout_watch",
 )
 BALANCERS = ("lb_member", "lb_member_info", "lb_weight", "lb_route", "lb_page")
-OTHERS = ("health_wait", "smoke_test", "http_compare", "metric_gate", "release", "unit_info", "disk_info")
+OTHERS = (
+    "health_wait",
+    "smoke_test",
+    "http_compare",
+    "metric_gate",
+    "release",
+    "unit_info",
+    "disk_info",
+    "replica_info",
+)
 NAMES = (*LEDGER, *BALANCERS, *OTHERS)
 
 
@@ -193,6 +202,7 @@ class Sandbox:
             },
             "release": {**self._release(), "claim": claim},
             "unit_info": {"unit": "shop.service"},
+            "replica_info": {"type": "postgresql", "url": "postgresql://shop:secret@127.0.0.1/shop", "timeout": 0.5},
         }
         return copy.deepcopy(calls[name])
 

@@ -36,7 +36,9 @@ class Restart(t.NamedTuple):
 
 
 class Replicas:
-    """Three members; *ports* are where they listen."""
+    """Three members; *ports* are where they listen, *program* is what an operator works on them with."""
+
+    program: pathlib.Path
 
     def __init__(self, directory: pathlib.Path) -> None:
         self.directory = directory
@@ -58,6 +60,10 @@ class Replicas:
         return path
 
     def is_up(self, name: str) -> bool:
+        raise NotImplementedError
+
+    def variables(self) -> dict[str, dict[str, t.Any]]:
+        """What the inventory has for each of them."""
         raise NotImplementedError
 
     @contextlib.contextmanager
@@ -124,7 +130,7 @@ class Databases(Replicas):
         super().__init__(directory)
         owner = "setpriv --reuid=postgres --regid=postgres --clear-groups" if AS_ROOT else ""
         (directory / "ports").write_text("".join(f"{name}={port}\n" for name, port in self.ports.items()))
-        self.pg = self.script("pg", PG.format(directory=directory, programs=PROGRAMS, as_owner=owner))
+        self.program = self.script("pg", PG.format(directory=directory, programs=PROGRAMS, as_owner=owner))
 
     def start(self) -> None:
         own(self.directory)
@@ -203,7 +209,7 @@ class Caches(Replicas):
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)
         self.sentinels = {name: free_port() for name in NAMES}
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.program = self.script("cache", CACHE.format(directory=directory, master=MASTER))
 
     def start(self) -> None:
         for name in NAMES:
@@ -218,12 +224,11 @@ class Caches(Replicas):
                 f"sentinel monitor {MASTER} 127.0.0.1 {self.ports['db1']} 2\n"
                 f"sentinel down-after-milliseconds {MASTER} 3000\nsentinel failover-timeout {MASTER} 10000\n"
             )
-        self.script("cache", CACHE.format(directory=self.directory, master=MASTER))
         (self.directory / "ports").write_text(
             "".join(f"{name}={self.ports[name]} sentinel_{name}={self.sentinels[name]}\n" for name in NAMES)
         )
         for name in NAMES:
-            subprocess.run([self.directory / "cache", "start", name], check=True, stdin=subprocess.DEVNULL, timeout=20)
+            subprocess.run([self.program, "start", name], check=True, stdin=subprocess.DEVNULL, timeout=20)
         wait_until(self.is_complete, "all follow, and the Sentinels know each other")
 
     def stop(self) -> None:

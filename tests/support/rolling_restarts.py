@@ -31,10 +31,9 @@ def roll(
     service: Replicas, directory: pathlib.Path, rule: dict[str, t.Any], settings: dict[str, t.Any], *options: str
 ) -> tuple[int, str]:
     """Exit code and words of restart.yml, with a switchover before the drain as a step of the operator's."""
-    program = next(service.directory / name for name in ("pg", "cache") if (service.directory / name).exists())
     task_files = {
-        "restart": f"{program} restart {{{{ inventory_hostname }}}}",
-        "switch_over": f"{program} switch-over {{{{ inventory_hostname }}}} {{{{ switch_to[inventory_hostname] }}}}",
+        "restart": f"{service.program} restart {{{{ inventory_hostname }}}}",
+        "switch_over": f"{service.program} switch-over {{{{ inventory_hostname }}}} {{{{ switch_to[inventory_hostname] }}}}",
     }
     for name, command in task_files.items():
         task = {"name": f"Run {name}", "ansible.builtin.command": {"cmd": command}, "changed_when": True}

@@ -11,13 +11,19 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.http.targets import from_options
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.report import bytes_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 
 Settings = t.Mapping[str, t.Any]
 Groups = t.Mapping[str, t.Sequence[str]]
 
 WHERE = "rollout_veto"
 COMMAND, HTTP, QUORUM, POSTGRESQL, REDIS_SENTINEL = "command", "http", "quorum", "postgresql", "redis_sentinel"
+CONTROLLER = "controller"
+PROBE = "health_wait"
+OF_THE_PROBE = "targets: "
+"""What its messages about a target begin with."""
 COMMON = ("name", "type")
 OF_A_GROUP = ("group", "hosts", "max_out")
 OF_A_PROBE = ("from", "timeout", "expect")
@@ -61,7 +67,7 @@ class Rule:
 
     @property
     def asked_from(self) -> str:
-        return str(self.options.get("from") or ("host" if self.type == COMMAND else "controller"))
+        return str(self.options.get("from") or ("host" if self.type == COMMAND else CONTROLLER))
 
     def of_the_probe(self) -> dict[str, t.Any]:
         """As a target of health_wait."""
@@ -124,22 +130,35 @@ def _errors_of(where: str, one: Settings, groups: Groups) -> t.Iterator[str]:
     for name in NEEDED.get(kind, ()):
         if not one.get(name):
             yield f"{where}: a rule of the type {kind} needs '{name}'."
+    if any(not one.get(name) for name in NEEDED.get(kind, ())) or unknown:
+        return
     yield from _wrong_figures(where, one)
-    if kind not in (COMMAND, HTTP):
-        yield from _wrong_group(where, one, groups)
+    yield from _wrong_probe(where, one) if kind in (COMMAND, HTTP) else _wrong_group(where, one, groups)
 
 
 def _wrong_figures(where: str, one: Settings) -> t.Iterator[str]:
-    checks: dict[str, t.Callable[[], t.Any]] = {
-        "timeout": lambda: durations.positive(f"{where}.timeout", one["timeout"]),
-        "max_lag": lambda: bytes_of(one["max_lag"], f"{where}.max_lag"),
-    }
-    for name, check in checks.items():
-        if one.get(name) is not None:
-            yield from _refused(check)
+    if one.get("max_lag") is not None:
+        yield from _refused(lambda: bytes_of(one["max_lag"], f"{where}.max_lag"))
+    if one.get("timeout") is not None and one["type"] in OF_A_MEMBER:
+        yield from _refused(lambda: durations.positive(f"{where}.timeout", one["timeout"]))
     most = one.get("max_out")
     if most is not None and (not str(most).isdigit() or int(most) < 1):
         yield f"{where}.max_out: '{most!s:.40}' is not a number of hosts from 1 on."
+
+
+def _wrong_probe(where: str, one: Settings) -> t.Iterator[str]:
+    """What health_wait would refuse: asked in the rollout, it would be an objection that never ends."""
+    rule = Rule(_name(one), str(one["type"]), one)
+    probe = rule.of_the_probe()
+    if rule.asked_from != CONTROLLER:
+        # Whether an expression can be read is known where it is judged.
+        probe.pop("expect", None)
+    check = functools.partial(_read_probe, probe)
+    yield from (f"{where}: {message.rpartition(OF_THE_PROBE)[2]}" for message in _refused(check))
+
+
+def _read_probe(probe: dict[str, t.Any]) -> None:
+    from_options(validated(PROBE, source_of(PROBE).SPEC, {"targets": [probe]})["targets"])
 
 
 def _wrong_group(where: str, one: Settings, groups: Groups) -> t.Iterator[str]:

@@ -42,9 +42,13 @@ def test_one_at_a_time_and_the_primary_last_after_a_switchover(service: Database
     assert "shop-db: restart" in said
 
 
-def test_check_mode_asks_too_and_touches_nothing(service: Databases, tmp_path: pathlib.Path) -> None:
+def test_check_mode_asks_too_and_touches_nothing(
+    service: Databases, way: dict[str, t.Any], tmp_path: pathlib.Path
+) -> None:
+    """Also where the questions are put in a session of another user's."""
     before = service.started()
-    code, said = roll(service, tmp_path, RULE, {}, "--check")
+    settings = {f"ansible_{name}": value for name, value in way.items()}
+    code, said = roll(service, tmp_path, RULE, settings, "--check")
     assert code == 0, said
     assert "db1 not now postgresql: db1 is the primary and goes last; db2, db3 are still to be changed" in said
     assert "db2 may go postgresql: db2 is a replica; db3 follows" in said
@@ -54,7 +58,7 @@ def test_check_mode_asks_too_and_touches_nothing(service: Databases, tmp_path: p
 def test_an_objection_for_longer_than_the_deadline_ends_the_run_with_all_hosts_in_service(
     service: Databases, tmp_path: pathlib.Path
 ) -> None:
-    service_pg = str(service.pg)
+    service_pg = str(service.program)
     _run(service_pg, "break", "db3")
     with service.watched():
         code, said = roll(service, tmp_path, RULE, {"rollout_veto_wait": 4})

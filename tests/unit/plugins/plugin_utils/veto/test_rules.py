@@ -83,8 +83,22 @@ def test_only_the_options_of_the_module_are_sent_to_a_member() -> None:
             "rollout_veto[0].max_lag: 'much' is not a size such as 500M or 2G.",
         ),
         (
-            [{"type": "command", "command": ["x"], "timeout": 0}],
+            [{"type": "postgresql", "timeout": 0}],
             "rollout_veto[0].timeout: expected more than 0 s, found 0.",
+        ),
+        (
+            [{"type": "http", "url": "es:9200/_cluster/health"}],
+            "rollout_veto[0]: the url of 'http' is not an http or https URL with a host and a valid port: "
+            "es:9200/_cluster/health",
+        ),
+        (
+            [{"type": "http", "url": "http://es:9200/", "expect": "status = 'green'"}],
+            "rollout_veto[0]: expect of 'http' is not valid JMESPath: \"status = 'green'\" (Bad jmespath expression: "
+            "Unknown token '=').",
+        ),
+        (
+            [{"type": "http", "url": "http://es:9200/", "status": [99]}],
+            "rollout_veto[0]: 'http' has status 99; an HTTP status is from 100 to 599.",
         ),
         (
             [{"type": "quorum"}, {"type": "quorum"}],
