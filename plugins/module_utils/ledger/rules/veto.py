@@ -119,7 +119,8 @@ def deferred(host: Host, objection: Objection) -> Deferral:
         "vetoed_at": since,
         "vetoed_until": now + poll,
         "slot": host.slot if host.phase in model.GOING_BACK else None,
-        "admitted_at": None,
+        # A host that goes back was changed by this rollout, whatever becomes of it now.
+        "admitted_at": host.admitted_at if host.phase in model.GOING_BACK else None,
         "deadline_at": None,
         "drained_at": None,
         "step": None,

@@ -211,6 +211,11 @@ def test_in_a_rollback_the_host_stays_as_it_is_and_the_others_go_on(ledger):
     stuck = row(ledger, "app1")
     assert (stuck["phase"], stuck["lb_state"]) == ("stuck", "in_service")
     assert ledger.admit("app2")["verdict"] == "go"
+    ledger.host("reverted", "app2", version="1.0.0")
+    hosts = [{**host, "version": "2.0.0" if host["name"] == "app1" else "1.0.0"} for host in fleet(3)]
+    concluded = ledger.rollout("concluded", hosts=hosts, balancers=[pool(fleet(3))])
+    assert concluded["touched"] == ["app1", "app2", "app3"]
+    assert "app1 stuck (veto: app1 was left unchanged" in concluded["message"]
 
 
 def test_never_two_of_one_replica_set(ledger):
