@@ -144,7 +144,9 @@ def test_a_kill_by_hand_ends_it_and_keeps_its_reason(shop: Shop, redis: RedisSer
     shown = {"ansible.builtin.debug": {"var": "killed.held"}}
     exit_code, printed = played(tmp_path / "by_hand", {"tasks": [task, shown]})
     assert exit_code == 0, printed
-    assert "the flag is left as it was killed, and the release ends" in " ".join(printed.split())
+    # The release may have seen the kill and be over before the command has come to it.
+    held = ("the flag is left as it was killed, and the release ends", "no rollout is under way that could be stopped")
+    assert any(text in " ".join(printed.split()) for text in held), printed
     assert run.wait(timeout=60) == 2
     assert re.search(rf"shop: {FLAG} is off; .*killed.*: orders twice\.", shop.log())
     assert redis.cli("GET", f"kill_switch:{FLAG}:reason") == "orders twice"
