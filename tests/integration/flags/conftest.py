@@ -60,7 +60,7 @@ def flags(started: RealFlags) -> Flags:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     match = re.search(r"/flags/test_\w+\.py::test_(\w+)\[([\w ]+)-?([\w-]*)\]", report.nodeid)
-    if match and (report.when == "call" or report.outcome != "passed"):
+    if match and match.group(2) in STARTERS and (report.when == "call" or report.outcome != "passed"):
         case, system, variant = match.groups()
         note(system, **{f"{case}_{variant}".rstrip("_"): _outcome(report)})
 
