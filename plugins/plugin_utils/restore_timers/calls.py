@@ -22,6 +22,8 @@ HEARTBEAT = 5.0
 """Seconds from one to the next."""
 ANSWERS_WITHIN = 10.0
 """Seconds that a host has to take a heartbeat."""
+ENDS_WITHIN = 30.0
+"""Seconds that a host has to remove its timer; the end of a run does not wait longer for one that is cut off."""
 MODULE = "restore_timer"
 
 
@@ -72,7 +74,8 @@ def renew(executors: Executors, hosts: t.Sequence[str], claim: Row) -> None:
 
 def disarm(executors: Executors, hosts: t.Sequence[str], claim: Row, refused: bool = False) -> list[Row]:
     """What the timers did meanwhile; a host that does not answer keeps its timer, which then does its work."""
-    return _reports(_call(executors, "disarmed", claim, {host: {"refused": refused or None} for host in hosts}))
+    options = {host: {"refused": refused or None} for host in hosts}
+    return _reports(_call(executors, "disarmed", claim, options, ENDS_WITHIN))
 
 
 def sentence(report: t.Mapping[str, t.Any]) -> str:
@@ -86,10 +89,11 @@ def marking(hosts: t.Sequence[str], claim: Row, member: str) -> list[Invocation]
     return [_invocation("changing", host, claim, {"members": [member]}) for host in hosts]
 
 
-def _call(executors: Executors, state: str, claim: Row, options: t.Mapping[str, Row]) -> dict[str, Row]:
-    outcomes: list[Outcome] = executors.together(
-        [_invocation(state, host, claim, one) for host, one in options.items()]
-    )
+def _call(
+    executors: Executors, state: str, claim: Row, options: t.Mapping[str, Row], timeout: float | None = None
+) -> dict[str, Row]:
+    invocations = [_invocation(state, host, claim, one, timeout) for host, one in options.items()]
+    outcomes: list[Outcome] = executors.together(invocations)
     return {one.invocation.host: one.result for one in outcomes}
 
 
