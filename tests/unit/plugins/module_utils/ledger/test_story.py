@@ -355,6 +355,22 @@ def test_nobody_waits_for_a_host_that_is_lost_to_the_run(ledger):
     assert ledger.admit("app1")["verdict"] == "go"
 
 
+def test_a_host_that_is_lost_on_its_way_back_is_stuck_and_not_failed_once_more(ledger):
+    """Invariant 14."""
+    ledger.open()
+    hosts = fleet(6)
+    ledger.plan(hosts, balancers=[pool(hosts)], policy={"max_unavailable": "2", "min_available": "1"})
+    ledger.go("app1")
+    ledger.go("app2")
+    ledger.open(resume="revert", take_over=True)
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    ledger.rollout("reverting")
+    assert ledger.admit("app1", limit=60)["verdict"] == "go"
+    ledger.fake.move(61)
+    ledger.admit("app2")
+    assert ledger.phases()["app1"] == "stuck"
+
+
 def test_a_host_that_vanished_during_a_revert_and_serves_the_version_left_is_a_failure(ledger):
     """Invariant 15."""
     ledger.open()
