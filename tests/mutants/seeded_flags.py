@@ -41,7 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=RELEASES,
     ),
     *of(
-        LEDGER + "operations/flag_release.py",
+        LEDGER + "operations/open_flag_release.py",
         (
             "a step that nobody has judged counts as baked",
             "dataclasses.replace(release, tries=0, baked_from=session.now)",
@@ -53,14 +53,18 @@ MUTANTS: tuple[Mutant, ...] = (
             "    _refuse_refused(params)",
         ),
         (
-            "12 a share is set before it is on record",
-            "    if act.kind not in (traffic_acts.SET, rules.OFF):\n",
-            "    if act.kind not in (rules.OFF,):\n",
-        ),
-        (
             "half a fleet gets a feature",
             "    if latest is not None and (latest.concluded_at",
             "    if False and (latest.concluded_at",
+        ),
+        tests=RELEASES,
+    ),
+    *of(
+        LEDGER + "operations/flag_release.py",
+        (
+            "12 a share is set before it is on record",
+            "    if act.kind not in (traffic_acts.SET, rules.OFF):\n",
+            "    if act.kind not in (rules.OFF,):\n",
         ),
         tests=RELEASES,
     ),

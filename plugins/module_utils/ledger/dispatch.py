@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations i
     flag_release,
     flags,
     migrate,
+    open_flag_release,
     recreate,
     refused,
     report,
@@ -96,7 +97,7 @@ OF_FLAG: dict[str, Operation] = {
 }
 
 OF_FLAG_RELEASE: dict[str, Operation] = {
-    "opened": flag_release.open_release,
+    "opened": open_flag_release.open_release,
     "next": flag_release.next_act,
     "baked": flag_release.bake,
     "concluded": flag_release.conclude,

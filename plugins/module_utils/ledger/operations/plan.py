@@ -13,7 +13,11 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tables, traffic_messages
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import flag_release, recreate, upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import (
+    open_flag_release,
+    recreate,
+    upkeep,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt, note_timer_reports
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.approve import (
     NotApproved,
@@ -79,7 +83,7 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     with _session_or_rehearsal(ledger, params) as session:
         adopted = [*adopt(session, params), *note_timer_reports(session, params)]
         if _goes_to_another_version(session):
-            flag_release.refuse_unfinished(session)
+            open_flag_release.refuse_unfinished(session)
         left_out = session.records.left_out(session.service)
         balancers = fleet.answered(params.get("balancers"))
         given, shift = params["hosts"], None
