@@ -43,4 +43,4 @@ class ActionModule(ActionBase):
 
 def _lines(host: str, opinion: Opinion) -> t.Iterator[str]:
     for answer in opinion.answers:
-        yield f"{host}  {'may go ' if answer.consents else 'not now'}    {answer.text}"
+        yield f"{host}  {'consent  ' if answer.consents else 'objection'}  {answer.text}"

@@ -108,7 +108,7 @@ armed:
   elements: str
   returned: always
 reports:
-  description: What restore timers have done since the claim was taken before, as RV(steady.rollout.restore_timer#module:reports).
+  description: What restore timers have done since the previous claim, as RV(steady.rollout.restore_timer#module:reports).
   type: list
   elements: dict
   returned: always

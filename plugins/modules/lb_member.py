@@ -141,8 +141,8 @@ options:
         by another coordinator or by a later run, and a wait ends without a further change as soon as that happens.
   restore_timer:
     description:
-      - Whether the timer that M(steady.rollout.restore_timer) has armed for O(claim) on the host where the module runs
-        puts back the members that this call drains, if the controller disappears. Without such a timer it does nothing.
+      - Whether the members that this call drains are put back in service if the controller disappears, by the timer that
+        M(steady.rollout.restore_timer) has armed for O(claim) on this host. Without such a timer this option has no effect.
     type: bool
     default: false
 notes:

@@ -64,7 +64,7 @@ options:
     description: Whether to become another user there.
     type: bool
   traffic:
-    description: How the service is used meanwhile, as for O(steady.rollout.migration_lint#module:traffic).
+    description: Whether the service gets traffic during the migration, as for O(steady.rollout.migration_lint#module:traffic).
     type: str
     choices: [normal, stopped]
     default: normal

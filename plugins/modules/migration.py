@@ -112,10 +112,11 @@ options:
     elements: str
   pooler:
     description:
-      - Holds all queries in PgBouncer while the database is changed, for a change that is over in seconds and would break
-        queries meanwhile, such as one table in the place of another. Each run of the tool that changes something is
-        between C(PAUSE) and C(RESUME); a pause that is not granted in time counts as a lock that was not to be had.
-      - The queries go on however the tool ends, also when this module is killed. O(database_url) must lead past the pooler.
+      - Holds all queries in PgBouncer while the database is changed, for a change that takes seconds and would otherwise
+        break queries, such as swapping two tables. Each run of the tool that changes something is enclosed in C(PAUSE)
+        and C(RESUME); a pause that is not granted in time counts as a lock that could not be acquired.
+      - Queries continue however the tool ends, even if this module is killed. O(database_url) must be the address of
+        PostgreSQL itself, not of the pooler.
     type: dict
     suboptions:
       urls:
@@ -126,20 +127,20 @@ options:
         elements: str
         required: true
       database:
-        description: The database's name in PgBouncer; that of O(database_url) if not given.
+        description: The name of the database in PgBouncer; defaults to that of O(database_url).
         type: str
       wait:
-        description: How long to wait for the transactions that are open. New queries wait meanwhile.
+        description: How long to wait for open transactions to end. New queries are held meanwhile.
         type: str
         default: 5s
       limit:
-        description: How long queries are held at most; then the tool is terminated.
+        description: How long queries are held at most. After that the tool is terminated.
         type: str
         default: 30s
       resume:
         description:
-          - Whether to resume first what is paused, as an interrupted run may have left it. A pause of somebody else is an
-            error otherwise.
+          - Whether to end an existing pause first, which an interrupted run may have left behind. Otherwise an existing
+            pause is an error.
         type: bool
         default: false
   batch:
@@ -174,7 +175,7 @@ EXAMPLES = r"""
     lock_timeout: 3s
     attempts: 10
 
-- name: Put the new table in the place of the old one while PgBouncer holds all queries
+- name: Swap the old table for the new one while PgBouncer holds all queries
   steady.rollout.migration:
     state: applied
     tool: sql
@@ -232,7 +233,7 @@ blockers:
   elements: str
   returned: always
 paused:
-  description: Where PgBouncer holds the queries of the database at this moment, with O(pooler).
+  description: With O(pooler), the PgBouncers on which the database is paused now.
   type: list
   elements: str
   returned: always

@@ -15,10 +15,10 @@ author:
   - The steady.rollout maintainers (@steady-rollout)
 short_description: Release a feature to growing shares of the users by its flag
 description:
-  - Asks the ledger what comes next in a release by a feature flag, does it wherever the flag is, and reports what came of it,
-    until steps of the user's have to judge, or all is over.
+  - Asks the ledger for the next action of a release by a feature flag, carries it out at each place that has the flag, and
+    reports the result, until the user's own steps have to judge or the release is over.
   - Made for the role P(steady.rollout.rollout#role); it may change with it. It runs on the controller, as an action
-    plugin. The flag is read from the role's variables, so that its keys are in no task.
+    plugin. The flag's settings are read from the role's variables, so that its keys appear in no task.
 extends_documentation_fragment:
   - steady.rollout.attributes
 attributes:
@@ -31,12 +31,12 @@ attributes:
   idempotent:
     support: none
     details:
-      - Each call goes on where the release stands.
+      - Each call continues the release from its current step.
 options:
   state:
     description:
-      - V(planned) refuses settings that cannot work and reads the flag.
-      - V(driven) carries the release out.
+      - V(planned) validates the settings and reads the flag.
+      - V(driven) carries out the release.
     type: str
     choices: [planned, driven]
     required: true
@@ -62,15 +62,15 @@ options:
     type: str
     default: localhost
   coordinator_become:
-    description: Whether to become another user there.
+    description: Whether to use privilege escalation there.
     type: bool
   judged:
-    description: The outcome of the user's steps, with RV(hook), RV(asked) and C(failure), to go on after them.
+    description: The result of the user's own steps, with RV(hook), RV(asked) and C(failure), to continue after them.
     type: dict
 """
 
 EXAMPLES = r"""
-- name: Release the feature until steps of yours have to judge
+- name: Release the feature until your own steps have to judge
   steady.rollout.release_flag:
     state: driven
     hosts: "{{ groups['fleet'] }}"
@@ -90,7 +90,7 @@ place:
   type: str
   returned: O(state=planned)
 command:
-  description: What turns it off by hand; keys have to be added.
+  description: The command that turns it off by hand; keys have to be added.
   type: str
   returned: O(state=planned)
 steps:
@@ -108,7 +108,7 @@ found:
   elements: dict
   returned: O(state=planned)
 act:
-  description: What comes next, V(bake) for steps of the user's, or V(over).
+  description: The next action, V(bake) if the user's own steps have to judge, or V(over).
   type: str
   returned: O(state=driven)
 hook:

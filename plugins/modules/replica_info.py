@@ -12,8 +12,8 @@ module: replica_info
 short_description: Read the role of a member of a replicated service
 version_added: 0.1.0
 description:
-  - Reads what one member of a replicated service says of itself, such as whether it is the primary and whether it follows.
-    Whether a member may be taken out of service is decided from the answers of all, see C(rollout_veto) of
+  - Reads the state of one member of a replicated service, such as whether it is the primary and whether it follows one.
+    Whether a member may be taken out of service is decided from the state of all members, see C(rollout_veto) of
     P(steady.rollout.rollout#role).
 author:
   - The steady.rollout maintainers (@steady-rollout)
@@ -37,45 +37,45 @@ options:
     choices: [postgresql, redis_sentinel]
     required: true
   timeout:
-    description: How long it may take to answer.
+    description: How long to wait for an answer.
     type: str
     default: "10"
   url:
     description:
       - For V(postgresql), the address of a database, such as V(postgresql://user:password@127.0.0.1:5432/postgres). The
-        default is the server's socket. Its user needs to be a member of C(pg_monitor).
+        default is the server's socket. The user must be a member of C(pg_monitor).
     type: str
   as_user:
-    description: For V(postgresql), which system user asks over the socket where the module runs as root.
+    description: For V(postgresql), the system user that connects over the socket if the module runs as root.
     type: str
     default: postgres
   master:
-    description: For V(redis_sentinel), what Sentinel calls the group of servers.
+    description: For V(redis_sentinel), the name of the monitored master in Sentinel's configuration.
     type: str
     default: mymaster
   address:
-    description: For V(redis_sentinel), where the Redis and the Sentinel of this member listen.
+    description: For V(redis_sentinel), the address of this member's Redis and Sentinel.
     type: str
     default: 127.0.0.1
   port:
-    description: For V(redis_sentinel), the port of the Redis.
+    description: For V(redis_sentinel), the port of Redis.
     type: int
     default: 6379
   user:
-    description: For V(redis_sentinel), the user at the Redis, where it has more than one.
+    description: For V(redis_sentinel), the Redis ACL user; the default user if not set.
     type: str
   password:
-    description: For V(redis_sentinel), the password at the Redis.
+    description: For V(redis_sentinel), the password for Redis.
     type: str
   sentinel_port:
-    description: For V(redis_sentinel), the port of the Sentinel.
+    description: For V(redis_sentinel), the port of Sentinel.
     type: int
     default: 26379
   sentinel_user:
-    description: For V(redis_sentinel), the user at the Sentinel, where it has more than one.
+    description: For V(redis_sentinel), the Sentinel ACL user; the default user if not set.
     type: str
   sentinel_password:
-    description: For V(redis_sentinel), the password at the Sentinel.
+    description: For V(redis_sentinel), the password for Sentinel.
     type: str
 """
 
@@ -101,11 +101,11 @@ follows:
   type: bool
   returned: success
 position:
-  description: Up to where it has the primary's writes, in bytes.
+  description: The position in the primary's writes that it has reached, in bytes.
   type: int
   returned: success
 cluster:
-  description: What all members of one cluster say the same of, such as PostgreSQL's system identifier.
+  description: An identifier that all members of one cluster share, such as PostgreSQL's system identifier.
   type: str
   returned: success
 usable_sentinels:
@@ -117,7 +117,7 @@ needed_sentinels:
   type: int
   returned: success
 msg:
-  description: Its role in words.
+  description: The role in words.
   type: str
   returned: always
 """

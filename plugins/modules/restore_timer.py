@@ -8,17 +8,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore_timer
-short_description: Restore what a rollout has drained, if its controller disappears
+short_description: Put drained members back in service if the controller of a rollout disappears
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - A dead man's switch. Runs on a load balancer's host, where it arms a timer for the run that has claimed the service.
   - Members that the run then drains with O(steady.rollout.lb_member#module:restore_timer) are put back in service on that
-    host if no heartbeat of the run has arrived for O(after), and their hosts were not being changed.
-  - Members whose hosts were being changed stay out of service. The journal of the host and the next run say so.
+    host if no heartbeat from the run arrives for O(after), unless their hosts are being changed.
+  - Members whose hosts are being changed stay out of service. The journal of the host and the next run report them.
   - Nothing is restored once another run has claimed the service. Each decision is made under the claim's lock.
   - The timer is a systemd unit in C(/etc/systemd/system), or an entry in C(/etc/cron.d) where there is no systemd, so it
-    outlasts a reboot. It is removed when it is disarmed.
+    survives a reboot. Disarming removes it.
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.claim
@@ -32,10 +32,10 @@ attributes:
 options:
   state:
     description:
-      - V(armed) has the host look at the timer about twenty times in O(after), at least every minute, with cron every minute.
-      - V(renewed) is the heartbeat of the run. It does nothing where the run has armed no timer.
+      - V(armed) makes the host check the timer about twenty times in O(after), at least every minute; with cron every minute.
+      - V(renewed) is the heartbeat of the run. It does nothing if the run has armed no timer.
       - V(changing) marks O(members) as being changed, before the first step that could change their hosts. It fails
-        where the timer has put one of them back.
+        if the timer has already put one of them back in service.
       - V(disarmed) removes the timer.
     type: str
     choices: [armed, renewed, changing, disarmed]
@@ -48,8 +48,8 @@ options:
     default: 10m
   claim_before:
     description:
-      - For V(armed), the claim that this run has replaced, as RV(steady.rollout.rollout_claim#module:claim_before). What that
-        run has drained on this host and left is then this run's to restore.
+      - For V(armed), the claim that this run has replaced, as RV(steady.rollout.rollout_claim#module:claim_before). The new
+        timer then also restores what that run has left drained on this host.
     type: dict
   members:
     description: For V(changing), the members, as the load balancer names them.
@@ -57,14 +57,14 @@ options:
     elements: str
   refused:
     description:
-      - For V(disarmed), whether the run was refused before it began. Then the timer stays for what a run before it has drained.
+      - For V(disarmed), whether the run was refused before it began. The timer then stays for what an earlier run has drained.
     type: bool
     default: false
   digest:
     description: The SHA-256 of the program that the timer runs.
     type: str
   program:
-    description: The program in base64. It is needed where RV(needs_program) was returned.
+    description: The program in base64, needed after a call has returned RV(needs_program).
     type: str
 seealso:
   - module: steady.rollout.lb_member
@@ -72,12 +72,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Say that this run is still there
+- name: Send the heartbeat of this run
   steady.rollout.restore_timer:
     state: renewed
     claim: {service: shop, ledger: 3f1c, token: 7, directory: /tmp/steady-example/claims}
 
-- name: Leave app1 out of service from here on, whatever happens to this controller
+- name: Keep app1 out of service from now on, even if this controller disappears
   steady.rollout.restore_timer:
     state: changing
     members: [app1]
@@ -90,16 +90,16 @@ armed:
   type: bool
   returned: always
 why_not:
-  description: Why none could be armed.
+  description: Why no timer could be armed; empty otherwise.
   type: str
   returned: always
 needs_program:
-  description: Whether the host has not kept the program of that O(digest).
+  description: Whether the host lacks the program with that O(digest), so that the call must be repeated with O(program).
   type: bool
   returned: always
 reports:
   description:
-    - For V(armed) and V(disarmed), what the timer has done since the service's claim was taken before, each with C(at), C(where),
+    - For V(armed) and V(disarmed), what the timer has done since the previous claim of the service, each with C(at), C(where),
       C(member), C(outcome) (V(restored), V(left_changing), V(left_alone)) and C(why).
   type: list
   elements: dict

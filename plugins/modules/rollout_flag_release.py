@@ -12,11 +12,11 @@ short_description: Ask the ledger for the next action of a release by a feature 
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
-  - The share of the users that a flag is on for grows step by step. The ledger says what comes next; the caller does it, reads
-    the flag and asks again with what it found.
-  - The share grows only after a good verdict on the step before. After any other verdict, and where somebody else has changed
-    the flag, it is turned off. What the flag is to be is on record before it is changed, so that the next run goes on where
-    one was killed.
+  - Turns a flag on for a growing share of the users, step by step. The ledger returns the next action; the caller carries it
+    out, reads the flag and calls again with what it found.
+  - The share grows only after a verdict of C(pass) or C(not_judged) on the step before. After any other verdict, and if
+    somebody else has changed the flag, it is turned off. Each change is recorded before it is made, so that the next run
+    continues where an interrupted one stopped.
   - A release holds the same lease as a rollout of the service, and is paused, resumed, promoted and aborted in the same way, by
     M(steady.rollout.rollout_control).
 extends_documentation_fragment:
@@ -29,19 +29,19 @@ attributes:
   idempotent:
     support: none
     details:
-      - Each call may bring the release a step further; that is what it is for.
+      - Each call may advance the release.
 options:
   state:
     description:
-      - V(opened) takes the lease, and resumes a release that is unfinished or begins one.
-      - V(next) records what came of the last act and answers with the next one. A pause is waited out.
-      - V(baked) waits until the step at hand has baked, or the operator or a failure has ended it.
-      - V(concluded) says what came of it, and releases the lease.
+      - V(opened) takes the lease, and resumes an unfinished release or begins a new one.
+      - V(next) records the result of the last action and returns the next one. It waits while the release is paused.
+      - V(baked) waits until the current step has baked, or until the operator or a failure has ended it.
+      - V(concluded) returns the outcome and releases the lease.
     type: str
     choices: [opened, next, baked, concluded]
     required: true
   service:
-    description: The service whose feature it is.
+    description: The service that has the feature.
     type: str
     required: true
   ledger:
@@ -57,11 +57,11 @@ options:
     description: With O(state=opened), the flag.
     type: str
   place:
-    description: With O(state=opened), where it is, for messages.
+    description: With O(state=opened), where the flag is, for messages.
     type: str
     default: ""
   command:
-    description: With O(state=opened), what turns it off by hand, for messages.
+    description: With O(state=opened), the command that turns it off by hand, for messages.
     type: str
     default: ""
   steps:
@@ -69,11 +69,11 @@ options:
     type: list
     elements: dict
   refused:
-    description: With O(state=opened), why the flag system would refuse the first step, so that a release does not begin.
+    description: With O(state=opened), why the flag system would refuse the first step; if set, no release begins.
     type: str
     default: ""
   found:
-    description: The flag as it was read just now, at each place that has it.
+    description: The flag as just read, at each place that has it.
     type: list
     elements: dict
     suboptions:
@@ -91,14 +91,14 @@ options:
         description: Why it was killed, if it was.
         type: str
       why:
-        description: Why it could not be read or changed there, if so.
+        description: Why it could not be read or changed there.
         type: str
   verdict:
     description: With O(state=next), the verdict on the step that has baked.
     type: str
     choices: [pass, fail, inconclusive, no_data, not_judged]
   reason:
-    description: Why, in a sentence.
+    description: The reason for the verdict, in a sentence.
     type: str
   evidence:
     description: What was measured.
@@ -125,7 +125,7 @@ options:
     description: The run that is known to be over; the action plugin fills it in.
     type: str
   owner_gone:
-    description: Whether it is; the action plugin fills it in.
+    description: Whether that run's process is gone; the action plugin fills it in.
     type: bool
     default: false
 seealso:
@@ -161,7 +161,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: What comes next, or what came of it, in one line.
+  description: The next action, or the outcome, in one line.
   type: str
   returned: always
 run:
@@ -181,7 +181,7 @@ resumed:
   type: bool
   returned: O(state=opened)
 nothing_to_do:
-  description: Whether the flag is on for the share of the last step already; then no lease was taken.
+  description: Whether the flag is already on for the share of the last step; no lease was taken then.
   type: bool
   returned: O(state=opened)
 text:
@@ -191,11 +191,11 @@ text:
   returned: O(state=opened)
 act:
   description:
-    - V(set) the flag on for RV(percent) of the users, then read it and ask again.
-    - V(off) turns it off at once, then read it and ask again.
-    - V(read) it and ask again.
-    - V(bake) for RV(seconds) and judge the step.
-    - V(over) when there is nothing more to do.
+    - V(set) means turn the flag on for RV(percent) of the users, then read it and call again.
+    - V(off) means turn it off at once, then read it and call again.
+    - V(read) means read it and call again.
+    - V(bake) means bake for RV(seconds) and judge the step.
+    - V(over) means that there is nothing more to do.
   type: str
   returned: O(state=next) or O(state=baked)
 percent:
@@ -203,19 +203,19 @@ percent:
   type: int
   returned: O(state=next)
 reason:
-  description: More about the act.
+  description: Details of the action.
   type: str
   returned: O(state=next)
 seconds:
-  description: How long the step bakes from now on.
+  description: How long the step still has to bake.
   type: float
   returned: O(state=next)
 baked:
-  description: Whether the step's time is over and it is to be judged.
+  description: Whether the step has baked and is to be judged.
   type: bool
   returned: O(state=baked)
 step:
-  description: The number of the step at hand, from 0 on.
+  description: The number of the current step, starting at 0.
   type: int
   returned: O(state=next) or O(state=baked)
 share:
@@ -223,7 +223,7 @@ share:
   type: int
   returned: O(state=next) or O(state=baked)
 phase:
-  description: Where the release is.
+  description: The phase of the release.
   type: str
   returned: O(state=next) or O(state=baked)
 status:
@@ -236,19 +236,19 @@ messages:
   elements: str
   returned: O(state=next) or O(state=baked)
 outcome:
-  description: V(done), V(reverted), V(incomplete), or V(failed) where the flag is not known to be off.
+  description: V(done), V(reverted), V(incomplete), or V(failed) if the flag may still be on.
   type: str
   returned: O(state=concluded)
 succeeded:
-  description: Whether it ended as it was asked for.
+  description: Whether it ended as requested.
   type: bool
   returned: O(state=concluded)
 reason_kind:
-  description: The kind of what stopped it, such as V(gate), V(killed), V(contested) or V(aborted); empty otherwise.
+  description: What kind of event stopped it, such as V(gate), V(killed), V(contested) or V(aborted); empty otherwise.
   type: str
   returned: O(state=concluded)
 message:
-  description: What came of it, in a sentence.
+  description: The outcome, in a sentence.
   type: str
   returned: O(state=concluded)
 """

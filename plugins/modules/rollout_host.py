@@ -32,8 +32,8 @@ options:
         C(max_unavailable) hosts to go before it. Stage its release then.
       - V(admitted) waits until the host may be taken out of service or the rollout has stopped. Before the answer is V(go),
         the ledger has recorded that this host is about to be out of service.
-      - V(deferred) reports that the service objects to losing the host now. Only for a host that V(admitted) has let go and
-        that no step has changed. It gives its slot to others, and V(admitted) is asked for again.
+      - V(deferred) reports an objection to taking the host out of service now. It is only for a host that has been admitted and
+        that no step has changed. The host gives its slot to others; call V(admitted) for it again later.
       - V(changing) reports that a step begins and how long it may take. Without a watch the lease is held for that long, see
         M(steady.rollout.rollout_watch).
       - V(proven) reports that the host is verified in service on its target.
@@ -72,13 +72,13 @@ options:
     type: str
   quorums:
     description:
-      - Groups of hosts of which only some may be out of service at a time, for V(admitted). Those that the host does not
+      - For V(admitted), groups of hosts of which only some may be out of service at a time. Groups that the host does not
         belong to are ignored.
     type: list
     elements: dict
     suboptions:
       name:
-        description: What messages call the group.
+        description: Name of the group in messages.
         type: str
         required: true
       hosts:
@@ -87,24 +87,24 @@ options:
         elements: str
         required: true
       max_out:
-        description: How many of them may be out of service or about to be at a time.
+        description: How many of them may be out of service, or about to be, at a time.
         type: int
         default: 1
   wait:
-    description: How long objections may follow each other before V(deferred) answers V(stop).
+    description: For V(deferred), how long objections may last without a break before the answer is V(stop).
     type: str
     default: "0"
   poll:
-    description: For V(deferred), how long the host is not admitted again.
+    description: For V(deferred), how long until the host may be admitted again.
     type: str
     default: "1"
   counts:
     description:
-      - For V(deferred), whether this objection counts towards O(wait). One that only says that other hosts go first does not.
+      - For V(deferred), whether this objection counts towards O(wait). One that only says that other hosts come first does not.
     type: bool
     default: true
   last_word:
-    description: For V(deferred), whether O(wait) is over by the caller's own clock.
+    description: For V(deferred), whether O(wait) has expired by the caller's own clock.
     type: bool
     default: false
   step:
@@ -141,7 +141,7 @@ options:
     type: str
     choices: [drain, balancer, release, start, health, smoke, restore, unreachable, step, guard, coordinator, drained_externally]
   error:
-    description: How it failed, in a sentence, for V(failed) and V(stuck). Who objects and what was said, for V(deferred).
+    description: How it failed, in a sentence, for V(failed) and V(stuck). The objection, for V(deferred).
     type: str
   interrupted_run:
     description: The interrupted run, as returned by V(admitted). For V(quiesced).
@@ -215,7 +215,7 @@ verdict:
     - V(stop) and it must not be changed in this run.
     - V(gate) and the gate of a stage is to be run and reported with M(steady.rollout.rollout_gate) first, then asked again.
     - V(wait) only when O(timeout) is over.
-    - For V(deferred) it is V(wait), or V(stop) where the objection has lasted for longer than O(wait).
+    - For V(deferred) it is V(wait), or V(stop) if the objection has lasted longer than O(wait).
   type: str
   returned: O(state=admitted), O(state=deferred)
 reason:

@@ -95,8 +95,8 @@ blocks:
   returned: success
 flag_release:
   description:
-    - The release by a feature flag that was worked on last, if it was worked on later than any rollout, as C(flag), C(place),
-      C(steps), C(phase), C(step) from 0 on, C(percent) and C(text).
+    - The last release by a feature flag, if it is more recent than any rollout, with C(flag), C(place),
+      C(steps), C(phase), C(step) starting at 0, C(percent) and C(text).
   type: dict
   returned: success
 flags:

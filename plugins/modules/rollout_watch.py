@@ -152,7 +152,7 @@ if_interrupted:
   elements: str
   returned: success
 progress:
-  description: Where a release by a feature flag is, for the line of progress; empty in a rollout.
+  description: The progress of a release by a feature flag, for the progress line; empty in a rollout.
   type: str
   returned: success
 messages:

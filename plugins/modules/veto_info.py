@@ -13,9 +13,9 @@ module: veto_info
 version_added: 0.1.0
 author:
   - The steady.rollout maintainers (@steady-rollout)
-short_description: Ask who objects to taking hosts out of service
+short_description: Check the veto rules for taking hosts out of service
 description:
-  - Asks the rules of C(rollout_veto) about each of some hosts, as a rollout does before it takes one out of service.
+  - Checks the rules of C(rollout_veto) for each of the given hosts, as a rollout does before it takes one out of service.
   - Made for the role P(steady.rollout.rollout#role), whose settings it takes; it may change with it. It runs on the
     controller, as an action plugin.
 extends_documentation_fragment:
@@ -24,7 +24,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Asks in check mode too.
+      - Checks the rules in check mode too.
   diff_mode:
     support: none
   idempotent:
@@ -38,7 +38,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Ask who objects
+- name: Check the veto rules
   steady.rollout.veto_info:
     hosts: "{{ groups['databases'] }}"
   run_once: true
@@ -47,7 +47,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 objections:
-  description: By host, who objects and what was said.
+  description: The objection to each host that has one, by host.
   type: dict
   returned: always
 text:

@@ -49,7 +49,7 @@ options:
     elements: dict
     required: true
   claim:
-    description: The claim of the run, as for M(steady.rollout.lb_member). With it the restore timers get their heartbeat.
+    description: The claim of the run, as for M(steady.rollout.lb_member). It is needed to send the restore timers their heartbeat.
     type: dict
   restore_timers:
     description: The balancers' hosts on which M(steady.rollout.fleet_claim) has armed a timer.

@@ -91,7 +91,7 @@ class Api:
         document = documents.parsed_or_none(text)
         if document is None and text.strip():
             raise RolloutError(
-                f"{self.place}{self._hide(path)}: gave no JSON but '{self._excerpt(text)}'; is system.url that of {self.product.name}?"
+                f"{self.place}{self._hide(path)}: returned '{self._excerpt(text)}', which is not JSON; is system.url that of {self.product.name}?"
             )
         return document
 
@@ -115,8 +115,8 @@ class Api:
     def _refused(self, method: str, path: str, answer: client.Answer, text: str) -> RolloutError:
         if answer.status == 429:
             raise Unreachable(
-                f"{self.place} takes no more requests at present (429) and asks to wait {_asked_to_wait(answer, self.now()):g} s. "
-                "Try again after that.",
+                f"{self.place} limits the rate of requests (429). "
+                f"Try again after {_asked_to_wait(answer, self.now()):g} s.",
                 kind="flags_unreachable",
             )
         if answer.status >= 500:

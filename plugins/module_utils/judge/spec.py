@@ -66,7 +66,7 @@ def parse_metrics(given: t.Sequence[t.Mapping[str, t.Any]] | None) -> tuple[Metr
     names = [metric.name for metric in metrics]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"metrics: '{twice[0]}' is there twice; every metric needs a name of its own.")
+        raise InputError(f"metrics: '{twice[0]}' appears twice; every metric needs a name of its own.")
     return metrics
 
 

@@ -71,7 +71,7 @@ class Pooler:
         if not given:
             return None
         if behind.kind != POSTGRESQL:
-            raise InputError(f"pooler: PgBouncer serves PostgreSQL only, and {behind.shown} is none.")
+            raise InputError(f"pooler: PgBouncer works with PostgreSQL only, and {behind.shown} is not PostgreSQL.")
         database = str(given.get("database") or behind.name)
         if '"' in database or not database.isprintable():
             raise InputError(f"pooler.database: {database!r} cannot be the name of a database.")
@@ -109,14 +109,14 @@ class Paused:
             self.resume()
         if said.code == NOT_PAUSED:
             raise RolloutError(
-                f"{self._named()} was not paused within {self._pooler.wait:g} s: {said.excerpt}. Transactions that were open "
-                "went on for longer, or it refused. Nothing was migrated.",
+                f"{self._named()} was not paused within {self._pooler.wait:g} s: {said.excerpt}. Either open "
+                "transactions took longer, or PgBouncer refused. Nothing was migrated.",
                 kind="locked",
             )
         if said.code == TOOK_TOO_LONG:
             raise RolloutError(
                 f"The migration took longer than {self._pooler.limit:g} s (pooler.limit) while {self._named()} was paused, and "
-                "was terminated, so that queries go on. Make it shorter, or raise the limit.",
+                "was terminated so that queries could continue. Shorten the migration, or raise the limit.",
                 kind="migration",
             )
         if said.code:
@@ -155,8 +155,8 @@ class Paused:
         paused = self.paused()
         if paused:
             raise RolloutError(
-                f"'{self._pooler.database}' is paused already on {', '.join(paused)}, and not by this rollout. Find out by whom; "
-                f"once nobody needs it, run there: psql {CONSOLE} -c 'RESUME \"{self._pooler.database}\"'. Nothing was migrated.",
+                f"'{self._pooler.database}' is already paused on {', '.join(paused)}, and not by this rollout. Find out who paused it; "
+                f"once the pause is no longer needed, run there: psql {CONSOLE} -c 'RESUME \"{self._pooler.database}\"'. Nothing was migrated.",
                 kind="paused",
             )
 
@@ -222,8 +222,8 @@ def _console(url: str, behind: Database) -> Database:
         raise InputError("pooler.urls: user, password and host must be printable.")
     if (console.host, console.port or DEFAULT_PORT) == (behind.host, behind.port or DEFAULT_PORT):
         raise InputError(
-            f"database_url: leads through {_shown(console)}, whose pause the migration itself would wait for; give the "
-            "server's own address."
+            f"database_url: is the address of {_shown(console)}, whose pause would hold the migration too; give the "
+            "address of PostgreSQL itself."
         )
     return console
 

@@ -172,7 +172,7 @@ class _Names:
                 raise ValueError(f"'{name}' is below '{above}', which is a {self._kinds[above]}")
             above = posixpath.dirname(above)
         if self._kinds.setdefault(name, kind) != kind:
-            raise ValueError(f"'{name}' is there twice, as a {self._kinds[name]} and as a {kind}")
+            raise ValueError(f"'{name}' appears twice, as a {self._kinds[name]} and as a {kind}")
 
 
 def _refuse_unusable(name: str) -> None:

@@ -117,7 +117,7 @@ def check_shared(paths: t.Sequence[str]) -> list[str]:
         inside = [other for other in cleaned if other.startswith(f"{path}/")]
         if inside or cleaned.count(path) > 1:
             raise InputError(
-                f"shared: '{path}' is there twice or contains {inside[0] if inside else 'itself'}; keep one."
+                f"shared: '{path}' appears twice or contains {inside[0] if inside else 'itself'}; keep one."
             )
     return cleaned
 

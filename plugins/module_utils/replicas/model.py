@@ -30,4 +30,4 @@ class Member(t.NamedTuple):
     def said(self) -> str:
         if self.role == PRIMARY:
             return "primary"
-        return "replica that follows" if self.follows else "replica that does not follow"
+        return "replica that follows the primary" if self.follows else "replica that does not follow the primary"

@@ -53,7 +53,7 @@ def member_of(said: str) -> Member:
     """What psql has printed. Raises RolloutError where that is something else."""
     found = ANSWER.fullmatch(said.strip())
     if found is None:
-        raise RolloutError(f"PostgreSQL gave no answer that is understood: {said.strip()!r:.80}.", kind=KIND)
+        raise RolloutError(f"PostgreSQL gave an unexpected answer: {said.strip()!r:.80}.", kind=KIND)
     in_recovery, position, streams, cluster = t.cast("tuple[str, str, str, str]", found.groups())
     if in_recovery == "0":
         return Member(PRIMARY, False, int(position), cluster)

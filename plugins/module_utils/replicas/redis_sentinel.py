@@ -98,4 +98,4 @@ def _usable(quorum: Reply) -> int:
 
 
 def _not_understood(who: str, said: t.Any) -> RolloutError:
-    return RolloutError(f"{who} gave no answer that is understood: {said!r:.80}.", kind=KIND)
+    return RolloutError(f"{who} gave an unexpected answer: {said!r:.80}.", kind=KIND)

@@ -123,7 +123,7 @@ class Look:
 
 
 def sentence(service: str, one: Report) -> str:
-    verb = "is in service again" if one.outcome == rules.RESTORED else "stays as it is"
+    verb = "was put back in service" if one.outcome == rules.RESTORED else "was not restored"
     return f"{service}: {one.member} {verb} on {one.where}: {one.why}."
 
 

@@ -85,7 +85,7 @@ def mark_changing(call: Call, claim: Claim) -> dict[str, t.Any]:
         restored = timer.restored_meanwhile(members)
         if restored:
             raise RolloutError(
-                f"The restore timer has put {', '.join(restored)} back in service, because no heartbeat of this run had "
+                f"The restore timer has put {', '.join(restored)} back in service, because no heartbeat from this run had "
                 f"arrived for {timer.after:g} s (rollout_restore_after). Its host is unchanged; check the connection to the "
                 "balancer's host, then run the same playbook again."
             )

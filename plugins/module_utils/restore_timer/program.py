@@ -31,7 +31,7 @@ def stored(service: str, digest: str, content: str | None) -> str | None:
     except (binascii.Error, ValueError):
         sent = b""
     if hashlib.sha256(sent).hexdigest() != digest:
-        raise InputError("program: it did not arrive as it was sent; its SHA-256 is not that of digest.")
+        raise InputError("program: damaged in transfer; its SHA-256 does not match digest.")
     files.private_directory(os.path.dirname(path))
     files.replace_bytes(path, sent, files.Access(0o600))
     return path

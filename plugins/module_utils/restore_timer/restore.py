@@ -93,7 +93,7 @@ class Restoring(GuardedChange[Snapshot, t.Dict[str, str]]):
     def _outcome(self, state: str) -> tuple[str, str]:
         if state == IN_SERVICE:
             return rules.RESTORED, f"{self._why}, and it was not being changed"
-        return rules.LEFT_ALONE, f"somebody else has made it {state}"
+        return rules.LEFT_ALONE, f"somebody else has changed it, it is now {state}"
 
 
 def _own(state: Snapshot, name: str) -> str:

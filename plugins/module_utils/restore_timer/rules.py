@@ -173,13 +173,13 @@ def decide(timer: Timer, standing: Standing | None, now: Moment) -> Verdict:
     if standing is None or not timer.is_of(standing.ledger, standing.token):
         return Verdict(OVER, "another run has claimed the service since")
     if now.boot != timer.renewed.boot:
-        return Verdict(RESTART, "this host was booted since the last heartbeat")
+        return Verdict(RESTART, "this host has rebooted since the last heartbeat")
     silent = now.seconds - timer.renewed.seconds
     if silent < timer.after:
         return Verdict(WAIT, f"last heartbeat {silent:.0f} s ago")
     restore = {pool.name: pool.drained for pool in timer.pools if pool.drained}
     left_out = {pool.name: pool.changing for pool in timer.pools if pool.changing}
-    why = f"no heartbeat of its run for {silent:.0f} s"
+    why = f"no heartbeat from its run for {silent:.0f} s"
     return Verdict(RESTORE if restore else OVER, why, restore, left_out)
 
 

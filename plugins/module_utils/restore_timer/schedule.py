@@ -32,7 +32,7 @@ UNSAFE = re.compile("[^A-Za-z0-9_]+")
 
 SERVICE = """\
 [Unit]
-Description=Puts back members of {service} that a rollout drained, if its controller is gone
+Description=Restore members of {service} that a rollout drained if its controller is gone
 
 [Service]
 Type=oneshot
@@ -41,7 +41,7 @@ TimeoutStartSec={longest}
 """
 TIMER = """\
 [Unit]
-Description=Looks whether the rollout of {service} still has a controller
+Description=Check whether the rollout of {service} still has a controller
 
 [Timer]
 OnActiveSec={every}

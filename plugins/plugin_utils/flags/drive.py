@@ -81,7 +81,7 @@ class FlagDrive:
             self.show(f"flag {flag.name} stays as it is: {answer['why']}")
             return
         if self._read(flag) == "killed":
-            error = "somebody has killed it"
+            error = "it was killed"
             self.ledger.failed(flag=flag.name, goal=ON, place=flag.place, error=error)
             self.show(f"flag {flag.name} stays off: {error}")
             return

@@ -74,7 +74,7 @@ def _flag(values: Values, fleet: t.Sequence[str]) -> FlagSetting:
             f"{WHERE} names no flag, so there is nothing to release: list the flag there with its name and system."
         )
     if not name and len(flags) > 1:
-        raise InputError(f"rollout_flag is not set, and {WHERE} has several: say which one to release, of {known}.")
+        raise InputError(f"rollout_flag is not set, and {WHERE} has several: set it to the one to release, of {known}.")
     found = [flag for flag in flags if name in ("", flag.name)]
     if not found:
         raise InputError(f"rollout_flag: '{name:.80}' is not in {WHERE}, which has {known}.")
@@ -106,14 +106,14 @@ def _metrics(values: Values) -> tuple[Metric, ...]:
         if _counts(one) or not _by_variant(one, values["rollout_metric_sources"]):
             raise InputError(
                 f"{METRICS}: '{one['name']}' compares hosts, and with a flag every host serves users with and without the feature: "
-                "compare by a label of the variant or with a time before (a query with canary and baseline, or one with $group or "
-                "$members), or give it a limit alone."
+                "compare by a label of the variant or with an earlier time (a query with canary and baseline, or one with $group or "
+                "$members), or give it only a limit."
             )
     counted = [one for one in given if _counts(one)]
     if comparing and counted:
         raise InputError(
             f"{METRICS}: '{counted[0]['name']}' is counted by the load balancers for hosts, and '{comparing[0]['name']}' compares "
-            "variants, which cannot be measured together: take both from a source that knows the variants, or leave one out."
+            "variants, which cannot be measured together: take both from a source that distinguishes the variants, or remove one."
         )
     return tuple(given)
 

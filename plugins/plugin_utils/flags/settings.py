@@ -103,7 +103,7 @@ def settings_errors(given: t.Any) -> list[str]:
     errors = [error for number, one in enumerate(given) for error in _errors_of(f"{WHERE}[{number}]", one)]
     names = [str(one.get("name")) for one in given]
     return errors + [
-        f"{WHERE}: '{name}' is there twice." for name in sorted({name for name in names if names.count(name) > 1})
+        f"{WHERE}: '{name}' appears twice." for name in sorted({name for name in names if names.count(name) > 1})
     ]
 
 

@@ -32,7 +32,7 @@ def why_not(balancer: Balancer) -> str:
     if not _has_host(balancer):
         return f"{balancer['type']} is changed from the controller only"
     secrets = [name for name, one in registry.options().items() if one.spec.get("no_log") and balancer.get(name)]
-    return f"{secrets[0]} is a secret, which is not written to a disk" if secrets else ""
+    return f"{secrets[0]} is a secret, and secrets are not stored on that host" if secrets else ""
 
 
 def _has_host(balancer: Balancer) -> bool:
@@ -81,7 +81,7 @@ def disarm(executors: Executors, hosts: t.Sequence[str], claim: Row, refused: bo
 def sentence(report: t.Mapping[str, t.Any]) -> str:
     """What a timer did with one member, for the operator."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(report["at"])))
-    verb = "was put back in service" if report["outcome"] == rules.RESTORED else "was left as it was"
+    verb = "was put back in service" if report["outcome"] == rules.RESTORED else "was not restored"
     return f"{report['member']} {verb} by the restore timer on {report['host']} at {at}: {report['why']}"
 
 

@@ -78,7 +78,7 @@ class Asking:
         try:
             judged = self._judged(rule, host, remaining, is_before_drain)
         except Exception as error:
-            judged = Judged(False, f"could not be asked: {_in_words(error)}")
+            judged = Judged(False, f"could not be checked: {_in_words(error)}")
         said = excerpts.shortened(" ".join(printable(_hidden(rule, judged.said)).split()))
         return Answer(rule.name, judged.consents, said, judged.counts)
 
@@ -89,7 +89,7 @@ class Asking:
             # The ledger has decided already, when it admitted the host.
             return Judged(True, f"at most {rule.max_out} of {counted(len(rule.hosts), 'host')} may be out of service")
         if host not in rule.hosts:
-            return Judged(True, f"{host} is none of its hosts")
+            return Judged(True, f"{host} is not in its group")
         others = [name for name in remaining if name in rule.hosts]
         return replicas.judge(Case(host, rule.type, self._nodes(rule), rule.max_lag, others, is_before_drain))
 

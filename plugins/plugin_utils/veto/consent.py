@@ -84,7 +84,7 @@ class Consent:
     def _show(self, opinion: Opinion) -> None:
         if opinion.objection != self._shown:
             self._shown = opinion.objection
-            self.show(f"{self.host}  not now    {opinion.objection}")
+            self.show(f"{self.host}  objection  {opinion.objection}")
 
     def _stopped(self, deferred: Result) -> Result:
         self.show(deferred["reason"])

@@ -44,7 +44,7 @@ class Node:
         is_figure = isinstance(position, int) and not isinstance(position, bool)
         figures = [result.get("usable_sentinels"), result.get("needed_sentinels")]
         if role not in ROLES or not isinstance(follows, bool) or not is_figure or not all(map(_is_count, figures)):
-            return cls(name, trouble="its answer is not understood")
+            return cls(name, trouble="its answer is not valid")
         return cls(
             name, "", str(role), follows, int(str(position)), str(result.get("cluster") or ""), figures[0], figures[1]
         )
@@ -104,16 +104,16 @@ def judge(case: Case) -> Judged:
 def _unread(case: Case) -> Judged | None:
     silent = [node for node in case.others if node.trouble]
     if not case.others:
-        return _objects("nobody is there beside it: name the hosts of the group")
-    return _objects("; ".join(f"{node.name} gives no answer: {node.trouble}" for node in silent)) if silent else None
+        return _objects("the group has no other host: list all its hosts")
+    return _objects("; ".join(f"{node.name} cannot be read: {node.trouble}" for node in silent)) if silent else None
 
 
 def _one_primary(case: Case) -> Judged | None:
     primaries = [node.name for node in case.nodes if node.role == PRIMARY]
     if len(primaries) > 1:
-        return _objects(f"{' and '.join(primaries)} say that they are the {case.primary_word}")
+        return _objects(f"{' and '.join(primaries)} claim to be the {case.primary_word}")
     if not primaries:
-        return _objects(f"no host says that it is the {case.primary_word}")
+        return _objects(f"no host claims to be the {case.primary_word}")
     return None
 
 
@@ -121,7 +121,7 @@ def _one_cluster(case: Case) -> Judged | None:
     primary = next(node for node in case.nodes if node.role == PRIMARY)
     strange = [node.name for node in case.nodes if not node.trouble and node.cluster != primary.cluster]
     if strange:
-        return _objects(f"{', '.join(strange)} {are(len(strange))} of another cluster than {primary.name}")
+        return _objects(f"{', '.join(strange)} {are(len(strange))} not in the same cluster as {primary.name}")
     return None
 
 
@@ -130,7 +130,7 @@ def _turn(case: Case) -> Judged | None:
         left = ", ".join(case.remaining)
         return Judged(
             False,
-            f"{case.asker} is the {case.primary_word} and goes last; {left} {are(len(case.remaining))} still to be changed",
+            f"{case.asker} is the {case.primary_word} and is changed last; {left} {are(len(case.remaining))} still to be changed",
             False,
         )
     return None
@@ -145,7 +145,7 @@ def _lag(case: Case) -> Judged | None:
     primary = next(node for node in case.nodes if node.role == PRIMARY)
     behind = {node.name: primary.position - node.position for node in case.others if node.role == REPLICA}
     late = [
-        f"{name} is {lag} bytes behind the {case.primary_word}, and at most {case.max_lag:.0f} may be"
+        f"{name} is {lag} bytes behind the {case.primary_word}; the maximum is {case.max_lag:.0f} (max_lag)"
         for name, lag in behind.items()
         if lag > case.max_lag
     ]
@@ -158,8 +158,8 @@ def _sentinels(case: Case) -> Judged | None:
     for node in case.others:
         if node.usable_sentinels is not None and node.usable_sentinels - goes < (node.needed_sentinels or 1):
             return _objects(
-                f"{node.name} reaches {node.usable_sentinels} Sentinels, and without the one of {case.asker} a failover "
-                f"needs {node.needed_sentinels}"
+                f"{node.name} reaches {node.usable_sentinels} Sentinels including the one on {case.asker}, and a failover needs "
+                f"{node.needed_sentinels} without it"
             )
     return None
 

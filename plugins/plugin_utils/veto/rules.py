@@ -113,7 +113,7 @@ def settings_errors(given: t.Any, groups: Groups) -> list[str]:
     errors = [error for number, one in enumerate(given) for error in _errors_of(f"{WHERE}[{number}]", one, groups)]
     names = [_name(one) for one in given if one.get("type")]
     return errors + [
-        f"{WHERE}: '{name}' is there twice; give each rule a 'name' of its own."
+        f"{WHERE}: '{name}' appears twice; give each rule a 'name' of its own."
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
 
@@ -121,15 +121,15 @@ def settings_errors(given: t.Any, groups: Groups) -> list[str]:
 def _errors_of(where: str, one: Settings, groups: Groups) -> t.Iterator[str]:
     kind = one.get("type")
     if kind not in OPTIONS:
-        yield f"{where}: its type '{kind!s:.40}' is none of {', '.join(OPTIONS)}."
+        yield f"{where}: its type '{kind!s:.40}' is not one of {', '.join(OPTIONS)}."
         return
     known = (*COMMON, *OPTIONS[kind])
     unknown = sorted(set(map(str, one)) - set(known))
     if unknown:
-        yield f"{where} has no '{unknown[0]:.40}'; a rule of the type {kind} has {', '.join(known)}."
+        yield f"{where}: unknown option '{unknown[0]:.40}'; a rule of type {kind} takes {', '.join(known)}."
     for name in NEEDED.get(kind, ()):
         if not one.get(name):
-            yield f"{where}: a rule of the type {kind} needs '{name}'."
+            yield f"{where}: a rule of type {kind} needs '{name}'."
     if any(not one.get(name) for name in NEEDED.get(kind, ())) or unknown:
         return
     yield from _wrong_figures(where, one)
@@ -143,7 +143,7 @@ def _wrong_figures(where: str, one: Settings) -> t.Iterator[str]:
         yield from _refused(lambda: durations.positive(f"{where}.timeout", one["timeout"]))
     most = one.get("max_out")
     if most is not None and (not str(most).isdigit() or int(most) < 1):
-        yield f"{where}.max_out: '{most!s:.40}' is not a number of hosts from 1 on."
+        yield f"{where}.max_out: expected a whole number of at least 1, found '{most!s:.40}'."
 
 
 def _wrong_probe(where: str, one: Settings) -> t.Iterator[str]:
@@ -164,7 +164,7 @@ def _read_probe(probe: dict[str, t.Any]) -> None:
 def _wrong_group(where: str, one: Settings, groups: Groups) -> t.Iterator[str]:
     group, hosts = one.get("group"), one.get("hosts")
     if group and str(group) not in groups:
-        yield f"{where}.group: '{group!s:.60}' is no group of the inventory: correct its name."
+        yield f"{where}.group: '{group!s:.60}' is not a group in the inventory: correct its name."
     if hosts is None or group:
         if hosts is not None:
             yield f"{where} has both 'group' and 'hosts': give one of them."

@@ -75,16 +75,12 @@ def test_a_limit_by_the_moment_of_its_end_is_waited_out(flags: Flags, fake: Fake
 
 def test_a_limit_that_lasts_is_named_with_its_time(flags: Flags, fake: FakeFlags) -> None:
     fake.troubles = [Trouble(429, {"Retry-After": "90"})]
-    assert refused(flags) == (
-        f"{fake.url} takes no more requests at present (429) and asks to wait 90 s. Try again after that."
-    )
+    assert refused(flags) == (f"{fake.url} limits the rate of requests (429). Try again after 90 s.")
 
 
 def test_a_limit_without_a_time_that_lasts(flags: Flags, fake: FakeFlags) -> None:
     fake.troubles = [Trouble(429)] * 3
-    assert refused(flags) == (
-        f"{fake.url} takes no more requests at present (429) and asks to wait 0.5 s. Try again after that."
-    )
+    assert refused(flags) == (f"{fake.url} limits the rate of requests (429). Try again after 0.5 s.")
 
 
 def test_an_error_that_lasts(flags: Flags, fake: FakeFlags) -> None:

@@ -24,7 +24,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.restore_timer impor
 PLACES = ("/usr/bin", "/usr/local/bin", *glob.glob(os.path.expanduser("~/.pyenv/versions/3.8.*/bin")))
 OLDEST = shutil.which("python3.8", path=os.pathsep.join(PLACES))
 LOOK_BEGINS_WITHIN = 1.5
-SILENT = "no heartbeat of its run for"
+SILENT = "no heartbeat from its run for"
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_only_unchanged_members_are_back_once_the_controller_is_silent(host: Tim
     assert status == 0, said
     assert states(timed) == {"app1": "in_service", "app2": "drained", "app3": "in_service"}
     where = timed.settings["host"] + " " + timed.settings["socket"]
-    assert said.startswith(f"shop: app1 is in service again on {where}: {SILENT} 60")
-    assert "shop: app2 stays as it is on " in said
+    assert said.startswith(f"shop: app1 was put back in service on {where}: {SILENT} 60")
+    assert "shop: app2 was not restored on " in said
     assert "but it was being changed; run the same playbook again to resume or roll back." in said
     # A subprocess cannot reach the root of this test, so its stop found nothing; the record says it has nothing to do.
     assert host.record["is_scheduled"] is False
@@ -140,7 +140,7 @@ def test_a_run_that_was_silent_and_is_alive_after_all_changes_no_host_that_was_p
     host.later(601)
     host.look()
     assert host.call("changing", members=["app1"]).error == (
-        "The restore timer has put app1 back in service, because no heartbeat of this run had arrived for 600 s "
+        "The restore timer has put app1 back in service, because no heartbeat from this run had arrived for 600 s "
         "(rollout_restore_after). Its host is unchanged; check the connection to the balancer's host, then run the same "
         "playbook again."
     )
@@ -170,8 +170,8 @@ def test_what_somebody_else_has_changed_since_is_left_to_them(host: TimedHost, n
     status, said = host.look()
     assert status == 0
     assert states(timed) == {"app1": "maintenance", "app2": "in_service", "app3": "in_service"}
-    assert "shop: app1 stays as it is on" in said
-    assert "somebody else has made it maintenance." in said
+    assert "shop: app1 was not restored on" in said
+    assert "somebody else has changed it, it is now maintenance." in said
 
 
 def test_a_member_that_was_put_back_is_drained_by_an_operator_and_stays_so(
@@ -235,4 +235,4 @@ def test_a_mark_that_comes_while_the_timer_waits_for_its_turn_counts(host: Timed
         status, said = looking.result()
     assert status == 0
     assert states(timed)["app1"] == "drained"
-    assert said.startswith("shop: app1 stays as it is on lb1 ")
+    assert said.startswith("shop: app1 was not restored on lb1 ")

@@ -85,7 +85,7 @@ def test_what_takes_too_long_is_terminated_and_queries_go_on(
         refused = run(database, **swapping(tmp_path, bouncer, ENDLESS, limit="500ms"))
     assert refused.error == (
         f"The migration took longer than 0.5 s (pooler.limit) while 'shop' of PgBouncer on 127.0.0.1:{bouncer.port} was "
-        "paused, and was terminated, so that queries go on. Make it shorter, or raise the limit. Database 'shop' on "
+        "paused, and was terminated, so that queries could continue. Shorten the migration, or raise the limit. Database 'shop' on "
         f"127.0.0.1:{database.port} is at no version now, by the migration tool's own word."
     )
     assert (clients.errors, note(database)) == ([], "old")
@@ -114,8 +114,8 @@ def test_the_pause_of_an_interrupted_run_is_ended_and_that_of_others_is_not(
     console = f"PgBouncer on 127.0.0.1:{bouncer.port}"
     refused = run(database, **swapping(tmp_path, bouncer))
     assert refused.error.startswith(
-        f"'shop' is paused already on {console}, and not by this rollout. Find out by whom; once nobody needs it, run "
-        "there: psql pgbouncer -c 'RESUME \"shop\"'. Nothing was migrated."
+        f"'shop' is already paused on {console}, and not by this rollout. Find out who paused it; once the pause is no longer "
+        "needed, run there: psql pgbouncer -c 'RESUME \"shop\"'. Nothing was migrated."
     )
     assert note(database) == "old"
     done = run(database, **swapping(tmp_path, bouncer, resume=True))
@@ -159,8 +159,8 @@ def test_a_migration_through_the_pooler_would_wait_for_its_own_pause(
 ) -> None:
     options = swapping(tmp_path, bouncer, urls=[database.url("pgbouncer")])
     assert run(database, **options).error == (
-        f"database_url: leads through PgBouncer on 127.0.0.1:{database.port}, whose pause the migration itself would wait "
-        "for; give the server's own address."
+        f"database_url: is the address of PgBouncer on 127.0.0.1:{database.port}, whose pause would hold the migration "
+        "too; give the address of PostgreSQL itself."
     )
 
 

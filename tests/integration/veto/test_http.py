@@ -85,7 +85,7 @@ def test_who_may_not_go_now_gives_the_only_slot_to_the_others(service: Search, t
     assert code == 0, said
     assert sorted(service.order) == list(NAMES)
     assert service.order[0] != "db1"
-    assert "db1 not now opensearch: http://127.0.0.1:" in said
+    assert "db1 objection opensearch: http://127.0.0.1:" in said
     assert '({"status": "yellow"})' in said
     assert SECRET not in said
 
@@ -97,7 +97,7 @@ def test_an_answer_that_is_not_understood_is_an_objection_until_the_run_ends(
     code, said = roll(service, tmp_path, RULE, {**ONE, "rollout_veto_wait": 2})
     assert code == 2, said
     assert "db2" not in service.order
-    assert "db2 was left unchanged, there is still an objection after" in said
+    assert "db2 was left unchanged because of an objection that lasted" in said
     assert "the body is not JSON" in said
     assert not [word for word in (SECRET, "hunter22", "\x1b") if word in said]
 

@@ -38,7 +38,7 @@ def test_one_at_a_time_and_the_primary_last_after_a_switchover(service: Database
     assert service.primary == "db2"
     assert service.streaming() == 2
     assert not set(before.values()) & set(service.started().values())
-    assert "db1 not now postgresql: db1 is the primary and goes last; db2, db3 are still to be changed" in said
+    assert "db1 objection postgresql: db1 is the primary and is changed last; db2, db3 are still to be changed" in said
     assert "shop-db: restart" in said
 
 
@@ -50,8 +50,8 @@ def test_check_mode_asks_too_and_touches_nothing(
     settings = {f"ansible_{name}": value for name, value in way.items()}
     code, said = roll(service, tmp_path, RULE, settings, "--check")
     assert code == 0, said
-    assert "db1 not now postgresql: db1 is the primary and goes last; db2, db3 are still to be changed" in said
-    assert "db2 may go postgresql: db2 is a replica; db3 follows" in said
+    assert "db1 objection postgresql: db1 is the primary and is changed last; db2, db3 are still to be changed" in said
+    assert "db2 consent postgresql: db2 is a replica; db3 follows" in said
     assert (service.started(), service.history) == (before, [])
 
 
@@ -67,7 +67,7 @@ def test_an_objection_for_longer_than_the_deadline_ends_the_run_with_all_hosts_i
     assert [one.name for one in service.history] == ["db3"]
     assert all(service.is_up(name) for name in ("db1", "db2", "db3"))
     objection = r"\(rollout_veto_wait\): postgresql: db3 does not stream from the primary\); "
-    lasted = re.search(rf"db2 was left unchanged, there is still an objection after (\d+) s {objection}", said)
+    lasted = re.search(rf"db2 was left unchanged because of an objection that lasted (\d+) s {objection}", said)
     assert lasted, said
     assert int(lasted[1]) >= 4
     assert "Run the same command again when nobody objects any more." in said

@@ -43,10 +43,10 @@ MOST_PAGES = 200
 class Flagsmith(FlagSystem):
     capabilities = frozenset({contract.CAN_RULES, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
-        contract.CAN_PERCENT: "a plain flag of Flagsmith is on for everybody or for nobody; a share of the users takes a segment",
-        contract.CAN_GIVE_REASON: "Flagsmith keeps no reason with the flag; a killed flag is off in it",
-        contract.CAN_COMPARE: "nothing is documented of a precondition; what is read back afterwards shows a second writer",
-        contract.CAN_LISTENERS: "Flagsmith's API does not name the processes that listen; give instances",
+        contract.CAN_PERCENT: "a plain flag of Flagsmith is on for everybody or for nobody; a share of the users needs a segment",
+        contract.CAN_GIVE_REASON: "Flagsmith stores no reason with the flag; a killed flag is shown as off",
+        contract.CAN_COMPARE: "its API documents no precondition; reading back afterwards detects a concurrent change",
+        contract.CAN_LISTENERS: "Flagsmith's API does not list the processes that listen; set instances",
     }
 
     def __init__(self, api: Api, project: str, environment: str) -> None:

@@ -45,9 +45,9 @@ MOST_PAGES = 200
 class LaunchDarkly(FlagSystem):
     capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
-        contract.CAN_GIVE_REASON: "LaunchDarkly keeps the reason in its audit log and not with the flag; a killed flag is off",
-        contract.CAN_COMPARE: "a semantic patch has no precondition; what is read back afterwards shows a second writer",
-        contract.CAN_LISTENERS: "LaunchDarkly's API does not name the processes that listen; give instances",
+        contract.CAN_GIVE_REASON: "LaunchDarkly stores the reason in its audit log, not with the flag; a killed flag is shown as off",
+        contract.CAN_COMPARE: "a semantic patch has no precondition; reading back afterwards detects a concurrent change",
+        contract.CAN_LISTENERS: "LaunchDarkly's API does not list the processes that listen; set instances",
     }
 
     def __init__(self, api: Api, project: str, environment: str) -> None:

@@ -43,9 +43,9 @@ MOST_PAGES = 400
 class Split(FlagSystem):
     capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
-        contract.CAN_GIVE_REASON: "Split keeps no reason with the flag; one that is off is killed in it",
-        contract.CAN_COMPARE: "nothing is documented of a precondition; what is read back afterwards shows a second writer",
-        contract.CAN_LISTENERS: "Split's API does not name the processes that listen; give instances",
+        contract.CAN_GIVE_REASON: "Split stores no reason with the flag; a flag that is off is killed there",
+        contract.CAN_COMPARE: "its API documents no precondition; reading back afterwards detects a concurrent change",
+        contract.CAN_LISTENERS: "Split's API does not list the processes that listen; set instances",
     }
 
     def __init__(self, api: Api, workspace: str, environment: str, traffic_type: str) -> None:

@@ -40,8 +40,8 @@ KINDS = ("release", "experiment", "operational", "kill-switch", "permission")
 class Unleash(FlagSystem):
     capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_LISTENERS, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
-        contract.CAN_GIVE_REASON: "Unleash keeps no reason with an environment that is off; a killed flag is off in it",
-        contract.CAN_COMPARE: "its API has no precondition; what is read back afterwards shows a second writer",
+        contract.CAN_GIVE_REASON: "Unleash stores no reason with an environment that is off; a killed flag is shown as off",
+        contract.CAN_COMPARE: "its API has no precondition; reading back afterwards detects a concurrent change",
     }
 
     def __init__(self, api: Api, project: str, environment: str, application: str) -> None:

@@ -22,7 +22,7 @@ def plan(release: FlagRelease, rollout: Rollout, is_resumed: bool) -> list[str]:
     if not is_resumed:
         return [line]
     goes = "turns the flag off" if rollout.status != model.OPEN else f"resumes: {where(release)}"
-    return [line, f"an earlier run has left it; this one {goes}"]
+    return [line, f"an earlier run has left it unfinished; this run {goes}"]
 
 
 def in_words(steps: t.Sequence[Step]) -> str:
@@ -73,12 +73,10 @@ def outcome(rollout: Rollout, release: FlagRelease, found: str) -> str:
     if found == model.DONE:
         return f"{flag} is on for {release.last_percent} % of the users."
     if found == model.INCOMPLETE:
-        return (
-            f"{flag} is left as it is ({where(release)}), and nobody judges it. {AGAIN} resume the release{_or_off()}."
-        )
+        return f"{flag} is left as it is ({where(release)}), and is no longer judged. {AGAIN} resume the release{_or_off()}."
     if found == model.STOPPED:
         command = f", or run: {release.command}" if release.command else ""
-        return f"{flag} is NOT known to be off: {release.why}{said}. {AGAIN} turn it off{command}"
+        return f"{flag} may still be on: {release.why}{said}. {AGAIN} turn it off{command}"
     return f"{flag} is off{said}."
 
 

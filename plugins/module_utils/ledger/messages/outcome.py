@@ -152,7 +152,7 @@ def _next_step(session: Session, outcome: str, endings: t.Sequence[Ending]) -> s
     if session.rollout.reason_kind == block.BLOCKED and outcome == INCOMPLETE:
         return "Run the same command again when the block is lifted or over."
     if session.rollout.reason_kind == veto.VETO and outcome == INCOMPLETE:
-        return "Run the same command again when nobody objects any more."
+        return "Run the same command again once there is no objection."
     last = missing_gate(session)
     if last and all(ending.is_there for ending in endings):
         return f"The gate of the last stage ({last}) has not passed; run again to run it."

@@ -47,7 +47,7 @@ def note_timer_reports(session: Session, params: dict[str, t.Any]) -> list[str]:
 
 
 def _timer_sentence(name: str, report: dict[str, t.Any]) -> str:
-    verb = "has put it back in service" if report.get("outcome") == "restored" else "has left it as it was"
+    verb = "has put it back in service" if report.get("outcome") == "restored" else "has not restored it"
     return f"{name}: the restore timer on {report['host']} {verb}: {report.get('why') or 'no reason given'}"
 
 

@@ -47,8 +47,8 @@ def _admitted(session: Session, name: str) -> Host:
     host = session.host(name)
     if not veto.is_deferrable(host) or host.run != session.run:
         raise RolloutError(
-            f"{name}: cannot be deferred, the ledger has it as {host.phase}; only a host that this run was given by "
-            "admission, and that no step has changed, can be."
+            f"{name}: cannot be deferred, because the ledger has it as {host.phase}; only a host that was admitted in this run "
+            "and that no step has changed can be deferred."
         )
     return host
 

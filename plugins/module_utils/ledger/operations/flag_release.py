@@ -46,7 +46,7 @@ def saved(session: Session, release: FlagRelease) -> FlagRelease:
 def release_of(session: Session) -> FlagRelease:
     release = session.records.flag_release(session.rollout.id)
     if release is None:
-        raise RolloutError(f"{session.service}: {session.rollout.what} is no release by a flag; run flag.yml.")
+        raise RolloutError(f"{session.service}: {session.rollout.what} is not a release by a flag; run flag.yml.")
     return release
 
 

@@ -88,7 +88,7 @@ def kill(ledger: Ledger, params: Params) -> Answer:
     word = "paused"
     with ledger.store.reading() as records:
         if _is_released(records, records.current(params["service"]), params["flag"]):
-            word, effect = "stopped", "the flag is left as it was killed, and the release ends"
+            word, effect = "stopped", "the flag stays killed, and the release ends"
     return control.steer(ledger, {**params, "reason": reason}, word, effect, hold)
 
 

@@ -145,7 +145,7 @@ def _resume(session: Session, release: FlagRelease, params: Params, steps: t.Seq
     if release.flag != params["flag"] or not (is_back or tuple(release.all_steps) == tuple(steps)):
         raise InputError(
             f"{session.service}: the release of {session.rollout.what} is not finished ({messages.where(release)}). Run it "
-            f"again with its steps {messages.in_words(release.all_steps)} to resume it, or with -e rollout_resume=revert to "
+            f"again with the steps {messages.in_words(release.all_steps)} to resume it, or with -e rollout_resume=revert to "
             "turn the flag off; then begin another one."
         )
     if not is_back:
@@ -169,9 +169,9 @@ def _refuse_refused(params: Params) -> None:
 
 def _revert(session: Session, known: tuple[FlagRelease, Rollout] | None, params: Params) -> FlagRelease:
     if known is None or known[0].flag != params["flag"]:
-        of = f"of {params['flag']}" if known is None else f"of {params['flag']}, but of {known[0].flag},"
+        other = "" if known is None else f"; the unfinished one is of {known[0].flag}"
         raise RolloutError(
-            f"{session.service}: no release {of} is unfinished. Turn a flag off with state=off of "
+            f"{session.service}: there is no unfinished release of {params['flag']}{other}. Turn a flag off with state=off of "
             "steady.rollout.feature_flag."
         )
     session.change_rollout(

@@ -215,7 +215,7 @@ def _fault(inputs: Inputs) -> Stop | None:
     killed = next((one for one in found if one.state == "killed"), None)
     if killed is not None:
         said = f": {killed.reason.rstrip('.')}" if killed.reason else ""
-        return Stop(f"somebody has killed {release.flag} at {killed.where}{said}", KILLED)
+        return Stop(f"{release.flag} was killed at {killed.where}{said}", KILLED)
     if release.phase == SETTING and not release.goal:
         return None  # The first share: what was there before is no concern of anybody's.
     expected = {release.at_step.percent} if release.phase == BAKING else {release.shown, release.goal}
@@ -251,12 +251,12 @@ def refuse_start(flag: str, steps: t.Sequence[Step], found: t.Sequence[Reading])
             )
         if one.state == "killed":
             raise InputError(
-                f"{flag} was killed at {one.where}: once its reason is gone, turn it off with state=off of "
+                f"{flag} was killed at {one.where}: once the cause is fixed, turn it off with state=off of "
                 "steady.rollout.feature_flag, then run again. Nothing was changed."
             )
         if one.share > steps[0].percent:
             raise InputError(
-                f"{flag} is on for {one.share} % already at {one.where}, and the first of rollout_flag_steps has "
+                f"{flag} is on for {one.share} % already at {one.where}, and the first step of rollout_flag_steps is "
                 f"{steps[0].percent} %: begin with a step of at least {one.share} %, or turn it off first. Nothing was changed."
             )
 
@@ -274,7 +274,7 @@ def parsed_steps(given: t.Any) -> tuple[Step, ...]:
     steps = tuple(_step(f"{where}[{number}]", one) for number, one in enumerate(given))
     for before, after in zip(steps, steps[1:]):
         if after.percent <= before.percent:
-            raise InputError(f"{where}: {after.percent} comes after {before.percent}; the percentages must grow.")
+            raise InputError(f"{where}: {after.percent} comes after {before.percent}; the percentages must increase.")
     return steps
 
 

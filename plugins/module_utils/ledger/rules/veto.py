@@ -55,7 +55,7 @@ def _quorum(raw: t.Any) -> Quorum:
     named = isinstance(name, str) and isinstance(hosts, (list, tuple)) and all(isinstance(one, str) for one in hosts)
     if not named or isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise InputError(
-            f"quorums: {raw!r:.200} is not such as {FORM}; expected a name, hosts, and at least 1 for max_out."
+            f"quorums: {raw!r:.200} is not of the form {FORM}; expected a name, hosts, and at least 1 for max_out."
         )
     return Quorum(str(name), tuple(t.cast("t.Sequence[str]", hosts)), most)
 
@@ -126,7 +126,7 @@ def deferred(host: Host, objection: Objection) -> Deferral:
         "step": None,
         "step_at": None,
     }
-    reason = f"{host.name} was left unchanged, there is still an objection after {lasted:.0f} s ({limit}): {said}"
+    reason = f"{host.name} was left unchanged because of an objection that lasted {lasted:.0f} s ({limit}): {said}"
     return Deferral(changes, is_over, reason)
 
 

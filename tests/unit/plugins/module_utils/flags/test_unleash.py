@@ -167,10 +167,10 @@ def test_a_busy_server_is_asked_again_when_it_says() -> None:
     [
         (
             (429, {}, "Retry-After: 60"),
-            "takes no more requests at present (429) and asks to wait 60 s. Try again after that.",
+            "limits the rate of requests (429). Try again after 60 s.",
         ),
         ((500, {"message": "database is gone"}), "answered 500: database is gone."),
-        ((200, "<html>"), "{path}: gave no JSON but '<html>'; is system.url that of Unleash?"),
+        ((200, "<html>"), "{path}: returned '<html>', which is not JSON; is system.url that of Unleash?"),
     ],
 )
 def test_a_server_in_trouble_is_never_off(answer: t.Any, message: str) -> None:

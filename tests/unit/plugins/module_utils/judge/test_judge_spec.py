@@ -148,7 +148,7 @@ def test_what_cannot_be_right(words: dict[str, t.Any], message: str) -> None:
 def test_names() -> None:
     with pytest.raises(InputError, match=r"^metrics: number 1 has no name; give it one, for example 'error_share'\.$"):
         spec.parse_metrics([{"judge": True}])
-    with pytest.raises(InputError, match=r"^metrics: 'm' is there twice; every metric needs a name of its own\.$"):
+    with pytest.raises(InputError, match=r"^metrics: 'm' appears twice; every metric needs a name of its own\.$"):
         spec.parse_metrics([{"name": "m", "judge": True}, {"name": "m", "judge": True}])
     assert spec.parse_metrics(None) == ()
 

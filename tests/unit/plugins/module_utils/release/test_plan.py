@@ -111,10 +111,10 @@ def test_shared_paths_stay_inside(path: str) -> None:
 def test_shared_paths_do_not_overlap() -> None:
     with pytest.raises(InputError) as refused:
         release_plan.check_shared(["a/b", "a//"])
-    assert refused.value.message == "shared: 'a' is there twice or contains a/b; keep one."
+    assert refused.value.message == "shared: 'a' appears twice or contains a/b; keep one."
     with pytest.raises(InputError) as refused:
         release_plan.check_shared(["a", "a/"])
-    assert refused.value.message == "shared: 'a' is there twice or contains itself; keep one."
+    assert refused.value.message == "shared: 'a' appears twice or contains itself; keep one."
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,10 @@ def test_a_primary_says_how_far_it_has_written() -> None:
     assert (environment["PGHOST"], environment["PGPORT"], environment["PGPASSWORD"]) == ("db1", "5433", "s ecret")
 
 
-@pytest.mark.parametrize(("receivers", "follows", "said"), [("1", True, "replica that follows"), ("0", False, "replica that does not follow")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("receivers", "follows", "said"),
+    [("1", True, "replica that follows the primary"), ("0", False, "replica that does not follow the primary")],
+)
 def test_a_replica_follows_while_it_receives(receivers: str, follows: bool, said: str) -> None:
     result = read((0, f"1\t5033164\t{receivers}\t{CLUSTER}\n", ""))[0]
     assert (result["role"], result["follows"], result["msg"]) == ("replica", follows, said)
@@ -60,7 +63,7 @@ def test_over_the_socket_the_servers_own_user_asks(monkeypatch: pytest.MonkeyPat
 def test_anything_else_is_no_answer(said: str) -> None:
     with pytest.raises(RolloutError) as caught:
         member_of(said)
-    assert caught.value.message == f"PostgreSQL gave no answer that is understood: {said!r}."
+    assert caught.value.message == f"PostgreSQL gave an unexpected answer: {said!r}."
 
 
 def test_what_psql_says_is_shown_without_the_password() -> None:

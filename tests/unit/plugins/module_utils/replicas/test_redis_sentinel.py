@@ -51,13 +51,13 @@ def test_without_a_quorum_none_is_usable() -> None:
 @pytest.mark.parametrize(
     ("server", "known", "quorum", "message"),
     [
-        ("role:unknown", KNOWN, OK, "Redis gave no answer that is understood: 'unknown'."),
-        ("", KNOWN, OK, "Redis gave no answer that is understood: ''."),
-        (None, KNOWN, OK, "Redis gave no answer that is understood: None."),
-        ("role:master\r\n", KNOWN, OK, "Redis gave no answer that is understood: 'an offset of '."),
-        (PRIMARY, None, OK, "Sentinel gave no answer that is understood: None."),
-        (PRIMARY, ["quorum", "2"], OK, "Sentinel gave no answer that is understood: ['quorum', '2']."),
-        (PRIMARY, KNOWN, "3 usable", "Sentinel gave no answer that is understood: '3 usable'."),
+        ("role:unknown", KNOWN, OK, "Redis gave an unexpected answer: 'unknown'."),
+        ("", KNOWN, OK, "Redis gave an unexpected answer: ''."),
+        (None, KNOWN, OK, "Redis gave an unexpected answer: None."),
+        ("role:master\r\n", KNOWN, OK, "Redis gave an unexpected answer: 'an offset of '."),
+        (PRIMARY, None, OK, "Sentinel gave an unexpected answer: None."),
+        (PRIMARY, ["quorum", "2"], OK, "Sentinel gave an unexpected answer: ['quorum', '2']."),
+        (PRIMARY, KNOWN, "3 usable", "Sentinel gave an unexpected answer: '3 usable'."),
     ],
 )
 def test_anything_else_is_no_answer(server: t.Any, known: t.Any, quorum: t.Any, message: str) -> None:

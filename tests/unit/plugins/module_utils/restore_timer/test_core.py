@@ -51,7 +51,7 @@ def test_a_program_that_did_not_arrive_whole_is_refused(host: TimedHost) -> None
     host.acquire()
     for sent in ("no base64!", base64.b64encode(b"half of it").decode()):
         assert host.call("armed", digest=program().digest, program=sent).error == (
-            "program: it did not arrive as it was sent; its SHA-256 is not that of digest."
+            "program: damaged in transfer; its SHA-256 does not match digest."
         )
 
 
@@ -208,7 +208,7 @@ def test_a_host_that_stays_out_is_reported_once(host: TimedHost) -> None:
     assert look.act()
     assert look.act()
     (line,) = said
-    assert line.startswith("shop: app1 stays as it is on lb1: no heartbeat of its run for 60")
+    assert line.startswith("shop: app1 was not restored on lb1: no heartbeat from its run for 60")
     assert line.endswith(" s, but it was being changed; run the same playbook again to resume or roll back.")
     assert not host.is_scheduled()
     assert host.call("renewed")["armed"]

@@ -36,7 +36,7 @@ def test_a_run_that_is_heard_of_keeps_its_hosts_drained() -> None:
 
 def test_a_run_that_is_silent_for_too_long_gets_its_unchanged_hosts_restored() -> None:
     verdict = rules.decide(DRAINED.with_changing(["app2"]), RUN, at(60))
-    assert (verdict.kind, verdict.why) == (rules.RESTORE, "no heartbeat of its run for 60 s")
+    assert (verdict.kind, verdict.why) == (rules.RESTORE, "no heartbeat from its run for 60 s")
     assert (verdict.restore, verdict.left_out) == ({KEY: ("app1",)}, {KEY: ("app2",)})
 
 

@@ -155,8 +155,8 @@ def test_a_flag_that_has_to_wait_is_no_failure() -> None:
 def test_a_flag_that_somebody_has_killed_stays_killed() -> None:
     world = World("killed")
     assert world.drive().after_last_host({}) == []
-    assert (world.state, world.said) == ("killed", ["flag a stays off: somebody has killed it"])
-    assert world.log[-1] == "failed on: somebody has killed it"
+    assert (world.state, world.said) == ("killed", ["flag a stays off: it was killed"])
+    assert world.log[-1] == "failed on: it was killed"
 
 
 def test_a_flag_that_is_left_to_people() -> None:

@@ -62,7 +62,7 @@ def test_which_flag() -> None:
     two = [{"name": "checkout", "system": REDIS}, {"name": "search", "system": REDIS}]
     assert request(rollout_flags=two, rollout_flag="search").flag.name == "search"
     assert refusal(rollout_flags=two) == (
-        "rollout_flag is not set, and rollout_flags has several: say which one to release, of checkout, search."
+        "rollout_flag is not set, and rollout_flags has several: set it to the one to release, of checkout, search."
     )
     assert refusal(rollout_flag="chekout") == "rollout_flag: 'chekout' is not in rollout_flags, which has checkout."
     assert refusal(rollout_flags=[]) == (
@@ -90,8 +90,8 @@ def test_what_may_judge_a_share_of_the_users(metric: dict[str, t.Any]) -> None:
 def test_hosts_were_compared_although_every_host_serves_both_variants(metric: dict[str, t.Any]) -> None:
     assert refusal(rollout_flag_metrics=[metric]) == (
         "rollout_flag_metrics: 'errors' compares hosts, and with a flag every host serves users with and without the feature: compare "
-        "by a label of the variant or with a time before (a query with canary and baseline, or one with $group or $members), or give "
-        "it a limit alone."
+        "by a label of the variant or with an earlier time (a query with canary and baseline, or one with $group or $members), or give "
+        "it only a limit."
     )
 
 
@@ -105,7 +105,7 @@ def test_what_balancers_count_is_judged_by_limits_over_all_hosts() -> None:
 def test_counters_of_hosts_and_variants_are_not_measured_together() -> None:
     assert refusal(rollout_flag_metrics=[COUNTED, {**BY_VARIANT, "name": "orders"}]) == (
         "rollout_flag_metrics: 'errors' is counted by the load balancers for hosts, and 'orders' compares variants, which cannot be "
-        "measured together: take both from a source that knows the variants, or leave one out."
+        "measured together: take both from a source that distinguishes the variants, or remove one."
     )
 
 

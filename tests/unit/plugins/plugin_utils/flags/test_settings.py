@@ -42,7 +42,7 @@ KNOWN = ", ".join(settings.KNOWN)
             [{"name": "a", "system": REDIS, "at_end": False}],
             "rollout_flags[0].at_end: 'False' is not one of on, leave.",
         ),
-        ([{"name": "a", "system": REDIS}] * 2, "rollout_flags: 'a' is there twice."),
+        ([{"name": "a", "system": REDIS}] * 2, "rollout_flags: 'a' appears twice."),
     ],
 )
 def test_what_cannot_be_right(given: t.Any, message: str) -> None:

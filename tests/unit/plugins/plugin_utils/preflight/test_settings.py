@@ -70,7 +70,7 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_veto": [{"type": "quorum", "group": "databases"}]},
-            "rollout_veto[0].group: 'databases' is no group of the inventory: correct its name.",
+            "rollout_veto[0].group: 'databases' is not a group in the inventory: correct its name.",
         ),
         ({"rollout_veto_poll": 0}, "rollout_veto_poll: expected more than 0 s, found 0."),
         (

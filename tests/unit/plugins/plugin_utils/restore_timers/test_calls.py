@@ -33,7 +33,7 @@ def asked(executors: ScriptedExecutors) -> list[tuple[str, str, bool]]:
         ({"type": "aws_target_group"}, "aws_target_group is changed from the controller only"),
         (
             {"type": "apache", "manager_password": "secret"},
-            "manager_password is a secret, which is not written to a disk",
+            "manager_password is a secret, and secrets are not stored on that host",
         ),
     ],
 )
@@ -53,7 +53,7 @@ def test_a_host_has_one_timer_for_all_of_its_pools() -> None:
     ]
     assert calls.places(balancers) == (
         ["lb1", "lb2"],
-        {"lb3": "manager_password is a secret, which is not written to a disk"},
+        {"lb3": "manager_password is a secret, and secrets are not stored on that host"},
     )
 
 
@@ -101,4 +101,4 @@ def test_what_a_timer_did_is_one_line() -> None:
     line = calls.sentence({"host": "lb1", **REPORT})
     assert line == f"app1 was put back in service by the restore timer on lb1 at {at}: silence"
     left = calls.sentence({"host": "lb1", **REPORT, "outcome": "left_changing"})
-    assert left == f"app1 was left as it was by the restore timer on lb1 at {at}: silence"
+    assert left == f"app1 was not restored by the restore timer on lb1 at {at}: silence"

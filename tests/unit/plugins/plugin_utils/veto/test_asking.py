@@ -61,13 +61,13 @@ def test_who_objects_and_what_was_said() -> None:
         (lambda *call: None, "http: no answer"),
         (lambda *call: {"healthy": True}, "http: no answer"),
         (lambda *call: {"healthy": True, "targets": {"http": {"last": None}}}, "http: no answer"),
-        (lambda *call: {"healthy": True, "targets": ["x"]}, "http: could not be asked: AttributeError: 'list' object has no attribute 'get'"),
+        (lambda *call: {"healthy": True, "targets": ["x"]}, "http: could not be checked: AttributeError: 'list' object has no attribute 'get'"),
         (probed("yes"), "http: answered 200"),
         (probed(1), "http: answered 200"),
         (probed(None), "http: answered 200"),
         (lambda *call: {"failed": True, "msg": "expect: cannot be read"}, "http: expect: cannot be read"),
         (lambda *call: Unreachable("db2", "connection reset"), "http: db2: connection reset"),
-        (lambda *call: ValueError("what is this\nTraceback"), "http: could not be asked: ValueError: what is this"),
+        (lambda *call: ValueError("what is this\nTraceback"), "http: could not be checked: ValueError: what is this"),
     ],
 )  # fmt: skip
 def test_an_answer_that_cannot_be_understood_is_an_objection(answer: t.Any, said: str) -> None:
@@ -78,10 +78,10 @@ def test_an_answer_that_cannot_be_understood_is_an_objection(answer: t.Any, said
 
 def test_rules_that_cannot_be_evaluated_are_an_objection() -> None:
     def rules(name: str) -> list[Rule]:
-        raise InputError("rollout_veto[0]: its type 'x' is none of them.")
+        raise InputError("rollout_veto[0]: its type 'x' is not one of them.")
 
     opinion = Asking(t.cast("t.Any", ScriptedExecutors()), rules).ask("db2", [], False)
-    assert opinion.objection == "rollout_veto: rollout_veto[0]: its type 'x' is none of them."
+    assert opinion.objection == "rollout_veto: rollout_veto[0]: its type 'x' is not one of them."
 
 
 def test_what_is_said_is_short_printable_and_without_secrets() -> None:
@@ -114,7 +114,7 @@ def test_every_host_of_the_group_is_asked_with_its_own_options() -> None:
 def test_a_primary_that_waits_for_its_turn_does_not_use_up_the_time() -> None:
     rule = {"type": "postgresql"}
     opinion = asked(servers, rule, host="db1", remaining=["db2", "app9"])[0]
-    assert opinion.objection == "postgresql: db1 is the primary and goes last; db2 is still to be changed"
+    assert opinion.objection == "postgresql: db1 is the primary and is changed last; db2 is still to be changed"
     assert not opinion.counts
     both = asked(servers, rule, URL, host="db1", remaining=["db2"])[0]
     assert both.counts

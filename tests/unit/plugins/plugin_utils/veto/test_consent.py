@@ -69,7 +69,7 @@ def test_the_slot_is_given_back_and_admission_asked_for_again() -> None:
     assert [call[0] for call in scene.calls] == ["admit", "ask", "defer", "admit", "ask", "defer", "admit", "ask"]
     assert scene.calls[1] == ("ask", ["db3"], False)
     assert scene.calls[2] == ("defer", "es: yellow", {"wait": "60.0", "poll": "10.0", "counts": True})
-    assert scene.lines == ["db2  not now    es: yellow"]
+    assert scene.lines == ["db2  objection  es: yellow"]
 
 
 def test_waiting_for_a_turn_does_not_count() -> None:
@@ -81,7 +81,7 @@ def test_waiting_for_a_turn_does_not_count() -> None:
 def test_an_objection_that_lasts_ends_it() -> None:
     scene = Scene(["yellow"], defers=[{"verdict": "wait"}, STOP])
     assert scene.consent().admitted(600.0) == STOP
-    assert scene.lines == ["db2  not now    es: yellow", "db2 was left unchanged"]
+    assert scene.lines == ["db2  objection  es: yellow", "db2 was left unchanged"]
 
 
 @pytest.mark.parametrize("answer", [STOP, {"verdict": "gate", "gate": {"stage": 1}}, {**GO, "direction": "recover"}])
@@ -110,12 +110,12 @@ def test_who_still_objects_after_them_has_the_last_word() -> None:
 def test_rules_that_cannot_be_used_fail_the_host_before_it_is_taken_out() -> None:
     class Wrong(Scene):
         def rules_of(self, host: str) -> list[Rule]:
-            raise InputError("rollout_veto[0]: its type 'x' is none of them.")
+            raise InputError("rollout_veto[0]: its type 'x' is not one of them.")
 
     scene = Wrong([""])
     with pytest.raises(StepFailed) as caught:
         scene.consent().admitted(600.0)
     assert (caught.value.kind, caught.value.error) == (
-        "step", "rollout_veto cannot be used: rollout_veto[0]: its type 'x' is none of them."
+        "step", "rollout_veto cannot be used: rollout_veto[0]: its type 'x' is not one of them."
     )  # fmt: skip
     assert scene.calls == []

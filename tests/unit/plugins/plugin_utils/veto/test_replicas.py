@@ -40,7 +40,7 @@ def test_a_replica_goes_while_the_others_follow() -> None:
 
 def test_the_primary_goes_last_and_waits_for_its_turn_without_a_limit() -> None:
     assert judged("db1", PRIMARY, SECOND, THIRD, remaining=["db2", "db3"]) == Judged(
-        False, "db1 is the primary and goes last; db2, db3 are still to be changed", False
+        False, "db1 is the primary and is changed last; db2, db3 are still to be changed", False
     )
     assert judged("db1", PRIMARY, SECOND, THIRD) == Judged(True, "db1 is a primary; db2, db3 follow")
 
@@ -57,7 +57,7 @@ def test_the_words_are_those_of_redis() -> None:
     nodes = (PRIMARY, SECOND, but(THIRD, follows=False))
     assert objection("db2", *nodes, type="redis_sentinel") == "db3 is not linked to the master"
     assert objection("db1", *nodes, type="redis_sentinel", remaining=["db2"]).startswith(
-        "db1 is the master and goes last"
+        "db1 is the master and is changed last"
     )
 
 
@@ -67,13 +67,13 @@ def test_the_words_are_those_of_redis() -> None:
         ((PRIMARY, SECOND, but(THIRD, follows=False)), "db3 does not stream from the primary"),
         (
             (PRIMARY, SECOND, but(THIRD, position=899)),
-            "db3 is 101 bytes behind the primary, and at most 100 may be",
+            "db3 is 101 bytes behind the primary; the maximum is 100 (max_lag)",
         ),
-        ((PRIMARY, SECOND, Node("db3", "it refused the connection")), "db3 gives no answer: it refused the connection"),
-        ((but(PRIMARY, role="replica"), SECOND, THIRD), "no host says that it is the primary"),
-        ((PRIMARY, SECOND, but(THIRD, role="primary")), "db1 and db3 say that they are the primary"),
-        ((PRIMARY, SECOND, but(THIRD, cluster="8")), "db3 is of another cluster than db1"),
-        ((SECOND,), "nobody is there beside it: name the hosts of the group"),
+        ((PRIMARY, SECOND, Node("db3", "it refused the connection")), "db3 cannot be read: it refused the connection"),
+        ((but(PRIMARY, role="replica"), SECOND, THIRD), "no host claims to be the primary"),
+        ((PRIMARY, SECOND, but(THIRD, role="primary")), "db1 and db3 claim to be the primary"),
+        ((PRIMARY, SECOND, but(THIRD, cluster="8")), "db3 is not in the same cluster as db1"),
+        ((SECOND,), "the group has no other host: list all its hosts"),
     ],
 )
 def test_a_replica_is_kept_while_another_one_is_missing(nodes: t.Sequence[Node], said: str) -> None:
@@ -93,7 +93,7 @@ def test_the_sentinels_that_stay_must_be_enough_for_a_failover(usable: int, need
 def test_too_few_sentinels_are_named() -> None:
     nodes = [but(node, usable_sentinels=2, needed_sentinels=2) for node in (PRIMARY, SECOND, THIRD)]
     assert objection("db2", *nodes, type="redis_sentinel") == (
-        "db1 reaches 2 Sentinels, and without the one of db2 a failover needs 2"
+        "db1 reaches 2 Sentinels including the one on db2, and a failover needs 2 without it"
     )
 
 
@@ -113,7 +113,7 @@ GOOD = {"role": "replica", "follows": True, "position": 5, "cluster": "7"}
     ],
 )  # fmt: skip
 def test_an_answer_that_is_not_understood_is_none(change: dict[str, t.Any]) -> None:
-    assert Node.of("db3", {**GOOD, **change}) == Node("db3", "its answer is not understood")
+    assert Node.of("db3", {**GOOD, **change}) == Node("db3", "its answer is not valid")
 
 
 def test_a_member_that_could_not_be_read_says_why() -> None:

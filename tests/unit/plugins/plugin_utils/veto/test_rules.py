@@ -53,17 +53,17 @@ def test_only_the_options_of_the_module_are_sent_to_a_member() -> None:
     ("given", "sentence"),
     [
         ("x", "rollout_veto must be a list of rules, such as [{type: postgresql, group: databases}]."),
-        ([{"type": "mysql"}], f"rollout_veto[0]: its type 'mysql' is none of {TYPES}."),
-        ([{}], f"rollout_veto[0]: its type 'None' is none of {TYPES}."),
+        ([{"type": "mysql"}], f"rollout_veto[0]: its type 'mysql' is not one of {TYPES}."),
+        ([{}], f"rollout_veto[0]: its type 'None' is not one of {TYPES}."),
         (
             [{"type": "quorum", "grup": "databases"}],
-            "rollout_veto[0] has no 'grup'; a rule of the type quorum has name, type, group, hosts, max_out.",
+            "rollout_veto[0]: unknown option 'grup'; a rule of type quorum takes name, type, group, hosts, max_out.",
         ),
-        ([{"type": "http"}], "rollout_veto[0]: a rule of the type http needs 'url'."),
-        ([{"type": "command", "command": []}], "rollout_veto[0]: a rule of the type command needs 'command'."),
+        ([{"type": "http"}], "rollout_veto[0]: a rule of type http needs 'url'."),
+        ([{"type": "command", "command": []}], "rollout_veto[0]: a rule of type command needs 'command'."),
         (
             [{"type": "quorum", "group": "database"}],
-            "rollout_veto[0].group: 'database' is no group of the inventory: correct its name.",
+            "rollout_veto[0].group: 'database' is not a group in the inventory: correct its name.",
         ),
         (
             [{"type": "quorum", "hosts": ["db1", "db9"]}],
@@ -76,7 +76,7 @@ def test_only_the_options_of_the_module_are_sent_to_a_member() -> None:
         ),
         (
             [{"type": "quorum", "max_out": 0}],
-            "rollout_veto[0].max_out: '0' is not a number of hosts from 1 on.",
+            "rollout_veto[0].max_out: expected a whole number of at least 1, found '0'.",
         ),
         (
             [{"type": "postgresql", "max_lag": "much"}],
@@ -102,7 +102,7 @@ def test_only_the_options_of_the_module_are_sent_to_a_member() -> None:
         ),
         (
             [{"type": "quorum"}, {"type": "quorum"}],
-            "rollout_veto: 'quorum' is there twice; give each rule a 'name' of its own.",
+            "rollout_veto: 'quorum' appears twice; give each rule a 'name' of its own.",
         ),
     ],
 )

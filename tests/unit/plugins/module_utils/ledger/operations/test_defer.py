@@ -13,7 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 POLICY = {"max_unavailable": "1", "min_available": "1"}
 SET = {"name": "replica set 1", "hosts": ["app1", "app2"], "max_out": 1}
 SAID = "postgresql: app3 does not stream"
-STILL = f"app1 was left unchanged, there is still an objection after 60 s (rollout_veto_wait): {SAID}"
+STILL = f"app1 was left unchanged because of an objection that lasted 60 s (rollout_veto_wait): {SAID}"
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_an_objection_for_longer_than_it_is_waited_for_ends_the_run_with_all_hos
     assert (concluded["outcome"], concluded["reason_kind"], concluded["left_out"]) == ("incomplete", "veto", [])
     assert concluded["message"] == (
         f"shop: 2.0.0 is not complete ({STILL}); 1 of 3 hosts are in service on 2.0.0. "
-        "Run the same command again when nobody objects any more."
+        "Run the same command again once there is no objection."
     )
     assert ledger.open()["resumed"]
     again = ledger.plan(seen(["app2"]), balancers=[pool(fleet(3))], policy=POLICY)
@@ -116,7 +116,7 @@ def test_a_consent_between_two_objections_starts_the_time_again(ledger):
     assert ledger.store.connection.execute("SELECT vetoed_at FROM host WHERE name = 'app1'").fetchone()[0] is None
 
 
-TURN = "postgresql: app1 is the primary and goes last; app2 is still to be changed"
+TURN = "postgresql: app1 is the primary and is changed last; app2 is still to be changed"
 
 
 def test_a_host_that_only_waits_for_its_turn_is_waited_for_while_others_go_on(ledger):
@@ -137,7 +137,7 @@ def test_a_primary_without_a_worker_for_its_replicas_waited_for_them_for_ever(le
         ledger.fake.move(10)
     ledger.admit("app1")
     assert defer(ledger, "app1", TURN, counts=False)["reason"] == (
-        f"app1 was left unchanged, there is still an objection after 610 s (rollout_progress_deadline): {TURN}"
+        f"app1 was left unchanged because of an objection that lasted 610 s (rollout_progress_deadline): {TURN}"
     )
 
 
@@ -172,8 +172,8 @@ def test_only_a_host_that_was_admitted_and_not_changed_is_deferred(ledger):
     with pytest.raises(RolloutError) as caught:
         defer(ledger, "app1")
     assert caught.value.message == (
-        "app1: cannot be deferred, the ledger has it as waiting; only a host that this run was given by admission, and that "
-        "no step has changed, can be."
+        "app1: cannot be deferred, because the ledger has it as waiting; only a host that was admitted in this "
+        "run and that no step has changed can be deferred."
     )
     ledger.admit("app1")
     ledger.host("changing", "app1", step="update")
@@ -257,6 +257,6 @@ def test_a_quorum_that_is_not_understood_is_refused(ledger, wrong):
     with pytest.raises(InputError) as caught:
         ledger.admit("app1", quorums=[wrong])
     assert caught.value.message == (
-        f"quorums: {wrong!r} is not such as {{name: replica set 1, hosts: [db1, db2, db3], max_out: 1}}; expected a name, "
+        f"quorums: {wrong!r} is not of the form {{name: replica set 1, hosts: [db1, db2, db3], max_out: 1}}; expected a name, "
         "hosts, and at least 1 for max_out."
     )

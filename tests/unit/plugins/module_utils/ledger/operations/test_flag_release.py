@@ -123,7 +123,7 @@ def test_a_release_that_was_killed_goes_on_where_it_was_and_bakes_anew(client: R
     client.kill_the_controller()
     opened = client.begin()
     assert opened["resumed"] is True
-    assert opened["text"][1] == "an earlier run has left it; this one resumes: on for 10 %"
+    assert opened["text"][1] == "an earlier run has left it unfinished; this run resumes: on for 10 %"
     asked = client.ask()
     assert (asked["act"], asked["share"], asked["seconds"]) == ("bake", 10, 60.0)
 
@@ -148,7 +148,7 @@ def test_a_release_that_was_killed_while_it_was_turned_off_is_turned_off(client:
     client.ask(verdict="fail", reason="3 % errors")
     client.kill_the_controller()
     opened = client.begin(refused="its rules", steps=[{"percent": 50}])
-    assert opened["text"][1] == "an earlier run has left it; this one turns the flag off"
+    assert opened["text"][1] == "an earlier run has left it unfinished; this run turns the flag off"
     assert client.withdrawn()["message"] == "shop: checkout is off; the gate at 10 %: fail: 3 % errors."
 
 
@@ -159,7 +159,7 @@ def test_other_steps_are_another_release(client: Release) -> None:
     with pytest.raises(RolloutError) as refused:
         client.begin(steps=[{"percent": 50}])
     assert refused.value.message == (
-        "shop: the release of flag checkout is not finished (on for 10 %). Run it again with its steps 1 % for 30 min, 10 % for 1 "
+        "shop: the release of flag checkout is not finished (on for 10 %). Run it again with the steps 1 % for 30 min, 10 % for 1 "
         "min, 100 % to resume it, or with -e rollout_resume=revert to turn the flag off; then begin another one."
     )
 
@@ -174,7 +174,7 @@ def test_the_operator_has_it_turned_off(client: Release) -> None:
     with pytest.raises(RolloutError) as refused:
         client.begin(resume="revert")
     assert refused.value.message == (
-        "shop: no release of checkout is unfinished. Turn a flag off with state=off of steady.rollout.feature_flag."
+        "shop: there is no unfinished release of checkout. Turn a flag off with state=off of steady.rollout.feature_flag."
     )
 
 
@@ -218,7 +218,7 @@ def test_a_kill_ends_the_release(client: Release) -> None:
     params = {"service": "shop", "state": "killed", "flag": "checkout", "reason": "orders twice", "owner": OWNER}
     killed = dispatch.performed(client.ledger, dispatch.OF_FLAG["killed"], params)
     assert killed["msg"] == (
-        "shop: the rollout of flag checkout is stopped; the flag is left as it was killed, and the release ends"
+        "shop: the rollout of flag checkout is stopped; the flag stays killed, and the release ends"
     )
     done = client.withdrawn()
     assert done["message"] == "shop: checkout is off; checkout was killed: orders twice."
@@ -230,7 +230,7 @@ def test_the_reason_of_a_kill_is_no_line_for_a_terminal(client: Release) -> None
     found = [{"where": "localhost", "state": "killed", "reason": "orders\x1b[2J twice\n"}]
     asked = client.ask(found=found)
     assert asked["messages"] == [
-        "stopped: somebody has killed checkout at localhost: orders [2J twice ; turning checkout off",
+        "stopped: checkout was killed at localhost: orders [2J twice ; turning checkout off",
         "checkout is off",
     ]
 
@@ -247,7 +247,7 @@ def test_a_flag_that_cannot_be_turned_off_is_named_with_the_command(client: Rele
     done = client.of("concluded")
     assert (done["outcome"], done["message"]) == (
         "failed",
-        "shop: checkout is NOT known to be off: it could not be turned off (localhost: redis does not answer); the gate at 10 %: "
+        "shop: checkout may still be on: it could not be turned off (localhost: redis does not answer); the gate at 10 %: "
         "fail: 3 % errors. Run the same command again to turn it off, or run: ansible ...",
     )
     client.why = ""
@@ -259,7 +259,7 @@ def test_a_run_that_ends_early_says_that_nobody_judges(client: Release) -> None:
     client.begin()
     client.to(10)
     assert client.of("concluded")["message"] == (
-        "shop: checkout is left as it is (on for 10 %), and nobody judges it. Run the same command again to resume the release, or "
+        "shop: checkout is left as it is (on for 10 %), and is no longer judged. Run the same command again to resume the release, or "
         "with -e rollout_resume=revert to turn the flag off."
     )
 

@@ -136,7 +136,7 @@ def test_what_restore_timers_did_since_is_on_record_and_in_the_plan():
     plan = ledger.plan(fleet(4), timer_reports=reports)
     assert plan["text"][-2:] == [
         "note: app1: the restore timer on lb1 has put it back in service: no heartbeat",
-        "note: app2: the restore timer on lb1 has left it as it was: it was being changed",
+        "note: app2: the restore timer on lb1 has not restored it: it was being changed",
     ]
     found = [event for event in ledger.info()["events"] if event["kind"] == "restore_timer"]
     assert [(event["host"], event["data"]["outcome"]) for event in found] == [

@@ -128,9 +128,9 @@ def test_what_somebody_else_did_to_the_flag_stops() -> None:
     )
     setting = release(goal=1, shown=1, step=1)
     assert isinstance(decide(setting, at(7)), Stop)
-    assert decide(setting, Reading("app1", "killed", 1)) == Stop("somebody has killed checkout at app1", "killed")
+    assert decide(setting, Reading("app1", "killed", 1)) == Stop("checkout was killed at app1", "killed")
     assert decide(setting, Reading("app1", "killed", 1, reason="orders twice.")) == Stop(
-        "somebody has killed checkout at app1: orders twice", "killed"
+        "checkout was killed at app1: orders twice", "killed"
     )
 
 
@@ -150,12 +150,12 @@ def test_a_share_that_was_intended_when_the_run_was_killed_is_no_surprise() -> N
         ),
         (
             Reading("localhost", "killed", 0),
-            "checkout was killed at localhost: once its reason is gone, turn it off with state=off of "
+            "checkout was killed at localhost: once the cause is fixed, turn it off with state=off of "
             "steady.rollout.feature_flag, then run again. Nothing was changed.",
         ),
         (
             at(5),
-            "checkout is on for 5 % already at localhost, and the first of rollout_flag_steps has 1 %: begin with a step of at "
+            "checkout is on for 5 % already at localhost, and the first step of rollout_flag_steps is 1 %: begin with a step of at "
             "least 5 %, or turn it off first. Nothing was changed.",
         ),
         (at(0, why="wrong key."), "checkout cannot be read at localhost: wrong key. Nothing was changed."),
@@ -176,7 +176,7 @@ def test_no_release_begins_with_a_flag_that(found: Reading, message: str) -> Non
         ([{"percent": "1.5"}], "rollout_flag_steps[0].percent: '1.5' is not a whole number from 1 to 100."),
         (
             [{"percent": 10}, {"percent": "10 %"}],
-            "rollout_flag_steps: 10 comes after 10; the percentages must grow.",
+            "rollout_flag_steps: 10 comes after 10; the percentages must increase.",
         ),
         (
             [{"percent": 1, "bake": "soon"}],
