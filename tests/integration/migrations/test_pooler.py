@@ -85,7 +85,7 @@ def test_what_takes_too_long_is_terminated_and_queries_go_on(
         refused = run(database, **swapping(tmp_path, bouncer, ENDLESS, limit="500ms"))
     assert refused.error == (
         f"The migration took longer than 0.5 s (pooler.limit) while 'shop' of PgBouncer on 127.0.0.1:{bouncer.port} was "
-        "paused, and was terminated, so that queries could continue. Shorten the migration, or raise the limit. Database 'shop' on "
+        "paused, and was terminated so that queries could continue. Shorten the migration, or raise the limit. Database 'shop' on "
         f"127.0.0.1:{database.port} is at no version now, by the migration tool's own word."
     )
     assert (clients.errors, note(database)) == ([], "old")

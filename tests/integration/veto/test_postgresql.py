@@ -70,7 +70,7 @@ def test_an_objection_for_longer_than_the_deadline_ends_the_run_with_all_hosts_i
     lasted = re.search(rf"db2 was left unchanged because of an objection that lasted (\d+) s {objection}", said)
     assert lasted, said
     assert int(lasted[1]) >= 4
-    assert "Run the same command again when nobody objects any more." in said
+    assert "Run the same command again once there is no objection." in said
     assert "Still drained" not in said
     _run(service_pg, "mend", "db3")
     code, said = roll(service, tmp_path, RULE, {})
