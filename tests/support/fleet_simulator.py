@@ -301,9 +301,13 @@ class Run:
         for host in drained:
             if host.in_scope and host.name not in self.touched | self.proven:
                 self.left_alone.add(host.name)
-        if nodes and self.play == "roll":
+        if nodes and self.play == "roll" and not self._admitted_before():
             # The ledger knows by now what the world looks like, so admission has to respect it.
             self.world.disturbed = False
+
+    def _admitted_before(self) -> bool:
+        """Whether a host was admitted and is not drained yet: for it only the guard on the balancers can know."""
+        return any(worker.steps[0] in ("consent", "drain0") for worker in self.workers)
 
     def _fails_after_proof(self, host: Host, nodes: bool) -> bool:
         """Worked out from what was shown, not from what the ledger makes of it."""
