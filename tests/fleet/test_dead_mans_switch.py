@@ -175,7 +175,7 @@ def assert_said(shop: Shop, moment: str, out: set[str]) -> None:
     unit = "steady-rollout-restore-*.service"
     said = shop.lab.run("lb1", ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}"], check=False).stdout
     for app in out:
-        verb = "is in service again" if moment in UNTOUCHED else "stays as it is"
+        verb = "was put back in service" if moment in UNTOUCHED else "was not restored"
         assert f"shop: {app} {verb} on lb1" in said, said
 
 
