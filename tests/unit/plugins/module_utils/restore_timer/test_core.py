@@ -17,7 +17,6 @@ from support.timed_host import TimedHost
 from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim
 from ansible_collections.steady.rollout.plugins.module_utils.restore_timer import act, record
-from ansible_collections.steady.rollout.plugins.module_utils.restore_timer.rules import Timer
 from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers.program import program
 
 LB = {"type": "haproxy", "socket": "/run/admin.sock", "pool": "shop"}
@@ -170,7 +169,9 @@ def test_a_run_that_was_refused_leaves_what_another_one_has_drained_to_the_timer
     assert host.is_scheduled()
     host.later(601)
     look = act.Look(str(host.directory / "shop.restore"), host._run, print, root=f"{host.root}/")
-    assert look.verdict(t.cast("Timer", record.read(look.path))).kind == "restore"
+    timer = record.read(look.path)
+    assert timer is not None
+    assert look.verdict(timer).kind == "restore"
     host.call("changing", 4, members=["app1"])
     assert host.call("disarmed", 4, refused=True).error == ""
     assert not host.is_scheduled()
