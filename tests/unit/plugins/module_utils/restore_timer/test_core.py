@@ -9,7 +9,6 @@ import base64
 import json
 import pathlib
 import stat
-import typing as t
 
 import pytest
 from support.timed_host import TimedHost
