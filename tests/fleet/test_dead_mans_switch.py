@@ -53,13 +53,13 @@ class Disappeared:
         self._shop = shop
         self._run = run
         self._how = how
-        self._frozen = frozen.Local(run, frozen.whole_run)
+        self._frozen = frozen.Local(shop, run, frozen.whole_run)
 
     def __enter__(self) -> Disappeared:
         if self._how == "killed":
             self._run.kill(group=True)
         elif self._how == "suspended":
-            assert self._frozen.stop()
+            self._shop.await_that(self._frozen.stop, 30.0)
         else:
             self._to_sshd("STOP")
         return self

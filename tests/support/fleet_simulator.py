@@ -225,7 +225,11 @@ class Run:
         same_rollout = [run for run in earlier if run.rollout == self.rollout and not run.refusal]
         if not same_rollout:
             return
-        before = same_rollout[-1]
+        for before in reversed(same_rollout):
+            self._inherit_stages(before)
+
+    def _inherit_stages(self, before: Run) -> None:
+        """Also over a run in between that only went back, and in which the stage was not complete."""
         for stage, since in before.passed.items():
             same = before.allowed.stages[stage - 1 : stage] == self.allowed.stages[stage - 1 : stage]
             if same and stage in self.passed:
