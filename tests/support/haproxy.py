@@ -13,6 +13,7 @@ Members and HAProxy get ports of the system's choice, so that tests may run side
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import http.server
 import itertools
@@ -24,6 +25,7 @@ import signal
 import socket
 import socketserver
 import subprocess
+import tempfile
 import threading
 import time
 import typing as t
@@ -35,10 +37,11 @@ BINARY = shutil.which(GIVEN or "haproxy") or (
     None if GIVEN else shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
 )
 START_SECONDS = 10.0
-# Below the ports that the kernel gives to clients. Each process begins at a place of its own, since several test
-# processes may look at the same time.
+# Below the ports that the kernel gives to clients. Each process begins at a place of its own and keeps what it was given,
+# since several test processes look at the same time, and two HAProxys that share a port share its connections.
 FIRST_PORT, PORTS = 10_000, 8_000
 _CANDIDATES = itertools.cycle(FIRST_PORT + (os.getpid() * 2657 + number) % PORTS for number in range(PORTS))
+_GIVEN = os.open(f"{tempfile.gettempdir()}/steady-rollout-test-ports-{os.geteuid()}", os.O_WRONLY | os.O_CREAT, 0o600)
 _HELD: list[socket.socket] = []
 
 
@@ -321,10 +324,11 @@ def wait_until(condition: t.Callable[[], bool], what: str, seconds: float = STAR
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A port of the loopback that nobody listens on, and that no other test process was given."""
     while True:
         port = next(_CANDIDATES)
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            fcntl.lockf(_GIVEN, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
             probe.bind(("127.0.0.1", port))
             return port
 
