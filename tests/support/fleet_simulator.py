@@ -204,27 +204,35 @@ class Run:
         self.queue = list(plan["order"])
         self.left_alone = {entry["host"] for entry in plan["excluded"]}
         self.allowed = allowed(policy, self.world.hosts.values(), self.left_alone)
-        self._note_plan(left, plan)
-        self._inherit(earlier)
+        same_rollout = [run for run in earlier if run.rollout == self.rollout and not run.refusal]
+        self._note_plan(left, plan, same_rollout)
+        self._inherit(same_rollout)
         self._start_workers()
 
-    def _note_plan(self, left: set[str], plan: dict[str, t.Any]) -> None:
+    def _note_plan(self, left: set[str], plan: dict[str, t.Any], same_rollout: t.Sequence[Run]) -> None:
         if plan["status"] == "reverting":
             self.is_stopped = True
         for host in self.world.hosts.values():
             if not host.in_scope or host.name in self.left_alone:
                 continue
-            if not self.world.is_serving(host) or host.name in left:
+            if self._was_drained_after_proof(host, same_rollout):
+                self.proven.add(host.name)
+            elif not self.world.is_serving(host) or host.name in left:
                 self.weak.add(host.name)
             elif versions.covers(self.version, host.version):
                 self.proven.add(host.name)
         self._note_stages()
 
-    def _inherit(self, earlier: t.Sequence[Run]) -> None:
+    def _was_drained_after_proof(self, host: Host, same_rollout: t.Sequence[Run]) -> bool:
+        """What an operator drains once this rollout is done with it is left to the operator."""
+        return (
+            host.admin == ["drained_externally"] * 2
+            and any(host.name in run.proven & run.touched for run in same_rollout)
+            and versions.covers(self.version, host.version)
+        )
+
+    def _inherit(self, same_rollout: t.Sequence[Run]) -> None:
         """A stage that was complete stays so for the same rollout, while it means as many hosts."""
-        same_rollout = [run for run in earlier if run.rollout == self.rollout and not run.refusal]
-        if not same_rollout:
-            return
         for before in reversed(same_rollout):
             self._inherit_stages(before)
 
