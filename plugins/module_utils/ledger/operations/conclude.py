@@ -23,6 +23,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.e
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.read_fleet import read_fleet
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import fleet, lease, model, traffic_nodes
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_model import Shift
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
     Ledger,
@@ -180,11 +181,17 @@ def _note_returned(session: Session, view: View) -> None:
         unchanged = host is not None and not host.modified
         if found.version in session.records.proofs(session.service, name) or (found.version is None and unchanged):
             session.records.note_back(session.service, name)
-            if host is not None and host.phase == model.STUCK and unchanged:
+            if host is not None and host.phase == model.STUCK and unchanged and _is_where_it_was(session, host, found):
                 session.change_host(
                     host, phase=model.REVERTED, lb_state=model.IN_SERVICE, target_version=host.from_version
                 )
                 session.event("restored", name, version=host.from_version)
+
+
+def _is_where_it_was(session: Session, host: Host, found: fleet.Seen) -> bool:
+    """Not where its rollback did not come as far as its change: it serves, and is still on what it has to leave."""
+    there = found.version or next(reversed(session.records.proofs(session.service, host.name)), None)
+    return there is None or host.from_version in (None, there)
 
 
 def _close(session: Session, outcome: str, message: str) -> None:

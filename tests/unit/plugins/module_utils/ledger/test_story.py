@@ -371,6 +371,25 @@ def test_a_host_that_is_lost_on_its_way_back_is_stuck_and_not_failed_once_more(l
     assert ledger.phases()["app1"] == "stuck"
 
 
+def test_a_host_whose_rollback_never_began_was_booked_as_rolled_back_and_stayed_on_the_bad_version(ledger):
+    """Invariant 14: the same command, run again, brings it back."""
+    ledger.open()
+    planned(ledger, count=2)
+    ledger.go("app1")
+    ledger.open(resume="revert", take_over=True)
+    hosts = fleet(2)
+    hosts[0]["version"] = "2.0.0"
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    ledger.rollout("reverting")
+    assert ledger.admit("app1", limit=60)["verdict"] == "go"
+    ledger.fake.move(61)
+    end = concluded(ledger, "1.0.0", 2, app1="2.0.0")
+    assert (end["succeeded"], end["left_out"], ledger.phases()["app1"]) == (False, [], "stuck")
+    ledger.open(resume="revert")
+    ledger.plan(hosts, balancers=[pool(hosts)])
+    assert ledger.rollout("reverting")["order"] == ["app1"]
+
+
 def test_a_host_that_vanished_during_a_revert_and_serves_the_version_left_is_a_failure(ledger):
     """Invariant 15."""
     ledger.open()
