@@ -19,6 +19,7 @@ import time
 import typing as t
 import uuid
 
+from ansible_collections.steady.rollout.plugins.module_utils import processes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 # Seconds that a change of another process may take before a lock is given up.
@@ -123,7 +124,7 @@ def locked(path: str, what: str, timeout: float = LOCK_TIMEOUT, mode: int = 0o60
         _close_to_others(handle, mode)
         _wait_for(handle, path, what, timeout)
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} {_program()}\n".encode(), 0)
+        os.pwrite(handle, f"{os.getpid()} {processes.program(os.getpid())}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -150,26 +151,8 @@ def _holder(handle: int) -> str:
     if not (pid.isascii() and pid.isdigit()):
         return "it left no name"
     shown = "".join(letter for letter in program if letter.isprintable())
-    state = " and is stopped" if _is_stopped(pid) else ""
+    state = " and is stopped" if processes.is_stopped(pid) else ""
     return f"pid {pid} ({shown or 'unknown'}){state}"
-
-
-def _is_stopped(pid: str) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
-            return stream.read().rpartition(")")[2].split()[:1] in (["T"], ["t"])
-    except OSError:
-        return False
-
-
-def _program() -> str:
-    """This process for messages: the program and its script, never its options, which may hold secrets."""
-    try:
-        with open("/proc/self/cmdline", encoding="utf-8", errors="replace") as stream:
-            words = stream.read().split("\0")[:2]
-    except OSError:
-        return "unknown"
-    return " ".join(os.path.basename(word) for word in words if word and not word.startswith("-"))[:100]
 
 
 def _require_regular(handle: int) -> None:

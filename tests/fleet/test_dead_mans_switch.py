@@ -53,7 +53,7 @@ class Disappeared:
         self._shop = shop
         self._run = run
         self._how = how
-        self._frozen = frozen.Local(shop, run, frozen.whole_run)
+        self._frozen = frozen.Local(run, frozen.whole_run)
 
     def __enter__(self) -> Disappeared:
         if self._how == "killed":

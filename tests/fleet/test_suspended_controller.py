@@ -57,8 +57,8 @@ def moments() -> list[t.Any]:
 
 
 PARTS: dict[str, t.Callable[[Shop, Run], frozen.Frozen]] = {
-    "controller": lambda shop, run: frozen.Local(shop, run, frozen.whole_run),
-    "worker": lambda shop, run: frozen.Local(shop, run, frozen.workers_of),
+    "controller": lambda shop, run: frozen.Local(run, frozen.whole_run),
+    "worker": lambda shop, run: frozen.Local(run, frozen.workers_of),
     "session": lambda shop, run: frozen.Sessions(shop, shop.apps),
     "coordinator": lambda shop, run: frozen.Sessions(shop, [LIVES_ON]),
 }

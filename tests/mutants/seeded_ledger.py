@@ -301,4 +301,28 @@ MUTANTS: tuple[Mutant, ...] = (
         "return unfinished.keeps_release or unfinished.version == request.version",
         "return True",
     ),
+    Mutant(
+        "14 a host whose rollback has not begun is booked as rolled back",
+        LEDGER + "operations/conclude.py",
+        "return there is None or host.from_version in (None, there)",
+        "return True",
+    ),
+    Mutant(
+        "8 a process stopped in a change keeps the run that takes over out",
+        LEDGER + "operations/stopped_writer.py",
+        "if ledger.check_mode or writer is None",
+        "if True or writer is None",
+    ),
+    Mutant(
+        "8 a process stopped in a change of another service's run is ended",
+        LEDGER + "rules/lease.py",
+        "take_over and lease.service == service, gone_run)",
+        "take_over, gone_run)",
+    ),
+    Mutant(
+        "8 a process stopped in a change is waited for",
+        LEDGER + "storage/store.py",
+        "if waited >= BUSY_SECONDS or (other and other.is_stopped):",
+        "if waited >= BUSY_SECONDS:",
+    ),
 )

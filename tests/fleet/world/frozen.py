@@ -27,19 +27,14 @@ class Frozen(t.Protocol):
 class Local:
     """Processes of the controller: ansible-playbook, or its workers, or all of them with the watch."""
 
-    def __init__(self, shop: Shop, run: Run, pids: t.Callable[[int], list[int]]) -> None:
-        self._shop = shop
+    def __init__(self, run: Run, pids: t.Callable[[int], list[int]]) -> None:
         self._run = run
         self._choose = pids
         self._stopped: list[int] = []
 
     def stop(self) -> bool:
-        """Not in the milliseconds of a write to the ledger: its lock would keep every other run out (README, limits)."""
         self._stopped = self._choose(self._run.pid)
         self._signal(signal.SIGSTOP)
-        if self._stopped and not self._shop.may_write_ledger():
-            self.go_on()
-            return False
         return bool(self._stopped)
 
     def go_on(self) -> None:

@@ -133,16 +133,6 @@ class Shop:
                 return []
             return [dict(row) for row in connection.execute("SELECT * FROM event ORDER BY seq")]
 
-    def may_write_ledger(self, within: float = 1.0) -> bool:
-        """Whether nobody holds its lock, which every write has for some milliseconds."""
-        with contextlib.closing(sqlite3.connect(self.ledger / "ledger.db", timeout=within)) as connection:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
-                return False
-            connection.rollback()
-            return True
-
     def subjects(self, kind: str) -> set[str]:
         """The hosts that events of this kind tell of."""
         return {event["host"] for event in self.events() if event["kind"] == kind}

@@ -16,6 +16,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import operation
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.block import refuse_blocked
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_revert
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.stopped_writer import (
+    end_stopped_writer,
+    note_ended_writer,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import (
     holder,
@@ -66,9 +70,11 @@ class OpenRequest:
 def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
     """Takes the lease or says who holds it; continues what is unfinished or starts anew."""
     required(params, "service")
+    ended = end_stopped_writer(ledger, params)
     with ledger.writing() as records:
         before = records.lease(params["service"]) or Lease(params["service"])
         session, resumed = open_in(records, params, ledger.clock.now(), rehearsal=ledger.check_mode)
+        note_ended_writer(session, ended)
         session.beat()
         rollout = session.rollout
         return {

@@ -14,6 +14,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import flag_release as messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import open as opening
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.flag_release import readings, saved
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.stopped_writer import (
+    end_stopped_writer,
+    note_ended_writer,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_release as rules
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import (
@@ -37,6 +41,7 @@ def open_release(ledger: Ledger, params: Params) -> Answer:
     """Takes the lease; continues a release that is unfinished, or begins one."""
     required(params, "service", "flag", "steps", "found")
     steps, found = rules.parsed_steps(params["steps"]), readings(params["found"]) or ()
+    ended = end_stopped_writer(ledger, params)
     with ledger.writing() as records:
         now = ledger.clock.now()
         before, new_lease = opening.take_lease(records, params, now, rehearsal=ledger.check_mode)
@@ -55,6 +60,7 @@ def open_release(ledger: Ledger, params: Params) -> Answer:
         session.event("opened", owner=owner, token=new_lease.token, resumed=known is not None, flag=release.flag,
                       steps=[step._asdict() for step in release.all_steps], status=session.rollout.status,
                       taken_from=before.run)  # fmt: skip
+        note_ended_writer(session, ended)
         session.beat()
         return {
             "changed": True,

@@ -11,7 +11,7 @@ import re
 import signal
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import durations
+from ansible_collections.steady.rollout.plugins.module_utils import durations, processes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, required
 
@@ -26,7 +26,7 @@ KILL_AFTER = 5.0
 
 
 def wait_until_quiesced(
-    params: dict[str, t.Any], clock: Clock, check_mode: bool, proc: str = "/proc"
+    params: dict[str, t.Any], clock: Clock, check_mode: bool, proc: str = processes.PROC
 ) -> dict[str, t.Any]:
     """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look.
 
@@ -52,7 +52,7 @@ def wait_until_quiesced(
                 return _answer(params, [], waited)
             _signal(modules, signal.SIGTERM if waited < KILL_AFTER else signal.SIGKILL, proc)
         elif waited >= KILL_AFTER:
-            _signal([one for one in found if _is_stopped(one[0], proc)], signal.SIGKILL, proc)
+            _signal([one for one in found if processes.is_stopped(one[0], proc)], signal.SIGKILL, proc)
         if waited >= timeout:
             named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
             raise RolloutError(
@@ -80,34 +80,24 @@ def _kill(pid: int, number: int) -> None:
 
 
 def _with_descendants(pids: t.Sequence[int], proc: str) -> list[int]:
-    parents = {int(name): _parent(name, proc) for name in os.listdir(proc) if name.isdigit()}
+    parents = processes.parents(proc)
     chosen = list(pids)
     for pid in chosen:
         chosen += [child for child, parent in parents.items() if parent == pid and child not in chosen]
     return [pid for pid in chosen if pid != os.getpid()]
 
 
-def _parent(pid: str, proc: str) -> int:
-    fields = _stat(pid, proc)
-    return int(fields[1]) if len(fields) > 1 else 0
-
-
-def _is_stopped(pid: int, proc: str) -> bool:
-    return _stat(str(pid), proc)[:1] in ([b"T"], [b"t"])
-
-
-def _stat(pid: str, proc: str) -> list[bytes]:
-    """The fields after the command's name, which may hold blanks and brackets."""
-    return _content(f"{proc}/{pid}/stat").rpartition(b")")[2].split()
-
-
-def processes_of(run: str, proc: str = "/proc") -> list[tuple[int, str]]:
+def processes_of(run: str, proc: str = processes.PROC) -> list[tuple[int, str]]:
     """(pid, command line) of the run's processes; those of other users can only be seen by root."""
     wanted = f"{VARIABLE}={run}".encode()
     found = []
     for name in os.listdir(proc):
-        if name.isdigit() and int(name) != os.getpid() and wanted in _content(f"{proc}/{name}/environ").split(b"\0"):
-            words = _content(f"{proc}/{name}/cmdline").split(b"\0")[:-1]
+        if (
+            name.isdigit()
+            and int(name) != os.getpid()
+            and wanted in processes.content(f"{proc}/{name}/environ").split(b"\0")
+        ):
+            words = processes.arguments(name, proc)
             if _is_module(words):
                 found.append((int(name), b" ".join(words).decode("utf-8", "replace")[:120]))
     return sorted(found)
@@ -120,14 +110,6 @@ def _is_module(words: t.Sequence[bytes]) -> bool:
     """
     is_fed = len(words) == 1 and INTERPRETER.fullmatch(words[0]) is not None
     return is_fed or any(mark in word for word in words for mark in (*OF_ANSIBLE, OF_A_SESSION))
-
-
-def _content(path: str) -> bytes:
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError:
-        return b""
 
 
 def _answer(params: dict[str, t.Any], found: list[tuple[int, str]], waited: float) -> dict[str, t.Any]:

@@ -50,6 +50,14 @@ def may_take(lease: Lease, now: float, take_over: bool, gone_run: str | None) ->
     return take_over or not is_held(lease, now) or (gone_run is not None and gone_run == lease.run)
 
 
+def may_end_writer(leases: t.Sequence[Lease], service: str, now: float, take_over: bool, gone_run: str | None) -> bool:
+    """Whether a process that is stopped in a change of the ledger can only be of a run that may lose its lease.
+
+    Which service's run it is of, nobody can see; so every other lease has to be free.
+    """
+    return all(may_take(lease, now, take_over and lease.service == service, gone_run) for lease in leases)
+
+
 def taken(lease: Lease, run: str, owner: dict[str, t.Any], ttl: float, now: float) -> Lease:
     return Lease(
         service=lease.service,

@@ -20,12 +20,15 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage impo
     location,
     migrations,
     recreates,
+    writer,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 FORMAT = "11"
 BUSY_SECONDS = 30
+LOOK_SECONDS = 1
+"""How long a change waits for its turn before it looks whom it waits for."""
 
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
@@ -154,19 +157,25 @@ class Store:
     def at(cls, directory: str | None) -> Store:
         """Opens the ledger of a directory and creates both where needed; the directory is for the owner alone."""
         directory = directory or state_directory()
-        path = os.path.join(directory, FILE)
         try:
             location.make_private(directory)
-            # SQLite does not wait for another process that switches the file to WAL: it fails at once.
+            if location.identity(directory):
+                return cls._opened(directory)
+            # SQLite does not wait for another process that switches a new file to WAL: it fails at once.
             with files.locked(os.path.join(directory, location.LOCK), f"the ledger in {directory}"):
-                expected = location.identity(directory)
-                if not _has_content(path):
-                    location.refuse_other(directory, expected, "")
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
-                store = cls(sqlite3.connect(path, timeout=BUSY_SECONDS), path)
-                store._prepare(directory, expected)
+                return cls._opened(directory)
         except (OSError, sqlite3.Error) as error:
-            raise unusable(path, error) from None
+            raise unusable(os.path.join(directory, FILE), error) from None
+
+    @classmethod
+    def _opened(cls, directory: str) -> Store:
+        path = os.path.join(directory, FILE)
+        expected = location.identity(directory)
+        if not _has_content(path):
+            location.refuse_other(directory, expected, "")
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+        store = cls(sqlite3.connect(path, timeout=BUSY_SECONDS), path)
+        store._prepare(directory, expected)
         return store
 
     @classmethod
@@ -201,7 +210,7 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self, begin: str, end: str) -> t.Iterator[Records]:
         try:
-            self.connection.execute(begin)
+            self._begin(begin)
             try:
                 yield Records(self.connection)
             except BaseException:
@@ -211,8 +220,27 @@ class Store:
         except sqlite3.Error as error:
             raise unusable(self.path, error) from None
 
+    def _begin(self, begin: str) -> None:
+        """Waits for its turn, but not for a process that is stopped."""
+        for waited in range(LOOK_SECONDS, BUSY_SECONDS + 1, LOOK_SECONDS):
+            self._wait_for_others(LOOK_SECONDS)
+            try:
+                self.connection.execute(begin)
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                other = writer.writer_of(self.path)
+                if waited >= BUSY_SECONDS or (other and other.is_stopped):
+                    raise writer.refusal(self.path, other, waited) from None
+            finally:
+                self._wait_for_others(BUSY_SECONDS)
+
+    def _wait_for_others(self, seconds: float) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
     def _prepare(self, directory: str | None = None, expected: str = "") -> None:
-        self.connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        self._wait_for_others(BUSY_SECONDS)
         self.connection.execute("PRAGMA synchronous = FULL")
         if self._is_new():
             if directory is not None:
