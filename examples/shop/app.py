@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The shop: a small HTTP/1.1 service to release, good or bad as its release says.
 
-    GET  /                  {"version", "host"}
-    GET  /health            {"status": "healthy", "version"}, or 500
+    GET  /                  {"version", "host"}, and "feature" where it reads a feature flag
+    GET  /health            {"status": "healthy", "version"}, or 500; with a flag also {"flags": {name: true or false}}
     GET  /slow?seconds=5    the same as /, but only after that time
     POST /upload            reads a body that may arrive slowly; {"version", "host", "bytes"}
     GET  /stats             {"version", "host", "pid", "started_at", "answered": {path: count}}
@@ -30,6 +30,10 @@ import sys
 import time
 import typing as t
 import urllib.parse
+
+sys.dont_write_bytecode = True  # a release's folder holds what was released
+
+from features import Feature
 
 HEAD_LIMIT = 16384
 FLAP = 1.0
@@ -71,6 +75,9 @@ class Behaviour:
     burst: int = 0
     """So many requests are answered with 500 one after the other, once, *burst_after* seconds after the start."""
     burst_after: float = 0.0
+    feature: t.Dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    """A feature flag that it reads: what Feature of features.py takes. Every answer then says "feature": "on" or "off",
+    and a release that is told to use a feature that it does not have fails with 500."""
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Behaviour:
@@ -109,8 +116,10 @@ class Shop:
         self._debt = 0.0
         self._burst = behaviour.burst
         self._chance = random.Random(host)
+        self.feature = Feature(**behaviour.feature) if behaviour.feature else None
 
     async def answer(self, request: Request, reader: asyncio.StreamReader) -> Answer:
+        identity = self._identity()
         received = await _read_body(reader, request.length)
         if request.path == "/stats":
             return Answer(200, self._stats())
@@ -118,27 +127,31 @@ class Shop:
             return self._broken("unhealthy")
         if request.path == "/health":
             return self._health()
+        if self.feature and self.feature.is_on and not self.feature.served:
+            return self._broken(f"has no {self.feature.name}")
         await asyncio.sleep(self.behaviour.delay + self._latency())
         if self.behaviour.errors_on in ("", request.path) and self._stumbles():
             return self._broken("failed")
         if request.path == "/":
-            return Answer(200, self._identity())
+            return Answer(200, identity)
         if request.path == "/slow":
             await asyncio.sleep(float(request.query.get("seconds", ["5"])[0]))
-            return Answer(200, self._identity())
+            return Answer(200, identity)
         if request.path == "/upload" and request.method == "POST":
-            return Answer(200, dict(self._identity(), bytes=received))
-        return Answer(404, dict(self._identity(), status="no such page"))
+            return Answer(200, dict(identity, bytes=received))
+        return Answer(404, dict(identity, status="no such page"))
 
     def _identity(self) -> dict[str, t.Any]:
-        return {"version": self.version, "host": self.host}
+        told = {"feature": "on" if self.feature.is_on else "off"} if self.feature else {}
+        return {"version": self.version, "host": self.host, **told}
 
     def _stats(self) -> dict[str, t.Any]:
         return dict(self._identity(), pid=os.getpid(), started_at=self.started_at, answered=dict(self.answered))
 
     def _health(self) -> Answer:
         healthy = self.behaviour.health == "healthy"
-        return Answer(200 if healthy else 500, {"status": self.behaviour.health, "version": self.version})
+        flags = {"flags": {self.feature.name: self.feature.is_on}} if self.feature else {}
+        return Answer(200 if healthy else 500, {"status": self.behaviour.health, "version": self.version, **flags})
 
     def _broken(self, status: str) -> Answer:
         return Answer(500, dict(self._identity(), status=status))
@@ -290,9 +303,10 @@ async def _run(shop: Shop, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.stop)
-    decay = asyncio.create_task(shop.decay())
+    beside = [asyncio.create_task(one) for one in (shop.decay(), *([shop.feature.follow()] if shop.feature else []))]
     await server.run(host, port)
-    decay.cancel()
+    for task in beside:
+        task.cancel()
 
 
 def main() -> int:

@@ -21,6 +21,7 @@ import tarfile
 import typing as t
 
 APP = pathlib.Path(__file__).resolve().with_name("app.py")
+FEATURES = APP.with_name("features.py")
 
 
 def build(
@@ -35,7 +36,7 @@ def build(
     *behaviour* makes it a bad release (see app.py). *corrupt* cuts the archive off in the middle.
     *padding* adds a file of that many bytes which do not compress.
     """
-    files = {"VERSION": version.encode() + b"\n", "app.py": APP.read_bytes()}
+    files = {"VERSION": version.encode() + b"\n", "app.py": APP.read_bytes(), "features.py": FEATURES.read_bytes()}
     if behaviour:
         files["behaviour.json"] = json.dumps(behaviour, sort_keys=True).encode() + b"\n"
     if padding:

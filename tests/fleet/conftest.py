@@ -12,11 +12,14 @@ import typing as t
 import pytest
 from fleet.lab import base
 from fleet.lab.hosts import PROGRAMS, Lab
-from fleet.lab.places import LabError, require
+from fleet.lab.places import CONTROLLER_ADDRESS, LabError, require
 from fleet.world.fronts import Front, behind, require_make
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
+from fleet.world.unleash import FlaggedShop, server
+from support import unleash
 from support.background import Background, observer, traffic
+from support.gateway import Gateway
 
 LONG = os.environ.get("STEADY_LONG") == "1"
 
@@ -85,3 +88,21 @@ def eyes(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
     """Looks at both balancers ten times a second for as long as the test lasts."""
     with observer(fleet.stats(), tmp_path / "observer.json", inside=fleet.inside()) as eyes:
         yield eyes
+
+
+@pytest.fixture(scope="module")
+def unleash_server(fleet: Lab, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[unleash.Unleash]:
+    """One for all tests of a file; it takes half a minute until it answers."""
+    if unleash.missing():
+        pytest.skip(unleash.missing())
+    with server(fleet, tmp_path_factory.mktemp("unleash")) as running:
+        yield running
+
+
+@pytest.fixture
+def flagged(shop: Shop, unleash_server: unleash.Unleash) -> t.Iterator[FlaggedShop]:
+    """The shop on a version without the feature, and the version with it ready to be rolled out."""
+    with Gateway(unleash_server.url, CONTROLLER_ADDRESS, unleash_server.network) as gateway:
+        flagged = FlaggedShop(shop, unleash_server, gateway)
+        flagged.prepare()
+        yield flagged

@@ -18,18 +18,15 @@ import shutil
 import subprocess
 import threading
 import typing as t
-import urllib.error
 import urllib.request
 import zlib
 
+from support import unleash
 from support.haproxy import free_port, wait_until
-from support.postgres import BINARIES, PASSWORD, USER, postgres
 
 INSTANCES = 6
 FLAG = "checkout_v2"
 SECRET = "a-secret-of-the-redis"
-UNLEASH = os.environ.get("STEADY_UNLEASH", "")
-"""A folder where npm has installed unleash-server and node@22."""
 
 
 class RealFlags(abc.ABC):
@@ -255,60 +252,18 @@ class UnleashServer(RealFlags):
 
     name = "unleash"
 
-    @staticmethod
-    def missing() -> str:
-        if not UNLEASH or not (pathlib.Path(UNLEASH) / "node_modules" / "unleash-server").is_dir():
-            return "STEADY_UNLEASH names no folder where npm has installed unleash-server and node@22"
-        return "" if BINARIES else "PostgreSQL is not installed: apt-get install postgresql"
+    missing = staticmethod(unleash.missing)
 
     def start(self) -> None:
-        self.port, self.application = free_port(), free_port()
-        self.token, self.client = "*:*.unleash-admin-secret", "default:development.unleash-client-secret"
-        self.postgres = self.closing.enter_context(postgres())
-        folder = pathlib.Path(UNLEASH) / "node_modules"
-        node = str(folder / "node" / "bin" / "node")
-        environment = {
-            **os.environ,
-            "DATABASE_URL": f"postgres://{USER}:{PASSWORD.replace(' ', '%20')}@127.0.0.1:{self.postgres.port}/shop",
-            "DATABASE_SSL": "false",
-            "HTTP_PORT": str(self.port),
-            "HTTP_HOST": "127.0.0.1",
-            "INIT_ADMIN_API_TOKENS": self.token,
-            "INIT_CLIENT_API_TOKENS": self.client,
-            "CHECK_VERSION": "false",
-            "SEND_TELEMETRY": "false",
-            "LOG_LEVEL": "warn",
-            "TZ": "UTC",
-            "NODE_PATH": str(folder),
-        }
-        self._run([node, str(folder / "unleash-server" / "dist" / "server.js")], environment, "unleash.log")
-        wait_until(lambda: self._answers(f"http://127.0.0.1:{self.port}/health"), "Unleash answers", 180)
+        self.application = free_port()
+        self.server = self.closing.enter_context(unleash.Unleash(self.directory))
         script = str(pathlib.Path(__file__).with_name("unleash_application.js"))
-        words = [str(self.application), f"http://127.0.0.1:{self.port}", self.client, str(INSTANCES)]
-        self._run([node, script, *words], environment, "application.log")
-        wait_until(lambda: self._answers(f"http://127.0.0.1:{self.application}/0"), "the application answers", 60)
-
-    def _run(self, argv: list[str], environment: dict[str, str], log: str) -> None:
-        with (self.directory / log).open("wb") as output:
-            process = subprocess.Popen(argv, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
-        self.closing.callback(process.wait, 10)
-        self.closing.callback(process.kill)
-
-    def _answers(self, url: str) -> bool:
-        try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        words = [str(self.application), self.server.url, unleash.CLIENT, str(INSTANCES)]
+        self.server.run([unleash.NODE, script, *words], "application.log")
+        wait_until(lambda: self.server.serves(self.instances()[0]), "the application answers", 60)
 
     def settings(self) -> dict[str, t.Any]:
-        return {
-            "type": "unleash",
-            "url": f"http://127.0.0.1:{self.port}",
-            "token": self.token,
-            "environment": "development",
-            "application": "shop",
-        }
+        return self.server.settings()
 
     def instances(self) -> list[str]:
         return [f"http://127.0.0.1:{self.application}/{number}" for number in range(INSTANCES)]
@@ -318,12 +273,7 @@ class UnleashServer(RealFlags):
             return set(json.load(answer))
 
     def admin(self, method: str, path: str, body: t.Any = None) -> t.Any:
-        url = f"http://127.0.0.1:{self.port}/api/admin/projects/default/features/{FLAG}/environments/development{path}"
-        headers = {"Authorization": self.token, "Content-Type": "application/json"}
-        raw = json.dumps(body).encode() if body is not None else None
-        with urllib.request.urlopen(urllib.request.Request(url, raw, headers, method=method), timeout=20) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        return self.server.of_flag(method, FLAG, path, body)
 
     def overwrite(self, on: bool) -> None:
         self.admin("POST", "/on" if on else "/off")

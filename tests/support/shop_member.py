@@ -25,7 +25,8 @@ class ShopMember:
         self.port = free_port()
         self.version = 1
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="member-"))
-        shutil.copy(APP, self._directory)
+        for path in (APP, APP.with_name("features.py")):
+            shutil.copy(path, self._directory)
         self._start()
 
     def replace(self) -> None:

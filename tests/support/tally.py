@@ -29,6 +29,20 @@ class Failed(Exception):
 
 
 @dataclasses.dataclass
+class Met:
+    """Answers of one kind: how many, and when the first and the last of their requests were begun."""
+
+    requests: int = 0
+    first_begun: float = math.inf
+    last_begun: float = 0.0
+
+    def count(self, begun: float) -> None:
+        self.requests += 1
+        self.first_begun = min(begun, self.first_begun)
+        self.last_begun = max(begun, self.last_begun)
+
+
+@dataclasses.dataclass
 class Tally:
     """Counts since *started_at* (seconds since the epoch)."""
 
@@ -50,6 +64,8 @@ class Tally:
     """Answers of another version than the newest to requests that were begun after the newest had answered."""
     journeys: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     """By sticky client: the versions that it met, in this order."""
+    features: dict[tuple[str, str, str], Met] = dataclasses.field(default_factory=dict)
+    """By host, version and what the answer said of the feature."""
     latencies: dict[str, dict[str, collections.Counter[int]]] = dataclasses.field(default_factory=dict)
     """By client and version: how many answers took as long as each bin stands for."""
 
@@ -91,6 +107,12 @@ class Tally:
                 }
             )
 
+    def note_feature(self, answer: t.Mapping[str, t.Any], begun: float) -> None:
+        """Which host of which version used a feature, where the service tells that with its answers."""
+        if "feature" in answer:
+            key = (str(answer.get("host")), str(answer.get("version")), str(answer["feature"]))
+            self.features.setdefault(key, Met()).count(begun)
+
     def count_reconnect(self, client: str) -> None:
         self.reconnects += 1
         self._client(client)["reconnects"] += 1
@@ -114,6 +136,10 @@ class Tally:
             "mixed": self.mixed,
             "last_begun": {version: round(at, 3) for version, at in self.last_begun.items()},
             "timeline": [{"second": second, "versions": dict(seen)} for second, seen in sorted(self.timeline.items())],
+            "features": [
+                {"host": host, "version": version, "feature": feature, **dataclasses.asdict(met)}
+                for (host, version, feature), met in sorted(self.features.items())
+            ],
             "kinds": dict(self.kinds),
             "failures": self.failures,
         }

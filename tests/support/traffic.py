@@ -161,6 +161,7 @@ class Traffic:
             return False
         now = self._clock()
         self.tally.count_ok(client, str(answer.get("version")), now, now - begun)
+        self.tally.note_feature(answer, begun)
         return True
 
     async def _request(

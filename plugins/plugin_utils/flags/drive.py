@@ -24,6 +24,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors 
 Result = t.Dict[str, t.Any]
 ON, OFF = "on", "off"
 GOES_ON = "The rollback goes on."
+MARGIN = 0.5
+"""Seconds of the limit that are left for what comes after the instances were asked."""
 
 
 @dataclasses.dataclass
@@ -53,12 +55,14 @@ class FlagDrive:
 
     def before_rollback(self) -> None:
         """Never raises, and ends in time."""
-        pending = background.in_thread(self._all_off)
         deadline = self.now() + self.limit
+        settled: set[str] = set()
+        pending = background.in_thread(lambda: self._all_off(settled, deadline))
         while not pending.is_over() and self.now() < deadline:
             self.sleep(background.NAP)
-        if not pending.is_over():
-            commands = "; ".join(flag.command(OFF) for flag in self.flags)
+        left = [] if pending.is_over() else [flag for flag in self.flags if flag.name not in settled]
+        if left:
+            commands = "; ".join(flag.command(OFF) for flag in left)
             self.show(f"flags are not known to be off after {self.limit:g} s. {GOES_ON} Run: {commands}")
 
     def after_last_host(self, seen: Result) -> list[str]:
@@ -87,18 +91,34 @@ class FlagDrive:
             return
         self._turn(flag, ON, waits=True)
 
-    def _all_off(self) -> None:
+    def _all_off(self, settled: set[str], deadline: float) -> None:
+        """Every flag is turned off before the instances of one are waited for; adds to *settled* what is off or named."""
+        changed = []
         for flag in self.flags:
-            self._off(flag)
+            changed += [flag] if self._off(flag) else []
+            settled.add(flag.name)
+        for flag in changed:
+            self._await_seen(flag, deadline)
 
-    def _off(self, flag: FlagSetting) -> None:
+    def _off(self, flag: FlagSetting) -> bool:
+        """Whether it was on until now."""
         try:
             answer = self.ledger.begun(flag=flag.name, goal=OFF, place=flag.place)
-            if not answer["tried"]:
-                self._turn(flag, OFF, waits=False)
+            return not answer["tried"] and self._turn(flag, OFF, waits=False)
         except (RolloutError, AnsibleError) as error:
             why = str(error).rstrip(".")
             self.show(f"flag {flag.name} could not be turned off: {why}. {GOES_ON} Run: {flag.command(OFF)}")
+            return False
+
+    def _await_seen(self, flag: FlagSetting, deadline: float) -> None:
+        """Hosts of the old version may have it on still: those of the other colour get users at once."""
+        left = deadline - MARGIN - self.now()
+        if not flag.has_instances or left <= 0:
+            return
+        options = {**flag.options(OFF, waits=True), "seen_timeout": f"{left:.1f}"}
+        outcomes = self.together([Invocation(host, "feature_flag", options) for host in flag.hosts])
+        said = next((one.result.get("msg") for one in outcomes if one.failed), None)
+        self.show(f"flag {said} {GOES_ON}" if said else f"flag {outcomes[0].result['msg']}")
 
     def _read(self, flag: FlagSetting) -> str:
         """Its state, on if it is on anywhere; raises RolloutError where it cannot be read."""
@@ -108,8 +128,8 @@ class FlagDrive:
         states = [str(one.result["flags"][flag.name]["state"]) for one in outcomes]
         return next((state for state in ("killed", ON) if state in states), states[0])
 
-    def _turn(self, flag: FlagSetting, goal: str, waits: bool) -> None:
-        """On all hosts that have it, on record before and after; raises RolloutError."""
+    def _turn(self, flag: FlagSetting, goal: str, waits: bool) -> bool:
+        """Whether that changed it; on all hosts that have it, on record before and after. Raises RolloutError."""
         options = flag.options(goal, waits)
         outcomes = self.together([Invocation(host, "feature_flag", options) for host in flag.hosts])
         try:
@@ -118,8 +138,10 @@ class FlagDrive:
             self.ledger.failed(flag=flag.name, goal=goal, place=flag.place, error=error.message)
             raise
         self.ledger.done(flag=flag.name, goal=goal, place=flag.place)
-        if any(one.result.get("changed") for one in outcomes):
+        changed = any(one.result.get("changed") for one in outcomes)
+        if changed:
             self.show(f"flag {outcomes[0].result['msg']}")
+        return changed
 
 
 def _refuse_failures(outcomes: t.Sequence[Outcome]) -> None:

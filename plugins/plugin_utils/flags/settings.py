@@ -59,6 +59,11 @@ class FlagSetting:
         return _word(self.settings.get("at_end", "on")) == "on"
 
     @property
+    def has_instances(self) -> bool:
+        """Whether it is known which instances have to see it."""
+        return bool(self.settings.get("instances"))
+
+    @property
     def place(self) -> str:
         system = self.system
         return f"{system['type']} {system.get('url') or system.get('address') or system.get('path') or ''}".strip()

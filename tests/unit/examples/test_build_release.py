@@ -28,7 +28,7 @@ def test_the_same_version_is_the_same_bytes(tmp_path: pathlib.Path) -> None:
 
 def test_a_release_holds_the_app_and_its_version(tmp_path: pathlib.Path) -> None:
     content = files(build_release.build("1.0.0", tmp_path))
-    assert sorted(content) == ["VERSION", "app.py"]
+    assert sorted(content) == ["VERSION", "app.py", "features.py"]
     assert content["VERSION"] == b"1.0.0\n"
     assert content["app.py"] == build_release.APP.read_bytes()
 

@@ -145,3 +145,36 @@ def test_a_release_without_behaviour_is_a_good_one(tmp_path: pathlib.Path) -> No
 )
 def test_connections_are_kept_as_http_says(head: bytes, keep_alive: bool) -> None:
     assert app._parse(head).keep_alive is keep_alive
+
+
+def with_feature(tmp_path: pathlib.Path, state: str, **feature: t.Any) -> t.Any:
+    path = tmp_path / "shop.env"
+    path.write_text(f"CHECKOUT_V2={state}\n", encoding="utf-8")
+    system = {"type": "file", "path": str(path)}
+    shop = a_shop(feature={"name": "checkout_v2", "system": system, **feature})
+    asyncio.run(shop.feature.look())
+    return shop
+
+
+def test_every_answer_says_whether_the_feature_was_used(tmp_path: pathlib.Path) -> None:
+    shop = with_feature(tmp_path, "true")
+    assert ask(shop, "/") == (200, {"version": "1.0.0", "host": "app1", "feature": "on"})
+    assert ask(shop, "/health")[1]["flags"] == {"checkout_v2": True}
+    assert ask(with_feature(tmp_path, "false"), "/")[1]["feature"] == "off"
+
+
+def test_a_release_without_the_feature_fails_where_it_is_on(tmp_path: pathlib.Path) -> None:
+    shop = with_feature(tmp_path, "true", served=False)
+    assert ask(shop, "/") == (
+        500,
+        {"version": "1.0.0", "host": "app1", "feature": "on", "status": "has no checkout_v2"},
+    )
+    assert ask(shop, "/health")[0] == 200
+    assert ask(with_feature(tmp_path, "false", served=False), "/")[0] == 200
+
+
+def test_a_flag_that_cannot_be_read_stays_as_it_was(tmp_path: pathlib.Path) -> None:
+    shop = with_feature(tmp_path, "true")
+    (tmp_path / "shop.env").unlink()
+    asyncio.run(shop.feature.look())
+    assert shop.feature.is_on

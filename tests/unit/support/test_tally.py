@@ -32,6 +32,23 @@ def test_every_request_is_counted_once_and_by_its_version() -> None:
     assert report["slowest"] == {"close": 0.3}
 
 
+def test_a_feature_is_counted_by_host_version_and_value() -> None:
+    tally = Tally(0.0)
+    for begun in (3.0, 1.0, 2.0):
+        tally.note_feature({"host": "app1", "version": "2.0.0", "feature": "on"}, begun)
+    tally.note_feature({"host": "app1", "version": "1.0.0"}, 4.0)
+    assert tally.report(5.0)["features"] == [
+        {
+            "host": "app1",
+            "version": "2.0.0",
+            "feature": "on",
+            "requests": 3,
+            "first_begun": 1.0,
+            "last_begun": 3.0,
+        }
+    ]
+
+
 def test_the_95th_percentile_is_told_by_client_and_version() -> None:
     tally = Tally(0.0)
     for number in range(1, 101):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 
 import pytest
@@ -33,10 +34,12 @@ class World:
         self.tried = False
         self.down = ""
         self.hangs: threading.Event | None = None
+        self.unseen = ""
+        self.was_changed = True
         self.setting = {"name": "a", "system": REDIS, **setting}
 
-    def drive(self, *fleet: str, limit: float = 5.0) -> FlagDrive:
-        return FlagDrive(flags_of([self.setting], fleet), self, self.together, self.said.append, limit)
+    def drive(self, *fleet: str, limit: float = 5.0, now: t.Callable[[], float] = time.monotonic) -> FlagDrive:
+        return FlagDrive(flags_of([self.setting], fleet), self, self.together, self.said.append, limit, now)
 
     def begun(self, **options: t.Any) -> dict[str, t.Any]:
         self.log.append(f"begun {options['goal']}")
@@ -62,9 +65,13 @@ class World:
         if one.module == "feature_flag_info":
             self.log.append(f"read on {one.host}")
             return {"flags": {"a": {"state": self.state}}}
+        if "seen_timeout" in one.arguments:
+            self.log.append(f"seen within {one.arguments['seen_timeout']}")
+            seen = "a is off: seen by 1 of 1 instances after 2 s"
+            return {"failed": True, "msg": self.unseen} if self.unseen else {"changed": False, "msg": seen}
         self.state = one.arguments["state"]
         self.log.append(f"{self.state} on {one.host}")
-        return {"changed": True, "msg": f"a is {self.state}: sent after 0.1 s"}
+        return {"changed": self.was_changed, "msg": f"a is {self.state}: sent after 0.1 s"}
 
 
 def test_the_intent_is_on_record_before_the_flag_is_changed() -> None:
@@ -106,6 +113,40 @@ def test_a_file_is_changed_on_every_host_and_counts_as_on_if_it_is_on_anywhere()
 def test_a_rollback_turns_it_off_without_asking_how_it_is() -> None:
     world = World("on")
     world.drive().before_rollback()
+    assert world.log == ["begun off", "off on localhost", "done off"]
+
+
+INSTANCES = ["http://app1:8080/health"]
+
+
+def test_hosts_of_the_other_colour_showed_a_feature_that_the_rollback_had_just_turned_off() -> None:
+    world = World("on", instances=INSTANCES)
+    world.drive(limit=5.0, now=lambda: 100.0).before_rollback()
+    assert world.log == ["begun off", "off on localhost", "done off", "seen within 4.5"]
+    assert world.said == [
+        "flag a is off: sent after 0.1 s",
+        "flag a is off: seen by 1 of 1 instances after 2 s",
+    ]
+
+
+def test_a_rollback_goes_on_where_an_instance_does_not_see_it_in_time() -> None:
+    world = World("on", instances=INSTANCES)
+    world.unseen = "a is off: seen by 0 of 1 instances after 4.5 s; not by http://app1:8080/health: still answers true."
+    world.drive().before_rollback()
+    assert world.said == ["flag a is off: sent after 0.1 s", f"flag {world.unseen} The rollback goes on."]
+    assert world.log[2] == "done off"
+
+
+def test_no_instance_is_waited_for_where_the_flag_was_off_already() -> None:
+    world = World("off", instances=INSTANCES)
+    world.was_changed = False
+    world.drive().before_rollback()
+    assert world.log == ["begun off", "off on localhost", "done off"]
+
+
+def test_a_limit_that_is_used_up_leaves_no_time_for_instances() -> None:
+    world = World("on", instances=INSTANCES)
+    world.drive(limit=0.4, now=lambda: 100.0).before_rollback()
     assert world.log == ["begun off", "off on localhost", "done off"]
 
 
