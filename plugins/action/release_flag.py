@@ -11,13 +11,11 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, metric_gates
-from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import JudgedSteps, ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.release import (
-    GATE_TASKS,
     OFF,
     FlagPlaces,
     ReleaseDrive,
-    ReleaseLedger,
     Verdict,
 )
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.release_settings import (
@@ -64,7 +62,7 @@ class ActionModule(ActionBase):
         except RolloutError as error:
             show(f"The flag is left as it is: {error.message}")
             return {"changed": False, "act": "over", "hook": {}, "asked": {}, "stage": 0, "share": 0}
-        path = located(drive.settings[GATE_TASKS], drive.settings["__rollout_search_paths"]) if verdict else ""
+        path = located(drive.settings[metric_gates.TASKS], drive.settings["__rollout_search_paths"]) if verdict else ""
         return {
             "changed": True,
             "act": asked["act"],
@@ -88,7 +86,7 @@ class ActionModule(ActionBase):
             request=request,
             places=places,
             settings=settings,
-            ledger=ReleaseLedger(coordinator, common),
+            ledger=JudgedSteps("rollout_flag_release", coordinator, common),
             members=[member_of(self, name, True, task_vars).member for name in arguments["hosts"]],
             counters=lambda: metric_gates.read_counters(settings["rollout_balancers"], executors),
             show=show,

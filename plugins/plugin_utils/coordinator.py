@@ -23,11 +23,10 @@ def ledger_calls(arguments: Arguments, executors: Executors) -> tuple[Executor, 
     return reached, {option: arguments.get(option) for option in OF_EVERY_CALL}
 
 
-class RecordedChange:
-    """A change beside the hosts, which the ledger records before it is made and after it.
+class LedgerCalls:
+    """Calls of one of the ledger's modules. *common* are the options of every call.
 
-    *module* is the ledger's for that kind of change, *common* the options of every call. Raises RolloutError where the
-    ledger refuses, or the run is over.
+    Raises RolloutError where the ledger refuses, or the run is over.
     """
 
     def __init__(self, module: str, executor: Executor, common: Arguments) -> None:
@@ -35,18 +34,38 @@ class RecordedChange:
         self._executor = executor
         self._common = dict(common)
 
-    def begun(self, **options: t.Any) -> Answer:
-        return self._call("begun", options)
-
-    def done(self, **options: t.Any) -> Answer:
-        return self._call("done", options)
-
-    def failed(self, **options: t.Any) -> Answer:
-        return self._call("failed", options)
-
-    def _call(self, state: str, options: Arguments) -> Answer:
+    def call(self, state: str, options: Arguments) -> Answer:
         given = {name: value for name, value in options.items() if value is not None}
         answer = self._executor.call(self._module, {**self._common, "state": state, **given})
         if answer.get("failed"):
             raise RolloutError(str(answer.get("msg")), kind=answer.get("kind"))
         return answer
+
+
+class RecordedChange(LedgerCalls):
+    """A change beside the hosts, which the ledger records before it is made and after it."""
+
+    def begun(self, **options: t.Any) -> Answer:
+        return self.call("begun", options)
+
+    def done(self, **options: t.Any) -> Answer:
+        return self.call("done", options)
+
+    def failed(self, **options: t.Any) -> Answer:
+        return self.call("failed", options)
+
+
+class JudgedSteps(LedgerCalls):
+    """Steps that the ledger decides one after the other, and that bake under metrics."""
+
+    def next_act(self, **seen: t.Any) -> Answer:
+        """Records what was seen and says what comes next. Waits while the rollout is paused."""
+        return self.call("next", seen)
+
+    def bake(self, seconds: t.Any) -> bool:
+        """Lets the step bake for at most so long; whether its time is over."""
+        return bool(self.call("baked", {"timeout": str(seconds)})["baked"])
+
+    def measure(self, **options: t.Any) -> Answer:
+        """One measurement; a gate that cannot measure says so instead of failing."""
+        return self._executor.call("metric_gate", {**self._common, "once": True, **options})

@@ -9,12 +9,15 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import error_of, node_of, on_balancer
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text, is_bad
+from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import why_missing
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 
 Facts = t.Mapping[str, t.Any]
 
 LETS_PASS = ("pass", "not_judged")
 """Verdicts of the metrics after which the user's own steps are asked."""
+TASKS = "rollout_gate_tasks"
+"""The setting that names those steps."""
 POLICY = ("judge", "on_inconclusive", "on_no_data", "on_error", "on_not_judged", "wait_limit")
 
 
@@ -22,6 +25,13 @@ def policy_options(policy: Facts, gates: int) -> dict[str, t.Any]:
     """The options of metric_gate that rollout_metric_policy sets; *gates* share one chance of a false stop."""
     options = {name: policy[name] for name in POLICY if name in policy}
     return {**options, "judge": {"gates": max(1, gates), **(policy.get("judge") or {})}}
+
+
+def unless_steps_are_missing(verdict: dict[str, t.Any], settings: Facts) -> dict[str, t.Any]:
+    """The verdict, or a failure where it would let the user's own steps judge and their file is not there."""
+    path = settings[TASKS] if verdict.get("verdict") in LETS_PASS else ""
+    missing = why_missing(TASKS, path, settings["__rollout_search_paths"]) if path else ""
+    return {"verdict": "fail", "reason": missing} if missing else verdict
 
 
 def steps_judged(shift: Facts) -> int:

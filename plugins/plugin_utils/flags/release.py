@@ -12,11 +12,9 @@ import dataclasses
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, metric_gates
+from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import JudgedSteps
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.release_settings import ReleaseRequest
-from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import why_missing
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import Executor
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Invocation, Outcome
 
 Answer = t.Dict[str, t.Any]
@@ -24,34 +22,8 @@ Verdict = t.Dict[str, t.Any]
 Settings = t.Mapping[str, t.Any]
 
 ON, OFF = "on", "off"
-GATE_TASKS = "rollout_gate_tasks"
 PAUSE = 1.0
 """Seconds before the flag is turned off once more where that has failed."""
-
-
-class ReleaseLedger:
-    """*common* are the options of every call: ledger, service, run and token."""
-
-    def __init__(self, executor: Executor, common: t.Mapping[str, t.Any]) -> None:
-        self._executor = executor
-        self._common = dict(common)
-
-    def next_act(self, **seen: t.Any) -> Answer:
-        return self._call(state="next", **seen)
-
-    def bake(self, seconds: t.Any) -> bool:
-        """Lets the step bake for at most so long; whether its time is over."""
-        return bool(self._call(state="baked", timeout=str(seconds))["baked"])
-
-    def measure(self, **options: t.Any) -> Answer:
-        """One measurement; a gate that cannot measure says so instead of failing."""
-        return self._executor.call("metric_gate", {**self._common, "once": True, **options})
-
-    def _call(self, **options: t.Any) -> Answer:
-        answer = self._executor.call("rollout_flag_release", {**self._common, **options})
-        if answer.get("failed"):
-            raise RolloutError(str(answer.get("msg")))
-        return answer
 
 
 class FlagPlaces:
@@ -97,7 +69,7 @@ class ReleaseDrive:
     request: ReleaseRequest
     places: FlagPlaces
     settings: Settings
-    ledger: ReleaseLedger
+    ledger: JudgedSteps
     members: t.Sequence[str]
     counters: t.Callable[[], list[Answer]]
     show: t.Callable[[str], None]
@@ -117,8 +89,8 @@ class ReleaseDrive:
         while asked["act"] != "over":
             controller.leave_if_ended()
             if asked["act"] == "bake":
-                verdict = self._unless_steps_are_missing(self._bake(asked))
-                if verdict.get("verdict") in metric_gates.LETS_PASS and self.settings[GATE_TASKS]:
+                verdict = metric_gates.unless_steps_are_missing(self._bake(asked), self.settings)
+                if verdict.get("verdict") in metric_gates.LETS_PASS and self.settings[metric_gates.TASKS]:
                     return asked, verdict
                 asked = self._ask(self.places.read(), **verdict)
                 continue
@@ -156,11 +128,6 @@ class ReleaseDrive:
             **counters,
         )
         return metric_gates.verdict_of(measured)
-
-    def _unless_steps_are_missing(self, verdict: Verdict) -> Verdict:
-        path = self.settings[GATE_TASKS] if verdict.get("verdict") in metric_gates.LETS_PASS else ""
-        missing = why_missing(GATE_TASKS, path, self.settings["__rollout_search_paths"]) if path else ""
-        return {"verdict": "fail", "reason": missing} if missing else verdict
 
     def _ask(self, found: list[Answer], **options: t.Any) -> Answer:
         self.check_watch()

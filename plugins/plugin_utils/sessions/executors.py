@@ -81,9 +81,7 @@ class Executors:
     def __exit__(self, *_problem: t.Any) -> None:
         with self._turn:
             made = list(self._made.values())
-        if made:
-            with concurrent.futures.ThreadPoolExecutor(min(len(made), AT_A_TIME)) as pool:
-                list(pool.map(HostExecutor.close, made))
+        at_once([one.close for one in made])
 
     def on(self, host: str, become: bool | None = None) -> Executor:
         """The host's executor; *become* as the keyword of a task, None for what the task itself says."""

@@ -14,7 +14,6 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, metric_gates, survey
 from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import error_of, node_of, on_balancer
-from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import why_missing
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation, Outcome
 from ansible_collections.steady.rollout.plugins.plugin_utils.survey import Member
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.ledger import TrafficLedger
@@ -73,16 +72,10 @@ class TrafficDrive:
             elif asked["act"] == "set":
                 asked = self._set(asked)
             else:
-                verdict = self._unless_steps_are_missing(self._bake(asked))
-                if verdict.get("verdict") in metric_gates.LETS_PASS and self.settings["rollout_gate_tasks"]:
+                verdict = metric_gates.unless_steps_are_missing(self._bake(asked), self.settings)
+                if verdict.get("verdict") in metric_gates.LETS_PASS and self.settings[metric_gates.TASKS]:
                     return asked, verdict
                 asked = self._ask(self._read(), **verdict)
-
-    def _unless_steps_are_missing(self, verdict: Verdict) -> Verdict:
-        setting = "rollout_gate_tasks"
-        path = self.settings[setting] if verdict.get("verdict") in metric_gates.LETS_PASS else ""
-        missing = why_missing(setting, path, self.settings["__rollout_search_paths"]) if path else ""
-        return {"verdict": "fail", "reason": missing} if missing else verdict
 
     def resume(self, verdict: Verdict) -> Answer:
         """The next question of a pass that steps of the user's have interrupted."""
