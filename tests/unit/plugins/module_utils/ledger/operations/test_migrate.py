@@ -107,6 +107,30 @@ def test_a_contract_waits_for_a_host_that_is_not_in_scope_not_seen_or_gone(clien
     )
 
 
+def test_a_contract_waits_for_a_host_that_a_rollout_of_its_own_has_pinned_to_an_older_version(
+    client: LedgerClient,
+) -> None:
+    """Whichever came last: the rollout that put one host back on the old version, or that of all the others."""
+    rolled_out(client, "2.0.0", "1.0.0")
+    conclude(client, "2.0.0", "2.0.0")
+    client.open("1.0.0", allow_bad=True)
+    pinned = hosts("2.0.0", "2.0.0")
+    pinned[0]["in_scope"] = False
+    client.plan(pinned)
+    client.go("app2", "1.0.0")
+    client.rollout("concluded", hosts=hosts("2.0.0", "1.0.0"))
+    client.open("3.0.0")
+    others = hosts("2.0.0", "1.0.0")
+    others[1]["in_scope"] = False
+    client.plan(others)
+    client.go("app1", "3.0.0")
+    answer = migration(client, "begun", phase="contract", hosts=hosts("3.0.0", "1.0.0"), versions=["2.0.0", "3.0.0"])
+    assert (answer["go"], answer["msg"]) == (
+        False,
+        "shop: the contract phase waits: app2 (not in scope) is on 1.0.0; it needs every host on 2.0.0 or 3.0.0",
+    )
+
+
 def test_a_contract_may_name_older_versions_that_can_do_without(client: LedgerClient) -> None:
     client.open("2.1.0")
     client.plan(hosts("2.0.0", "2.0.0"))
