@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Unreachable
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict, Unreachable
 from ansible_collections.steady.rollout.plugins.module_utils.http import excerpts, targets, tls
 from ansible_collections.steady.rollout.plugins.module_utils.http import exchange as client
 
@@ -29,6 +29,9 @@ LONGEST_WAIT = 5.0
 """Seconds that a server may ask to be left alone for; more is an error that says so."""
 ENVIRONMENT = "STEADY_ROLLOUT_FLAG_TOKEN"
 NOT_FOUND, CONFLICT = 404, 409
+JSON = "application/json"
+MOST_FLAGS = 20_000
+"""A list of flags that is longer has no end."""
 BY_APPROVAL = re.compile(r"approv|change request", re.IGNORECASE)
 A_YEAR_OF_SECONDS = 10**11
 """A moment that is a larger number than that is in milliseconds."""
@@ -69,13 +72,17 @@ class Api:
     now: t.Callable[[], float] = time.time
 
     @property
+    def where(self) -> str:
+        return f"{self.product.name.lower()} at {self.place}"
+
+    @property
     def place(self) -> str:
         return targets.shown_url(self.url)
 
     def get(self, path: str) -> t.Any:
         return self.ask("GET", path)
 
-    def ask(self, method: str, path: str, body: t.Any = None, content_type: str = "application/json") -> t.Any:
+    def ask(self, method: str, path: str, body: t.Any = None, content_type: str = JSON) -> t.Any:
         """The JSON of the answer, None where it is empty. A busy server is asked again; all of these requests can be repeated."""
         for left in reversed(range(TRIES)):
             answer = self._exchange(method, path, body, content_type)
@@ -99,7 +106,7 @@ class Api:
         headers = {
             **self.product.headers,
             "Authorization": self.product.authorization.format(self.token),
-            "Accept": "application/json",
+            "Accept": JSON,
             "User-Agent": "steady.rollout feature_flag",
         }
         raw = None if body is None else json.dumps(body).encode()
@@ -159,6 +166,47 @@ def _asked_to_wait(answer: client.Answer, now: float) -> float:
         moment = float(reset) / (1000.0 if int(reset) > A_YEAR_OF_SECONDS else 1.0)
         return max(math.ceil((moment - now) * 10) / 10, 0.1)
     return 0.5
+
+
+def find(api: Api, path: str, container: str) -> t.Any:
+    """A flag's document; None where there is none or it is archived. Refused where what contains the flags is not there."""
+    try:
+        found = api.get(path)
+    except Refused as error:
+        if error.status != NOT_FOUND:
+            raise
+        _require(api, container, error)
+        return None
+    return None if isinstance(found, dict) and found.get("archived") else found
+
+
+def _require(api: Api, container: str, error: Refused) -> None:
+    """A flag that is not there and a project that is not there are the same answer."""
+    try:
+        api.get(container)
+    except Refused:
+        raise error from None
+
+
+def patch(api: Api, flag: str, path: str, body: t.Any, content_type: str = JSON) -> None:
+    """Raises Conflict where the server refuses because of another change."""
+    try:
+        api.ask("PATCH", path, body, content_type)
+    except Refused as error:
+        if error.status == CONFLICT:
+            raise Conflict(f"{api.where}: somebody else has changed '{flag}' meanwhile.") from None
+        raise
+
+
+def every_name(api: Api, page_size: int, page: t.Callable[[int], tuple[list[str], bool]]) -> list[str]:
+    """*page* returns the names on a page, counted from 0, and whether there are more."""
+    found: list[str] = []
+    for number in range(MOST_FLAGS // page_size):
+        names, has_more = page(number)
+        found += names
+        if not has_more:
+            return sorted(found)
+    raise RolloutError(f"{api.where}: the list of flags has no end after {MOST_FLAGS}; name the flags.")
 
 
 def part(text: str) -> str:

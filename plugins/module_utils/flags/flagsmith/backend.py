@@ -15,15 +15,15 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
-from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict, Flag, FlagSystem, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, FlagSystem, Wanted
 from ansible_collections.steady.rollout.plugins.module_utils.flags.flagsmith import reading
 from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
-    CONFLICT,
     Api,
     Product,
-    Refused,
+    every_name,
     opened,
     part,
+    patch,
 )
 
 PRODUCT = Product(
@@ -37,7 +37,6 @@ PRODUCT = Product(
 )
 ADDRESS = "https://api.flagsmith.com"
 PAGE = 100
-MOST_PAGES = 200
 
 
 class Flagsmith(FlagSystem):
@@ -50,7 +49,7 @@ class Flagsmith(FlagSystem):
     }
 
     def __init__(self, api: Api, project: str, environment: str) -> None:
-        super().__init__(f"flagsmith at {api.place}")
+        super().__init__(api.where)
         self._api = api
         self._features = f"/api/v1/projects/{part(project)}/features/"
         self._environment = f"/api/__future__/environments/{part(environment)}/features/"
@@ -62,14 +61,12 @@ class Flagsmith(FlagSystem):
         return reading.flag_of(self.where, name, feature, self._api.get(self._here(feature)))
 
     def names(self) -> list[str]:
-        found: list[str] = []
-        for number in range(1, MOST_PAGES + 1):
-            page = self._api.get(f"{self._features}?page={number}&page_size={PAGE}")
-            listed = reading.features_of(self.where, page)
-            found += [str(one["name"]) for one in listed if not one.get("is_archived")]
-            if not page.get("next"):
-                return sorted(found)
-        raise RolloutError(f"{self.where}: the list of flags has no end after {MOST_PAGES * PAGE}; name the flags.")
+        return every_name(self._api, PAGE, self._page)
+
+    def _page(self, number: int) -> tuple[list[str], bool]:
+        page = self._api.get(f"{self._features}?page={number + 1}&page_size={PAGE}")
+        listed = reading.features_of(self.where, page)
+        return [str(one["name"]) for one in listed if not one.get("is_archived")], bool(page.get("next"))
 
     def apply(self, flag: Flag, wanted: Wanted) -> None:
         feature = self._feature(flag.name)
@@ -81,12 +78,7 @@ class Flagsmith(FlagSystem):
             feature = self._create(flag.name, wanted)
         here = self._here(feature)
         body = reading.change_of(wanted.state == contract.ON, self._api.get(here))
-        try:
-            self._api.ask("PATCH", here, body)
-        except Refused as error:
-            if error.status == CONFLICT:
-                raise Conflict(f"{self.where}: somebody else has changed '{flag.name}' meanwhile.") from None
-            raise
+        patch(self._api, flag.name, here, body)
 
     def _here(self, feature: t.Mapping[str, t.Any]) -> str:
         return f"{self._environment}{feature['id']}/"

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
-from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict, Flag, FlagSystem, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, FlagSystem, Wanted
 from ansible_collections.steady.rollout.plugins.module_utils.flags.launchdarkly import reading
 from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
-    CONFLICT,
-    NOT_FOUND,
     Api,
     Product,
-    Refused,
+    every_name,
+    find,
     opened,
     part,
+    patch,
 )
 
 PRODUCT = Product(
@@ -39,7 +38,6 @@ PRODUCT = Product(
 ADDRESS = "https://app.launchdarkly.com"
 SEMANTIC = "application/json; domain-model=launchdarkly.semanticpatch"
 PAGE = 100
-MOST_PAGES = 200
 
 
 class LaunchDarkly(FlagSystem):
@@ -51,7 +49,7 @@ class LaunchDarkly(FlagSystem):
     }
 
     def __init__(self, api: Api, project: str, environment: str) -> None:
-        super().__init__(f"launchdarkly at {api.place}")
+        super().__init__(api.where)
         self._api = api
         self._project = part(project)
         self._environment = environment
@@ -68,14 +66,12 @@ class LaunchDarkly(FlagSystem):
         return reading.flag_of(self.where, name, found, self._environment, reading.last_seen_of(self._api.get(path)))
 
     def names(self) -> list[str]:
-        found: list[str] = []
-        for number in range(MOST_PAGES):
-            page = self._api.get(f"/api/v2/flags/{self._project}?limit={PAGE}&offset={number * PAGE}")
-            listed = reading.names_of(self.where, page)
-            found += listed
-            if len(listed) < PAGE:
-                return sorted(found)
-        raise RolloutError(f"{self.where}: the list of flags has no end after {MOST_PAGES * PAGE}; name the flags.")
+        return every_name(self._api, PAGE, self._page)
+
+    def _page(self, number: int) -> tuple[list[str], bool]:
+        page = self._api.get(f"/api/v2/flags/{self._project}?limit={PAGE}&offset={number * PAGE}")
+        names = reading.names_of(self.where, page)
+        return names, len(names) == PAGE
 
     def apply(self, flag: Flag, wanted: Wanted) -> None:
         place = f"/api/v2/flags/{self._project}/{part(flag.name)}"
@@ -93,29 +89,11 @@ class LaunchDarkly(FlagSystem):
             "environmentKey": self._environment,
             "instructions": _instructions(wanted, variations, off_is_false),
         }
-        try:
-            self._api.ask("PATCH", place, body, SEMANTIC)
-        except Refused as error:
-            if error.status == CONFLICT:
-                raise Conflict(f"{self.where}: somebody else has changed '{flag.name}' meanwhile.") from None
-            raise
+        patch(self._api, flag.name, place, body, SEMANTIC)
 
     def _found(self, name: str) -> t.Any:
-        try:
-            found = self._api.get(f"/api/v2/flags/{self._project}/{part(name)}?env={part(self._environment)}")
-        except Refused as error:
-            if error.status != NOT_FOUND:
-                raise
-            self._require_project(error)
-            return None
-        return None if isinstance(found, dict) and found.get("archived") else found
-
-    def _require_project(self, error: Refused) -> None:
-        """A flag that is not there and a project that is not there are the same answer."""
-        try:
-            self._api.get(f"/api/v2/flags/{self._project}?limit=1")
-        except Refused:
-            raise error from None
+        path = f"/api/v2/flags/{self._project}"
+        return find(self._api, f"{path}/{part(name)}?env={part(self._environment)}", f"{path}?limit=1")
 
     def _create(self, name: str, wanted: Wanted) -> None:
         """Off in every environment, as LaunchDarkly makes it."""

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
-from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict, Flag, FlagSystem, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, FlagSystem, Wanted
 from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
-    CONFLICT,
     NOT_FOUND,
     Api,
     Product,
     Refused,
+    every_name,
     opened,
     part,
+    patch,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.flags.split import reading
 
@@ -37,7 +37,6 @@ PRODUCT = Product(
 )
 ADDRESS = "https://api.split.io"
 PAGE = 50
-MOST_PAGES = 400
 
 
 class Split(FlagSystem):
@@ -49,7 +48,7 @@ class Split(FlagSystem):
     }
 
     def __init__(self, api: Api, workspace: str, environment: str, traffic_type: str) -> None:
-        super().__init__(f"split at {api.place}")
+        super().__init__(api.where)
         self._api = api
         self._workspace = f"/internal/api/v2/splits/ws/{part(workspace)}"
         self._environment = part(environment)
@@ -63,14 +62,12 @@ class Split(FlagSystem):
         return reading.flag_of(self.where, name, found, self._about(name) if found else None)
 
     def names(self) -> list[str]:
-        found: list[str] = []
-        for number in range(MOST_PAGES):
-            page = self._api.get(f"{self._workspace}?limit={PAGE}&offset={number * PAGE}")
-            listed = reading.names_of(self.where, page)
-            found += listed
-            if len(listed) < PAGE:
-                return sorted(found)
-        raise RolloutError(f"{self.where}: the list of flags has no end after {MOST_PAGES * PAGE}; name the flags.")
+        return every_name(self._api, PAGE, self._page)
+
+    def _page(self, number: int) -> tuple[list[str], bool]:
+        page = self._api.get(f"{self._workspace}?limit={PAGE}&offset={number * PAGE}")
+        names = reading.names_of(self.where, page)
+        return names, len(names) == PAGE
 
     def apply(self, flag: Flag, wanted: Wanted) -> None:
         place, here = f"{self._workspace}/{part(flag.name)}", self._here(flag.name)
@@ -82,12 +79,7 @@ class Split(FlagSystem):
             self._create(flag.name, wanted)
         if self._definition(flag.name) == {}:
             self._api.ask("POST", here, reading.new_definition(wanted.percent if wanted.state == contract.ON else 0))
-        try:
-            self._api.ask("PATCH", here, _patch(wanted))
-        except Refused as error:
-            if error.status == CONFLICT:
-                raise Conflict(f"{self.where}: somebody else has changed '{flag.name}' meanwhile.") from None
-            raise
+        patch(self._api, flag.name, here, _patch(wanted))
 
     def _here(self, name: str) -> str:
         return f"{self._workspace}/{part(name)}/environments/{self._environment}"

@@ -17,10 +17,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.flags import contra
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, FlagSystem, Listener, Wanted
 from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import (
     CONFLICT,
-    NOT_FOUND,
     Api,
     Product,
     Refused,
+    find,
     opened,
     part,
 )
@@ -45,7 +45,7 @@ class Unleash(FlagSystem):
     }
 
     def __init__(self, api: Api, project: str, environment: str, application: str) -> None:
-        super().__init__(f"unleash at {api.place}")
+        super().__init__(api.where)
         self._api = api
         self._project = f"/api/admin/projects/{part(project)}"
         self._environment = environment
@@ -89,23 +89,8 @@ class Unleash(FlagSystem):
         self._api.ask("POST", f"{here}/on")
 
     def _found(self, name: str) -> t.Any:
-        try:
-            found = self._api.get(f"{self._project}/features/{part(name)}")
-        except Refused as error:
-            if error.status != NOT_FOUND:
-                raise
-            self._require_project(error)
-            return None
-        if not isinstance(found, dict) or found.get("archived"):
-            return None
-        return found
-
-    def _require_project(self, error: Refused) -> None:
-        """A flag that is not there and a project that is not there are the same answer."""
-        try:
-            self._api.get(f"{self._project}/features")
-        except Refused:
-            raise error from None
+        path = f"{self._project}/features"
+        return find(self._api, f"{path}/{part(name)}", path)
 
     def _create(self, name: str, wanted: Wanted) -> None:
         kind = wanted.kind if wanted.kind in KINDS else "release"

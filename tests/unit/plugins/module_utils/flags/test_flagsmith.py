@@ -37,7 +37,7 @@ def override(is_on: bool) -> dict[str, t.Any]:
 class Api:
     """Answers by the beginning of a path, and keeps what is sent."""
 
-    place = "flagsmith"
+    where = "flagsmith at flagsmith"
 
     def __init__(self, features: list[dict[str, t.Any]], found: t.Any, status: int = 0) -> None:
         self.features, self.found, self.status = features, found, status
@@ -46,7 +46,7 @@ class Api:
     def get(self, path: str) -> t.Any:
         return {"results": self.features, "next": None} if path.startswith(FEATURES) else self.found
 
-    def ask(self, method: str, path: str, body: t.Any = None) -> None:
+    def ask(self, method: str, path: str, body: t.Any = None, content_type: str = "application/json") -> None:
         self.sent.append((method, path, body))
         if method == "POST":
             self.features = [FEATURE]

@@ -31,7 +31,7 @@ def flag(fallthrough: t.Any = None, **here: t.Any) -> dict[str, t.Any]:
 class Api:
     """Answers with the flag, and keeps what is sent."""
 
-    place = "ld"
+    where = "launchdarkly at ld"
 
     def __init__(self, found: t.Any, status: int = 0) -> None:
         self.found, self.status = found, status

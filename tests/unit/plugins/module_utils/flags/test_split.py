@@ -27,7 +27,7 @@ def definition(*rule: tuple[str, t.Any], **given: t.Any) -> dict[str, t.Any]:
 class Api:
     """Answers by path, and keeps what is sent; what is not there is refused with 404."""
 
-    place = "split"
+    where = "split at split"
 
     def __init__(self, status: int = 0, **answers: t.Any) -> None:
         self.answers, self.status = answers["by"], status
@@ -38,7 +38,7 @@ class Api:
             raise Refused("not there", 404)
         return self.answers[path]
 
-    def ask(self, method: str, path: str, body: t.Any = None) -> None:
+    def ask(self, method: str, path: str, body: t.Any = None, content_type: str = "application/json") -> None:
         self.sent.append((method, path, body))
         if method == "POST":
             self.answers[PLACE] = {}
