@@ -71,6 +71,24 @@ MUTANTS: tuple[Mutant, ...] = (
         "allowed = budget.chance",
     ),
     Mutant(
+        "judge: one figure may say anything",
+        JUDGE + "bounded.py",
+        "min(max(each.off, -bound), bound) / KEPT",
+        "each.off",
+    ),
+    Mutant(
+        "judge: two outliers of three are usual",
+        JUDGE + "bounded.py",
+        "[*unchanged, *values[first",
+        "[*values[first",
+    ),
+    Mutant(
+        "judge: the noise of other loads is known",
+        JUDGE + "values.py",
+        "others.freedom / thinner**2",
+        "others.freedom",
+    ),
+    Mutant(
         "judge: a host's own past is forgotten",
         JUDGE + "values.py",
         "(logarithm(value) - levels.get(host, unknown).mean)",

@@ -148,8 +148,9 @@ class OfValues(Comparison):
         intervals = in_rounds(given.intervals)
         earlier = in_rounds(given.earlier)
         known, before = levels.estimated(given.past)
-        self._here = values.changes(intervals, known, reverse)
-        self._data = [*values.as_loaded(values.changes(earlier, known, reverse), self._here), *self._here]
+        self._here = values.without_outliers(values.changes(intervals, known, reverse))
+        before_it = values.without_outliers(values.changes(earlier, known, reverse))
+        self._data = [*values.as_loaded(before_it, self._here), *self._here]
         self._began = min([given.began, *(each.at for each in self._data[:1])])
         self._differences = values.differences(self._data) if self._data else []
         self._is_own = bool(known) and all(

@@ -24,6 +24,7 @@ import statistics
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts
+from ansible_collections.steady.rollout.plugins.module_utils.judge.bounded import bounded, scale
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.levels import Level, logarithm
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import student_tail
@@ -94,6 +95,23 @@ def changes(intervals: t.Sequence[Interval], levels: t.Mapping[str, Level], reve
     return found
 
 
+def without_outliers(data: t.Sequence[Change]) -> list[Change]:
+    """The changes with what a single figure of a single host may say bounded, each group by itself."""
+    baselines = [each.baseline for each in data]
+    believed = scale(baselines, baselines) * math.sqrt(_thinner(data)) if data else 0.0
+    canaries = bounded([each.canary for each in data], baselines, believed)
+    return [
+        dataclasses.replace(each, canary=canary, baseline=baseline)
+        for each, canary, baseline in zip(data, canaries, bounded(baselines, baselines))
+    ]
+
+
+def _thinner(data: t.Sequence[Change]) -> float:
+    """How many times fewer requests are behind a value of the canary than behind one of the baseline; at least 1."""
+    canary = statistics.fmean(each.canary_count for each in data)
+    return max(1.0, statistics.fmean(each.baseline_count for each in data) / canary) if canary > 0 else 1.0
+
+
 def as_loaded(earlier: t.Sequence[Change], here: t.Sequence[Change]) -> list[Change]:
     """The earlier intervals in which the canary's hosts had about as much traffic beside the baseline's as now.
 
@@ -130,14 +148,11 @@ def noise(data: t.Sequence[Change], found: t.Sequence[float], before: hosts.With
     """What chance does to one interval's difference: hosts beside each other show it, before and since, and so do the intervals."""
     canary = hosts.within([each.canary for each in data])
     baseline = hosts.within([each.baseline for each in data])
-    counts = (
-        statistics.fmean(each.canary_count for each in data),
-        statistics.fmean(each.baseline_count for each in data),
-    )
-    # With fewer requests behind each value the canary's is noisier than the baseline's.
-    thinner = max(1.0, counts[1] / counts[0]) if counts[0] > 0 else 1.0
     others = hosts.pooled((baseline, before))
-    own = hosts.pooled((canary, hosts.Within(others.variance * thinner, others.freedom, others.correlation)))
+    # With fewer requests behind each value the canary's is noisier than the baseline's.
+    thinner = _thinner(data)
+    believed = hosts.Within(others.variance * thinner, others.freedom / thinner**2, others.correlation)
+    own = hosts.pooled((canary, believed))
     sizes = [(len(each.canary), len(each.baseline)) for each in data]
     by_hosts = statistics.fmean(own.variance / many + others.variance / few for many, few in sizes)
     seen = statistics.variance(found) if len(found) > 1 else 0.0

@@ -131,7 +131,7 @@ def test_good_hosts_are_rarely_unlikely() -> None:
     for dummy in range(300):
         own = {f"h{host}": math.exp(rng.gauss(0, 0.2)) for host in range(10)}
         known, before = levels.estimated(fleet(rng, own, 20))
-        data = values.changes(fleet(rng, own, 15), known, reverse=False)
+        data = values.without_outliers(values.changes(fleet(rng, own, 15), known, reverse=False))
         found = values.differences(data)
         variance = statistics.fmean(each.variance for each in known.values()) * (1 / 2 + 1 / 8)
         estimate = values.mean(found, values.noise(data, found, before), hosts.Between(0.0, 1.0, variance))
