@@ -15,6 +15,9 @@ Result = t.Mapping[str, t.Any]
 
 WITHOUT_LINE = ("check unit", "consent", "fence", "mark changing", "record intent", "probe version", "last gate")
 """Bookkeeping: what follows from it has a line of its own."""
+WAIT = "wait"
+"""For the host's turn. Who has it at once has not waited."""
+SHORTEST_WAIT = 1.0
 REPORT = "report "
 """Reports to the ledger: its answer says what they mean."""
 
@@ -24,6 +27,8 @@ def of_entry(host: str, entry: Entry) -> str:
     if entry.failure:
         return "\n".join([f"{host}  {_timed(entry)}  failed: {entry.failure['error']}", *_logged(entry)])
     if entry.step in WITHOUT_LINE or entry.result.get("verdict") == "stop":
+        return ""
+    if entry.step == WAIT and entry.seconds < SHORTEST_WAIT:
         return ""
     if entry.step.startswith(REPORT):
         return entry.summary
@@ -47,6 +52,10 @@ def admitted(answer: Result) -> str:
     if answer.get("direction") == "recover":
         return f"return to service on {target}"
     return f"{'back to ' + target if answer.get('direction') == 'back' else f'{previous} -> {target}'}, slot {answer.get('slot')}"
+
+
+def waited(_answer: Result) -> str:
+    return "for its turn"
 
 
 def message(result: Result) -> str:

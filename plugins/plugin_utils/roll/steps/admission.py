@@ -31,7 +31,7 @@ class Admission(Update, Proof):
         """
         if not self.planned or not (self.now["rollout_unit"] or self.now["rollout_artifact"]):
             return
-        turn = self.journal.perform("wait for turn", "coordinator", self.ledger.wait_until_due)
+        turn = self.journal.perform(lines.WAIT, "coordinator", self.ledger.wait_until_due, lines.waited)
         if turn.get("verdict") == "stop":
             return
         if self.now["rollout_unit"]:
