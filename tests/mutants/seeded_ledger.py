@@ -319,10 +319,4 @@ MUTANTS: tuple[Mutant, ...] = (
         "take_over and lease.service == service, gone_run)",
         "take_over, gone_run)",
     ),
-    Mutant(
-        "8 a process stopped in a change is waited for",
-        LEDGER + "storage/store.py",
-        "if waited >= BUSY_SECONDS or (other and other.is_stopped):",
-        "if waited >= BUSY_SECONDS:",
-    ),
 )
