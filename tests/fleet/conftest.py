@@ -101,8 +101,6 @@ def unleash_server(fleet: Lab, tmp_path_factory: pytest.TempPathFactory) -> t.It
 
 @pytest.fixture
 def flagged(shop: Shop, unleash_server: unleash.Unleash) -> t.Iterator[FlaggedShop]:
-    """The shop on a version without the feature, and the version with it ready to be rolled out."""
+    """A test begins with prepare()."""
     with Gateway(unleash_server.url, CONTROLLER_ADDRESS, unleash_server.network) as gateway:
-        flagged = FlaggedShop(shop, unleash_server, gateway)
-        flagged.prepare()
-        yield flagged
+        yield FlaggedShop(shop, unleash_server, gateway)

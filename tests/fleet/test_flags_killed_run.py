@@ -85,6 +85,7 @@ def points(table: dict[str, Point], always: str = "") -> list[t.Any]:
 
 @pytest.fixture
 def rolling(fleet: Lab, flagged: FlaggedShop) -> Rolling:
+    flagged.prepare(refresh=1.0)
     return Rolling(fleet, flagged.settings())
 
 

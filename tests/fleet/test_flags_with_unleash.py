@@ -31,6 +31,7 @@ STRATEGIES = {
 def test_a_flag_goes_with_the_rollout_there_and_back(
     fleet: Lab, shop: Shop, flagged: FlaggedShop, tmp_path: pathlib.Path, strategy: str
 ) -> None:
+    flagged.prepare()
     rolling = Rolling(fleet, {**STRATEGIES[strategy], **flagged.settings()})
     on_new = set(COLOURS["green"]) if strategy == "blue_green" else set(shop.apps)
     with traffic(shop.lab.urls(), tmp_path / "users.json", inside=fleet.inside(), **QUICK_USERS) as users:

@@ -36,6 +36,8 @@ class FlaggedShop:
         self.server.remove(FLAG)
         self.shop.behave(self.behaviour(served=False, refresh=refresh))
         self.shop.lab.add_release(version, self.behaviour(served=True, refresh=refresh))
+        # Unleash itself shows a change to its clients a moment later.
+        self.shop.await_that(lambda: self.is_seen(False))
 
     def behaviour(self, served: bool, refresh: float) -> dict[str, t.Any]:
         system = {"type": "unleash", "url": self.server.url, "token": unleash.CLIENT}
