@@ -5,30 +5,38 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import identity
+from ansible_collections.steady.rollout.plugins.plugin_utils import background, identity
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation, Outcome
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
 
 Result = t.Dict[str, t.Any]
 PATIENCE = 10.0
-"""Seconds that the coordinator gets; the flag itself is set by then."""
+"""Seconds that the coordinator gets; the flag itself does not wait for it."""
 
 
 class ActionModule(InWorkerAction):
     module = "feature_flag"
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> Result:
-        result = super().run(tmp, task_vars)
-        result["held"] = ""
-        # Also where the flag could not be changed: then the rollout must not go on all the more.
-        if self._task.args.get("service") and self._task.args.get("state") == "killed" and not self._task.check_mode:
-            self._hold(result, task_vars or {})
-        return result
+        task_vars = task_vars or {}
+        args = self._task.args
+        if not args.get("service") or args.get("state") != "killed" or self._task.check_mode:
+            return {**super().run(tmp, task_vars), "held": ""}
+        call = self._call(task_vars)
+        with Executors(self, task_vars) as executors:
+            # Beside the change itself: until all instances have seen it, the rollout might end and turn the flag on.
+            # Also where the flag cannot be changed: then the rollout must not go on all the more.
+            holding = background.in_thread(lambda: executors.together([call])[0])
+            result = super().run(tmp, task_vars)
+            while not holding.is_over():
+                time.sleep(background.NAP)
+            return _held(result, holding.result(), str(args["service"]))
 
-    def _hold(self, result: Result, task_vars: dict[str, t.Any]) -> None:
+    def _call(self, task_vars: dict[str, t.Any]) -> Invocation:
         args = self._task.args
         asked: Result = {
             "state": "killed",
@@ -41,10 +49,12 @@ class ActionModule(InWorkerAction):
             asked["ledger"] = args["ledger"]
         coordinator = evaluated(self, task_vars.get("rollout_coordinator") or "localhost", task_vars)
         become = task_vars.get("rollout_coordinator_become")
-        with Executors(self, task_vars) as executors:
-            call = Invocation(str(coordinator), "rollout_flag", asked, become=become, timeout=PATIENCE)
-            outcome = executors.together([call])[0]
-        result["held"] = str(outcome.result.get("msg") or "")
-        if outcome.unreachable or (outcome.failed and "no rollout is under way" not in result["held"]):
-            warnings = result.setdefault("warnings", [])
-            warnings.append(f"The rollout of {args['service']} could not be paused: {result['held']}")
+        return Invocation(str(coordinator), "rollout_flag", asked, become=become, timeout=PATIENCE)
+
+
+def _held(result: Result, outcome: Outcome, service: str) -> Result:
+    held = str(outcome.result.get("msg") or "")
+    if outcome.unreachable or (outcome.failed and "no rollout is under way" not in held):
+        warnings = [*result.get("warnings", []), f"The rollout of {service} could not be paused: {held}"]
+        return {**result, "held": held, "warnings": warnings}
+    return {**result, "held": held}

@@ -113,9 +113,9 @@ go:
   type: bool
   returned: O(state=begun)
 why:
-  description: Why not.
+  description: Why not. With O(state=done) and O(goal=on), why it has to be turned off again.
   type: str
-  returned: O(state=begun)
+  returned: O(state=begun) and O(state=done)
 tried:
   description: Whether this run has tried the same already, in vain.
   type: bool

@@ -16,16 +16,24 @@ import typing as t
 from ansible.errors import AnsibleError
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.flags import planning
 from ansible_collections.steady.rollout.plugins.plugin_utils import background
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import RecordedChange
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.settings import FlagSetting
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Invocation, Outcome
 
 Result = t.Dict[str, t.Any]
-ON, OFF = "on", "off"
+ON, OFF, KILLED = "on", "off", "killed"
 GOES_ON = "The rollback goes on."
 MARGIN = 0.5
 """Seconds of the limit that are left for what comes after the instances were asked."""
+
+
+class Turned(t.NamedTuple):
+    """Whether that changed it, and why it must not stay so."""
+
+    changed: bool
+    why: str
 
 
 @dataclasses.dataclass
@@ -51,7 +59,8 @@ class FlagDrive:
                     f"Nothing was touched. Turn it off ({flag.command(OFF)}), or let the rollout do it with when_on: 'off' in "
                     "rollout_flags."
                 )
-            self._turn(flag, OFF, waits=True)
+            self._turn(flag, OFF)
+            self._require_seen(flag, OFF)
 
     def before_rollback(self) -> None:
         """Never raises, and ends in time."""
@@ -84,12 +93,19 @@ class FlagDrive:
         if not answer["go"]:
             self.show(f"flag {flag.name} stays as it is: {answer['why']}")
             return
-        if self._read(flag) == "killed":
+        if self._read(flag) == KILLED:
             error = "it was killed"
             self.ledger.failed(flag=flag.name, goal=ON, place=flag.place, error=error)
             self.show(f"flag {flag.name} stays off: {error}")
             return
-        self._turn(flag, ON, waits=True)
+        why = self._turn(flag, ON).why
+        if why:
+            # The kill came between the intent and the change, which undid it.
+            killed = {**flag.options(KILLED, waits=False), "reason": why[: planning.LONGEST_TEXT]}
+            self._refuse_failures(flag, OFF, self._send(flag, killed))
+            self.show(f"flag {flag.name} is off again: {why}")
+            return
+        self._require_seen(flag, ON)
 
     def _all_off(self, settled: set[str], deadline: float) -> None:
         """Every flag is turned off before the instances of one are waited for; adds to *settled* what is off or named."""
@@ -104,7 +120,7 @@ class FlagDrive:
         """Whether it was on until now."""
         try:
             answer = self.ledger.begun(flag=flag.name, goal=OFF, place=flag.place)
-            return not answer["tried"] and self._turn(flag, OFF, waits=False)
+            return not answer["tried"] and self._turn(flag, OFF).changed
         except (RolloutError, AnsibleError) as error:
             why = str(error).rstrip(".")
             self.show(f"flag {flag.name} could not be turned off: {why}. {GOES_ON} Run: {flag.command(OFF)}")
@@ -115,38 +131,50 @@ class FlagDrive:
         left = deadline - MARGIN - self.now()
         if not flag.has_instances or left <= 0:
             return
-        options = {**flag.options(OFF, waits=True), "seen_timeout": f"{left:.1f}"}
-        outcomes = self.together([Invocation(host, "feature_flag", options) for host in flag.hosts])
+        outcomes = self._send(flag, {**flag.options(OFF, waits=True), "seen_timeout": f"{left:.1f}"})
         said = next((one.result.get("msg") for one in outcomes if one.failed), None)
         self.show(f"flag {said} {GOES_ON}" if said else f"flag {outcomes[0].result['msg']}")
+
+    def _require_seen(self, flag: FlagSetting, goal: str) -> None:
+        """Apart from the change, which is on record by then; raises RolloutError."""
+        if flag.has_instances:
+            outcomes = self._send(flag, flag.options(goal, waits=True))
+            self._refuse_failures(flag, goal, outcomes)
+            self.show(f"flag {outcomes[0].result['msg']}")
 
     def _read(self, flag: FlagSetting) -> str:
         """Its state, on if it is on anywhere; raises RolloutError where it cannot be read."""
         options = {"system": flag.system, "names": [flag.name]}
         outcomes = self.together([Invocation(host, "feature_flag_info", options) for host in flag.hosts])
-        _refuse_failures(outcomes)
+        error = _error_of(outcomes)
+        if error is not None:
+            raise error
         states = [str(one.result["flags"][flag.name]["state"]) for one in outcomes]
-        return next((state for state in ("killed", ON) if state in states), states[0])
+        return next((state for state in (KILLED, ON) if state in states), states[0])
 
-    def _turn(self, flag: FlagSetting, goal: str, waits: bool) -> bool:
-        """Whether that changed it; on all hosts that have it, on record before and after. Raises RolloutError."""
-        options = flag.options(goal, waits)
-        outcomes = self.together([Invocation(host, "feature_flag", options) for host in flag.hosts])
-        try:
-            _refuse_failures(outcomes)
-        except RolloutError as error:
-            self.ledger.failed(flag=flag.name, goal=goal, place=flag.place, error=error.message)
-            raise
-        self.ledger.done(flag=flag.name, goal=goal, place=flag.place)
+    def _turn(self, flag: FlagSetting, goal: str) -> Turned:
+        """On all hosts that have it, on record before and after. Raises RolloutError."""
+        outcomes = self._send(flag, flag.options(goal, waits=False))
+        self._refuse_failures(flag, goal, outcomes)
+        answer = self.ledger.done(flag=flag.name, goal=goal, place=flag.place)
         changed = any(one.result.get("changed") for one in outcomes)
         if changed:
             self.show(f"flag {outcomes[0].result['msg']}")
-        return changed
+        return Turned(changed, str(answer.get("why") or ""))
+
+    def _send(self, flag: FlagSetting, options: Result) -> t.Sequence[Outcome]:
+        return self.together([Invocation(host, "feature_flag", options) for host in flag.hosts])
+
+    def _refuse_failures(self, flag: FlagSetting, goal: str, outcomes: t.Sequence[Outcome]) -> None:
+        error = _error_of(outcomes)
+        if error is not None:
+            self.ledger.failed(flag=flag.name, goal=goal, place=flag.place, error=error.message)
+            raise error
 
 
-def _refuse_failures(outcomes: t.Sequence[Outcome]) -> None:
+def _error_of(outcomes: t.Sequence[Outcome]) -> RolloutError | None:
     failed = [one for one in outcomes if one.failed]
-    if failed:
-        host = failed[0].invocation.host
-        more = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise RolloutError(f"on {host}{more}: {failed[0].result.get('msg')}")
+    if not failed:
+        return None
+    more = f" (and on {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return RolloutError(f"on {failed[0].invocation.host}{more}: {failed[0].result.get('msg')}")

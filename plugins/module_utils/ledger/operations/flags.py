@@ -52,12 +52,17 @@ def begin(ledger: Ledger, params: Params) -> Answer:
 
 
 def end(ledger: Ledger, params: Params) -> Answer:
-    """Records that the flag was read back as wanted."""
+    """Records that the flag was read back as wanted, and answers why it must not be: somebody has killed it meanwhile."""
     required(params, "flag", "goal")
     with open_session(ledger, params) as session:
+        known = known_of(session, params["flag"])
         _save(session, params, goal=params["goal"], status=rules.DONE)
         session.event("flag_set", flag=params["flag"], goal=params["goal"], place=params.get("place") or "")
-        return {"changed": True, "msg": f"{session.service}: {params['flag']} is {params['goal']}"}
+        return {
+            "changed": True,
+            "why": _killed(known) if params["goal"] == rules.ON else "",
+            "msg": f"{session.service}: {params['flag']} is {params['goal']}",
+        }
 
 
 def fail(ledger: Ledger, params: Params) -> Answer:
@@ -129,10 +134,18 @@ def _save(session: Session, params: Params, goal: str, status: str, error: str =
     )
 
 
+def _killed(known: RolloutFlag | None) -> str:
+    """What a rollout says that leaves the flag off; empty where nobody has killed it."""
+    if known is None or known.goal != rules.KILLED:
+        return ""
+    return f"it was killed during this rollout: {known.error}"
+
+
 def _why_not_on(session: Session, params: Params, known: RolloutFlag | None) -> str:
     """Only where the run would conclude that everything is done, and nobody outside of its scope is behind."""
-    if known is not None and known.goal == rules.KILLED:
-        return f"it was killed during this rollout: {known.error}"
+    killed = _killed(known)
+    if killed:
+        return killed
     if not rules.is_due(session.records.flag(session.service, params["flag"])):
         return "no rollout has turned it off"
     if session.rollout.status != model.OPEN or session.rollout.direction != model.FORWARD:

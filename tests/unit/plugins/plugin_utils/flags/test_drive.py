@@ -35,6 +35,7 @@ class World:
         self.down = ""
         self.hangs: threading.Event | None = None
         self.unseen = ""
+        self.killed = ""
         self.was_changed = True
         self.setting = {"name": "a", "system": REDIS, **setting}
 
@@ -48,7 +49,7 @@ class World:
 
     def done(self, **options: t.Any) -> dict[str, t.Any]:
         self.log.append(f"done {options['goal']}")
-        return {}
+        return {"why": self.killed if options["goal"] == "on" else ""}
 
     def failed(self, **options: t.Any) -> dict[str, t.Any]:
         self.log.append(f"failed {options['goal']}: {options['error']}")
@@ -65,9 +66,9 @@ class World:
         if one.module == "feature_flag_info":
             self.log.append(f"read on {one.host}")
             return {"flags": {"a": {"state": self.state}}}
-        if "seen_timeout" in one.arguments:
-            self.log.append(f"seen within {one.arguments['seen_timeout']}")
-            seen = "a is off: seen by 1 of 1 instances after 2 s"
+        if "instances" in one.arguments:
+            self.log.append(f"seen within {one.arguments.get('seen_timeout', 'its time')}")
+            seen = f"a is {self.state}: seen by 1 of 1 instances after 2 s"
             return {"failed": True, "msg": self.unseen} if self.unseen else {"changed": False, "msg": seen}
         self.state = one.arguments["state"]
         self.log.append(f"{self.state} on {one.host}")
@@ -213,3 +214,29 @@ def test_a_flag_that_cannot_be_turned_on_is_named_with_the_command() -> None:
         "a (redis 10.0.0.5:6379) could not be turned on: on localhost: redis at 10.0.0.5:6379: refused the connection. "
         f"Run: {COMMAND.format('on')}"
     ]
+
+
+def test_instances_are_waited_for_once_the_change_is_on_record() -> None:
+    world = World(instances=INSTANCES)
+    world.drive().before_first_host()
+    assert world.log[-3:] == ["off on localhost", "done off", "seen within its time"]
+    assert world.drive().after_last_host({}) == []
+    assert world.log[-3:] == ["on on localhost", "done on", "seen within its time"]
+    assert world.said[-1] == "flag a is on: seen by 1 of 1 instances after 2 s"
+
+
+def test_a_flag_that_not_all_have_seen_is_named() -> None:
+    world = World(instances=INSTANCES)
+    world.unseen = "a is on: seen by 0 of 1 instances after 30 s; not by http://app1:8080/health: still answers false."
+    assert world.drive().after_last_host({}) == [
+        f"a (redis 10.0.0.5:6379) could not be turned on: on localhost: {world.unseen} Run: {COMMAND.format('on')}"
+    ]
+    assert world.log[-1] == f"failed on: on localhost: {world.unseen}"
+
+
+def test_a_kill_that_came_between_the_intent_and_the_change_was_undone_by_it() -> None:
+    world = World(instances=INSTANCES)
+    world.killed = "it was killed during this rollout: orders twice"
+    assert world.drive().after_last_host({}) == []
+    assert world.log[2:] == ["on on localhost", "done on", "killed on localhost"]
+    assert world.said[-1] == "flag a is off again: it was killed during this rollout: orders twice"

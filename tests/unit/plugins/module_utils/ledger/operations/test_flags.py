@@ -188,6 +188,15 @@ def test_a_kill_pauses_the_rollout_and_keeps_the_flag_off_to_its_end(client: Led
     assert shown(client) == [("killed", "done", "orders twice")]
 
 
+def test_a_kill_between_the_intent_and_the_change_is_answered_to_who_made_the_change(client: LedgerClient) -> None:
+    rolled(client)
+    assert flag(client, "begun", goal="on", **seen())["go"] is True
+    flag(client, "killed", reason="orders twice")
+    assert flag(client, "done", goal="on")["why"] == "it was killed during this rollout: orders twice"
+    assert flag(client, "done", goal="off")["why"] == ""
+    assert shown(client) == [("killed", "done", "orders twice")]
+
+
 def test_a_kill_counts_for_the_rollout_that_it_paused_only(client: LedgerClient) -> None:
     planned(client)
     flag(client, "killed", reason="orders twice")
