@@ -24,20 +24,6 @@ FLAG_ITSELF = "/features/checkout_v2"
 
 
 @dataclasses.dataclass(frozen=True)
-class AtRequest:
-    """When the *number*-th request of its kind is at Unleash's door, or *after* Unleash has done what it asks for."""
-
-    method: str
-    ending: str
-    number: int = 1
-    after: bool = False
-
-    def await_in(self, run: Run, flagged: FlaggedShop) -> None:
-        hold = flagged.gateway.hold(Hold(self.method, self.ending, self.number, self.after))
-        await_in(run, hold.reached.is_set, f"{self.method} {self.ending}: {flagged.gateway.log}")
-
-
-@dataclasses.dataclass(frozen=True)
 class AtEvent:
     """As soon as the run has written so many events of a kind."""
 
@@ -54,14 +40,35 @@ class AtEvent:
         return len([event for event in found if self.goal in ("", json.loads(event["data"]).get("goal"))])
 
 
+@dataclasses.dataclass(frozen=True)
+class AtRequest:
+    """When the *number*-th request of its kind is at Unleash's door, or *after* Unleash has done what it asks for.
+
+    Those before the event *since* do not count.
+    """
+
+    method: str
+    ending: str
+    number: int = 1
+    after: bool = False
+    since: AtEvent | None = None
+
+    def await_in(self, run: Run, flagged: FlaggedShop) -> None:
+        if self.since is not None:
+            self.since.await_in(run, flagged)
+        hold = flagged.gateway.hold(Hold(self.method, self.ending, self.number, self.after))
+        await_in(run, hold.reached.is_set, f"{self.method} {self.ending}: {flagged.gateway.log}")
+
+
+ALL_PROVEN = AtEvent("proven", number=6)
 Point = t.Union[AtRequest, AtEvent]
 FORWARD: dict[str, Point] = {
     "before the flag is read": AtRequest("GET", FLAG_ITSELF),
     "after it was read, before it is made sure that it is off": AtRequest("GET", FLAG_ITSELF, number=2),
     "after off was recorded, before the first host": AtEvent("flag_set", goal="off"),
     "amid the hosts": AtEvent("proven", number=3),
-    "after the last proof, before on is intended": AtEvent("proven", number=6),
-    "after on was intended, before anything is sent": AtRequest("GET", FLAG_ITSELF, number=3),
+    "after the last proof, before on is intended": ALL_PROVEN,
+    "after on was intended, before anything is sent": AtRequest("GET", FLAG_ITSELF, since=ALL_PROVEN),
     "before on is sent, its share is": AtRequest("POST", "/on"),
     "after on was sent, before it is recorded": AtRequest("POST", "/on", after=True),
     "after on was recorded, before the run concludes": AtEvent("flag_set", goal="on"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import http.server
 import threading
@@ -110,12 +111,14 @@ class Gateway:
         if hold is not None:
             hold.keep()
             return
-        asked.send_response(status)
-        for name, value in headers.items():
-            asked.send_header(name, value)
-        asked.send_header("Content-Length", str(len(text)))
-        asked.end_headers()
-        asked.wfile.write(text)
+        # Who waits no longer hangs up.
+        with contextlib.suppress(OSError):
+            asked.send_response(status)
+            for name, value in headers.items():
+                asked.send_header(name, value)
+            asked.send_header("Content-Length", str(len(text)))
+            asked.end_headers()
+            asked.wfile.write(text)
 
     def _answer(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None
