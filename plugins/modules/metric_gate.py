@@ -122,7 +122,9 @@ options:
     choices: [go_on, wait, ask, stop]
     default: wait
   on_no_data:
-    description: The same for what the sources had no data on.
+    description:
+      - The same for what the sources had no data on.
+      - What V(go_on) lets through although no metric was judged has the verdict V(not_judged), which is no pass.
     type: str
     choices: [go_on, wait, ask, stop]
     default: stop

@@ -150,12 +150,12 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "judge: suspicion passes",
-            "return Judged(INCONCLUSIVE if is_suspect and where != PAST else PASS, test.p, needed)",
-            "return Judged(PASS, test.p, needed)",
+            "return Judged(INCONCLUSIVE if is_suspect and where != PAST else PASS, test.p, needed, spent)",
+            "return Judged(PASS, test.p, needed, spent)",
         ),
         (
             "judge: before the end it is over",
-            "    if not case.final:\n        return Judged(WAIT, test.p, needed)\n",
+            "    if not case.final:\n        return Judged(WAIT, test.p, needed, spent)\n",
             "",
         ),
         (
@@ -168,7 +168,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "    if bounds.high is not None:\n        findings",
             "    if bounds.high is None:\n        findings",
         ),
-        ("judge: what lasts is no clearer than what has begun", "return case.chance", "return CLEARED"),
+        ("judge: what is suspect stops beside the budget", "return needed", "return case.chance"),
     ),
     *of(
         JUDGE + "proportions.py",

@@ -90,11 +90,15 @@ class Case:
 
 
 class Judged(t.NamedTuple):
-    """What the tests say together. *p* is the smallest p-value, *level* what it would have to be."""
+    """What the tests say together. *p* is the smallest p-value, *level* what it would have to be.
+
+    *spent* is the chance of a false stop that all looks so far have spent.
+    """
 
     verdict: str
     p: float
     level: float
+    spent: float
     is_of_one_host: bool = False
 
 
@@ -126,6 +130,7 @@ def _judged(case: Case, side: str) -> Finding:
         "host_noise": rounded(compared.noise),
         "p_value": rounded(found.p),
         "p_needed": rounded(found.level),
+        "false_stop_spent": rounded(found.spent),
     }
     return Finding(found.verdict, _sentence(case, found, figures), figures, stops=found.is_of_one_host)
 
@@ -133,32 +138,34 @@ def _judged(case: Case, side: str) -> Finding:
 def verdict_on(case: Case, tests: t.Sequence[Tested], tolerated: float, extent: t.Callable[[float], str]) -> Judged:
     """At any look: is it proven? At the end of the window: is it suspect, and is there time to wait?"""
     if not tests:
-        return Judged(INCONCLUSIVE if case.final else WAIT, 1.0, 0.0)
+        return Judged(INCONCLUSIVE if case.final else WAIT, 1.0, 0.0, 0.0)
     looks = case.looks()
     least_beyond = 0.5 if case.final else EARLY_BEYOND
-    levels = [level(Budget(case.chance * test.part, test.power, case.waiting()), looks) for test in tests]
+    budgets = [Budget(case.chance * test.part, test.power, case.waiting()) for test in tests]
+    levels = [level(budget, looks) for budget in budgets]
+    spent = sum(budget.spent(max(looks, default=0.0)) for budget in budgets)
     beyond = [(test, needed) for test, needed in zip(tests, levels) if test.beyond <= least_beyond]
     test, needed = min(beyond or list(zip(tests, levels)), key=lambda each: each[0].p)
     is_proven = any(test.p <= needed for test, needed in beyond)
-    is_suspect = case.final and bool(beyond) and test.p <= _suspicion(case)
+    is_suspect = case.final and bool(beyond) and test.p <= _suspicion(case, needed)
     where = extent(tolerated) if is_proven or is_suspect else ""
     if is_proven and where == SPREAD:
-        return Judged(FAIL, test.p, needed)
+        return Judged(FAIL, test.p, needed, spent)
     if is_proven and where == ONE_HOST and (case.final or test.p <= needed * CLEARLY):
-        return Judged(INCONCLUSIVE, test.p, needed, is_of_one_host=True)
+        return Judged(INCONCLUSIVE, test.p, needed, spent, is_of_one_host=True)
     if not case.final:
-        return Judged(WAIT, test.p, needed)
-    return Judged(INCONCLUSIVE if is_suspect and where != PAST else PASS, test.p, needed)
+        return Judged(WAIT, test.p, needed, spent)
+    return Judged(INCONCLUSIVE if is_suspect and where != PAST else PASS, test.p, needed, spent)
 
 
-def _suspicion(case: Case) -> float:
-    """Up to which p-value a result at the end of the window is not clear.
+def _suspicion(case: Case, needed: float) -> float:
+    """Up to which p-value a result at the end of the window is not clear; where no more time is left, what is proven.
 
-    Where no more time is left, a single test at the end would have failed it: what looking often costs is no pass.
+    Anything more would stop good releases beside the chance that is spent on them.
     """
     over = case.progress.elapsed - case.progress.window
     if over >= case.progress.waiting:
-        return case.chance
+        return needed
     return CLEARED if over >= case.progress.window / 20 else SUSPECT
 
 
@@ -206,6 +213,7 @@ def _held(case: Case, bounds: Range, side: str, allowed: float) -> Finding:
     found = verdict_on(case, [test], allowed, lambda dummy: SPREAD)
     outward = _outward(ratio, side)
     figures = {**overall(case.metric, case.intervals), "ratio": rounded(outward), "p_value": rounded(found.p)}
+    figures = {**figures, "p_needed": rounded(found.level), "false_stop_spent": rounded(found.spent)}
     said = f"{case.metric.name}: {both(case.metric, figures)}"
     chance = f" (p {found.p:.2g})"
     if found.verdict == FAIL:

@@ -44,7 +44,7 @@ class Budget(t.NamedTuple):
         """The chance that may be spent until this fraction of the window."""
         kept = FOR_WAITING if self.waiting > 0 else 0.0
         waited = min(1.0, max(0.0, fraction - 1) / self.waiting) if kept else 0.0
-        spent: float = self.chance * ((1 - kept) * min(1.0, fraction) ** self.power + kept * waited)
+        spent: float = self.chance * ((1 - kept) * min(1.0, fraction) ** self.power + kept * waited**self.power)
         return spent
 
 

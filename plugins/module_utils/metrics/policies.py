@@ -51,7 +51,7 @@ def decided(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies, 
         return not_judged(judged.reason, policies, standing)
     name, policy = _policy(judged, outcomes, policies)
     if policy == GO_ON:
-        return Decision(PASS, f"{judged.reason} The rollout continues ({name}=go_on).")
+        return Decision(_let_pass(judged), f"{judged.reason} The rollout continues ({name}=go_on).")
     if policy == KEEP_POLLING and not judged.stops and standing.elapsed < standing.window + policies.limit:
         left = standing.window + policies.limit - standing.elapsed
         return Decision(WAIT, f"{judged.reason} Analysis continues for up to {left:.0f} s more ({name}=wait).")
@@ -62,6 +62,12 @@ def decided(judged: Verdict, outcomes: t.Mapping[str, str], policies: Policies, 
             WAIT, f"{judged.reason} The rollout is paused ({name}=ask): resume it to continue, or abort it.", asks=True
         )
     return Decision(judged.verdict, judged.reason)
+
+
+def _let_pass(judged: Verdict) -> str:
+    """What is let through although nothing was judged is no pass."""
+    is_judged = any(result.decides and result.verdict in (PASS, INCONCLUSIVE) for result in judged.metrics)
+    return PASS if is_judged else NOT_JUDGED
 
 
 def not_judged(reason: str, policies: Policies, standing: Standing) -> Decision:

@@ -105,6 +105,24 @@ def test_suspect_is_not_certain() -> None:
     assert verdict(SHARE, errors(2, 1, requests=100), waiting=60.0).verdict == "pass"
 
 
+def test_what_is_suspect_after_waiting_is_no_stop_beside_the_budget() -> None:
+    """Once no time was left, what a single test would have failed stopped too: as many good releases again."""
+    seen = samples({"c": (1000, 15)}, {"b1": (9000, 90), "b2": (9000, 90)}, looks=12)
+    found = verdict(SHARE, seen, elapsed=120.0, waiting=60.0)
+    figures = found.metrics[0].figures
+    assert figures["p_needed"] < figures["p_value"] <= 0.0075
+    assert found.verdict == "pass"
+
+
+def test_what_was_spent_of_the_chance_is_on_record() -> None:
+    seen = errors(10, 10)
+    spent = [
+        verdict(SHARE, seen[: 2 * looks], looks == 6, 10.0 * looks).metrics[0].figures["false_stop_spent"]
+        for looks in (3, 6)
+    ]
+    assert spent == pytest.approx([0.03 / 4 / 8, 0.03 / 4])
+
+
 def test_few_bad_requests_are_never_a_sentence() -> None:
     four = [Sample(10.0 * at, CANARY, "c", 200, bad) for at, bad in enumerate((1, 1, 2), start=1)]
     five = [*four[:2], Sample(30.0, CANARY, "c", 200, 3)]

@@ -56,6 +56,12 @@ def test_a_part_is_kept_for_waiting() -> None:
     assert budget.spent(2.0) == budget.spent(3.0) == pytest.approx(0.01)
 
 
+def test_what_is_kept_for_waiting_is_spent_by_the_same_power() -> None:
+    budget = Budget(0.01, 3.0, 1.0)
+    assert budget.spent(1.5) == pytest.approx(0.009 + 0.001 / 8)
+    assert budget.spent(2.0) == pytest.approx(0.01)
+
+
 def test_a_look_between_two_of_the_grid_spends_nothing() -> None:
     budget = Budget(0.01, 1.0, 0.0)
     assert level(budget, [0.5, 0.51]) == 0.0

@@ -42,8 +42,16 @@ def test_what_is_clear_needs_no_policy(word: str) -> None:
 )
 def test_each_kind_of_unclear_has_its_own_policy(word: str, outcome: str, name: str, given: Policies) -> None:
     found = policies.decided(verdict(word), {"errors": outcome}, given, OVER)
-    assert found == Decision("pass", f"Because. The rollout continues ({name}=go_on).")
+    through = "pass" if word == "inconclusive" else "not_judged"
+    assert found == Decision(through, f"Because. The rollout continues ({name}=go_on).")
     assert policies.decided(verdict(word), {"errors": outcome}, given_policies(), OVER) == Decision(word, "Because.")
+
+
+def test_a_metric_without_data_beside_one_that_passed_is_let_through_as_a_pass() -> None:
+    results = tuple(MetricResult(word, word, "why", {}, critical=False, decides=True) for word in ("pass", "no_data"))
+    judged = Verdict("no_data", "Because.", results, None)
+    found = policies.decided(judged, {}, given_policies(no_data="go_on"), OVER)
+    assert found == Decision("pass", "Because. The rollout continues (on_no_data=go_on).")
 
 
 def test_looking_on_has_an_end() -> None:
