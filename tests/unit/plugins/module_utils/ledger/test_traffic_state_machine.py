@@ -134,7 +134,8 @@ class Traffic(RuleBasedStateMachine):
 
     def check_rerun(self):
         """Invariant 18: from when a run has seen the traffic in place, runs of that version move none, cut off or not."""
-        is_over = self.run.asked.get("act") == "over" and self.run.planned["status"] == "open"
+        # A run that fails wants the traffic elsewhere, whether or not a balancer has heard of it.
+        is_over = self.run.asked.get("act") == "over" and self.run.asked["status"] == "open"
         if self.settled is None and is_over and len(self.world.splits()) == 1 and self.world.serves(self.run.version):
             self.settled = (self.run.version, copy.deepcopy(self.world.weights))
         if self.settled is not None and self.world.weights != self.settled[1]:
@@ -199,3 +200,19 @@ class Traffic(RuleBasedStateMachine):
 
 
 TestTraffic = searched(Traffic, steps=20, usually=100)
+
+
+def test_traffic_that_a_failing_run_could_not_move_back_was_held_to_be_in_place():
+    traffic = Traffic()
+    traffic.build("blue_green", (1, 1), [{"share": 100, "bake": 30}], set())
+    traffic.another_run("2", {})
+    traffic.go_well(12)
+    for node, acts in (("lb1", 1), ("lb2", 10)):
+        traffic.node_falls_silent_or_answers_again(node, True)
+        traffic.go_well(acts)
+    assert traffic.run.conclusion["outcome"] == "failed"
+    for node in ("lb1", "lb2"):
+        traffic.node_falls_silent_or_answers_again(node, False)
+    traffic.another_run("2", {})
+    traffic.go_well(5)
+    traffic.teardown()
