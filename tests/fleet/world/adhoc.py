@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import typing as t
@@ -34,14 +35,24 @@ class Answer:
 
 def call(lab: Lab, host: str, module: str, arguments: dict[str, t.Any], *words: str) -> Answer:
     """*words* are further options, such as --check and --diff."""
+    return call_each(lab, host, module, arguments, *words)[host]
+
+
+def call_each(
+    lab: Lab, pattern: str, module: str, arguments: dict[str, t.Any], *words: str, within: t.Sequence[str] = ()
+) -> dict[str, Answer]:
+    """The same on all hosts of a pattern. *within* are the words that lead into another network than the controller's."""
     program = str(pathlib.Path(sys.executable).with_name("ansible"))
-    argv = [*lab.inside(), program, host, "-i", str(lab.inventory), "-m", f"steady.rollout.{module}"]
+    argv = [*(within or lab.inside()), program, pattern, "-i", str(lab.inventory), "-m", f"steady.rollout.{module}"]
     done = subprocess.run(
         [*argv, "-a", json.dumps(arguments), *words],
         cwd=REPOSITORY, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         env={**os.environ, **QUIET},
     )  # fmt: skip
-    return _read(done.stdout, host, done.stderr)
+    hosts = re.findall(r"^(\S+) \| \w+!? => ", done.stdout, re.MULTILINE)
+    if not hosts:
+        raise AssertionError(f"no answer of {pattern}: {done.stdout}{done.stderr}")
+    return {host: _read(done.stdout, host, done.stderr) for host in hosts}
 
 
 def _read(output: str, host: str, errors: str) -> Answer:

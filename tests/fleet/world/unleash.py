@@ -45,8 +45,7 @@ class FlaggedShop:
 
     @property
     def instances(self) -> list[str]:
-        """Where each app host says which flags it sees."""
-        return [f"http://{Host.named(app).address}:{SERVICE_PORT}/health" for app in self.shop.apps]
+        return instances(self.shop)
 
     @property
     def system(self) -> dict[str, t.Any]:
@@ -71,6 +70,11 @@ class FlaggedShop:
 
     def stands(self, version: str, on: bool) -> bool:
         return self.shop.all_on(version) and self.is_on is on
+
+
+def instances(shop: Shop) -> list[str]:
+    """Where each app host says which flags it sees."""
+    return [f"http://{Host.named(app).address}:{SERVICE_PORT}/health" for app in shop.apps]
 
 
 def server(lab: Lab, directory: pathlib.Path) -> unleash.Unleash:

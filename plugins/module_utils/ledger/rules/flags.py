@@ -46,11 +46,12 @@ def why_not_off(found: str, known: RolloutFlag | None, status: str, refuses: boo
     """Why a rollout does not begin; empty where the flag may be turned off. A rollback never waits for it.
 
     A flag that this very rollout has turned off before was turned on by somebody meanwhile, with part of the fleet
-    updated: that is put right and not refused.
+    updated, or by the rollout itself at its end, where an interrupted run finds a host to roll after all: that is put
+    right and not refused.
     """
     if found != ON or not refuses or status != model.OPEN:
         return ""
-    return "" if known is not None and known.goal == OFF else "it is on"
+    return "" if known is not None and known.goal in (OFF, ON) else "it is on"
 
 
 def is_due(last: RolloutFlag | None) -> bool:

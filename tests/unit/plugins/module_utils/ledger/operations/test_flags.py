@@ -160,6 +160,13 @@ def test_it_goes_on_where_an_earlier_run_ended_in_between(client: LedgerClient) 
     assert flag(client, "begun", goal="on", **seen())["go"] is True
 
 
+def test_a_resumed_run_refused_a_flag_that_the_rollout_itself_had_turned_on(client: LedgerClient) -> None:
+    rolled(client)
+    flag(client, "begun", goal="on", **seen())
+    flag(client, "done", goal="on")
+    assert flag(client, "begun", goal="off", found="on", refuse=True)["go"] is True
+
+
 def test_a_paused_rollout_turns_nothing_on(client: LedgerClient) -> None:
     rolled(client)
     client.rollout("paused")
