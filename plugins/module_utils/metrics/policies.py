@@ -94,7 +94,7 @@ def before(standing: Standing) -> Decision:
 def steered(steering: str) -> Decision | None:
     """What the operator has decided in the judge's place."""
     if steering == PROMOTED:
-        return Decision(PASS, "The operator promoted the rollout.")
+        return Decision(NOT_JUDGED, "The operator promoted the rollout.")
     if steering == ABORTED:
         return Decision(INCONCLUSIVE, "The rollout was aborted.")
     return None

@@ -118,7 +118,7 @@ def test_a_metric_that_does_not_decide_does_not_choose_the_policy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("steering", "word"), [("promoted", "pass"), ("aborted", "inconclusive"), ("paused", None), ("", None)]
+    ("steering", "word"), [("promoted", "not_judged"), ("aborted", "inconclusive"), ("paused", None), ("", None)]
 )
 def test_the_operators_word_counts(steering: str, word: str | None) -> None:
     found = policies.steered(steering)
