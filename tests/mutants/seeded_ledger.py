@@ -319,4 +319,10 @@ MUTANTS: tuple[Mutant, ...] = (
         "take_over and lease.service == service, gone_run)",
         "take_over, gone_run)",
     ),
+    Mutant(
+        "18 a rerun that fails moves the traffic away from what is live",
+        LEDGER + "rules/traffic_rules.py",
+        "if inputs.shift.only_confirms and",
+        "if False and",
+    ),
 )

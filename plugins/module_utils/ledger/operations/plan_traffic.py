@@ -121,7 +121,7 @@ def begun(session: Session, shift: Shift, rows: t.Sequence[Host]) -> Shift:
     """Where this run goes on. A step whose bake was cut off bakes again: nobody was looking."""
     fresh = dataclasses.replace(shift, tries=0, goal=None, baked_from=None, promoted=None)
     if session.rollout.status != model.OPEN:
-        if shift.usual_split == shift.settled_split and shift.strategy == BLUE_GREEN:
+        if shift.only_confirms and shift.strategy == BLUE_GREEN:
             return dataclasses.replace(fresh, phase=traffic_model.OVER)
         return dataclasses.replace(fresh, phase=traffic_model.DEMOTING if shift.promotes else traffic_model.DRAINING)
     in_work = [host for host in rows if host.in_scope and shift.group_of(host.name)]

@@ -115,6 +115,13 @@ class Shift:
         """What is in force when all went well."""
         return self.split(100.0) if self.strategy == BLUE_GREEN else self.usual_split
 
+    @property
+    def only_confirms(self) -> bool:
+        """Whether all was on the version, with its traffic, before this began: then a failure leaves nothing to undo."""
+        if self.strategy == BLUE_GREEN:
+            return self.usual_split == self.settled_split
+        return self.phase == SETTLING and not self.promotes
+
     def split(self, share: float) -> Shares:
         """The shares of both groups when the candidate has *share* percent."""
         return {self.live: 100.0 - share, self.candidate: share}

@@ -125,6 +125,8 @@ _FORWARD: dict[str, t.Callable[[Inputs], Decision]] = {
 
 def _roll_back(inputs: Inputs) -> Decision:
     """Once the live group may be half updated, it is the candidate that can be trusted, and keeps the traffic."""
+    if inputs.shift.only_confirms and (inputs.holds or not any(host.must_go_back for host in inputs.hosts)):
+        return end("there is nothing to undo")
     return to(traffic_model.DEMOTING if inputs.shift.promotes else traffic_model.DRAINING, tries=0, goal=None)
 
 

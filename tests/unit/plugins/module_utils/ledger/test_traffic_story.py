@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 
 import pytest
@@ -437,4 +438,30 @@ def test_a_node_that_forgot_the_switch_before_its_conclusion_is_set_right_and_th
         rerun.act(True)
         seen.add(colours.world.share("lb1", "green"))
     assert seen == {100.0}
+    assert colours.world.splits() == {(0, 100)}
+
+
+def test_a_rerun_of_the_live_version_sent_all_traffic_to_one_group_because_a_balancer_was_silent(canary: Site) -> None:
+    """Invariant 18."""
+    ended(canary.start())
+    before = copy.deepcopy(canary.world.weights)
+    rerun = canary.start()
+    canary.world.unreachable.add("lb1")
+    conclusion = ended(rerun)
+    assert (conclusion["outcome"], canary.world.weights) == ("failed", before)
+    assert "could not be set on every balancer (lb1: no answer)" in conclusion["message"]
+    canary.world.unreachable.clear()
+    assert ended(canary.start())["outcome"] == "done"
+    assert canary.world.weights == before
+
+
+def test_a_rerun_of_the_live_version_switched_colours_because_a_balancer_could_not_be_set_right(colours: Site) -> None:
+    """Invariant 18."""
+    ended(colours.start())
+    colours.world.set("lb2", {"blue": 100.0, "green": 0.0})
+    colours.world.refusing.add("lb2")
+    conclusion = ended(colours.start())
+    assert (conclusion["outcome"], colours.world.share("lb1", "green")) == ("failed", 100.0)
+    colours.world.refusing.clear()
+    assert ended(colours.start())["outcome"] == "done"
     assert colours.world.splits() == {(0, 100)}
