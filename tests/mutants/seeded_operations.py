@@ -25,7 +25,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "18 a rerun that changed nothing is reverted",
-            "if shift.usual_split == shift.settled_split and shift.strategy == BLUE_GREEN:",
+            "if shift.only_confirms and shift.strategy == BLUE_GREEN:",
             "if False:",
         ),
     ),
