@@ -8,13 +8,18 @@ from __future__ import annotations
 import pathlib
 
 import pytest
+from fleet.lab.files import balancer
 from fleet.lab.hosts import Lab
+from fleet.world.configured import PAGE, PAGES, configured
 from fleet.world.rolling import Rolling
 from fleet.world.shifting import BLUE_GREEN_SETTINGS, CANARY_SETTINGS, COLOURS, QUICK_USERS, carries
 from fleet.world.shop import Shop
 from fleet.world.unleash import FLAG, NEW, OLD, FlaggedShop, assert_unharmed, last_use, served_by
 from support import unleash
 from support.background import traffic
+from support.http_connection import PAGE as PAGE_SEEN
+
+BAD = "6.6.6"
 
 STRATEGIES = {
     "rolling": {},
@@ -51,6 +56,29 @@ def test_a_flag_goes_with_the_rollout_there_and_back(
     assert last_use(seen) < first_step_back(shop)
     assert back.said(f"flag {FLAG} is off: seen by 6 of 6 instances after "), back.output
     assert unleash.ADMIN not in f"{there.output}{back.output}{shop.story()}"
+
+
+@pytest.mark.long
+def test_a_flag_goes_with_a_recreate_and_stays_off_where_it_fails(
+    fleet: Lab, shop: Shop, flagged: FlaggedShop, tmp_path: pathlib.Path
+) -> None:
+    with configured(shop, PAGE):
+        flagged.prepare()
+        shop.lab.add_release(BAD, {**flagged.behaviour(served=True, refresh=1.0), "start": "refuse"})
+        balancers = [{**balancer(host), "page_file": PAGES} for host in shop.lab.hosts if host.role == "lb"]
+        page = {"body": "Back soon.\n", "retry_after": 60}
+        settings = {"rollout_balancers": balancers, "rollout_page": page, **flagged.settings(when_on="off")}
+        rolling = Rolling(fleet, settings)
+        with traffic(shop.lab.urls(), tmp_path / "users.json", inside=fleet.inside(), **QUICK_USERS) as users:
+            there = rolling.run(NEW, playbook="recreate")
+            assert there.exit_code == 0, there.output
+            assert flagged.stands(NEW, on=True), there.output
+            failed = rolling.run(BAD, playbook="recreate")
+            seen = users.stop()
+    assert failed.exit_code != 0, failed.output
+    assert flagged.stands(NEW, on=False), failed.output
+    assert set(seen["kinds"]) <= {PAGE_SEEN}, seen["failures"][:5]
+    assert set(served_by(seen, "on")) == {NEW}
 
 
 def first_step_back(shop: Shop) -> float:
