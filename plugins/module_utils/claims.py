@@ -21,7 +21,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import documents, files, in_progress
+from ansible_collections.steady.rollout.plugins.module_utils import documents, files, in_progress, locks
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 ARGUMENTS = {
@@ -128,7 +128,7 @@ def acquire(claim: Claim, force: bool = False) -> dict[str, t.Any] | None:
 
     *force* takes it from another ledger. It never overwrites a newer token of the same ledger.
     """
-    with _locked(claim):
+    with _locked(claim, force=force):
         before = _read(claim.path)
         _refuse_others(claim, before, force)
         _refuse_others(claim, _shared_record(claim))
@@ -163,10 +163,16 @@ def release(claim: Claim) -> bool:
 
 
 @contextlib.contextmanager
-def lock(directory: str, name: str, what: str, timeout: float = files.LOCK_TIMEOUT) -> t.Iterator[None]:
+def lock(
+    directory: str,
+    name: str,
+    what: str,
+    timeout: float = files.LOCK_TIMEOUT,
+    while_busy: t.Callable[[], None] = lambda: None,
+) -> t.Iterator[None]:
     """Holds a lock in a directory of claims, which is made where it is missing. Raises OSError where it cannot be."""
     files.private_directory(directory, 0o755 if directory == SHARED else 0o700)
-    with files.locked(os.path.join(directory, f"{name}.lock"), what, timeout, _mode(directory)):
+    with files.locked(os.path.join(directory, f"{name}.lock"), what, timeout, _mode(directory), while_busy):
         yield
 
 
@@ -223,17 +229,38 @@ def _shared_record(claim: Claim) -> Record | None:
 
 
 @contextlib.contextmanager
-def _locked(claim: Claim, timeout: float = files.LOCK_TIMEOUT) -> t.Iterator[None]:
+def _locked(claim: Claim, timeout: float = files.LOCK_TIMEOUT, force: bool = False) -> t.Iterator[None]:
     what = f"service '{claim.service}' on this host"
+
+    def while_busy() -> None:
+        _end_stopped_holder(claim, force)
+
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(lock(os.path.dirname(claim.path), os.path.basename(claim.path), what, timeout))
+            directory, name = os.path.split(claim.path)
+            stack.enter_context(lock(directory, name, what, timeout, while_busy))
         except OSError as error:
             raise RolloutError(
                 f"{claim.path}: the claim cannot be kept there ({error.strerror or error}). Use become, or correct "
                 "claim.directory."
             ) from error
         yield
+
+
+def _end_stopped_holder(claim: Claim, force: bool) -> None:
+    """A process that was suspended in a change keeps the lock, also for the run that takes over; its own run is over then.
+
+    Every change may be cut off by a crash at any moment, so it may be by this.
+    """
+    holder = locks.holder_of(f"{claim.path}.lock")
+    if holder is None or not holder.is_stopped:
+        return
+    found = _read(claim.path)
+    if found is None:
+        return
+    is_over = found.token < claim.token if found.ledger == claim.ledger else force or not found.active
+    if is_over:
+        holder.end()
 
 
 def _read(path: str) -> Record | None:

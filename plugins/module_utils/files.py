@@ -112,8 +112,16 @@ def private_directory(path: str, mode: int = 0o700) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: str, what: str, timeout: float = LOCK_TIMEOUT, mode: int = 0o600) -> t.Iterator[None]:
+def locked(
+    path: str,
+    what: str,
+    timeout: float = LOCK_TIMEOUT,
+    mode: int = 0o600,
+    while_busy: t.Callable[[], None] = lambda: None,
+) -> t.Iterator[None]:
     """Waits for its turn to change *what*, a name for messages. Raises RolloutError after *timeout* seconds.
+
+    *while_busy* is called whenever somebody else is found to hold it.
 
     The lock ends with the process that holds it. Raises OSError where the lock's file cannot be opened.
     """
@@ -122,7 +130,7 @@ def locked(path: str, what: str, timeout: float = LOCK_TIMEOUT, mode: int = 0o60
     try:
         _require_regular(handle)
         _close_to_others(handle, mode)
-        _wait_for(handle, path, what, timeout)
+        _wait_for(handle, path, what, timeout, while_busy)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()} {processes.program(os.getpid())}\n".encode(), 0)
         yield
@@ -130,7 +138,7 @@ def locked(path: str, what: str, timeout: float = LOCK_TIMEOUT, mode: int = 0o60
         os.close(handle)
 
 
-def _wait_for(handle: int, path: str, what: str, timeout: float) -> None:
+def _wait_for(handle: int, path: str, what: str, timeout: float, while_busy: t.Callable[[], None]) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
@@ -142,6 +150,7 @@ def _wait_for(handle: int, path: str, what: str, timeout: float) -> None:
                     f"{path}: another process has been changing {what} for more than {timeout:g} s: "
                     f"{_holder(handle)}. Nothing was changed; wait for that process or end it, then run again."
                 ) from None
+        while_busy()
         time.sleep(LOCK_POLL)
 
 
@@ -151,7 +160,7 @@ def _holder(handle: int) -> str:
     if not (pid.isascii() and pid.isdigit()):
         return "it left no name"
     shown = "".join(letter for letter in program if letter.isprintable())
-    state = " and is stopped" if processes.is_stopped(pid) else ""
+    state = ", which is stopped" if processes.is_stopped(pid) else ""
     return f"pid {pid} ({shown or 'unknown'}){state}"
 
 

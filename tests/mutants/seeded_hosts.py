@@ -13,6 +13,16 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         UTILS + "claims.py",
         (
+            "8 a process stopped in a change keeps the claim from the run that takes over",
+            "    if is_over:\n        holder.end()\n",
+            "",
+        ),
+        (
+            "8 a process stopped in a change of the same run is ended",
+            "is_over = found.token < claim.token if",
+            "is_over = found.token <= claim.token if",
+        ),
+        (
             "8 the claim's lock is dropped before the work",
             "            _write(claim, before, active)\n            yield",
             "            _write(claim, before, active)\n        yield",

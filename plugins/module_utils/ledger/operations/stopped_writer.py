@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease
@@ -24,11 +21,7 @@ def end_stopped_writer(ledger: Ledger, params: dict[str, t.Any]) -> str | None:
     writer = writer_of(ledger.store.path)
     if ledger.check_mode or writer is None or not writer.is_stopped or not _may_end(ledger, params):
         return None
-    # Another user's stays, and is named by the change that comes next.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(writer.pid, signal.SIGKILL)
-        return str(writer)
-    return None
+    return str(writer) if writer.end() else None
 
 
 def note_ended_writer(session: Session, what: str | None) -> None:

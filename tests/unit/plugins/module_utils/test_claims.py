@@ -14,8 +14,9 @@ import typing as t
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.stopped import stopped_in, suspend_oneself
 
-from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils import claims, processes
 from ansible_collections.steady.rollout.plugins.module_utils.claims import Claim, ClaimLost
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
@@ -222,6 +223,40 @@ def test_the_lock_of_a_claim_is_held_as_long_as_the_change_takes(directory: str)
         assert "another process has been changing service 'shop' on this host" in refused_too.value.message
     with claims.held(ours(directory), timeout=0.0):
         pass
+
+
+def change_and_stop(claim: Claim) -> None:
+    with claims.held(claim):
+        suspend_oneself()
+
+
+def test_a_change_that_was_suspended_kept_the_claim_from_the_run_that_took_over(directory: str) -> None:
+    """Invariant 8."""
+    with stopped_in(change_and_stop, ours(directory, 3)) as pid, claims.held(ours(directory, 4)):
+        assert not processes.is_stopped(pid)
+    assert record(directory)["token"] == 4
+
+
+def test_so_it_did_from_another_ledger_that_took_over(directory: str) -> None:
+    claims.acquire(ours(directory, 3))
+    with stopped_in(change_and_stop, ours(directory, 3)) as pid:
+        claims.acquire(ours(directory, 1, "two"), force=True)
+        assert not processes.is_stopped(pid)
+    assert record(directory)["ledger"] == "two"
+
+
+@pytest.mark.parametrize(("token", "ledger"), [(3, "one"), (2, "one"), (9, "two")])
+def test_who_may_not_have_the_claim_ends_nobody(directory: str, token: int, ledger: str) -> None:
+    claims.acquire(ours(directory, 3))
+    with stopped_in(change_and_stop, ours(directory, 3)) as pid:
+        with pytest.raises(RolloutError) as caught, claims.held(ours(directory, token, ledger), timeout=0.2):
+            pytest.fail("two changes at a time")
+        assert caught.value.message == (
+            f"{directory}/shop.claim.lock: another process has been changing service 'shop' on this host for more than 0.2 s: "
+            f"pid {pid} ({processes.program(os.getpid())}), which is stopped. Nothing was changed; wait for that process or end "
+            "it, then run again."
+        )
+        assert processes.is_stopped(pid)
 
 
 @pytest.mark.parametrize(("token", "ledger"), [(2, "one"), (9, "two")])

@@ -186,7 +186,7 @@ def test_a_suspended_holder_is_said_to_be_stopped(tmp_path: pathlib.Path) -> Non
     try:
         os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOWAIT)
         with Holder(place, f"{child.pid} python3\n"):
-            assert f"pid {child.pid} (python3) and is stopped." in refused(place)
+            assert f"pid {child.pid} (python3), which is stopped." in refused(place)
     finally:
         child.kill()
         child.wait()

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import os
 import pathlib
 import signal
@@ -14,14 +12,13 @@ import typing as t
 
 import pytest
 from support.ledger_client import LedgerClient, fleet
+from support.stopped import stopped_in, suspend_oneself
 
 from ansible_collections.steady.rollout.plugins.module_utils import processes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage import store
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.store import Store
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.writer import writer_of
-
-forked = multiprocessing.get_context("fork")
 
 
 def at(directory: pathlib.Path, service: str = "shop") -> LedgerClient:
@@ -31,25 +28,11 @@ def at(directory: pathlib.Path, service: str = "shop") -> LedgerClient:
 def change_and_stop(directory: pathlib.Path) -> None:
     with Store.at(str(directory)).writing() as records:
         records.mark_bad("shop", "9.9.9", "half a change", 1.0)
-        os.kill(os.getpid(), signal.SIGSTOP)
+        suspend_oneself()
 
 
-@contextlib.contextmanager
-def stopped_in_a_change(directory: pathlib.Path) -> t.Iterator[int]:
-    process = forked.Process(target=change_and_stop, args=(directory,))
-    process.start()
-    assert process.pid is not None
-    try:
-        _await_stop(process.pid)
-        yield process.pid
-    finally:
-        process.kill()
-        process.join()
-
-
-def _await_stop(pid: int) -> None:
-    dummy, status = os.waitpid(pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status)
+def stopped_in_a_change(directory: pathlib.Path) -> t.ContextManager[int]:
+    return stopped_in(change_and_stop, directory)
 
 
 def refusal(directory: pathlib.Path, pid: int) -> str:
@@ -167,6 +150,9 @@ def test_only_the_writers_own_lock_counts(tmp_path: pathlib.Path, line: str, pid
     shared = tmp_path / "ledger.db-shm"
     shared.touch()
     inode = shared.stat().st_ino
+    for other in range(11, 18):
+        (tmp_path / str(other) / "fd").mkdir(parents=True)
+        (tmp_path / str(other) / "fd" / "3").symlink_to(shared)
     (tmp_path / "locks").write_text(LOCKS.format(inode=inode, line=line.format(inode=inode)), encoding="ascii")
     found = writer_of(str(tmp_path / "ledger.db"), str(tmp_path))
     assert (found and found.pid) == pid
