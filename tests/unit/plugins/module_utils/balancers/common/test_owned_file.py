@@ -71,7 +71,8 @@ def test_a_file_that_is_another_users_link_is_refused(path: pathlib.Path, victim
 
 
 def test_a_held_lock_ends_with_an_error(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files.locked.__wrapped__, "__defaults__", (0.0, 0o600))
+    other_defaults = files.locked.__wrapped__.__defaults__[1:]
+    monkeypatch.setattr(files.locked.__wrapped__, "__defaults__", (0.0, *other_defaults))
     with owned(path).locked(), pytest.raises(RolloutError) as caught, owned(path).locked():
         pytest.fail("the lock is held")
     assert f"another process has been changing {path} for more than 0 s: pid {os.getpid()} (" in caught.value.message
