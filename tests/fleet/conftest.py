@@ -13,6 +13,7 @@ import pytest
 from fleet.lab import base
 from fleet.lab.hosts import PROGRAMS, Lab
 from fleet.lab.places import CONTROLLER_ADDRESS, LabError, require
+from fleet.world.coordinator import Coordinator
 from fleet.world.fronts import Front, behind, require_make
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
@@ -58,6 +59,12 @@ def shop(fleet: Lab) -> Shop:
     shop = Shop(fleet)
     shop.reset()
     return shop
+
+
+@pytest.fixture
+def coordinator(fleet: Lab, shop: Shop, tmp_path: pathlib.Path) -> t.Iterator[Coordinator]:
+    with Coordinator(fleet, tmp_path) as coordinator:
+        yield coordinator
 
 
 @pytest.fixture

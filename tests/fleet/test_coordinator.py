@@ -13,7 +13,6 @@ import socket
 import typing as t
 
 import pytest
-from fleet.lab.hosts import Lab
 from fleet.world import many_waiting
 from fleet.world.coordinator import Coordinator
 from fleet.world.held_step import HeldStep
@@ -22,15 +21,6 @@ from fleet.world.shop import Shop
 from support.background import Background
 
 CLAIM = "/var/lib/steady-rollout-claims/shop.claim"
-
-
-@pytest.fixture
-def coordinator(fleet: Lab, shop: Shop, tmp_path: pathlib.Path) -> t.Iterator[Coordinator]:
-    coordinator = Coordinator(fleet, tmp_path)
-    coordinator.remove()
-    coordinator.appear()
-    yield coordinator
-    coordinator.remove()
 
 
 @pytest.fixture

@@ -36,15 +36,6 @@ ELSEWHERE = "lb2"
 DEAF = f"http://{CONTROLLER_ADDRESS}:9/health"
 
 
-@pytest.fixture
-def coordinator(fleet: Lab, shop: Shop, tmp_path: pathlib.Path) -> t.Iterator[Coordinator]:
-    coordinator = Coordinator(fleet, tmp_path)
-    coordinator.remove()
-    coordinator.appear()
-    yield coordinator
-    coordinator.remove()
-
-
 @pytest.fixture(params=["unleash", "redis", "flagd", "file"])
 def place(request: pytest.FixtureRequest, shop: Shop, tmp_path: pathlib.Path) -> t.Iterator[FlagPlace]:
     """Both versions of the shop have the feature."""

@@ -163,13 +163,8 @@ def ledger_of(shop: Shop, folder: pathlib.Path, part: str) -> t.Iterator[tuple[t
     if part != "coordinator":
         yield (), {}, shop.events
         return
-    coordinator = Coordinator(shop.lab, folder)
-    coordinator.remove()
-    coordinator.appear()
-    try:
+    with Coordinator(shop.lab, folder) as coordinator:
         yield coordinator.words, coordinator.settings, coordinator.events
-    finally:
-        coordinator.remove()
 
 
 def everything(shop: Shop) -> dict[str, t.Any]:

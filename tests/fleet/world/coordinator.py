@@ -31,6 +31,14 @@ class Coordinator:
         host = f"{NAME} ansible_host={address} ansible_ssh_common_args='-o HostKeyAlias={LIVES_ON}'"
         self._inventory.write_text(f"# Reached as the balancers are.\n[balancers]\n{host}\n", encoding="utf-8")
 
+    def __enter__(self) -> Coordinator:
+        self.remove()
+        self.appear()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.remove()
+
     @property
     def words(self) -> tuple[str, ...]:
         """What a playbook's command line needs to know it."""
