@@ -146,12 +146,17 @@ def _wait_for(handle: int, path: str, what: str, timeout: float, while_busy: t.C
             return
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise RolloutError(
-                    f"{path}: another process has been changing {what} for more than {timeout:g} s: "
-                    f"{_holder(handle)}. Nothing was changed; wait for that process or end it, then run again."
-                ) from None
+                raise still_busy(path, what, timeout, _holder(handle)) from None
         while_busy()
         time.sleep(LOCK_POLL)
+
+
+def still_busy(path: str, what: str, waited: float, holder: str) -> RolloutError:
+    """After *waited* seconds in vain; *holder* names the process that changes *what*."""
+    return RolloutError(
+        f"{path}: another process has been changing {what} for more than {waited:g} s: {holder}. Nothing was changed; "
+        "wait for that process or end it, then run again."
+    )
 
 
 def _holder(handle: int) -> str:

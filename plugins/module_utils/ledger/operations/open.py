@@ -25,6 +25,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease 
     holder,
     may_take,
     moment,
+    proven_gone,
     refusal,
     taken,
 )
@@ -155,8 +156,7 @@ def left_behind(session: Session) -> list[dict[str, t.Any]]:
 
 
 def _refuse_held(records: Records, lease: Lease, params: dict[str, t.Any], now: float) -> None:
-    gone = params.get("previous_run") if params.get("owner_gone") else None
-    if not may_take(lease, now, bool(params.get("take_over")), gone):
+    if not may_take(lease, now, bool(params.get("take_over")), proven_gone(params)):
         rollout = records.rollout_of_run(lease.service, lease.run)
         raise refusal(lease, f"a rollout of {rollout.what}" if rollout else "a rollout", now)
 

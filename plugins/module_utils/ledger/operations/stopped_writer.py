@@ -32,5 +32,5 @@ def note_ended_writer(session: Session, what: str | None) -> None:
 def _may_end(ledger: Ledger, params: dict[str, t.Any]) -> bool:
     with ledger.store.reading() as records:
         leases = records.leases()
-    gone = params.get("previous_run") if params.get("owner_gone") else None
+    gone = lease.proven_gone(params)
     return lease.may_end_writer(leases, params["service"], ledger.clock.now(), bool(params.get("take_over")), gone)

@@ -58,6 +58,11 @@ def may_end_writer(leases: t.Sequence[Lease], service: str, now: float, take_ove
     return all(may_take(lease, now, take_over and lease.service == service, gone_run) for lease in leases)
 
 
+def proven_gone(params: dict[str, t.Any]) -> str | None:
+    """The run whose process the caller has proven dead, if any."""
+    return params.get("previous_run") if params.get("owner_gone") else None
+
+
 def taken(lease: Lease, run: str, owner: dict[str, t.Any], ttl: float, now: float) -> Lease:
     return Lease(
         service=lease.service,

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.steady.rollout.plugins.module_utils import locks, processes
+from ansible_collections.steady.rollout.plugins.module_utils import files, locks, processes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 SHARED_MEMORY = "-shm"
@@ -26,8 +26,4 @@ def refusal(path: str, writer: locks.Holder | None, waited: float) -> RolloutErr
             f"Nothing was changed; continue it (kill -CONT {writer.pid}) or end it (kill -KILL {writer.pid}), then run "
             "again."
         )
-    who = str(writer) if writer else "it cannot be seen from here"
-    return RolloutError(
-        f"{path}: another process has been changing the ledger for more than {waited:g} s: {who}. Nothing was changed; "
-        "wait for that process or end it, then run again."
-    )
+    return files.still_busy(path, "the ledger", waited, str(writer) if writer else "it cannot be seen from here")
