@@ -20,10 +20,14 @@ class ScriptedExecutors:
 
     def __init__(self, answer: Answer = lambda host, module, arguments: None) -> None:
         self.calls: list[tuple[str, str, Result]] = []
+        self.connected: list[str] = []
         self._answer = answer
 
     def on(self, host: str, become: bool | None = None) -> ScriptedExecutor:
         return ScriptedExecutor(self, host)
+
+    def connect(self, hosts: t.Iterable[str]) -> None:
+        self.connected.extend(hosts)
 
     def together(self, calls: t.Sequence[Invocation]) -> list[Outcome]:
         return [self._outcome(one) for one in calls]

@@ -18,6 +18,7 @@ def roll(host: HostSteps) -> None:
     """Brings one host to its target. Nothing in here leaves a host drained without saying so in the ledger."""
     try:
         host.stage_before_admission()
+        host.connect_before_admission()
         direction = host.admit()
     except StepFailed as failure:
         if failure.kind != COORDINATOR:

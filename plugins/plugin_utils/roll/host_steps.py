@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.admission import Admission
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.reports import Reports
-from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.traffic import Traffic
 
 
-class HostSteps(Admission, Traffic, Reports):
+class HostSteps(Admission, Reports):
     """One host on its way."""

@@ -44,6 +44,10 @@ class Nodes:
         self._claim = claim
         self._timers = list(timers)
 
+    def connect(self) -> None:
+        """Ahead of the first call; a node that cannot be reached says so then."""
+        self._executors.connect([one.host for one in self._invocations(self._balancers, state="in_service")])
+
     def drain(
         self,
         options: Result,

@@ -62,6 +62,8 @@ class Executor(t.Protocol):
 
     def sent(self, path: str, name: str) -> t.ContextManager[str | None]: ...
 
+    def connect(self) -> None: ...
+
 
 class HostExecutor:
     """Decides at the first call how the host can be used, and stays with it."""
@@ -116,6 +118,11 @@ class HostExecutor:
         except SessionEnded as error:
             self.close()
             raise Unreachable(self._host, f"{error}, while {name} was sent") from None
+
+    def connect(self) -> None:
+        """Opens the session, where there is one, ahead of the first call."""
+        if self.kind == "session":
+            self._open_session(None)
 
     def close(self) -> None:
         with self._turn:

@@ -90,6 +90,16 @@ class Executors:
                 self._made[host, become] = HostExecutor(self._action, self._task_vars, host, become)
             return self._made[host, become]
 
+    def connect(self, hosts: t.Iterable[str]) -> None:
+        """Opens the sessions of these hosts at the same time. One that cannot be reached fails at its first call."""
+        at_once([functools.partial(self._connect, host) for host in dict.fromkeys(hosts)])
+
+    def _connect(self, host: str) -> None:
+        try:
+            self.on(host).connect()
+        except (RolloutError, AnsibleError, OSError):
+            pass
+
     def together(self, calls: t.Sequence[Invocation]) -> list[Outcome]:
         """All calls at the same time; a call that fails is an outcome like any other."""
         return at_once([functools.partial(self._outcome, one) for one in calls])

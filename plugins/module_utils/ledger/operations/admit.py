@@ -36,7 +36,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
     required,
 )
 
-POLL_EVERY = 0.25
+POLL_EVERY = 0.1
 """Seconds between two looks at whether anything was written. Each of all hosts that wait wakes up so often."""
 ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""

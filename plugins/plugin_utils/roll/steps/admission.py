@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.limits import longest_rollout
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.proof import Proof
+from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.traffic import Traffic
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.update import Update
 from ansible_collections.steady.rollout.plugins.plugin_utils.veto.consent import Consent
 from ansible_collections.steady.rollout.plugins.plugin_utils.veto.consent import of_settings as consent_of_settings
@@ -23,21 +24,30 @@ Result = t.Dict[str, t.Any]
 GATE_TASKS = "gate"
 
 
-class Admission(Update, Proof):
+class Admission(Update, Proof, Traffic):
     def stage_before_admission(self) -> None:
         """Fetched and unpacked while the host serves: one that cannot be staged is never taken out of service.
 
-        Nobody connects to a host before its turn: all at the same time would delay the first ones.
+        Nobody connects to a host before its turn, or evaluates its settings: all at the same time would delay the first ones.
         """
-        if not self.planned or not (self.now["rollout_unit"] or self.now["rollout_artifact"]):
-            return
-        turn = self.journal.perform(lines.WAIT, "coordinator", self.ledger.wait_until_due, lines.waited)
-        if turn.get("verdict") == "stop":
+        if not self._is_due():
             return
         if self.now["rollout_unit"]:
             self.journal.perform("check unit", "release", self._check_unit)
         if self.now["rollout_artifact"]:
             self._stage()
+
+    def connect_before_admission(self) -> None:
+        """While the host waits for its slot, which is counted from its drain on."""
+        if self._is_due() and self.journal.find("admit") is None:
+            self._nodes().connect()
+
+    def _is_due(self) -> bool:
+        """Only of a host whose version the plan knows can it be said; waited for once."""
+        if not self.planned:
+            return False
+        turn = self.journal.perform(lines.WAIT, "coordinator", self.ledger.wait_until_due, lines.waited)
+        return bool(turn.get("verdict") != "stop")
 
     def _check_unit(self) -> Result:
         unit = self._read_unit(self.now["rollout_unit"], 0)

@@ -14,14 +14,15 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.reports import Verdict
 
 FORWARD = [
-    "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage", "before_drain", "is_objected_to",
+    "stage_before_admission", "connect_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage", "before_drain", "is_objected_to",
     "drain",
     "mark_changing", "after_drain",
     "record_intent", "before_update", "update", "activate_release", "after_update", "wait_until_healthy", "smoke_test", "fail_on_purpose",
     "before_restore", "put_back_in_service", "after_restore", "report_proven",
 ]  # fmt: skip
 BACK = [
-    "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage_if_missing", "before_drain", "is_objected_to",
+    "stage_before_admission", "connect_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run",
+    "stage_if_missing", "before_drain", "is_objected_to",
     "drain",
     "mark_changing", "after_drain", "record_intent", "before_update", "update", "activate_release", "after_update", "wait_until_healthy",
     "before_restore", "put_back_in_service", "after_restore", "report_reverted",
@@ -107,22 +108,22 @@ def test_an_update_of_the_user_replaces_the_release() -> None:
 
 
 def test_a_host_that_is_not_admitted_is_left_as_it_is() -> None:
-    assert rolled(direction="") == ["stage_before_admission", "admit"]
+    assert rolled(direction="") == ["stage_before_admission", "connect_before_admission", "admit"]
 
 
-@pytest.mark.parametrize("step", ["stage_before_admission", "admit"])
+@pytest.mark.parametrize("step", ["stage_before_admission", "connect_before_admission", "admit"])
 def test_a_host_that_fails_before_it_is_admitted_never_leaves_service(step: str) -> None:
     steps = rolled(fails=[step])
     assert steps == [*FORWARD[: FORWARD.index(step) + 1], "report_failed"]
 
 
-@pytest.mark.parametrize("step", FORWARD[2:])
+@pytest.mark.parametrize("step", FORWARD[3:])
 def test_every_step_that_fails_is_reported_and_the_ledger_says_what_follows(step: str) -> None:
     steps = rolled(fails=[step], verdict=Verdict(False))
     assert steps == [*FORWARD[: FORWARD.index(step) + 1], "report_failed"]
 
 
-@pytest.mark.parametrize("step", FORWARD[2:])
+@pytest.mark.parametrize("step", FORWARD[3:])
 def test_a_changed_host_is_rolled_back_completely(step: str) -> None:
     steps = rolled(fails=[step], verdict=Verdict(True, True, "1.0.0"))
     assert steps == [*FORWARD[: FORWARD.index(step) + 1], *CHANGED_ROLLBACK]
@@ -130,13 +131,13 @@ def test_a_changed_host_is_rolled_back_completely(step: str) -> None:
 
 def test_an_unchanged_host_is_only_returned_after_it_proved_healthy() -> None:
     steps = rolled(fails=["after_drain"], verdict=Verdict(True, False, "1.0.0"))
-    assert steps[10:] == ["report_failed", "aim_at", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
+    assert steps[11:] == ["report_failed", "aim_at", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
 
 
 def test_a_host_whose_hook_failed_before_it_changed_anything_is_returned_without_that_hook() -> None:
     steps = rolled(fails=["before_update"], verdict=Verdict(True, True, "1.0.0"), serves_again=True)
     expected = ["report_failed", "aim_at", "serves_target_again", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
-    assert steps[12:] == expected
+    assert steps[13:] == expected
 
 
 def test_a_rollback_that_fails_is_reported_as_stuck() -> None:
@@ -148,14 +149,15 @@ def test_back_needs_no_smoke_test_and_ends_as_reverted() -> None:
     assert rolled(direction="back") == BACK
 
 
-@pytest.mark.parametrize("step", BACK[2:])
+@pytest.mark.parametrize("step", BACK[3:])
 def test_a_host_that_cannot_go_back_is_reported_as_stuck(step: str) -> None:
     assert rolled(direction="back", fails=[step])[-2:] == [step, "report_stuck"]
 
 
 def test_recovery_installs_nothing() -> None:
     assert rolled(direction="recover") == [
-        "stage_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "wait_until_healthy", *RETURN_ONLY, "report_proven",
+        "stage_before_admission", "connect_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run",
+        "wait_until_healthy", *RETURN_ONLY, "report_proven",
     ]  # fmt: skip
 
 

@@ -142,6 +142,30 @@ def test_every_host_was_connected_to_at_the_start_to_look_at_its_unit() -> None:
     assert executors.done("unit_info") == []
 
 
+def test_the_balancers_are_connected_to_while_a_host_waits_for_its_slot() -> None:
+    host, executors = steps()
+    host.connect_before_admission()
+    assert executors.connected == [LB["host"]]
+
+
+@pytest.mark.parametrize("why", ["stopped", "not planned", "admitted already"])
+def test_no_balancer_is_connected_to_for_a_host_that_is_not_about_to_be_drained(why: str) -> None:
+    host, executors = steps(answer=lambda *call: {**GO, "verdict": "stop" if why == "stopped" else "go"})
+    if why == "not planned":
+        host.planned = ""
+    if why == "admitted already":
+        host.admit()
+    host.connect_before_admission()
+    assert executors.connected == []
+
+
+def test_the_settings_of_all_hosts_were_evaluated_before_the_first_host_had_its_turn() -> None:
+    host, dummy = steps(answer=lambda place, module, given: {"verdict": "stop"})
+    host.settings = HostSettings({}, lambda raw, overlay: pytest.fail("evaluated"))
+    host.stage_before_admission()
+    host.connect_before_admission()
+
+
 def test_another_target_than_the_planned_one_is_staged_after_admission() -> None:
     host, dummy = steps()
     host.stage_before_admission()
