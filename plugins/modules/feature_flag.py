@@ -49,6 +49,15 @@ options:
     description: The share of users with O(state=on). A user who is in stays in while the share grows.
     type: int
     default: 100
+  segments:
+    description:
+      - The segments of users for all of whom it is on with O(state=on), beside the share of O(percent), in a system that has
+        segments; with O(percent=0) it is on for nobody else. They have to exist.
+      - Those of Unleash, LaunchDarkly, Split and Flagsmith go by their names or keys. In a definition file of flagd a segment is
+        an entry of C($evaluators), which the targeting of a flag refers to.
+      - Without it segments stay as they are, and refuse a O(percent) below 100 unless O(allow_rules) is set.
+    type: list
+    elements: str
   reason:
     description: Why it is killed; needed with O(state=killed).
     type: str
@@ -128,6 +137,17 @@ EXAMPLES = r"""
       environment: production
   delegate_to: localhost
 
+- name: Turn a feature on for the users of two segments and nobody else
+  steady.rollout.feature_flag:
+    name: checkout_v2
+    percent: 0
+    segments: [internal, beta]
+    system:
+      type: unleash
+      url: https://unleash.example.com
+      token: "{{ vault_unleash_token }}"
+  delegate_to: localhost
+
 - name: Turn a feature off in a file of the application
   steady.rollout.feature_flag:
     name: checkout_v2
@@ -165,6 +185,14 @@ before:
     percent:
       description: The share of users that it is on for while it is on.
       type: int
+    segments:
+      description: Names of the segments whose users it is on for besides, while it is on.
+      type: list
+      elements: str
+    excluded:
+      description: Names of the segments whose users it is off for, even if it is on for everybody else.
+      type: list
+      elements: str
     killed:
       description: Whether it was killed, where the system can tell that from off.
       type: bool
@@ -216,6 +244,14 @@ after:
     percent:
       description: The share of users that it is on for while it is on.
       type: int
+    segments:
+      description: Names of the segments whose users it is on for besides, while it is on.
+      type: list
+      elements: str
+    excluded:
+      description: Names of the segments whose users it is off for, even if it is on for everybody else.
+      type: list
+      elements: str
     killed:
       description: Whether it was killed, where the system can tell that from off.
       type: bool
@@ -286,6 +322,7 @@ SPEC: dict[str, t.Any] = {
         "system": registry.arguments(),
         "state": {"type": "str", "choices": ["on", "off", "killed", "absent"], "default": "on"},
         "percent": {"type": "int", "default": 100},
+        "segments": {"type": "list", "elements": "str"},
         "reason": {"type": "str"},
         "kind": {"type": "str", "default": "release"},
         "description": {"type": "str"},

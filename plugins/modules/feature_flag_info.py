@@ -103,6 +103,14 @@ flags:
     percent:
       description: The share of users that it is on for while it is on.
       type: int
+    segments:
+      description: Names of the segments whose users it is on for besides, while it is on.
+      type: list
+      elements: str
+    excluded:
+      description: Names of the segments whose users it is off for, even if it is on for everybody else.
+      type: list
+      elements: str
     killed:
       description: Whether it was killed, where the system can tell that from off.
       type: bool

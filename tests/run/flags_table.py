@@ -21,6 +21,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.flags import contra
 PACKAGE = registry.__name__.rpartition(".")[0]
 TITLES = {
     contract.CAN_PERCENT: "share of the users",
+    contract.CAN_SEGMENTS: "segments",
     contract.CAN_RULES: "rules of others",
     contract.CAN_GIVE_REASON: "reason of a kill",
     contract.CAN_COMPARE: "never over another's change",

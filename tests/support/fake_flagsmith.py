@@ -5,8 +5,8 @@
 
 Differences from the real one, which nobody here has run: one project and one environment; the list of features is never
 longer than a page unless it is asked for shorter ones; the form of an override for a segment is assumed to be the same in
-answers and in changes, as the page says; only one segment, of those whose e-mail address ends with @example.com, and it is
-evaluated here and not by the SDK, which asks for the flags of an identity; who may what is decided by three keys and not by
+answers and in changes, as the page says; a PATCH with an override that is not there is assumed to add it; segments are lists of
+users, and evaluated here and not by the SDK, which asks for the flags of an identity; who may what is decided by three keys and not by
 roles; the status of a refusal for want of a change request is assumed (403); limits are only what a test orders.
 """
 
@@ -15,11 +15,16 @@ from __future__ import annotations
 import typing as t
 
 from support.fake_flag_server import READER, SDK_KEY, TOKEN, Answer, Asked, FakeFlags
-from support.flag_systems import FLAG
+from support.flag_systems import FLAG, members
 
 PROJECT = "17"
 NOT_FOUND = Answer(404, {"detail": "Not found."})
-IN_SEGMENT = {"email": "ana@example.com"}
+ANOTHER = "customers"
+"""A segment of one user that the suite does not name."""
+IN_SEGMENT = {"internal": members("internal"), "beta": members("beta"), ANOTHER: ["user-40"]}
+NUMBERS = {name: number for number, name in enumerate(IN_SEGMENT, 1)}
+ALONE = 50
+"""So many of the first users are asked for one by one: nobody else is in a segment."""
 
 
 class FlagsmithFake(FakeFlags):
@@ -45,9 +50,9 @@ class FlagsmithFake(FakeFlags):
         self.client = flagsmith.Flagsmith(environment_key=SDK_KEY, api_url=f"{self.url}/api/v1/")
 
     def users(self, count: int) -> set[int]:
-        """The first one is in the segment."""
-        found = set(range(1, count)) if self._has(self.client.get_environment_flags()) else set()
-        return found | ({0} if self._has(self.client.get_identity_flags("user-0", traits=IN_SEGMENT)) else set())
+        found = set(range(ALONE, count)) if self._has(self.client.get_environment_flags()) else set()
+        alone = (number for number in range(min(ALONE, count)))
+        return found | {number for number in alone if self._has(self.client.get_identity_flags(f"user-{number}"))}
 
     def _has(self, flags: t.Any) -> bool:
         return any(one.feature_name == FLAG and one.enabled for one in flags.all_flags())
@@ -57,9 +62,8 @@ class FlagsmithFake(FakeFlags):
             return None
         if asked.headers.get("X-Environment-Key") != SDK_KEY:
             return Answer(401, {"detail": "Invalid or missing Environment key"})
-        traits = {one["trait_key"]: one["trait_value"] for one in (asked.body or {}).get("traits", [])}
-        is_in = str(traits.get("email", "")).endswith("@example.com")
-        flags = [_for_sdk(feature, is_in) for feature in seen.get("features", {}).values()]
+        user = (asked.body or {}).get("identifier") or asked.query.get("identifier", [""])[0]
+        flags = [_for_sdk(feature, user) for feature in seen.get("features", {}).values()]
         return Answer(200, {"flags": flags, "traits": []} if asked.path.endswith("identities/") else flags)
 
     # The management API
@@ -70,6 +74,8 @@ class FlagsmithFake(FakeFlags):
             return refused
         self.state.setdefault("features", {})
         words = asked.path.strip("/").split("/")
+        if words == ["api", "v1", "projects", PROJECT, "segments"]:
+            return Answer(200, {"next": None, "results": [{"id": NUMBERS[name], "name": name} for name in NUMBERS]})
         if words[:5] == ["api", "v1", "projects", PROJECT, "features"]:
             return self._features(asked) if len(words) == 5 else self._delete(asked, words[5])
         if words[:5] == ["api", "__future__", "environments", SDK_KEY, "features"] and len(words) == 6:
@@ -136,8 +142,9 @@ class FlagsmithFake(FakeFlags):
             here["environment_default"].update(asked.body.get("environment_default", {}))
             changed = {one["segment"]["id"]: one for one in asked.body.get("segment_overrides", [])}
             here["segment_overrides"] = [
-                {**one, **changed.get(one["segment"]["id"], {})} for one in here["segment_overrides"]
+                {**one, **changed.pop(one["segment"]["id"], {})} for one in here["segment_overrides"]
             ]
+            here["segment_overrides"] += [{"priority": 9, "value": None, **one} for one in changed.values()]
             self.changed()
         return Answer(200, here)
 
@@ -153,15 +160,19 @@ class FlagsmithFake(FakeFlags):
 
     def add_rule(self) -> None:
         with self.lock:
-            self._own()["segment_overrides"] = [{"segment": {"id": 3}, "priority": 1, "enabled": True, "value": None}]
+            one = {"segment": {"id": NUMBERS[ANOTHER]}, "priority": 1, "enabled": True, "value": None}
+            self._own()["segment_overrides"] = [one]
             self.changed()
 
+    def make_segments(self) -> None:
+        """They are there."""
 
-def _for_sdk(feature: dict[str, t.Any], is_in_segment: bool) -> dict[str, t.Any]:
+
+def _for_sdk(feature: dict[str, t.Any], user: str) -> dict[str, t.Any]:
     about, here = feature["about"], feature["here"]
-    served = (
-        here["segment_overrides"][0] if is_in_segment and here["segment_overrides"] else here["environment_default"]
-    )
+    segments = {NUMBERS[name] for name, users in IN_SEGMENT.items() if user in users}
+    overrides = [one for one in here["segment_overrides"] if one["segment"]["id"] in segments]
+    served = overrides[0] if overrides else here["environment_default"]
     return {
         "id": about["id"],
         "enabled": served["enabled"],

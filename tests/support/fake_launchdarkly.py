@@ -6,7 +6,7 @@
 Differences from the real one, which nobody here has run: one project and one environment; only the instructions of semantic
 patches that are used here and no other kind of patch; the SDK gets a whole new "put" where the real one sends a "patch"; who
 may what is decided by three keys and not by roles; the status of a refusal for want of an approval is assumed (403); limits
-are only what a test orders; no segments, experiments, prerequisites and big segments are evaluated.
+are only what a test orders; segments are lists of users; no experiments, prerequisites and big segments are evaluated.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ import time
 import typing as t
 
 from support.fake_flag_server import READER, SDK_KEY, TOKEN, Answer, Asked, FakeFlags
-from support.flag_systems import FLAG
+from support.flag_systems import FLAG, SEGMENTS, members
 from support.haproxy import wait_until
 
 PROJECT, ENVIRONMENT = "shop", "production"
 VARIATIONS = [{"_id": "id-true", "value": True}, {"_id": "id-false", "value": False}]
 NOT_FOUND = Answer(404, {"code": "not_found", "message": "Unknown feature flag key"})
+SEGMENTS_FOR_SDK = {
+    name: {"key": name, "version": 1, "included": members(name), "excluded": [], "rules": [], "salt": "salt"}
+    for name in SEGMENTS
+}
 
 
 class LaunchDarklyFake(FakeFlags):
@@ -86,7 +90,7 @@ class LaunchDarklyFake(FakeFlags):
         try:
             while not self.is_closing.wait(0.02):
                 flags = {key: _for_sdk(flag) for key, flag in self.seen().items()}
-                data = json.dumps({"path": "/", "data": {"flags": flags, "segments": {}}})
+                data = json.dumps({"path": "/", "data": {"flags": flags, "segments": SEGMENTS_FOR_SDK}})
                 if data != sent:
                     _send_chunk(handler, f"event: put\ndata: {data}\n\n")
                     sent, beat = data, time.monotonic()
@@ -106,6 +110,8 @@ class LaunchDarklyFake(FakeFlags):
         words = asked.path.strip("/").split("/")
         if words[:2] != ["api", "v2"] or len(words) < 4 or words[3] != PROJECT:
             return Answer(404, {"code": "not_found", "message": "Unknown project key"})
+        if words[2] == "segments":
+            return Answer(200, {"items": [{"key": name, "name": name.title()} for name in sorted(SEGMENTS)]})
         if words[2] == "flag-statuses":
             return Answer(200, {"name": "active", "lastRequested": "2026-03-01T10:00:00.000Z"})
         key = words[4] if len(words) > 4 else ""
@@ -179,6 +185,9 @@ class LaunchDarklyFake(FakeFlags):
         with self.lock:
             self._put(FLAG, {**self.state[FLAG]["environments"][ENVIRONMENT], "on": on})
 
+    def make_segments(self) -> None:
+        """They are there."""
+
     def add_rule(self) -> None:
         clause = {"attribute": "email", "op": "endsWith", "values": ["@example.com"], "contextKind": "user"}
         with self.lock:
@@ -205,6 +214,12 @@ def _carry_out(draft: dict[str, t.Any], instruction: dict[str, t.Any]) -> str:
             return "the weights must add up to 100000"
         variations = [{"variation": places[key], "weight": weight} for key, weight in weights.items()]
         draft["fallthrough"] = {"rollout": {"variations": variations, "contextKind": "user"}}
+    elif kind == "addRule":
+        number = 1 + max((int(one["_id"][1:]) for one in draft["rules"]), default=0)
+        rule = {"clauses": instruction["clauses"], "variation": places[instruction["variationId"]]}
+        draft["rules"] = [*draft["rules"], {"_id": f"r{number}", **rule}]
+    elif kind == "removeRule":
+        draft["rules"] = [one for one in draft["rules"] if one["_id"] != instruction["ruleId"]]
     else:
         return f"unknown instruction {kind}"
     return ""

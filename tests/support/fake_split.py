@@ -6,7 +6,8 @@
 Differences from the real one, which nobody here has run: one workspace, one environment, one traffic type; of JSON patch only
 "replace" of whole fields; changes reach the SDK by polling every second, where the real one also streams; who may what is
 decided by three keys and not by roles; the status of a refusal for want of an approval is assumed (403); limits are only what
-a test orders; impressions and telemetry are taken and forgotten; rules are kept, and not evaluated.
+a test orders; impressions and telemetry are taken and forgotten; rules are kept, and not evaluated; segments are lists of
+users that are always there.
 """
 
 from __future__ import annotations
@@ -14,10 +15,19 @@ from __future__ import annotations
 import typing as t
 
 from support.fake_flag_server import READER, SDK_KEY, TOKEN, Answer, Asked, FakeFlags
-from support.flag_systems import FLAG
+from support.flag_systems import FLAG, SEGMENTS, members
 
 WORKSPACE, ENVIRONMENT, TRAFFIC = "ws-shop", "production", "user"
 NOT_FOUND = Answer(404, {"code": 404, "message": "Not found"})
+EVERYBODY = {
+    "keySelector": {"trafficType": TRAFFIC, "attribute": None},
+    "matcherType": "ALL_KEYS",
+    "negate": False,
+    "userDefinedSegmentMatcherData": None,
+    "whitelistMatcherData": None,
+    "unaryNumericMatcherData": None,
+    "betweenMatcherData": None,
+}
 FIELDS = ("killed", "defaultTreatment", "defaultRule", "trafficAllocation", "rules", "treatments")
 
 
@@ -60,6 +70,8 @@ class SplitFake(FakeFlags):
             return None
         if asked.headers.get("Authorization") != f"Bearer {SDK_KEY}":
             return Answer(401)
+        if asked.path.startswith("/sdk/segmentChanges/"):
+            return Answer(200, _segment_for_sdk(asked))
         if asked.path != "/sdk/splitChanges":
             return Answer(200, {})
         till, since = seen.get("version", 0), int(asked.query.get("since", ["-1"])[0])
@@ -74,6 +86,8 @@ class SplitFake(FakeFlags):
         if refused is not None:
             return refused
         words = asked.path.strip("/").split("/")
+        if words == ["internal", "api", "v2", "segments", "ws", WORKSPACE, "environments", ENVIRONMENT]:
+            return Answer(200, {"objects": [{"name": name} for name in sorted(SEGMENTS)], "offset": 0})
         if words[:5] != ["internal", "api", "v2", "splits", "ws"] or len(words) < 6 or words[5] != WORKSPACE:
             return NOT_FOUND
         self.state.setdefault("flags", {})
@@ -147,6 +161,9 @@ class SplitFake(FakeFlags):
             self.state["flags"][FLAG]["definition"]["killed"] = not on
             self._keep()
 
+    def make_segments(self) -> None:
+        """They are there."""
+
     def add_rule(self) -> None:
         with self.lock:
             self.state["flags"][FLAG]["definition"]["rules"] = [
@@ -169,20 +186,35 @@ def _patched(definition: dict[str, t.Any], body: t.Any) -> str:
     return ""
 
 
+def _segment_for_sdk(asked: Asked) -> dict[str, t.Any]:
+    name, since = asked.path.rpartition("/")[2], int(asked.query.get("since", ["-1"])[0])
+    added = members(name) if since < 1 and name in SEGMENTS else []
+    return {"name": name, "added": added, "removed": [], "since": since, "till": 1}
+
+
+def _always_on(definition: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Individual targets, which come before every rule."""
+    named = [segment for one in definition["treatments"] if one["name"] == "on" for segment in one.get("segments", [])]
+    return [
+        {
+            "conditionType": "WHITELIST",
+            "matcherGroup": {
+                "combiner": "AND",
+                "matchers": [{**EVERYBODY, "matcherType": "IN_SEGMENT",
+                              "userDefinedSegmentMatcherData": {"segmentName": segment}}],
+            },
+            "partitions": [{"treatment": "on", "size": 100}],
+            "label": f"in segment {segment}",
+        }
+        for segment in named
+    ]  # fmt: skip
+
+
 def _for_sdk(name: str, flag: dict[str, t.Any], version: int) -> dict[str, t.Any]:
     definition = flag["definition"]
-    everybody = {
-        "keySelector": {"trafficType": TRAFFIC, "attribute": None},
-        "matcherType": "ALL_KEYS",
-        "negate": False,
-        "userDefinedSegmentMatcherData": None,
-        "whitelistMatcherData": None,
-        "unaryNumericMatcherData": None,
-        "betweenMatcherData": None,
-    }
     rule = {
         "conditionType": "ROLLOUT",
-        "matcherGroup": {"combiner": "AND", "matchers": [everybody]},
+        "matcherGroup": {"combiner": "AND", "matchers": [EVERYBODY]},
         "partitions": (definition or {}).get("defaultRule") or [],
         "label": "default rule",
     }
@@ -197,7 +229,7 @@ def _for_sdk(name: str, flag: dict[str, t.Any], version: int) -> dict[str, t.Any
         "killed": bool(definition and definition["killed"]),
         "defaultTreatment": (definition or {}).get("defaultTreatment", "control"),
         "algo": 2,
-        "conditions": [rule],
+        "conditions": [*(_always_on(definition) if definition else []), rule],
         "configurations": {},
         "sets": [],
     }

@@ -27,6 +27,12 @@ from support.haproxy import free_port, wait_until
 INSTANCES = 6
 FLAG = "checkout_v2"
 SECRET = "a-secret-of-the-redis"
+SEGMENTS = {"internal": range(10), "beta": range(10, 30)}
+"""Segments of users, by the numbers of the users."""
+
+
+def members(segment: str) -> list[str]:
+    return [f"user-{number}" for number in SEGMENTS[segment]]
 
 
 class RealFlags(abc.ABC):
@@ -62,6 +68,10 @@ class RealFlags(abc.ABC):
 
     def add_rule(self) -> None:
         """Another program adds a rule of its own to the flag."""
+        raise NotImplementedError
+
+    def make_segments(self) -> None:
+        """Another program creates SEGMENTS, where there can be any."""
         raise NotImplementedError
 
     def spoil(self, percent: str) -> None:
@@ -197,6 +207,11 @@ class Flagd(JsonFile):
     def add_rule(self) -> None:
         self._edit(targeting={"if": [{"ends_with": [{"var": "email"}, "@example.com"]}, "on", "off"]})
 
+    def make_segments(self) -> None:
+        document = json.loads(self.path.read_text())
+        document["$evaluators"] = {name: {"in": [{"var": "targetingKey"}, members(name)]} for name in SEGMENTS}
+        self._replace(json.dumps(document))
+
     def _edit(self, **changes: t.Any) -> None:
         document = json.loads(self.path.read_text())
         flag = {key: value for key, value in document["flags"].get(FLAG, {}).items() if key != "targeting"}
@@ -275,6 +290,9 @@ class UnleashServer(RealFlags):
     def admin(self, method: str, path: str, body: t.Any = None) -> t.Any:
         return self.server.of_flag(method, FLAG, path, body)
 
+    def wait_until_database(self, query: str, shows: str) -> None:
+        wait_until(lambda: self.server.database.sql(query).strip() == shows, f"the database shows {shows}", 30)
+
     def overwrite(self, on: bool) -> None:
         self.admin("POST", "/on" if on else "/off")
 
@@ -289,6 +307,13 @@ class UnleashServer(RealFlags):
                 "parameters": {"rollout": "100", "stickiness": "default", "groupId": FLAG},
             },
         )
+
+    def make_segments(self) -> None:
+        known = [one["name"] for one in self.server.admin("GET", "/segments")["segments"]]
+        for name in SEGMENTS:
+            only = {"contextName": "userId", "operator": "IN", "values": members(name)}
+            if name not in known:
+                self.server.admin("POST", "/segments", {"name": name, "constraints": [only]})
 
     def spoil(self, percent: str) -> None:
         strategy = self.admin("GET", "/strategies")[0]

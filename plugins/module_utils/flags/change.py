@@ -135,4 +135,5 @@ class FlagChange:
 
 def _shown(flag: Flag) -> dict[str, t.Any]:
     shown: dict[str, t.Any] = {"state": flag.state, "percent": flag.percent, "rules": list(flag.rules)}
-    return {**shown, "reason": flag.reason} if flag.reason else shown
+    named = {"segments": list(flag.segments)} if flag.segments else {}
+    return {**shown, **named, "reason": flag.reason} if flag.reason else {**shown, **named}

@@ -23,12 +23,21 @@ STATES = (ON, OFF, KILLED, ABSENT)
 
 # What a type may be able to do; see FlagSystem.capabilities.
 CAN_PERCENT = "percent"
+CAN_SEGMENTS = "segments"
 CAN_RULES = "rules"
 CAN_GIVE_REASON = "kill_reason"
 CAN_COMPARE = "compare_and_set"
 CAN_LISTENERS = "listeners"
 CAN_AUDIT = "audit"
-ALL_CAPABILITIES = (CAN_PERCENT, CAN_RULES, CAN_GIVE_REASON, CAN_COMPARE, CAN_LISTENERS, CAN_AUDIT)
+ALL_CAPABILITIES = (
+    CAN_PERCENT,
+    CAN_SEGMENTS,
+    CAN_RULES,
+    CAN_GIVE_REASON,
+    CAN_COMPARE,
+    CAN_LISTENERS,
+    CAN_AUDIT,
+)
 
 
 class Unreachable(RolloutError):
@@ -48,6 +57,10 @@ class Flag:
     on: bool = False
     percent: int = 0
     """The share of users that a flag which is on is on for; what it will be once it is on."""
+    segments: tuple[str, ...] = ()
+    """Whose users a flag that is on is on for besides, by name, in alphabetical order."""
+    excluded: tuple[str, ...] = ()
+    """Segments whose users it is off for, even if it is on for everybody else."""
     killed: bool = False
     reason: str = ""
     """Why it was killed."""
@@ -81,6 +94,8 @@ class Wanted:
 
     state: str
     percent: int = 100
+    segments: tuple[str, ...] | None = None
+    """Whose users it is to be on for besides, in alphabetical order; None leaves that as it is."""
     reason: str = ""
     kind: str = "release"
     description: str = ""
@@ -125,6 +140,10 @@ class FlagSystem(abc.ABC):
     def audited(self, name: str) -> Flag:
         """The flag with what only an audit needs, where reading that costs more."""
         return self.read(name)
+
+    def segments(self) -> list[str]:
+        """The segments of users that a flag can be on for."""
+        raise self.cannot("turn a flag on for segments", CAN_SEGMENTS)
 
     def listeners(self) -> list[Listener]:
         """The processes that get their flags from here."""

@@ -13,9 +13,13 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, FlagSystem, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 LONGEST_TEXT = 500
+MOST_SEGMENTS = 20
+LONGEST_NAME = 200
+NAMED = 12
 
 
 def wanted_of(params: t.Mapping[str, t.Any], at: float) -> Wanted:
@@ -33,20 +37,65 @@ def wanted_of(params: t.Mapping[str, t.Any], at: float) -> Wanted:
         text = params[option] or ""
         if len(text) > LONGEST_TEXT or not text.replace("\n", " ").isprintable():
             raise InputError(f"{option}: expected at most {LONGEST_TEXT} printable characters, found {len(text)}.")
-    return Wanted(state, percent, reason, kind=params["kind"], description=(params["description"] or "").strip(), at=at)
+    return Wanted(
+        state,
+        percent,
+        _segments_of(params.get("segments")),
+        reason,
+        kind=params["kind"],
+        description=(params["description"] or "").strip(),
+        at=at,
+    )
+
+
+def _segments_of(given: t.Sequence[str] | None) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    for name in given:
+        if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+            raise InputError(f"segments: '{name:.60}' cannot be a segment's name.")
+    if len(given) > MOST_SEGMENTS:
+        raise InputError(f"segments: expected at most {MOST_SEGMENTS}, found {len(given)}.")
+    return tuple(sorted(set(given)))
 
 
 def refuse(system: FlagSystem, flag: Flag, wanted: Wanted, allow_rules: bool) -> None:
     """Raises InputError where the change would not do what is meant by it. Turning a flag off is never refused."""
     if wanted.state != contract.ON:
         return
-    if wanted.percent != 100 and contract.CAN_PERCENT not in system.capabilities:
+    if wanted.segments:
+        _refuse_unknown(system, flag, wanted.segments)
+    nobody_else = bool(wanted.segments) and wanted.percent == 0
+    if wanted.percent != 100 and not nobody_else and contract.CAN_PERCENT not in system.capabilities:
         raise system.cannot(f"turn '{flag.name}' on for {wanted.percent} % of the users", contract.CAN_PERCENT)
-    if flag.rules and not allow_rules:
+    rules = (*flag.rules, *_unwanted(flag, wanted))
+    if rules and not allow_rules:
         raise InputError(
-            f"{system.where}: '{flag.name}' has rules besides its percentage ({'; '.join(flag.rules)}), so it would not be "
-            f"on for {wanted.percent} % of the users. Nothing was changed; remove them, or set allow_rules."
+            f"{system.where}: '{flag.name}' has rules besides its percentage ({'; '.join(rules)}), so it would not be "
+            f"on for {Share(wanted.percent, wanted.segments or ()).in_words}. Nothing was changed; remove them, or set "
+            "allow_rules."
         )
+
+
+def _refuse_unknown(system: FlagSystem, flag: Flag, segments: tuple[str, ...]) -> None:
+    if contract.CAN_SEGMENTS not in system.capabilities:
+        raise system.cannot(f"turn '{flag.name}' on for {Share(0, segments).in_words}", contract.CAN_SEGMENTS)
+    known = system.segments()
+    unknown = [name for name in segments if name not in known]
+    if unknown:
+        listed = ", ".join(sorted(known)[:NAMED]) or "none"
+        raise InputError(
+            f"{system.where}: there is no segment '{unknown[0]}' that '{flag.name}' could be turned on for; there are {listed}. "
+            "Nothing was changed; correct the name, or create the segment."
+        )
+
+
+def _unwanted(flag: Flag, wanted: Wanted) -> tuple[str, ...]:
+    """Segments that nobody has mentioned are the rules of somebody else, unless everybody has the feature anyway."""
+    if wanted.segments is not None:
+        return ()
+    included = () if wanted.percent == 100 else flag.segments
+    return (*(f"the segment {name}" for name in included), *(f"off for the segment {name}" for name in flag.excluded))
 
 
 def predicted(system: FlagSystem, flag: Flag, wanted: Wanted) -> Flag:
@@ -55,7 +104,18 @@ def predicted(system: FlagSystem, flag: Flag, wanted: Wanted) -> Flag:
         return Flag(flag.name)
     kept = flag if flag.exists else Flag(flag.name, kind=wanted.kind, description=wanted.description)
     if wanted.state == contract.ON:
-        return dataclasses.replace(kept, exists=True, on=True, percent=wanted.percent, killed=False, reason="")
+        segments = kept.segments if wanted.segments is None else wanted.segments
+        excluded = kept.excluded if wanted.segments is None else ()
+        return dataclasses.replace(
+            kept,
+            exists=True,
+            on=True,
+            percent=wanted.percent,
+            segments=segments,
+            excluded=excluded,
+            killed=False,
+            reason="",
+        )
     if wanted.state == contract.KILLED and contract.CAN_GIVE_REASON in system.capabilities:
         return dataclasses.replace(kept, exists=True, on=False, killed=True, reason=wanted.reason)
     return dataclasses.replace(kept, exists=True, on=False, killed=False, reason="")
@@ -64,13 +124,17 @@ def predicted(system: FlagSystem, flag: Flag, wanted: Wanted) -> Flag:
 def is_reached(system: FlagSystem, flag: Flag, wanted: Wanted) -> bool:
     """Whether the flag, as it was read, is what is wanted."""
     goal = predicted(system, flag, wanted)
-    same_share = not goal.on or flag.percent == goal.percent
+    same_share = not goal.on or share_of(flag) == share_of(goal)
     return flag.state == goal.state and same_share and flag.reason == goal.reason
+
+
+def share_of(flag: Flag) -> Share:
+    return Share(flag.percent, flag.segments).settled
 
 
 def in_words(flag: Flag) -> str:
     if flag.state == contract.ON:
-        return f"on for {flag.percent} % of the users" if flag.percent != 100 else "on"
+        return f"on for {share_of(flag).in_words}" if flag.percent != 100 else "on"
     if flag.state == contract.KILLED:
         return f"killed ({flag.reason})" if flag.reason else "killed"
     return flag.state
@@ -80,7 +144,8 @@ def serves(flag: Flag) -> bool | None:
     """What every application has to answer for it; None where that depends on the user."""
     if flag.state != contract.ON:
         return False
-    if flag.rules or flag.percent not in (0, 100):
+    differs = flag.excluded if flag.percent else flag.segments
+    if flag.rules or flag.percent not in (0, 100) or differs:
         return None
     return flag.percent == 100
 
@@ -88,4 +153,5 @@ def serves(flag: Flag) -> bool | None:
 def facts(flag: Flag) -> dict[str, t.Any]:
     """The flag as modules return it."""
     known = {field.name: getattr(flag, field.name) for field in dataclasses.fields(flag) if field.name != "revision"}
-    return {**known, "rules": list(flag.rules), "state": flag.state}
+    lists = {name: list(known[name]) for name in ("rules", "segments", "excluded")}
+    return {**known, **lists, "state": flag.state}

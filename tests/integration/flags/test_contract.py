@@ -9,7 +9,7 @@ import threading
 
 import pytest
 from support.flag_calls import Flags, note
-from support.flag_systems import FLAG
+from support.flag_systems import FLAG, SEGMENTS
 from support.haproxy import wait_until
 
 from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
@@ -56,7 +56,62 @@ def test_each_percentage_is_what_users_get_and_who_is_in_stays_in(flags: Flags) 
         assert abs(measured[str(percent)] - percent) <= 1.5
         assert members <= now
         members = now
-    note(flags.real.name, percentages=measured)
+    off_by = max(abs(share - float(percent)) for percent, share in measured.items())
+    note(flags.real.name, percentages=measured, largest_share_error=round(off_by, 3))
+
+
+def test_each_segment_is_what_users_get_and_who_is_in_stays_in(flags: Flags) -> None:
+    flags.require(contract.CAN_SEGMENTS)
+    flags.real.make_segments()
+    flags.set("off")
+    internal, beta = (set(SEGMENTS[name]) for name in ("internal", "beta"))
+    for names, members in ((["internal"], internal), (["internal", "beta"], internal | beta)):
+        outcome = flags.set("on", percent=0, segments=names)
+        assert (outcome.error, outcome.result.get("changed")) == ("", True)
+        assert (flags.state()["percent"], flags.state()["segments"]) == (0, sorted(names))
+        assert flags.set("on", percent=0, segments=names)["changed"] is False
+        wait_until(lambda members=members: flags.real.users(2000) == members, f"{names} have the feature")
+    if flags.can(contract.CAN_PERCENT):
+        assert flags.set("on", percent=10, segments=["internal", "beta"]).error == ""
+        wait_until(lambda: abs(len(flags.real.users(2000)) - 227) <= 60, "a tenth of the others has it too")
+        assert internal | beta <= flags.real.users(2000)
+    assert flags.set("on", percent=100, segments=["internal", "beta"]).error == ""
+    wait_until(lambda: len(flags.real.users(2000)) == 2000, "everybody has the feature")
+    flags.set("off")
+    wait_until(lambda: not flags.real.users(2000), "nobody has the feature")
+    assert flags.set("on", percent=0, segments=["internal"]).error == ""
+    wait_until(lambda: flags.real.users(2000) == internal, "the segment alone has the feature again")
+    assert flags.set("killed", reason="orders twice").error == ""
+    wait_until(lambda: not flags.real.users(2000), "nobody has the feature")
+
+
+def test_a_segment_that_is_not_there_is_refused(flags: Flags) -> None:
+    flags.require(contract.CAN_SEGMENTS)
+    flags.real.make_segments()
+    refused = flags.set("on", percent=0, segments=["internal", "insiders"])
+    assert f"there is no segment 'insiders' that '{FLAG}' could be turned on for; there are beta, " in refused.error
+    assert flags.state()["state"] == "absent"
+
+
+def test_segments_are_refused_where_there_are_none(flags: Flags) -> None:
+    if flags.can(contract.CAN_SEGMENTS):
+        pytest.skip("cannot: the system has segments")
+    reason = flags.system.lacks[contract.CAN_SEGMENTS]
+    refused = flags.set("on", percent=0, segments=["internal"])
+    assert f"cannot turn '{FLAG}' on for the segment internal: {reason}." in refused.error
+    assert flags.state()["state"] == "absent"
+
+
+def test_a_segment_that_nobody_has_named_is_a_rule_of_others(flags: Flags) -> None:
+    flags.require(contract.CAN_SEGMENTS)
+    flags.require(contract.CAN_PERCENT)
+    flags.real.make_segments()
+    flags.set("on", percent=0, segments=["beta"])
+    refused = flags.set("on", percent=50)
+    assert f"'{FLAG}' has rules besides its percentage (the segment beta)" in refused.error
+    assert flags.state()["percent"] == 0
+    assert flags.set("on", percent=50, segments=[]).error == ""
+    assert flags.state()["segments"] == []
 
 
 def test_a_kill_says_why_and_who_has_seen_it(flags: Flags) -> None:
@@ -127,7 +182,8 @@ def test_rules_of_others_are_shown_and_refused(flags: Flags) -> None:
     except NotImplementedError:
         pytest.skip("cannot: the system has nothing but the flag")
     flags.set("off")
-    rules = flags.state()["rules"]
+    found = flags.state()
+    rules = [*found["rules"], *(f"off for the segment {name}" for name in found["excluded"])]
     assert rules
     refused = flags.set("on", percent=50 if flags.can(contract.CAN_PERCENT) else 100)
     assert f"'{FLAG}' has rules besides its percentage ({'; '.join(rules)})" in refused.error

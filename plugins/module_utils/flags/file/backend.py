@@ -25,6 +25,7 @@ class File(FlagSystem):
     capabilities = frozenset()
     lacks: t.ClassVar[t.Mapping[str, str]] = {
         contract.CAN_PERCENT: "the file says true or false, and nothing about users",
+        contract.CAN_SEGMENTS: "the file says true or false, and nothing about users",
         contract.CAN_RULES: "the file says true or false, and nothing about users",
         contract.CAN_GIVE_REASON: "the file has no place for a reason; a killed flag is off in it",
         contract.CAN_COMPARE: documents_on_disk.NO_COMPARE,

@@ -16,7 +16,15 @@ from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd import 
 
 
 class Flagd(FlagSystem):
-    capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_GIVE_REASON, contract.CAN_AUDIT})
+    capabilities = frozenset(
+        {
+            contract.CAN_PERCENT,
+            contract.CAN_SEGMENTS,
+            contract.CAN_RULES,
+            contract.CAN_GIVE_REASON,
+            contract.CAN_AUDIT,
+        }
+    )
     lacks: t.ClassVar[t.Mapping[str, str]] = {
         contract.CAN_COMPARE: documents_on_disk.NO_COMPARE,
         contract.CAN_LISTENERS: "nothing shows who has read a file; give instances",
@@ -35,6 +43,11 @@ class Flagd(FlagSystem):
 
     def names(self) -> list[str]:
         return list(self._flags(self._parsed(self._file.read()[0])))
+
+    def segments(self) -> list[str]:
+        """The evaluators of the file, which rules can refer to."""
+        found = self._parsed(self._file.read()[0]).get("$evaluators")
+        return list(found) if isinstance(found, dict) else []
 
     def apply(self, flag: Flag, wanted: Wanted) -> None:
         self._file.replace(flag.revision, lambda text: self._edited(text, flag.name, wanted))

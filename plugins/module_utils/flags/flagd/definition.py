@@ -4,35 +4,30 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """One flag of a definition file: what it says, and what it has to say.
 
-Only a flag with the values true and false, and of its targeting only a share of the users, is managed. Whatever else its
-targeting says is a rule of somebody else's and is left alone.
+Only a flag with the values true and false, and of its targeting only segments and a share of the users, are managed. Whatever
+else its targeting says is a rule of somebody else's and is left alone.
 """
 
 from __future__ import annotations
 
 import datetime
-import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags import contract
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, Wanted
+from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd import targeting
+from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd.targeting import Targeting, Variants
 
 Definition = t.Dict[str, t.Any]
 KILLED_AT, REASON, CREATED, CHANGED = "killedAt", "killedReason", "created", "changed"
 KIND, DESCRIPTION, STALE = "kind", "description", "stale"
 
 
-class Variants(t.NamedTuple):
-    """What the variants with true and with false are called."""
-
-    yes: str
-    no: str
-
-
 def flag_of(where: str, name: str, found: t.Any, revision: str) -> Flag:
     variants = _variants(where, found)
-    percent, rules = _targeting(found.get("targeting"), variants)
+    limits = targeting.read(found.get("targeting"), variants)
+    percent = limits.percent
     if percent is None:
         percent = 100 if found.get("defaultVariant") == variants.yes else 0
     metadata = found.get("metadata") if isinstance(found.get("metadata"), dict) else {}
@@ -46,7 +41,8 @@ def flag_of(where: str, name: str, found: t.Any, revision: str) -> Flag:
         killed=REASON in metadata,
         reason=str(metadata.get(REASON) or ""),
         killed_at=_seconds(metadata.get(KILLED_AT)),
-        rules=rules,
+        segments=limits.segments,
+        rules=limits.rules,
         kind=str(metadata.get(KIND) or ""),
         description=str(metadata.get(DESCRIPTION) or ""),
         created=_seconds(metadata.get(CREATED)),
@@ -61,7 +57,12 @@ def edited(where: str, found: t.Any, wanted: Wanted) -> Definition:
     is_new = found is None
     before: Definition = {"variants": {"on": True, "off": False}} if is_new else found
     variants = _variants(where, before)
-    has_rules = bool(_targeting(before.get("targeting"), variants)[1])
+    limits = targeting.read(before.get("targeting"), variants)
+    has_rules = bool(limits.rules)
+    if has_rules and wanted.state == contract.ON and wanted.segments:
+        raise RolloutError(
+            f"{where} has targeting of somebody else's, so segments cannot be added to it. Nothing was changed; add them there."
+        )
     metadata = {**(before.get("metadata") or {}), CHANGED: _moment(wanted.at)}
     for name in (REASON, KILLED_AT):
         metadata.pop(name, None)
@@ -69,7 +70,7 @@ def edited(where: str, found: t.Any, wanted: Wanted) -> Definition:
         metadata.update({CREATED: _moment(wanted.at), KIND: wanted.kind, DESCRIPTION: wanted.description})
     if wanted.state == contract.KILLED:
         metadata.update({REASON: wanted.reason, KILLED_AT: _moment(wanted.at)})
-    managed = _off(variants, has_rules) if wanted.state != contract.ON else _on(before, variants, wanted.percent)
+    managed = _off(variants, has_rules) if wanted.state != contract.ON else _on(limits, variants, wanted)
     after = {**before, **managed, "metadata": metadata}
     if not has_rules and "targeting" not in managed:
         after.pop("targeting", None)
@@ -81,15 +82,16 @@ def _off(variants: Variants, has_rules: bool) -> Definition:
     return {"state": "DISABLED" if has_rules else "ENABLED", "defaultVariant": variants.no}
 
 
-def _on(before: Definition, variants: Variants, percent: int) -> Definition:
-    if _targeting(before.get("targeting"), variants)[1]:
+def _on(limits: Targeting, variants: Variants, wanted: Wanted) -> Definition:
+    percent = wanted.percent
+    if limits.rules:
         # Allowed by the user: the rules decide, this is for those whom no rule concerns.
         return {"state": "ENABLED", "defaultVariant": variants.yes if percent == 100 else variants.no}
     if percent == 100:
         return {"state": "ENABLED", "defaultVariant": variants.yes}
-    shares = [[variants.yes, percent]] if percent else []
-    split = [*_bucketed_by(before.get("targeting")), *shares, [variants.no, 100 - percent]]
-    return {"state": "ENABLED", "defaultVariant": variants.no, "targeting": {"fractional": split}}
+    segments = limits.segments if wanted.segments is None else wanted.segments
+    made = targeting.made(percent, segments, variants, limits.bucketed_by)
+    return {"state": "ENABLED", "defaultVariant": variants.no, "targeting": made}
 
 
 def _variants(where: str, found: t.Any) -> Variants:
@@ -104,40 +106,6 @@ def _variants(where: str, found: t.Any) -> Variants:
             f"{where} does not have one variant with true and one with false, so it is not turned on or off. Nothing was changed."
         )
     return Variants(names[True], names[False])
-
-
-def _targeting(targeting: t.Any, variants: Variants) -> tuple[int | None, tuple[str, ...]]:
-    """The percentage, None where there is none, and what else there is, in words."""
-    if not targeting:
-        return None, ()
-    percent = _percent(
-        targeting.get("fractional") if isinstance(targeting, dict) and len(targeting) == 1 else None, variants
-    )
-    if percent is None:
-        return None, (f"targeting {json.dumps(targeting)[:120]}",)
-    return percent, ()
-
-
-def _percent(split: t.Any, variants: Variants) -> int | None:
-    """What a 'fractional' says of the variant with true; None where it is about something else."""
-    weights: dict[str, float] = {variants.yes: 0, variants.no: 0}
-    shares = split[len(_bucketed_by({"fractional": split})) :] if isinstance(split, list) else []
-    for share in shares:
-        if not (isinstance(share, list) and len(share) == 2 and share[0] in weights and _is_number(share[1])):
-            return None
-        weights[share[0]] += share[1]
-    total = sum(weights.values())
-    return round(100 * weights[variants.yes] / total) if total else None
-
-
-def _is_number(value: t.Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-
-
-def _bucketed_by(targeting: t.Any) -> list[t.Any]:
-    """The expression that users are told apart by, where there is one."""
-    split = targeting.get("fractional") if isinstance(targeting, dict) else None
-    return split[:1] if isinstance(split, list) and split and not isinstance(split[0], list) else []
 
 
 def _moment(at: float) -> str:

@@ -4,9 +4,9 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Feature flags in Flagsmith, through the endpoints for updating flags, which its makers still call experimental.
 
-What is managed is the environment's default. Flagsmith serves an override for a segment also where the default is off, so a
-flag counts as on while one of them is, and turning it off turns these off as well. Overrides for single identities cannot be
-changed here; they are shown as rules.
+What is managed is the environment's default and its overrides for segments. Flagsmith serves such an override also where the
+default is off, so a flag counts as on while one of them is, and turning it off turns these off as well. Overrides for single
+identities cannot be changed here; they are shown as rules.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ PRODUCT = Product(
 )
 ADDRESS = "https://api.flagsmith.com"
 PAGE = 100
+MOST_PAGES = 50
 
 
 class Flagsmith(FlagSystem):
-    capabilities = frozenset({contract.CAN_RULES, contract.CAN_AUDIT})
+    capabilities = frozenset({contract.CAN_SEGMENTS, contract.CAN_RULES, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
         contract.CAN_PERCENT: "a plain flag of Flagsmith is on for everybody or for nobody; a share of the users needs a segment",
         contract.CAN_GIVE_REASON: "Flagsmith stores no reason with the flag; a killed flag is shown as off",
@@ -52,13 +53,28 @@ class Flagsmith(FlagSystem):
         super().__init__(api.where)
         self._api = api
         self._features = f"/api/v1/projects/{part(project)}/features/"
+        self._segments = f"/api/v1/projects/{part(project)}/segments/"
         self._environment = f"/api/__future__/environments/{part(environment)}/features/"
 
     def read(self, name: str) -> Flag:
         feature = self._feature(name)
         if feature is None:
             return Flag(name)
-        return reading.flag_of(self.where, name, feature, self._api.get(self._here(feature)))
+        found = self._api.get(self._here(feature))
+        names = self._names_by_id() if reading.has_overrides(found) else {}
+        return reading.flag_of(self.where, name, feature, found, names)
+
+    def segments(self) -> list[str]:
+        return list(self._names_by_id().values())
+
+    def _names_by_id(self) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for number in range(MOST_PAGES):
+            page = self._api.get(f"{self._segments}?page={number + 1}&page_size={PAGE}")
+            found.update(reading.segments_of(self.where, page))
+            if not page.get("next"):
+                break
+        return found
 
     def names(self) -> list[str]:
         return every_name(self._api, PAGE, self._page)
@@ -77,7 +93,8 @@ class Flagsmith(FlagSystem):
         if feature is None:
             feature = self._create(flag.name, wanted)
         here = self._here(feature)
-        body = reading.change_of(wanted.state == contract.ON, self._api.get(here))
+        names = self._names_by_id() if wanted.segments is not None else {}
+        body = reading.change_of(wanted, self._api.get(here), names)
         patch(self._api, flag.name, here, body)
 
     def _here(self, feature: t.Mapping[str, t.Any]) -> str:

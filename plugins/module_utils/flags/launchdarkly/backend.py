@@ -4,8 +4,9 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Feature flags in LaunchDarkly, changed by semantic patches, of which all instructions are carried out or none.
 
-What is managed is the default rule (the fallthrough) of a flag with the variations true and false. Targets, rules and
-prerequisites may serve the feature to others, so they count as rules of somebody else's.
+What is managed is the default rule (the fallthrough) of a flag with the variations true and false, and a rule for each segment
+that serves true to all its users. Targets, other rules and prerequisites may serve the feature to others, so they count as
+rules of somebody else's.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ PAGE = 100
 
 
 class LaunchDarkly(FlagSystem):
-    capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_AUDIT})
+    capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_SEGMENTS, contract.CAN_RULES, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
         contract.CAN_GIVE_REASON: "LaunchDarkly stores the reason in its audit log, not with the flag; a killed flag is shown as off",
         contract.CAN_COMPARE: "a semantic patch has no precondition; reading back afterwards detects a concurrent change",
@@ -73,6 +74,14 @@ class LaunchDarkly(FlagSystem):
         names = reading.names_of(self.where, page)
         return names, len(names) == PAGE
 
+    def segments(self) -> list[str]:
+        return every_name(self._api, PAGE, self._segments_page)
+
+    def _segments_page(self, number: int) -> tuple[list[str], bool]:
+        place = f"/api/v2/segments/{self._project}/{part(self._environment)}"
+        names = reading.names_of(self.where, self._api.get(f"{place}?limit={PAGE}&offset={number * PAGE}"), "segments")
+        return names, len(names) == PAGE
+
     def apply(self, flag: Flag, wanted: Wanted) -> None:
         place = f"/api/v2/flags/{self._project}/{part(flag.name)}"
         if wanted.state == contract.ABSENT:
@@ -83,11 +92,12 @@ class LaunchDarkly(FlagSystem):
         found = self._found(flag.name)
         variations = reading.variations_of(self.where, flag.name, found)
         off_is_false = reading.off_variation_of(found, self._environment) == variations.false_at
+        there = reading.segment_rules_of(reading.environment_of(found, self._environment), variations)
         comment = wanted.reason or "steady.rollout feature_flag"
         body = {
             "comment": comment,
             "environmentKey": self._environment,
-            "instructions": _instructions(wanted, variations, off_is_false),
+            "instructions": _instructions(wanted, variations, off_is_false, there),
         }
         patch(self._api, flag.name, place, body, SEMANTIC)
 
@@ -109,14 +119,29 @@ class LaunchDarkly(FlagSystem):
         self._api.ask("POST", f"/api/v2/flags/{self._project}", body)
 
 
-def _instructions(wanted: Wanted, variations: reading.Variations, off_is_false: bool) -> list[dict[str, t.Any]]:
-    """Off is the old behaviour, whatever the flag served before when it was off."""
+def _instructions(
+    wanted: Wanted, variations: reading.Variations, off_is_false: bool, there: t.Mapping[str, str]
+) -> list[dict[str, t.Any]]:
+    """Off is the old behaviour, whatever the flag served before when it was off. *there* are the rules by segment."""
     off = [] if off_is_false else [{"kind": "updateOffVariation", "variationId": variations.false}]
     if wanted.state != contract.ON:
         return [*off, {"kind": "turnFlagOff"}]
     weights = {variations.true: wanted.percent * 1000, variations.false: (100 - wanted.percent) * 1000}
     share = {"kind": "updateFallthroughVariationOrRollout", "rolloutWeights": weights}
-    return [share, *off, {"kind": "turnFlagOn"}]
+    return [share, *_for_segments(wanted.segments, variations, there), *off, {"kind": "turnFlagOn"}]
+
+
+def _for_segments(
+    wanted: t.Sequence[str] | None, variations: reading.Variations, there: t.Mapping[str, str]
+) -> list[dict[str, t.Any]]:
+    if wanted is None:
+        return []
+    removed = [{"kind": "removeRule", "ruleId": rule} for name, rule in there.items() if name not in wanted]
+    return removed + [
+        {"kind": "addRule", "variationId": variations.true, "clauses": [reading.clause_of(name)]}
+        for name in wanted
+        if name not in there
+    ]
 
 
 def open_launchdarkly(settings: dict[str, t.Any]) -> LaunchDarkly:

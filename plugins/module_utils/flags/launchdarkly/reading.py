@@ -17,9 +17,9 @@ KINDS = ("release", "experiment", "operational", "kill-switch", "permission")
 OF_OTHERS = {
     "targets": "target",
     "contextTargets": "target",
-    "rules": "rule",
     "prerequisites": "prerequisite",
 }
+BY_SEGMENT = "segmentMatch"
 
 
 class Variations(t.NamedTuple):
@@ -45,8 +45,36 @@ def variations_of(where: str, name: str, found: t.Any) -> Variations:
 
 def off_variation_of(found: t.Any, environment: str) -> t.Any:
     """The place of what a flag that is off serves."""
+    return environment_of(found, environment).get("offVariation")
+
+
+def environment_of(found: t.Any, environment: str) -> dict[str, t.Any]:
     here = (found.get("environments") or {}).get(environment)
-    return here.get("offVariation") if isinstance(here, dict) else None
+    return here if isinstance(here, dict) else {}
+
+
+def clause_of(segment: str) -> dict[str, t.Any]:
+    """That a user is in the segment."""
+    return {"contextKind": "user", "attribute": BY_SEGMENT, "op": BY_SEGMENT, "values": [segment], "negate": False}
+
+
+def segment_rules_of(here: t.Mapping[str, t.Any], variations: Variations) -> dict[str, str]:
+    """The identifiers of the rules that serve true to all users of a segment, by the segment."""
+    found = [(_segment_of(one, variations), str(one.get("_id"))) for one in _rules_of(here)]
+    return {segment: rule for segment, rule in found if segment}
+
+
+def _rules_of(here: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    return [one for one in here.get("rules") or [] if isinstance(one, dict)]
+
+
+def _segment_of(rule: dict[str, t.Any], variations: Variations) -> str:
+    """Empty for a rule that does something else."""
+    clauses = rule.get("clauses") or []
+    clause = clauses[0] if len(clauses) == 1 and isinstance(clauses[0], dict) else {}
+    is_by_segment = clause.get("op") == BY_SEGMENT and not clause.get("negate") and len(clause.get("values") or []) == 1
+    is_for_all = rule.get("variation") == variations.true_at and not rule.get("rollout") and not rule.get("disabled")
+    return str(clause["values"][0]) if is_by_segment and is_for_all else ""
 
 
 def _is_boolean(one: t.Any) -> bool:
@@ -61,7 +89,9 @@ def flag_of(where: str, name: str, found: t.Any, environment: str, last_seen: fl
         raise RolloutError(
             f"{where}: '{name}' has no environment '{environment}'. Nothing was changed; correct system.environment."
         )
+    segments = segment_rules_of(here, variations)
     rules = [rule for key, word in OF_OTHERS.items() for rule in _counted(here.get(key), word)]
+    rules += _counted([one for one in _rules_of(here) if str(one.get("_id")) not in segments.values()], "rule")
     if not here["on"] and here.get("offVariation") == variations.true_at:
         rules.append("its variation for off is true")
     tags = [str(tag) for tag in found.get("tags") or []]
@@ -70,6 +100,7 @@ def flag_of(where: str, name: str, found: t.Any, environment: str, last_seen: fl
         exists=True,
         on=here["on"],
         percent=_share(where, name, here.get("fallthrough"), variations),
+        segments=tuple(sorted(segments)),
         rules=tuple(rules + _bucketed(here.get("fallthrough"))),
         kind=next((tag for tag in tags if tag in KINDS), "release" if found.get("temporary") else "permanent"),
         description=str(found.get("description") or ""),
@@ -112,10 +143,10 @@ def _bucketed(fallthrough: t.Any) -> list[str]:
     return [f"a share by {rollout['bucketBy']}"] if rollout.get("bucketBy") not in (None, "key") else []
 
 
-def names_of(where: str, found: t.Any) -> list[str]:
+def names_of(where: str, found: t.Any, what: str = "flags") -> list[str]:
     items = found.get("items") if isinstance(found, dict) else None
     if not isinstance(items, list):
-        raise RolloutError(f"{where}: the answer has no list of flags; is system.url that of LaunchDarkly?")
+        raise RolloutError(f"{where}: the answer has no list of {what}; is system.url that of LaunchDarkly?")
     return [str(one["key"]) for one in items if isinstance(one, dict) and one.get("key")]
 
 

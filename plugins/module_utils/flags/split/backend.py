@@ -4,8 +4,8 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Feature flags in Split (Harness FME), as definitions in one environment that are changed by JSON patches.
 
-What is managed is the default rule of a flag with the treatments on and off. A flag that is off is killed, which serves its
-default treatment, so that has to be off as well.
+What is managed is the default rule of a flag with the treatments on and off, and the segments that always get on. A flag that
+is off is killed, which serves its default treatment, so that has to be off as well.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PAGE = 50
 
 
 class Split(FlagSystem):
-    capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_RULES, contract.CAN_AUDIT})
+    capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_SEGMENTS, contract.CAN_RULES, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
         contract.CAN_GIVE_REASON: "Split stores no reason with the flag; a flag that is off is killed there",
         contract.CAN_COMPARE: "its API documents no precondition; reading back afterwards detects a concurrent change",
@@ -51,6 +51,7 @@ class Split(FlagSystem):
         super().__init__(api.where)
         self._api = api
         self._workspace = f"/internal/api/v2/splits/ws/{part(workspace)}"
+        self._segments = f"/internal/api/v2/segments/ws/{part(workspace)}/environments/{part(environment)}"
         self._environment = part(environment)
         self._traffic_type = part(traffic_type)
 
@@ -69,6 +70,14 @@ class Split(FlagSystem):
         names = reading.names_of(self.where, page)
         return names, len(names) == PAGE
 
+    def segments(self) -> list[str]:
+        return every_name(self._api, PAGE, self._segments_page)
+
+    def _segments_page(self, number: int) -> tuple[list[str], bool]:
+        page = self._api.get(f"{self._segments}?limit={PAGE}&offset={number * PAGE}")
+        names = reading.names_of(self.where, page, "segments")
+        return names, len(names) == PAGE
+
     def apply(self, flag: Flag, wanted: Wanted) -> None:
         place, here = f"{self._workspace}/{part(flag.name)}", self._here(flag.name)
         if wanted.state == contract.ABSENT:
@@ -77,9 +86,11 @@ class Split(FlagSystem):
             return
         if not flag.exists:
             self._create(flag.name, wanted)
-        if self._definition(flag.name) == {}:
-            self._api.ask("POST", here, reading.new_definition(wanted.percent if wanted.state == contract.ON else 0))
-        patch(self._api, flag.name, here, _patch(wanted))
+        definition = self._definition(flag.name)
+        if definition == {}:
+            definition = reading.new_definition(wanted.percent if wanted.state == contract.ON else 0)
+            self._api.ask("POST", here, definition)
+        patch(self._api, flag.name, here, _patch(wanted, definition))
 
     def _here(self, name: str) -> str:
         return f"{self._workspace}/{part(name)}/environments/{self._environment}"
@@ -115,9 +126,11 @@ class Split(FlagSystem):
                 raise
 
 
-def _patch(wanted: Wanted) -> list[dict[str, t.Any]]:
+def _patch(wanted: Wanted, definition: t.Any) -> list[dict[str, t.Any]]:
     is_on = wanted.state == contract.ON
-    share = {"/defaultRule": reading.rule_of(wanted.percent)} if is_on else {}
+    share: dict[str, t.Any] = {"/defaultRule": reading.rule_of(wanted.percent)} if is_on else {}
+    if is_on and wanted.segments is not None:
+        share["/treatments"] = reading.treatments_for(definition, wanted.segments)
     # What a killed flag serves comes before the kill: off is the old behaviour.
     changes = {**share, "/defaultTreatment": reading.OFF, "/killed": not is_on}
     return [{"op": "replace", "path": path, "value": value} for path, value in changes.items()]

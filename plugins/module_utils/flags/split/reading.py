@@ -33,6 +33,16 @@ def new_definition(percent: int) -> dict[str, t.Any]:
     }
 
 
+def treatments_for(definition: t.Any, segments: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    """Those of the definition, with these segments always on."""
+    return [{**one, "segments": list(segments)} if one.get("name") == ON else one for one in _treatments_of(definition)]
+
+
+def _treatments_of(definition: t.Any) -> list[dict[str, t.Any]]:
+    listed = definition.get("treatments") if isinstance(definition, dict) else None
+    return [one for one in listed or [] if isinstance(one, dict)]
+
+
 def flag_of(where: str, name: str, found: t.Any, about: t.Any) -> Flag:
     """*found* is the definition: None without the flag, empty where the environment has none. *about* is for an audit."""
     if found is None:
@@ -43,7 +53,7 @@ def flag_of(where: str, name: str, found: t.Any, about: t.Any) -> Flag:
         raise RolloutError(
             f"{where}: the answer about '{name}' is no definition of a flag; is system.url that of Split?"
         )
-    treatments = [one for one in found.get("treatments") or [] if isinstance(one, dict)]
+    treatments = _treatments_of(found)
     names = sorted(str(one.get("name")) for one in treatments)
     if names != [OFF, ON]:
         raise RolloutError(
@@ -56,6 +66,9 @@ def flag_of(where: str, name: str, found: t.Any, about: t.Any) -> Flag:
         exists=True,
         on=not found["killed"],
         percent=_share(where, name, found.get("defaultRule")),
+        segments=tuple(
+            sorted(str(s) for one in treatments if one.get("name") == ON for s in one.get("segments") or [])
+        ),
         rules=tuple(_rules(found, treatments)),
         kind=next((tag for tag in tags if tag in KINDS), ""),
         description=str((about or {}).get("description") or ""),
@@ -80,18 +93,18 @@ def _share(where: str, name: str, rule: t.Any) -> int:
 def _rules(found: dict[str, t.Any], treatments: t.Sequence[dict[str, t.Any]]) -> t.Iterator[str]:
     if isinstance(found.get("rules"), list) and found["rules"]:
         yield f"{len(found['rules'])} rule{'s' if len(found['rules']) > 1 else ''}"
-    for kind in ("keys", "segments"):
-        count = sum(len(one.get(kind) or []) for one in treatments if one.get("name") == ON)
+    for kind, treatment in (("keys", ON), ("segments", OFF)):
+        count = sum(len(one.get(kind) or []) for one in treatments if one.get("name") == treatment)
         if count:
-            yield f"{count} of the {kind} always on"
+            yield f"{count} of the {kind} always {treatment}"
     if found.get("trafficAllocation", 100) != 100:
         yield f"a traffic allocation of {found['trafficAllocation']} %"
     if found["killed"] and found.get("defaultTreatment") == ON:
         yield "its default treatment, which it serves when it is killed, is on"
 
 
-def names_of(where: str, found: t.Any) -> list[str]:
+def names_of(where: str, found: t.Any, what: str = "flags") -> list[str]:
     listed = found.get("objects") if isinstance(found, dict) else None
     if not isinstance(listed, list):
-        raise RolloutError(f"{where}: the answer has no list of flags; is system.url that of Split?")
+        raise RolloutError(f"{where}: the answer has no list of {what}; is system.url that of Split?")
     return [str(one["name"]) for one in listed if isinstance(one, dict) and one.get("name")]

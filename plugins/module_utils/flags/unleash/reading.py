@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from types import MappingProxyType
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, Listener
@@ -16,24 +17,34 @@ from ansible_collections.steady.rollout.plugins.module_utils.flags.moments impor
 STATE_EVENTS = re.compile(r"feature-(environment-(en|dis)abled|strategy-(add|update|remove)|created|revived)")
 
 
-def flag_of(where: str, name: str, found: t.Any, environment: str, changed: float | None = None) -> Flag:
+def flag_of(
+    where: str,
+    name: str,
+    found: t.Any,
+    environment: str,
+    segments: t.Mapping[int, str] = MappingProxyType({}),
+    changed: float | None = None,
+) -> Flag:
+    """*segments* are the names of those there are, by their numbers."""
     environments = found.get("environments")
-    here = next((one for one in environments or [] if isinstance(one, dict) and one.get("name") == environment), None)
+    here = _environment_of(found, environment)
     if not isinstance(here, dict) or not isinstance(here.get("enabled"), bool):
-        known = ", ".join(str(one.get("name")) for one in environments or [] if isinstance(one, dict)) or "none"
+        listed = ", ".join(str(one.get("name")) for one in environments or [] if isinstance(one, dict)) or "none"
         raise RolloutError(
-            f"{where}: '{name}' has no environment '{environment}'; there are {known}. Nothing was changed; correct "
+            f"{where}: '{name}' has no environment '{environment}'; there are {listed}. Nothing was changed; correct "
             "system.environment."
         )
-    strategies = [one for one in here.get("strategies") or [] if isinstance(one, dict) and not one.get("disabled")]
+    strategies = _strategies_of(here)
     managed = next((one for one in strategies if is_managed(one)), None)
-    rules = [_in_words(one) for one in strategies if one is not managed]
+    known = {str(one.get("id")): segments[segment_of(one)] for one in strategies if segment_of(one) in segments}
+    rules = [_in_words(one) for one in strategies if one is not managed and str(one.get("id")) not in known]
     parents = [str(one.get("feature")) for one in found.get("dependencies") or [] if isinstance(one, dict)]
     return Flag(
         name,
         exists=True,
         on=here["enabled"],
         percent=_share(where, name, managed, bool(strategies)),
+        segments=tuple(sorted(set(known.values()))),
         rules=(*rules, *(f"depends on the flag {parent}" for parent in parents)),
         kind=str(found.get("type") or ""),
         description=str(found.get("description") or ""),
@@ -42,6 +53,39 @@ def flag_of(where: str, name: str, found: t.Any, environment: str, changed: floa
         last_seen=of_text(here.get("lastSeenAt") or found.get("lastSeenAt")),
         stale=found.get("stale") is True,
     )
+
+
+def _environment_of(found: t.Any, environment: str) -> t.Any:
+    environments = found.get("environments")
+    return next((one for one in environments or [] if isinstance(one, dict) and one.get("name") == environment), None)
+
+
+def _strategies_of(here: t.Any) -> list[dict[str, t.Any]]:
+    listed = here.get("strategies") if isinstance(here, dict) else None
+    return [one for one in listed or [] if isinstance(one, dict) and not one.get("disabled")]
+
+
+def names_segments(found: t.Any, environment: str) -> bool:
+    """Whether the names of segments are needed to read the flag."""
+    return any(segment_of(one) for one in _strategies_of(_environment_of(found, environment)))
+
+
+def segment_of(strategy: t.Any) -> int:
+    """The number of the segment whose users all have the feature by this strategy; 0 where it does something else."""
+    if not isinstance(strategy, dict) or strategy.get("name") != "flexibleRollout" or strategy.get("disabled"):
+        return 0
+    if strategy.get("constraints") or strategy.get("variants"):
+        return 0
+    segments, share = strategy.get("segments") or [], str((strategy.get("parameters") or {}).get("rollout"))
+    return segments[0] if len(segments) == 1 and isinstance(segments[0], int) and share == "100" else 0
+
+
+def segments_of(where: str, found: t.Any) -> dict[int, str]:
+    listed = found.get("segments") if isinstance(found, dict) else None
+    if not isinstance(listed, list):
+        raise RolloutError(f"{where}: the answer has no list of segments; is system.url that of Unleash?")
+    named = [one for one in listed if isinstance(one, dict) and isinstance(one.get("id"), int)]
+    return {one["id"]: str(one.get("name")) for one in named}
 
 
 def is_managed(strategy: t.Any) -> bool:

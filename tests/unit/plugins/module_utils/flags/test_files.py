@@ -16,7 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.flags.contract impo
 from ansible_collections.steady.rollout.plugins.module_utils.flags.file import backend as file_backend
 from ansible_collections.steady.rollout.plugins.module_utils.flags.file.backend import open_file
 from ansible_collections.steady.rollout.plugins.module_utils.flags.file.formats import Environment
-from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd import definition
+from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd import targeting
 from ansible_collections.steady.rollout.plugins.module_utils.flags.flagd.backend import open_flagd
 
 ENV = "# of the shop\nexport PORT=8080\nSEARCH='on' # tried\nCHECKOUT_V2=0\n\nCHECKOUT_V2 = FALSE\n"
@@ -203,4 +203,45 @@ def test_flagd_a_flag_with_other_values_is_not_touched(tmp_path: pathlib.Path, v
     ],
 )
 def test_flagd_shares(split: t.Any, percent: int | None) -> None:
-    assert definition._percent(split, definition.Variants("new", "old")) == percent
+    assert targeting._percent(split, targeting.Variants("new", "old")) == percent
+
+
+INTERNAL, BETA = {"$ref": "internal"}, {"$ref": "beta"}
+
+
+def test_flagd_segments_come_before_the_share_of_everybody_else(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "flags.json"
+    system = flagd(path, state="ENABLED", variants=YES_NO, defaultVariant="old")
+    assert system.segments() == ["x"]
+    system.apply(system.read("a"), Wanted("on", 0, ("internal",)))
+    assert written(path)["targeting"] == {"if": [INTERNAL, "new", "old"]}
+    assert (system.read("a").percent, system.read("a").segments, system.read("a").rules) == (0, ("internal",), ())
+    system.apply(system.read("a"), Wanted("on", 10, ("beta", "internal")))
+    share = {"fractional": [["new", 10], ["old", 90]]}
+    assert written(path)["targeting"] == {"if": [BETA, "new", INTERNAL, "new", share]}
+    assert (system.read("a").percent, system.read("a").segments) == (10, ("beta", "internal"))
+    system.apply(system.read("a"), Wanted("on", 20))
+    assert system.read("a").segments == ("beta", "internal")
+    system.apply(system.read("a"), Wanted("off"))
+    assert (system.read("a").on, "targeting" in written(path)) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"if": [INTERNAL, "old", "new"]},
+        {"if": [{"var": "beta"}, "new", "old"]},
+        {"if": [INTERNAL, "new"]},
+        {"if": [INTERNAL, "new", "other"]},
+        {"if": [INTERNAL, "new", "old"], "or": []},
+    ],
+)
+def test_flagd_an_if_that_says_something_else_is_a_rule_of_others(tmp_path: pathlib.Path, rule: t.Any) -> None:
+    path = tmp_path / "flags.json"
+    system = flagd(path, state="ENABLED", variants=YES_NO, defaultVariant="old", targeting=rule)
+    assert (system.read("a").segments, len(system.read("a").rules)) == ((), 1)
+    with pytest.raises(RolloutError) as refused:
+        system.apply(system.read("a"), Wanted("on", 0, ("internal",)))
+    assert refused.value.message == (
+        f"{path}: 'a' has targeting of somebody else's, so segments cannot be added to it. Nothing was changed; add them there."
+    )

@@ -23,6 +23,7 @@ FEATURE = {
     "created_date": "2026-03-01T10:00:00.000000Z",
 }
 FEATURES = "/api/v1/projects/17/features/"
+SEGMENTS = "/api/v1/projects/17/segments/"
 HERE = "/api/__future__/environments/key/features/7/"
 
 
@@ -44,6 +45,8 @@ class Api:
         self.sent: list[tuple[t.Any, ...]] = []
 
     def get(self, path: str) -> t.Any:
+        if path.startswith(SEGMENTS):
+            return {"results": [{"id": 3, "name": "beta"}, {"id": 4, "name": "internal"}], "next": None}
         return {"results": self.features, "next": None} if path.startswith(FEATURES) else self.found
 
     def ask(self, method: str, path: str, body: t.Any = None, content_type: str = "application/json") -> None:
@@ -72,14 +75,14 @@ def flagsmith(api: Api) -> Flagsmith:
 def test_the_default_and_what_overrides_it(
     found: t.Any, more: dict[str, t.Any], state: str, percent: int, rules: tuple[str, ...]
 ) -> None:
-    flag = reading.flag_of("flagsmith", "a", {**FEATURE, **more}, found)
+    flag = reading.flag_of("flagsmith", "a", {**FEATURE, **more}, found, {})
     assert (flag.state, flag.percent, flag.rules, flag.kind) == (state, percent, rules, "standard")
     assert (flag.description, flag.created) == ("SHOP-1", 1772359200.0)
 
 
 def test_an_override_that_was_on_served_the_feature_of_a_flag_that_was_off() -> None:
     found = here(False, override(True))
-    assert reading.flag_of("flagsmith", "a", FEATURE, found).state == "on"
+    assert reading.flag_of("flagsmith", "a", FEATURE, found, {}).state == "on"
     api = Api([FEATURE], found)
     flagsmith(api).apply(Flag("a", exists=True, on=True), Wanted("killed", reason="orders twice"))
     body = {"environment_default": {"enabled": False}, "segment_overrides": [override(False)]}
@@ -97,7 +100,7 @@ def test_turning_it_on_touches_no_override() -> None:
 )
 def test_an_answer_that_does_not_say_is_never_off(found: t.Any) -> None:
     with pytest.raises(RolloutError) as failed:
-        reading.flag_of("flagsmith", "a", FEATURE, found)
+        reading.flag_of("flagsmith", "a", FEATURE, found, {})
     assert failed.value.message == (
         "flagsmith: the answer does not say whether 'a' is on; is system.url that of Flagsmith?"
     )
@@ -125,3 +128,26 @@ def test_a_project_is_a_number() -> None:
     with pytest.raises(InputError) as refused:
         open_flagsmith({"project": "default", "token": "abcd", "timeout": 5.0})
     assert refused.value.message == "system.project: 'default' is not the number that Flagsmith has for the project."
+
+
+def test_an_override_for_a_segment_is_that_segment_or_keeps_it_out() -> None:
+    read = flagsmith(Api([FEATURE], here(False, override(True)))).read("a")
+    assert (read.state, read.percent, read.segments, read.excluded) == ("on", 0, ("beta",), ())
+    read = flagsmith(Api([FEATURE], here(True, override(False)))).read("a")
+    assert (read.percent, read.segments, read.excluded, read.rules) == (100, (), ("beta",), ())
+
+
+@pytest.mark.parametrize(
+    ("percent", "segments", "default", "overrides"),
+    [
+        (0, ("internal",), False, [override(False), {"segment": {"id": 4}, "enabled": True}]),
+        (0, ("beta", "internal"), False, [override(True), {"segment": {"id": 4}, "enabled": True}]),
+        (100, (), True, [override(True)]),
+    ],
+)
+def test_segments_that_are_wanted_are_on_and_keep_nobody_out(
+    percent: int, segments: tuple[str, ...], default: bool, overrides: list[t.Any]
+) -> None:
+    api = Api([FEATURE], here(False, override(False)))
+    flagsmith(api).apply(Flag("a", exists=True), Wanted("on", percent, segments))
+    assert api.sent == [("PATCH", HERE, {"environment_default": {"enabled": default}, "segment_overrides": overrides})]

@@ -96,6 +96,43 @@ def test_a_flag_of_something_else_than_true_and_false_is_refused(variations: t.A
     )
 
 
+def rule(*clauses: t.Any, **given: t.Any) -> dict[str, t.Any]:
+    return {"_id": "r1", "variation": 0, "clauses": list(clauses), **given}
+
+
+BETA = reading.clause_of("beta")
+
+
+@pytest.mark.parametrize(
+    ("given", "segments", "rules"),
+    [
+        (rule(BETA), ("beta",), ()),
+        (rule(BETA, variation=1), (), ("1 rule",)),
+        (rule(BETA, BETA), (), ("1 rule",)),
+        (rule({**BETA, "negate": True}), (), ("1 rule",)),
+        (rule({**BETA, "op": "endsWith"}), (), ("1 rule",)),
+        (rule({**BETA, "values": ["beta", "internal"]}), (), ("1 rule",)),
+        (rule(BETA, rollout={"variations": []}), (), ("1 rule",)),
+    ],
+)
+def test_a_rule_for_all_users_of_a_segment_is_that_segment(
+    given: t.Any, segments: tuple[str, ...], rules: tuple[str, ...]
+) -> None:
+    read = reading.flag_of("ld", "a", flag({"variation": 1}, rules=[given]), "production")
+    assert (read.percent, read.segments, read.rules) == (0, segments, rules)
+
+
+def test_segments_change_in_the_same_patch_as_the_share() -> None:
+    api = Api(flag(rules=[rule(BETA)]))
+    launchdarkly(api).apply(Flag("a", exists=True), Wanted("on", 0, ("internal",)))
+    kinds = [one["kind"] for one in api.sent[0][2]["instructions"]]
+    assert kinds == ["updateFallthroughVariationOrRollout", "removeRule", "addRule", "turnFlagOn"]
+    assert api.sent[0][2]["instructions"][1:3] == [
+        {"kind": "removeRule", "ruleId": "r1"},
+        {"kind": "addRule", "variationId": "t", "clauses": [reading.clause_of("internal")]},
+    ]
+
+
 def test_an_environment_that_is_not_there_is_never_off() -> None:
     with pytest.raises(RolloutError) as failed:
         reading.flag_of("ld", "a", flag(), "staging")

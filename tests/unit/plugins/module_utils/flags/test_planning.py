@@ -11,7 +11,7 @@ import pytest
 from support.flag_doubles import FileLike, InMemory
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.flags import planning
+from ansible_collections.steady.rollout.plugins.module_utils.flags import contract, planning
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Flag, Wanted
 
 ON = Flag("a", exists=True, on=True, percent=100)
@@ -119,3 +119,63 @@ def test_what_each_application_has_to_answer(flag: Flag, value: bool | None) -> 
 )
 def test_in_words(flag: Flag, text: str) -> None:
     assert planning.in_words(flag) == text
+
+
+class WithSegments(InMemory):
+    capabilities = InMemory.capabilities | {contract.CAN_SEGMENTS}
+
+    def segments(self) -> list[str]:
+        return ["internal", "beta"]
+
+
+def refusal(system: InMemory, flag: Flag, wanted: Wanted) -> str:
+    with pytest.raises(InputError) as refused:
+        planning.refuse(system, flag, wanted, allow_rules=False)
+    return refused.value.message
+
+
+def test_segments_are_refused_where_there_are_none() -> None:
+    assert refusal(FileLike(), Flag("a"), Wanted("on", 0, ("internal",))) == (
+        "memory: this type of flag system cannot turn 'a' on for the segment internal: it is as simple as a file."
+    )
+
+
+def test_a_segment_that_is_not_there_is_refused() -> None:
+    planning.refuse(WithSegments(), Flag("a"), Wanted("on", 0, ("beta", "internal")), allow_rules=False)
+    assert refusal(WithSegments(), Flag("a"), Wanted("on", 0, ("insiders",))) == (
+        "memory: there is no segment 'insiders' that 'a' could be turned on for; there are beta, internal. Nothing was changed; "
+        "correct the name, or create the segment."
+    )
+
+
+def test_segments_that_nobody_has_named_are_rules_of_others_unless_all_have_the_feature() -> None:
+    flag = Flag("a", exists=True, on=True, segments=("beta",))
+    assert refusal(WithSegments(), flag, Wanted("on", 10)) == (
+        "memory: 'a' has rules besides its percentage (the segment beta), so it would not be on for 10 % of the users. Nothing "
+        "was changed; remove them, or set allow_rules."
+    )
+    planning.refuse(WithSegments(), flag, Wanted("on", 100), allow_rules=False)
+    planning.refuse(WithSegments(), flag, Wanted("on", 10, ()), allow_rules=False)
+
+
+def test_a_segment_that_is_kept_out_refuses_on_for_everybody() -> None:
+    flag = Flag("a", exists=True, excluded=("beta",))
+    assert "(off for the segment beta)" in refusal(WithSegments(), flag, Wanted("on", 100))
+    planning.refuse(WithSegments(), flag, Wanted("on", 100, ()), allow_rules=False)
+
+
+def test_a_flag_that_is_on_for_segments_is_another_one_for_other_segments() -> None:
+    system = WithSegments()
+    flag = Flag("a", exists=True, on=True, segments=("beta",))
+    assert planning.is_reached(system, flag, Wanted("on", 0, ("beta",)))
+    assert not planning.is_reached(system, flag, Wanted("on", 0, ("beta", "internal")))
+    assert planning.in_words(flag) == "on for the segment beta"
+    assert planning.serves(flag) is None
+    assert planning.serves(Flag("a", exists=True, on=True, percent=100, segments=("beta",))) is True
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\x1b[31m", "a" * 201])
+def test_what_cannot_be_a_segment_is_refused(name: str) -> None:
+    with pytest.raises(InputError) as refused:
+        planning.wanted_of(params(segments=[name]), 1.0)
+    assert refused.value.message == f"segments: '{name:.60}' cannot be a segment's name."

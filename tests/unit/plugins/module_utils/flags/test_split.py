@@ -61,7 +61,12 @@ def split(api: Api) -> Split:
         (
             definition(treatments=[{"name": "on", "keys": ["ana"], "segments": ["beta"]}, {"name": "off"}]),
             100,
-            ("1 of the keys always on", "1 of the segments always on"),
+            ("1 of the keys always on",),
+        ),
+        (
+            definition(treatments=[{"name": "on"}, {"name": "off", "segments": ["beta", "staff"]}]),
+            100,
+            ("2 of the segments always off",),
         ),
         (
             definition(killed=True, defaultTreatment="on"),
@@ -152,3 +157,15 @@ def test_a_change_at_the_same_time_is_a_conflict() -> None:
     with pytest.raises(Conflict) as failed:
         split(Api(by={HERE: definition()}, status=409)).apply(Flag("a", exists=True), Wanted("on"))
     assert failed.value.message == "split at split: somebody else has changed 'a' meanwhile."
+
+
+def test_segments_are_those_that_always_get_on() -> None:
+    treatments = [{"name": "on", "keys": ["ana"], "segments": ["internal", "beta"]}, {"name": "off"}]
+    found = definition(("off", 100), treatments=treatments)
+    assert reading.flag_of("split", "a", found, None).segments == ("beta", "internal")
+    api = Api(by={HERE: found, PLACE: {}})
+    split(api).apply(Flag("a", exists=True), Wanted("on", 0, ("staff",)))
+    patches = {one["path"]: one["value"] for one in api.sent[0][2]}
+    assert patches["/treatments"] == [{"name": "on", "keys": ["ana"], "segments": ["staff"]}, {"name": "off"}]
+    split(api).apply(Flag("a", exists=True), Wanted("off"))
+    assert "/treatments" not in {one["path"] for one in api.sent[1][2]}

@@ -114,6 +114,49 @@ def test_the_share_is_set_before_the_environment_is_switched_on() -> None:
     ]
 
 
+SEGMENTS = {"segments": [{"id": 4, "name": "internal"}, {"id": 7, "name": "beta"}]}
+
+
+def test_a_strategy_for_all_users_of_a_segment_is_that_segment() -> None:
+    found = feature(
+        share("0"),
+        share("100", id="2", segments=[7]),
+        share("50", id="3", segments=[4]),
+        share("100", id="4", segments=[9]),
+    )
+    flag = reading.flag_of("unleash", "a", found, "production", {4: "internal", 7: "beta"})
+    unknown = "strategy flexibleRollout with 1 segments"
+    assert (flag.percent, flag.segments, flag.rules) == (0, ("beta",), (unknown, unknown))
+
+
+def test_segments_are_added_before_the_environment_is_switched_on_and_removed_after_the_new_ones() -> None:
+    there = [share("0"), share("100", id="2", segments=[7])]
+    answers = {
+        f"GET {HERE}/strategies": [(200, there)],
+        "GET /api/admin/segments": [(200, SEGMENTS)],
+        "PUT": [(200, {})],
+        "POST": [(200, "")],
+        "DELETE": [(200, "")],
+    }
+    server = Server(by=answers)
+    with serving(server.respond) as port:
+        unleash(port, []).apply(Flag("a", exists=True), Wanted("on", 0, ("internal",)))
+    assert server.requests == [
+        f"GET {HERE}/strategies",
+        f"PUT {HERE}/strategies/1",
+        "GET /api/admin/segments",
+        f"POST {HERE}/strategies",
+        f"DELETE {HERE}/strategies/2",
+        f"POST {HERE}/on",
+    ]
+
+
+def test_an_answer_without_segments_is_no_list_of_none() -> None:
+    with pytest.raises(RolloutError) as failed:
+        reading.segments_of("unleash", [])
+    assert failed.value.message == "unleash: the answer has no list of segments; is system.url that of Unleash?"
+
+
 def test_an_archived_flag_is_revived() -> None:
     server = Server(
         by={
