@@ -17,10 +17,10 @@ from support.fake_launchdarkly import LaunchDarklyFake
 from support.fake_split import SplitFake
 from support.flag_calls import Flags
 from support.flag_shop import Shop
-from support.flag_systems import RealFlags, RedisServer
+from support.flag_systems import RealFlags, RedisServer, UnleashServer
 
 SYSTEMS: dict[str, type[RealFlags]] = {
-    one.name: one for one in (FlagsmithFake, LaunchDarklyFake, RedisServer, SplitFake)
+    one.name: one for one in (FlagsmithFake, LaunchDarklyFake, RedisServer, SplitFake, UnleashServer)
 }
 AT_ONCE = [{"percent": 100, "bake": 2}]
 
