@@ -36,6 +36,8 @@ def main(words: list[str]) -> int:
         tools.venv("test")
         tools.get_programs({program for part in parts for program in part.programs})
         tools.try_programs({program for part in parts for program in part.useful})
+        if any(part.unleash for part in parts):
+            tools.try_unleash()
     except tools.Unavailable as obstacle:
         print(obstacle, file=sys.stderr)
         return 1

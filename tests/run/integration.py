@@ -5,7 +5,7 @@
 
 Usage: python -m run.integration REPORTS [SUITE ...]
 
-Without a SUITE, a folder of tests/integration, all of them. The contract suite is one pytest for each load balancer
+Without a SUITE, a folder or a file of tests/integration, all folders. The contract suite is one pytest for each load balancer
 (contract:TYPE is that of one only), and what came of it is in build/contract.json: {balancer: {case: "passed" or why
 not}}. What clients saw under traffic is in build/contract-traffic.json.
 
@@ -89,7 +89,7 @@ def contract_job(backend: str) -> Job:
 
 
 def plain_job(suite: str) -> Job:
-    return Job(suite, (str(INTEGRATION / suite),))
+    return Job(suite.replace("/", "-"), (str(INTEGRATION / suite),))
 
 
 def all_suites() -> list[str]:

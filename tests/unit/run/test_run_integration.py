@@ -33,7 +33,7 @@ def test_every_suite_that_a_part_names_is_there(part: parts.Part) -> None:
             for word in [*step.words[step.words.index("{reports}") + 1 :], "aws"]
         )
     )
-    assert set(suites) <= set(integration.all_suites())
+    assert [suite for suite in suites if not (integration.INTEGRATION / suite).exists()] == []
     assert set(filter(None, backends)) <= set(integration.BACKENDS)
 
 

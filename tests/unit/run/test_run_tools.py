@@ -74,3 +74,51 @@ def test_a_part_asked_for_a_program_whose_package_nobody_knew() -> None:
     asked = {program for part in parts.EVERY for program in (*part.programs, *part.useful)}
 
     assert asked - set(tools.PROGRAMS) == set()
+
+
+def unleash(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What is run to get it, in a checkout without it."""
+    node = tmp_path / "venv-unleash"
+    node.mkdir()
+    (node / ".made-from").write_text("node 22", encoding="utf-8")
+    ran: list[list[str]] = []
+    monkeypatch.setattr(house, "ROOT", tmp_path)
+    monkeypatch.setattr(house, "BUILD", tmp_path)
+    monkeypatch.setattr(tools, "venv", lambda name: tmp_path / f"venv-{name}")
+    monkeypatch.setattr(tools, "logged", lambda name, argv: ran.append([str(word) for word in argv]))
+    monkeypatch.delenv("STEADY_UNLEASH", raising=False)
+    return ran
+
+
+def test_unleash_is_got_once(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = unleash(tmp_path, monkeypatch)
+    tools.try_unleash()
+    tools.try_unleash()
+    assert len(ran) == 1
+    assert ran[0][:4] == [f"{tmp_path}/venv-unleash/bin/npm", "install", "--prefix", f"{tmp_path}/unleash"]
+    assert ran[0][-1] == tools.UNLEASH
+    (tmp_path / "venv-unleash" / ".made-from").write_text("node 24", encoding="utf-8")
+    tools.try_unleash()
+    assert len(ran) == 2
+
+
+def test_an_unleash_of_the_caller_s_is_taken(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = unleash(tmp_path, monkeypatch)
+    monkeypatch.setenv("STEADY_UNLEASH", "/srv/unleash")
+    tools.try_unleash()
+    assert ran == []
+
+
+def test_no_unleash_is_told_and_no_failure(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unleash(tmp_path, monkeypatch)
+
+    def fail(name: str, argv: object) -> None:
+        raise Unavailable("'npm install' ended with 1: no network")
+
+    monkeypatch.setattr(tools, "logged", fail)
+    tools.try_unleash()
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "  Unleash could not be installed, so its tests are skipped: 'npm install' ended with 1: no network"
+    )
