@@ -10,6 +10,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import as_given
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, metric_gates
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import JudgedSteps, ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.release import (
@@ -70,6 +71,7 @@ class ActionModule(ActionBase):
             "hook": {"step": "gate", "path": path, "verdict": verdict} if verdict else {},
             "stage": asked["step"] + 1,
             "share": asked["share"],
+            "segments": asked.get("share_segments") or [],
         }
 
     def _drive(
@@ -96,13 +98,14 @@ class ActionModule(ActionBase):
 
 def _planned(request: ReleaseRequest, places: FlagPlaces) -> Result:
     """What the ledger has to know before anything is changed."""
-    refused = [one for one in places.set(request.steps[0].percent, check_mode=True) if one.failed]
+    rehearsed = (places.set(step.share, check_mode=True) for step in request.steps)
+    refused = next((failed for outcomes in rehearsed if (failed := [one for one in outcomes if one.failed])), [])
     return {
         "changed": False,
         "flag": request.flag.name,
         "place": request.flag.place,
         "command": request.flag.command(OFF),
-        "steps": [step._asdict() for step in request.steps],
+        "steps": as_given(request.steps),
         "refused": f"on {refused[0].invocation.host}: {refused[0].result.get('msg')}" if refused else "",
         "found": places.read(),
     }

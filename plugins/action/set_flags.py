@@ -41,8 +41,11 @@ class ActionModule(ActionBase):
         elif arguments["moment"] == "begin":
             flags.before_first_host()
         else:
-            seen = {
-                name: arguments[name] for name in ("hosts", "balancers", "nodes") if arguments.get(name) is not None
-            }
-            return flags.after_last_host(seen)
+            return [*flags.after_rollback(), *self._turned_on(arguments, flags)]
         return []
+
+    def _turned_on(self, arguments: Result, flags: FlagDrive) -> list[str]:
+        if arguments["moment"] != "end":
+            return []
+        names = ("hosts", "balancers", "nodes")
+        return flags.after_last_host({name: arguments[name] for name in names if arguments.get(name) is not None})

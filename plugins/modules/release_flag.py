@@ -94,12 +94,12 @@ command:
   type: str
   returned: O(state=planned)
 steps:
-  description: The steps, each with C(percent) and C(bake) in seconds.
+  description: The steps, each with C(percent) or C(segment), and C(bake) in seconds.
   type: list
   elements: dict
   returned: O(state=planned)
 refused:
-  description: Why the flag system would refuse the first step; empty otherwise.
+  description: Why the flag system would refuse one of the steps; empty otherwise.
   type: str
   returned: O(state=planned)
 found:
@@ -126,6 +126,11 @@ stage:
 share:
   description: Its share of the users in percent.
   type: int
+  returned: O(state=driven)
+segments:
+  description: The segments for which it is on besides.
+  type: list
+  elements: str
   returned: O(state=driven)
 """
 

@@ -66,6 +66,10 @@ options:
     description: Whether a rollout that begins is refused while the flag is on.
     type: bool
     default: false
+  left:
+    description: With O(goal=off), whether to ask only for a flag that a rollback could not turn off.
+    type: bool
+    default: false
   error:
     description: With V(failed), why.
     type: str
@@ -141,6 +145,7 @@ SPEC: dict[str, t.Any] = {
         "place": {"type": "str", "default": ""},
         "found": {"type": "str"},
         "refuse": {"type": "bool", "default": False},
+        "left": {"type": "bool", "default": False},
         "error": {"type": "str"},
         "reason": {"type": "str"},
         "hosts": {"type": "list", "elements": "dict"},

@@ -65,7 +65,7 @@ options:
     type: str
     default: ""
   steps:
-    description: With O(state=opened), the steps, each with C(percent) and C(bake).
+    description: With O(state=opened), the steps, each with C(percent) or C(segment), and C(bake).
     type: list
     elements: dict
   refused:
@@ -87,6 +87,10 @@ options:
       percent:
         description: The share of the users that it is on for.
         type: int
+      segments:
+        description: The segments that it is on for besides.
+        type: list
+        elements: str
       reason:
         description: Why it was killed, if it was.
         type: str
@@ -202,6 +206,11 @@ percent:
   description: The share of the users to turn it on for.
   type: int
   returned: O(state=next)
+segments:
+  description: The segments to turn it on for besides.
+  type: list
+  elements: str
+  returned: O(state=next)
 reason:
   description: Details of the action.
   type: str
@@ -221,6 +230,11 @@ step:
 share:
   description: Its share of the users in percent.
   type: int
+  returned: O(state=next) or O(state=baked)
+share_segments:
+  description: The segments that have the feature in it besides.
+  type: list
+  elements: str
   returned: O(state=next) or O(state=baked)
 phase:
   description: The phase of the release.
@@ -264,6 +278,7 @@ FOUND: dict[str, t.Any] = {
     "where": {"type": "str", "required": True},
     "state": {"type": "str"},
     "percent": {"type": "int"},
+    "segments": {"type": "list", "elements": "str"},
     "reason": {"type": "str"},
     "why": {"type": "str"},
 }

@@ -33,9 +33,10 @@ options:
     description:
       - V(begin), before the first host, turns them off and fails where that is refused or impossible.
       - V(rollback), before the first host is rolled back, turns them off as well, never fails, and ends in time.
-      - V(end), with the fleet as it is now, turns them on if all of it is proven.
+      - V(finish), at the end of a run, turns off those that a rollback of this run or an earlier one could not turn off.
+      - V(end) does so too, and with the fleet as it is now turns the flags on if all of it is proven.
     type: str
-    choices: [begin, rollback, end]
+    choices: [begin, rollback, finish, end]
     required: true
   fleet:
     description: The hosts of the fleet.
@@ -94,7 +95,7 @@ msg:
   type: str
   returned: always
 failures:
-  description: For each flag that could not be turned on, a sentence with the command to run.
+  description: For each flag that could not be turned on or off, a sentence with the command to run.
   type: list
   elements: str
   returned: success
@@ -102,7 +103,7 @@ failures:
 
 SPEC = {
     "argument_spec": {
-        "moment": {"type": "str", "choices": ["begin", "rollback", "end"], "required": True},
+        "moment": {"type": "str", "choices": ["begin", "rollback", "finish", "end"], "required": True},
         "fleet": {"type": "list", "elements": "str", "default": []},
         "service": {"type": "str", "required": True},
         "ledger": {"type": "path"},

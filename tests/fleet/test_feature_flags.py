@@ -83,15 +83,41 @@ def test_a_rollback_goes_on_while_the_flags_are_down(shop: Shop, rolling: Rollin
     assert rolling.run("2.0.0", **flags.settings()).exit_code == 0
     flags.stop()
     back = rolling.run("", playbook="rollback", **flags.settings())
-    assert back.exit_code == 0, back.output
+    assert back.exit_code != 0, back.output
     assert shop.all_on("1.0.0"), back.output
     assert back.said(f"flag {FLAG} could not be turned off"), back.output
+    assert f"{FLAG} (redis {flags.socket}) may still be on: " in back.last_line, back.output
     assert back.said("The rollback goes on. Run: ansible 'localhost' -m steady.rollout.feature_flag"), back.output
     shop.lab.add_release("3.0.0")
     stopped = rolling.run("3.0.0", **flags.settings())
     assert stopped.exit_code != 0
     assert stopped.said(f"redis at {flags.socket}"), stopped.output
     assert shop.all_on("1.0.0")
+
+
+STEPS = [{"percent": 1, "bake": 2}, {"percent": 100}]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("is_killed", [False, True], ids=["at once", "after SIGKILL"])
+def test_the_steps_of_a_flag_are_begun_by_the_rollout_and_go_on_in_the_flag_playbook(
+    shop: Shop, rolling: Rolling, flags: Flags, is_killed: bool
+) -> None:
+    shop.lab.add_release("2.0.0")
+    settings = {**flags.settings(at_end="steps"), "rollout_flag_steps": STEPS, "rollout_analysis_interval": 1}
+    with Onlooker(flags, shop) as onlooker:
+        if is_killed:
+            run = rolling.start("2.0.0", **settings)
+            shop.await_that(lambda: len(shop.subjects("proven")) == len(shop.apps), within=90)
+            run.kill(group=True)
+        ended = rolling.run("2.0.0", **settings)
+        assert ended.exit_code == 0, ended.output
+        assert (shop.all_on("2.0.0"), flags.is_on, flags.percent) == (True, True, "1"), ended.output
+        assert ended.said(f"to go on with its steps, run: ansible-playbook steady.rollout.flag -e rollout_flag={FLAG}")
+        released = rolling.run("", playbook="flag", **settings)
+        assert released.exit_code == 0, released.output
+        assert (flags.is_on, flags.percent) == (True, "100"), released.output
+    assert onlooker.wrong == []
 
 
 def test_a_kill_holds_the_rollout_and_stands_to_its_end(shop: Shop, rolling: Rolling, flags: Flags) -> None:

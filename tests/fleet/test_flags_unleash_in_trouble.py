@@ -71,8 +71,11 @@ def test_a_rollback_continues_and_names_the_command(
     assert rolling.run(NEW).exit_code == 0
     began = time.time()
     back = rolling.run("", playbook="rollback", **trouble.settings(flagged))
-    assert back.exit_code == 0, back.output
+    assert back.exit_code != 0, back.output
     assert shop.all_on(OLD), back.output
+    assert f"{FLAG} (unleash " in back.last_line, back.output
+    assert " may still be on: " in back.last_line, back.output
+    assert f"Run the same command again to turn it off, or run: {COMMAND}" in back.last_line, back.output
     assert back.said(f"flag {FLAG} could not be turned off: on localhost: "), back.output
     assert back.said(trouble.said), back.output
     assert back.said(f"The rollback goes on. Run: {COMMAND}"), back.output
@@ -81,6 +84,10 @@ def test_a_rollback_continues_and_names_the_command(
     assert 0 < first["at"] - failed["at"] < 10
     assert flagged.is_on
     assert unleash.ADMIN not in back.output
+    flagged.gateway.delay = 0.0
+    again = rolling.run("", playbook="rollback")
+    assert again.exit_code == 0, again.output
+    assert flagged.stands(OLD, on=False), again.output
 
 
 def test_a_slow_unleash_only_takes_longer(shop: Shop, flagged: FlaggedShop, rolling: Rolling) -> None:
@@ -124,12 +131,15 @@ def test_a_database_that_is_lost_before_a_rollback_does_not_stop_it(
         back = rolling.run("", playbook="rollback")
     finally:
         flagged.server.database.start()
-    assert back.exit_code == 0, back.output
+    assert back.exit_code != 0, back.output
     assert shop.all_on(OLD), back.output
     assert back.said("The rollback goes on. Run: ansible 'localhost' -m steady.rollout.feature_flag"), back.output
     shop.await_that(lambda: _answers(flagged), within=60)
     words = back.output.partition(COMMAND)[2].partition("'")[0]
     assert json.loads(words)["state"] == "off"
+    again = rolling.run("", playbook="rollback")
+    assert again.exit_code == 0, again.output
+    assert flagged.stands(OLD, on=False), again.output
 
 
 def _answers(flagged: FlaggedShop) -> bool:

@@ -27,17 +27,17 @@ MUTANTS: tuple[Mutant, ...] = (
         ("6 a pause holds no share", "    if inputs.paused:\n", "    if False:\n"),
         (
             "13 a share counts as set where one place has it",
-            "if all(not one.why and one.share == percent for one in inputs.found):",
-            "if any(not one.why and one.share == percent for one in inputs.found):",
+            "if all(not one.why and one.share == share for one in inputs.found):",
+            "if any(not one.why and one.share == share for one in inputs.found):",
         ),
         ("13 on for nobody is taken for off", 'return not self.why and self.state != "on"', "return not self.share"),
         (
             "14 what was intended when the run was killed is a surprise",
-            "else {release.shown, release.goal}",
-            "else {release.shown}",
+            "else {release.seen, release.intended}",
+            "else {release.seen}",
         ),
         ("a kill by somebody is overruled", 'if one.state == "killed"), None)', "if False), None)"),
-        ("a share begins below what users have", "if one.share > steps[0].percent:", "if False:"),
+        ("a share begins below what users have", "if not one.share.is_within(steps[0].share):", "if False:"),
         tests=RELEASES,
     ),
     *of(
@@ -80,5 +80,48 @@ MUTANTS: tuple[Mutant, ...] = (
             '"baseline": [] if percent >= 100 else list',
             '"baseline": list',
         ),
+    ),
+    *of(
+        LEDGER + "rules/flag_steps.py",
+        (
+            "a step takes the feature from the segment before",
+            "return tuple(sorted({*before.segments, name}))",
+            "return (name,)",
+        ),
+        (
+            "a release takes the feature from a segment that has it",
+            "return self.percent <= other.percent and set(self.segments) <= set(other.segments)",
+            "return self.percent <= other.percent",
+        ),
+        tests=("tests/unit/plugins/module_utils/ledger/rules/test_flag_steps.py", *RELEASES),
+    ),
+    *of(
+        UTILS + "flags/planning.py",
+        ("a segment that is not there counts as one", "    if unknown:\n", "    if False:\n"),
+        (
+            "a segment that nobody has named is overlooked",
+            "rules = (*flag.rules, *_unwanted(flag, wanted))",
+            "rules = flag.rules",
+        ),
+        tests=("tests/unit/plugins/module_utils/flags/test_planning.py",),
+    ),
+    *of(
+        LEDGER + "rules/flags.py",
+        (
+            "a rollout that never began turns off what is on at the end of the next",
+            "last is not None and bool(last.by_rollback) and last.goal == OFF",
+            "last is not None and last.goal == OFF",
+        ),
+        (
+            "a flag that a rollback has left on is forgotten",
+            "last.goal == OFF and last.status != DONE",
+            "last.goal == OFF and last.status == INTENDED",
+        ),
+        tests=("tests/unit/plugins/module_utils/ledger/operations/test_flags.py",),
+    ),
+    *of(
+        "plugins/plugin_utils/flags/drive.py",
+        ("a first step is refused only at the end", "            self._rehearse(flag)\n", ""),
+        tests=("tests/unit/plugins/plugin_utils/flags/test_drive.py",),
     ),
 )

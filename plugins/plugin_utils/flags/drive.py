@@ -52,6 +52,7 @@ class FlagDrive:
         """Raises RolloutError where a flag is on, or cannot be turned off; then nothing was touched."""
         for flag in self.flags:
             found = self._read(flag)
+            self._rehearse(flag)
             answer = self.ledger.begun(flag=flag.name, goal=OFF, place=flag.place, found=found, refuse=flag.refuses)
             if not answer["go"]:
                 raise RolloutError(
@@ -73,6 +74,38 @@ class FlagDrive:
         if left:
             commands = "; ".join(flag.command(OFF) for flag in left)
             self.show(f"flags are not known to be off after {self.limit:g} s. {GOES_ON} Run: {commands}")
+
+    def after_rollback(self) -> list[str]:
+        """What a rollback, of this run or an earlier one, could not turn off; in sentences what may still be on. Ends in time."""
+        left = [
+            flag
+            for flag in self.flags
+            if self.ledger.begun(flag=flag.name, goal=OFF, place=flag.place, left=True)["go"]
+        ]
+        if not left:
+            return []
+        deadline = self.now() + self.limit
+        why = dict.fromkeys((flag.name for flag in left), f"nothing is known of it after {self.limit:g} s")
+        pending = background.in_thread(lambda: self._finish(left, why))
+        while not pending.is_over() and self.now() < deadline:
+            self.sleep(background.NAP)
+        return [
+            f"{flag.name} ({flag.place}) may still be on: {why[flag.name]}. Run the same command again to turn it off, or run: "
+            f"{flag.command(OFF)}"
+            for flag in left
+            if why[flag.name]
+        ]
+
+    def _finish(self, left: t.Sequence[FlagSetting], why: dict[str, str]) -> None:
+        for flag in left:
+            why[flag.name] = self._why_still_on(flag)
+
+    def _why_still_on(self, flag: FlagSetting) -> str:
+        try:
+            self._turn(flag, OFF)
+        except (RolloutError, AnsibleError) as error:
+            return str(error).rstrip(".")
+        return ""
 
     def after_last_host(self, seen: Result) -> list[str]:
         """What could not be turned on, in sentences; a flag that has to wait is none of it."""
@@ -105,7 +138,22 @@ class FlagDrive:
             self._refuse_failures(flag, OFF, self._send(flag, killed))
             self.show(f"flag {flag.name} is off again: {why}")
             return
-        self._require_seen(flag, ON)
+        if flag.first is None:
+            self._require_seen(flag, ON)
+        else:
+            self.show(
+                f"flag {flag.name} is on for {flag.first.in_words}; to go on with its steps, run: {flag.next_command}"
+            )
+
+    def _rehearse(self, flag: FlagSetting) -> None:
+        """What the system would refuse at the end is refused while nothing is touched."""
+        if flag.first is not None:
+            options = flag.options(ON, waits=False)
+            error = _error_of(
+                self.together([Invocation(host, "feature_flag", options, check_mode=True) for host in flag.hosts])
+            )
+            if error is not None:
+                raise error
 
     def _all_off(self, settled: set[str], deadline: float) -> None:
         """Every flag is turned off before the instances of one are waited for; adds to *settled* what is off or named."""

@@ -17,14 +17,14 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors 
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
 
 Result = t.Dict[str, t.Any]
-OF_THE_ROLE = ("rollout_flags", "rollout_flags_timeout")
+OF_THE_ROLE = ("rollout_flags", "rollout_flags_timeout", "rollout_flag_steps")
 
 
 def flags_of_rollout(action: ActionBase, arguments: Result, task_vars: Result, executors: Executors) -> FlagDrive:
     """The flags of this run; raises InputError."""
     given = evaluated(action, {name: task_vars[name] for name in OF_THE_ROLE if name in task_vars}, task_vars)
     return FlagDrive(
-        flags=settings.flags_of(given.get("rollout_flags"), arguments["fleet"]),
+        flags=settings.flags_of(given.get("rollout_flags"), arguments["fleet"], given.get("rollout_flag_steps")),
         ledger=RecordedChange("rollout_flag", *ledger_calls(arguments, executors)),
         together=executors.together,
         show=show,

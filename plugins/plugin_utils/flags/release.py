@@ -12,6 +12,7 @@ import dataclasses
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, metric_gates
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import JudgedSteps
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.release_settings import ReleaseRequest
@@ -22,6 +23,7 @@ Verdict = t.Dict[str, t.Any]
 Settings = t.Mapping[str, t.Any]
 
 ON, OFF = "on", "off"
+SEEN = ("state", "percent", "segments", "reason")
 PAUSE = 1.0
 """Seconds before the flag is turned off once more where that has failed."""
 
@@ -33,6 +35,7 @@ class FlagPlaces:
         self, request: ReleaseRequest, together: t.Callable[[t.Sequence[Invocation]], t.Sequence[Outcome]]
     ) -> None:
         self._flag = request.flag
+        self._request = request
         self._together = together
 
     def read(self, changed: t.Sequence[Outcome] = ()) -> list[Answer]:
@@ -46,11 +49,11 @@ class FlagPlaces:
         if one.failed:
             return {"where": one.invocation.host, "why": str(one.result.get("msg"))}
         found = one.result["flags"][self._flag.name]
-        seen = {name: found[name] for name in ("state", "percent", "reason") if found.get(name) is not None}
+        seen = {name: found[name] for name in SEEN if found.get(name) is not None}
         return {"where": one.invocation.host, **seen, "why": against}
 
-    def set(self, percent: int, check_mode: bool = False) -> list[Outcome]:
-        options = {**self._flag.options(ON, waits=True), "percent": percent}
+    def set(self, share: Share, check_mode: bool = False) -> list[Outcome]:
+        options = {**self._flag.options(ON, waits=True), **self._request.options(share)}
         return self._change(options, check_mode)
 
     def off(self) -> list[Outcome]:
@@ -101,7 +104,7 @@ class ReleaseDrive:
 
     def _changed(self, asked: Answer, failed_before: bool) -> list[Outcome]:
         if asked["act"] == "set":
-            return self.places.set(asked["percent"])
+            return self.places.set(Share(asked["percent"], tuple(asked.get("segments") or ())))
         if asked["act"] != "off":
             return []
         if failed_before:

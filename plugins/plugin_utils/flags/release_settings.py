@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import Step, parsed_steps
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share, Step, parsed_steps
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan, queries
 from ansible_collections.steady.rollout.plugins.plugin_utils import metric_gates
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.settings import WHERE, FlagSetting, flags_of
@@ -46,6 +46,15 @@ class ReleaseRequest:
     steps: tuple[Step, ...]
     metrics: tuple[Metric, ...]
     variants: t.Mapping[str, t.Sequence[str]]
+
+    @property
+    def names_segments(self) -> bool:
+        """Whether the release decides about segments; if not, they are left as they are."""
+        return any(step.segments for step in self.steps)
+
+    def options(self, share: Share) -> dict[str, t.Any]:
+        """Of feature_flag, for those who are to have it."""
+        return {"percent": share.percent, **({"segments": list(share.segments)} if self.names_segments else {})}
 
     def groups(self, percent: int, members: t.Sequence[str]) -> Groups:
         """Who is judged: all hosts where the balancers count; else the users by variant, while there are both."""

@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.flags import planning, registry
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share, parsed_steps
 
 Result = t.Dict[str, t.Any]
 WHERE = "rollout_flags"
@@ -31,7 +32,8 @@ KNOWN = (
     "description",
 )
 WHEN_ON = ("refuse", "off")
-AT_END = ("on", "leave")
+STEPS = "steps"
+AT_END = ("on", "leave", STEPS)
 OF_THE_MODULE = ("instances", "instances_path", "seen_timeout", "allow_rules", "description")
 SECRET = ("password", "token")
 KEYS = {"flagsmith": ("environment",)}
@@ -45,6 +47,8 @@ class FlagSetting:
     name: str
     settings: Result
     hosts: tuple[str, ...]
+    first: Share | None = None
+    """For whom it is turned on, of the steps in which people go on with it."""
 
     @property
     def system(self) -> Result:
@@ -56,7 +60,7 @@ class FlagSetting:
 
     @property
     def goes_on(self) -> bool:
-        return _word(self.settings.get("at_end", "on")) == "on"
+        return _word(self.settings.get("at_end", "on")) != "leave"
 
     @property
     def has_instances(self) -> bool:
@@ -73,23 +77,39 @@ class FlagSetting:
         options = {name: self.settings[name] for name in OF_THE_MODULE if self.settings.get(name) is not None}
         if not waits:
             options.pop("instances", None)
-        share = {"percent": self.settings["percent"]} if self.settings.get("percent") is not None else {}
-        return {"name": self.name, "system": self.system, "state": state, **options, **share}
+        return {"name": self.name, "system": self.system, "state": state, **options, **self._share(state)}
+
+    def _share(self, state: str) -> Result:
+        if self.first is not None and state == "on":
+            segments = {"segments": list(self.first.segments)} if self.first.segments else {}
+            return {"percent": self.first.percent, **segments}
+        return {"percent": self.settings["percent"]} if self.settings.get("percent") is not None else {}
 
     def command(self, state: str) -> str:
         """What to run by hand; keys have to be added."""
         hidden = (*SECRET, *KEYS.get(self.system["type"], ()))
         system = {name: value for name, value in self.system.items() if name not in hidden}
-        words = json.dumps({"name": self.name, "state": state, "system": system})
+        words = json.dumps(
+            {"name": self.name, "state": state, **(self._share(state) if state == "on" else {}), "system": system}
+        )
         return f"ansible '{','.join(self.hosts)}' -m steady.rollout.feature_flag -a '{words}'"
 
+    @property
+    def next_command(self) -> str:
+        """What goes on with its steps; with the same inventory and settings."""
+        return f"ansible-playbook steady.rollout.flag -e rollout_flag={self.name}"
 
-def flags_of(given: t.Any, fleet: t.Sequence[str]) -> list[FlagSetting]:
-    """Raises InputError where the settings cannot be right."""
-    errors = settings_errors(given)
+
+def flags_of(given: t.Any, fleet: t.Sequence[str], steps: t.Any = None) -> list[FlagSetting]:
+    """*steps* are those of rollout_flag_steps, where a flag may begin with them. Raises InputError where the settings cannot be right."""
+    errors = settings_errors(given, steps)
     if errors:
         raise InputError(" ".join(errors))
-    return [FlagSetting(str(one["name"]), dict(one), _hosts(one, fleet)) for one in given or []]
+    return [FlagSetting(str(one["name"]), dict(one), _hosts(one, fleet), _first(one, steps)) for one in given or []]
+
+
+def _first(one: t.Mapping[str, t.Any], steps: t.Any) -> Share | None:
+    return parsed_steps(steps)[0].share if steps is not None and one.get("at_end") == STEPS else None
 
 
 def _hosts(one: t.Mapping[str, t.Any], fleet: t.Sequence[str]) -> tuple[str, ...]:
@@ -97,8 +117,8 @@ def _hosts(one: t.Mapping[str, t.Any], fleet: t.Sequence[str]) -> tuple[str, ...
     return tuple(str(host) for host in given)
 
 
-def settings_errors(given: t.Any) -> list[str]:
-    """A sentence for everything that cannot be right, without the values: they hold keys."""
+def settings_errors(given: t.Any, steps: t.Any = None) -> list[str]:
+    """A sentence for everything that cannot be right, without the values: they hold keys. *steps* only where one begins with them."""
     if not given:
         return []
     if not isinstance(given, (list, tuple)) or not all(isinstance(one, t.Mapping) for one in given):
@@ -107,9 +127,18 @@ def settings_errors(given: t.Any) -> list[str]:
         ]
     errors = [error for number, one in enumerate(given) for error in _errors_of(f"{WHERE}[{number}]", one)]
     names = [str(one.get("name")) for one in given]
-    return errors + [
+    errors += [
         f"{WHERE}: '{name}' appears twice." for name in sorted({name for name in names if names.count(name) > 1})
     ]
+    return [*errors, *_steps_errors(given, steps)]
+
+
+def _steps_errors(given: t.Sequence[t.Mapping[str, t.Any]], steps: t.Any) -> t.Iterator[str]:
+    if steps is not None and any(one.get("at_end") == STEPS for one in given):
+        try:
+            parsed_steps(steps)
+        except InputError as error:
+            yield error.message
 
 
 def _errors_of(where: str, one: t.Mapping[str, t.Any]) -> t.Iterator[str]:
@@ -126,6 +155,8 @@ def _errors_of(where: str, one: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         # YAML reads a bare on or off as true or false.
         if one.get(name) is not None and _word(one[name]) not in choices:
             yield f"{where}.{name}: '{one[name]!s:.40}' is not one of {', '.join(choices)}."
+    if one.get("at_end") == STEPS and one.get("percent") is not None:
+        yield f"{where}: percent and at_end=steps exclude each other; the first of rollout_flag_steps says for whom it is on."
 
 
 def _word(given: t.Any) -> str:

@@ -15,7 +15,7 @@ from ansible.module_utils.common.yaml import yaml_load
 PREFIX = "rollout_"
 ROLES = pathlib.Path(__file__).resolve().parents[3] / "roles"
 OF_THE_PLAYBOOKS = ("rollout_fleet",)
-ANSWERS = ("rollout_target", "rollout_previous", "rollout_stage", "rollout_share")
+ANSWERS = ("rollout_target", "rollout_previous", "rollout_stage", "rollout_share", "rollout_segments")
 """What the collection sets for tasks and templates."""
 ALIKE = 0.75
 

@@ -159,7 +159,7 @@ def _forms(s: Values) -> t.Iterator[Finding]:
         yield Finding("rollout_metric_sources must be a dictionary of sources by name.")
     yield from _window(s["rollout_window"])
     yield from map(Finding, migrations.settings_errors(s["rollout_migrations"]))
-    yield from map(Finding, flags.settings_errors(s["rollout_flags"]))
+    yield from map(Finding, flags.settings_errors(s["rollout_flags"], s["rollout_flag_steps"]))
     yield from map(Finding, veto.times_errors(s))
     if str(s["rollout_retries"]) not in RETRIES:
         yield Finding(f"rollout_retries: '{s['rollout_retries']}' is not a number of tries; give one from 0 to 5.")

@@ -66,6 +66,10 @@ class Flags:
         return self.ask("GET", f"feature:{FLAG}") == "on" and not self.ask("GET", f"kill_switch:{FLAG}")
 
     @property
+    def percent(self) -> str:
+        return self.ask("GET", f"rollout_percentage:{FLAG}")
+
+    @property
     def system(self) -> dict[str, t.Any]:
         return {"type": "redis", "address": str(self.socket), "password": PASSWORD}
 

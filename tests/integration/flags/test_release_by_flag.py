@@ -15,7 +15,8 @@ import typing as t
 
 import pytest
 from support.flag_shop import SLOW, Shop
-from support.flag_systems import FLAG, SECRET, RedisServer
+from support.flag_systems import FLAG, SECRET, Flagd, RedisServer
+from support.haproxy import wait_until
 from support.playbooks import played
 
 BROKEN = "- name: Look\n  ansible.builtin.fail:\n    msg: orders are down\n  when: rollout_share | int == 10\n"
@@ -113,7 +114,7 @@ def test_a_controller_that_is_killed_at_a_step_is_followed_by_one_that_resumes(
     assert share(redis) == percent
     exit_code, printed = shop.run(rollout_flag_steps=SLOW)
     assert exit_code == 0, printed
-    assert f"this one resumes: on for {percent} %" in printed
+    assert f"this run resumes: on for {percent} %" in printed
     assert shop.shares() == [1, 10, 100]
     assert share(redis) == 100
 
@@ -212,3 +213,73 @@ def test_a_file_on_every_host_is_turned_on_everywhere(tmp_path: pathlib.Path) ->
     exit_code, printed = shop.run(rollout_flag_steps=[{"percent": 100, "bake": 1}])
     assert exit_code == 0, printed
     assert json.loads(path.read_text(encoding="utf-8"))["features"][FLAG] is True
+
+
+BY_SEGMENT = [{"segment": "internal", "bake": 1}, {"segment": "beta", "bake": 4}, {"percent": 10}, {"percent": 100}]
+
+
+@pytest.fixture
+def segmented(tmp_path: pathlib.Path) -> t.Iterator[Flagd]:
+    if Flagd.missing():
+        pytest.skip(Flagd.missing())
+    system = Flagd(tmp_path)
+    try:
+        system.start()
+        system.make_segments()
+        system.overwrite(False)
+        yield system
+    finally:
+        system.stop()
+
+
+def segments(shop: Shop) -> list[list[str]]:
+    return [event.get("segments", []) for event in shop.events("flag_share")]
+
+
+def test_a_release_goes_from_segment_to_segment_and_then_to_all(segmented: Flagd, tmp_path: pathlib.Path) -> None:
+    shop = Shop(tmp_path, segmented.settings())
+    run = shop.start(rollout_flag_steps=BY_SEGMENT)
+    wait_until(lambda: segments(shop)[1:] == [["beta", "internal"]], "both segments have it", 60)
+    wait_until(lambda: segmented.users(100) == set(range(30)), "their users have the feature and nobody else", 3)
+    assert run.wait(timeout=60) == 0, shop.log()
+    assert segments(shop) == [["internal"], ["beta", "internal"], ["beta", "internal"], []]
+    assert len(segmented.users(100)) == 100
+    assert "segment internal for 1 s, segment beta for 4 s, 10 %, 100 %" in shop.log()
+    assert f"{FLAG} is on for the segments beta, internal, bakes for 4 s" in shop.log()
+
+
+def test_a_controller_that_is_killed_at_a_segment_is_followed_by_one_that_resumes(
+    segmented: Flagd, tmp_path: pathlib.Path
+) -> None:
+    shop = Shop(tmp_path, segmented.settings())
+    run = shop.start(rollout_flag_steps=BY_SEGMENT)
+    wait_until(lambda: len(segments(shop)) == 2, "the second segment has it", 60)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(timeout=20)
+    exit_code, printed = shop.run(rollout_flag_steps=BY_SEGMENT)
+    assert exit_code == 0, printed
+    assert "this run resumes: on for segments beta, internal" in printed
+    assert segments(shop) == [["internal"], ["beta", "internal"], ["beta", "internal"], []]
+
+
+def test_a_segment_that_is_not_there_is_refused_before_anything_is_changed(
+    segmented: Flagd, tmp_path: pathlib.Path
+) -> None:
+    before = segmented.path.read_text()
+    shop = Shop(tmp_path, segmented.settings())
+    exit_code, printed = shop.run(rollout_flag_steps=[{"segment": "internal"}, {"segment": "insiders"}])
+    assert exit_code == 2
+    assert (
+        "there is no segment 'insiders' that 'checkout_v2' could be turned on for; there are beta, internal." in printed
+    )
+    assert (segmented.path.read_text(), shop.events("flag_intended")) == (before, [])
+
+
+def test_segments_are_refused_where_the_system_has_none(shop: Shop, redis: RedisServer) -> None:
+    exit_code, printed = shop.run(rollout_flag_steps=BY_SEGMENT)
+    assert exit_code == 2
+    assert (
+        "cannot turn 'checkout_v2' on for the segment internal: the keys hold a share of the users and no groups"
+        in printed
+    )
+    assert (share(redis), shop.shares()) == (0, [])

@@ -9,8 +9,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_release as rules
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import FlagRelease, Step
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_steps, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import FlagRelease
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share, Step
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
 
 AGAIN = "Run the same command again to"
@@ -26,8 +27,9 @@ def plan(release: FlagRelease, rollout: Rollout, is_resumed: bool) -> list[str]:
 
 
 def in_words(steps: t.Sequence[Step]) -> str:
-    """Such as '1 % for 30 min, 10 % for 1 h, 100 %'."""
-    return ", ".join(f"{step.percent} %" + (f" for {lasting(step.bake)}" if step.bake else "") for step in steps)
+    """Such as 'segment beta for 1 d, 10 % for 1 h, 100 %'."""
+    added = zip(flag_steps.in_words(steps), steps)
+    return ", ".join(text + (f" for {lasting(step.bake)}" if step.bake else "") for text, step in added)
 
 
 def lasting(seconds: float) -> str:
@@ -42,7 +44,7 @@ def moved(release: FlagRelease) -> str:
     if release.phase != rules.BAKING:
         return f"{release.flag} is off"
     bakes = f", bakes for {lasting(release.at_step.bake)}" if release.at_step.bake else ""
-    return f"{release.flag} is on for {release.shown} % of the users{bakes}"
+    return f"{release.flag} is on for {release.seen.in_words}{bakes}"
 
 
 def where(release: FlagRelease) -> str:
@@ -50,8 +52,8 @@ def where(release: FlagRelease) -> str:
     if release.phase == rules.WITHDRAWING:
         return "it is being turned off"
     if release.phase == rules.SETTING:
-        return f"on for {release.shown} %, {release.at_step.percent} % is being set"
-    return f"on for {release.shown} %" if release.shown else "off"
+        return f"on for {release.seen.in_short}, {release.at_step.share.in_short} is being set"
+    return "off" if release.seen == Share() else f"on for {release.seen.in_short}"
 
 
 def progress(release: FlagRelease, now: float) -> str:
@@ -71,7 +73,7 @@ def outcome(rollout: Rollout, release: FlagRelease, found: str) -> str:
     """The last line of a run."""
     flag, said = f"{release.service}: {release.flag}", _because(rollout)
     if found == model.DONE:
-        return f"{flag} is on for {release.last_percent} % of the users."
+        return f"{flag} is on for {release.last_share.in_words}."
     if found == model.INCOMPLETE:
         return f"{flag} is left as it is ({where(release)}), and is no longer judged. {AGAIN} resume the release{_or_off()}."
     if found == model.STOPPED:

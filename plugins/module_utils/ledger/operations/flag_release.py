@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
@@ -60,7 +61,8 @@ def _reading(one: t.Mapping[str, t.Any]) -> Reading:
     texts = {name: str(one.get(name) or "") for name in ("where", "state", "why", "reason")}
     # What somebody wrote into a flag system is no line for a terminal.
     shown = "".join(letter if letter.isprintable() else " " for letter in texts["reason"][:LONGEST_REASON])
-    return Reading(percent=int(one.get("percent") or 0), **{**texts, "reason": shown})
+    segments = tuple(sorted(map(str, one.get("segments") or ())))
+    return Reading(percent=int(one.get("percent") or 0), segments=segments, **{**texts, "reason": shown})
 
 
 def next_act(ledger: Ledger, params: Params) -> Answer:
@@ -78,8 +80,8 @@ def _baking(session: Session) -> Baking:
     ends = (release.baked_from or session.now) + release.at_step.bake
 
     def answer(is_over: bool) -> Answer:
-        step = release.at_step.percent
-        message = f"{session.service}: the step of {step} % {'has baked' if is_over else 'bakes'}"
+        step = release.at_step.share.in_short
+        message = f"{session.service}: the step of {step} {'has baked' if is_over else 'bakes'}"
         return {
             **_state(session, release),
             "changed": False,
@@ -140,11 +142,12 @@ class _Course:
         """Intent first: what the flag is to be is on record before it is changed."""
         if act.kind not in (traffic_acts.SET, rules.OFF):
             return
-        is_same = act.kind == rules.OFF or self._release.goal == act.percent
+        is_same = act.kind == rules.OFF or self._release.intended == act.share
         tries = self._release.tries + 1 if is_same else 1
         why = "; ".join(one.why for one in self._found or () if one.why)
-        self._save(goal=act.percent or self._release.goal, tries=tries, why=why)
-        self._session.event("flag_intended", None, flag=self._release.flag, percent=act.percent, number=tries)
+        share = self._release.intended if act.kind == rules.OFF else act.share
+        self._save(goal=share.percent, goal_segments=json.dumps(share.segments), tries=tries, why=why)
+        self._session.event("flag_intended", None, flag=self._release.flag, **rules.as_data(act.share), number=tries)
 
     def _move(self, decision: Transition) -> None:
         before = self._release.phase
@@ -160,20 +163,20 @@ class _Course:
         """A verdict counts once, for the step it was given on."""
         if self._release.phase != rules.BAKING or not (self._verdict or self._release.promoted):
             return
-        percent, verdict = self._release.at_step.percent, self._verdict or "promoted"
+        share, verdict = self._release.at_step.share, self._verdict or "promoted"
         reason = self._params.get("reason") or ("by the operator" if not self._verdict else "")
         evidence = self._params.get("evidence") or {}
         self._session.event(
             "flag_gate",
             None,
             flag=self._release.flag,
-            percent=percent,
+            **rules.as_data(share),
             verdict=verdict,
             reason=reason,
             evidence=evidence,
         )
         if verdict not in NOT_GOOD:
-            self._messages.append(f"gate at {percent} %: {verdict}" + (f", {reason}" if reason else ""))
+            self._messages.append(f"gate at {share.in_short}: {verdict}" + (f", {reason}" if reason else ""))
         self._verdict = ""
 
     def _save(self, **changes: t.Any) -> None:
@@ -188,6 +191,7 @@ class _Course:
             "changed": act.kind in (traffic_acts.SET, rules.OFF),
             "act": act.kind,
             "percent": act.percent,
+            "segments": list(act.segments),
             "seconds": act.seconds,
             "reason": act.reason,
             "messages": self._messages,
@@ -199,6 +203,7 @@ def _state(session: Session, release: FlagRelease) -> Answer:
     return {
         "step": release.step,
         "share": release.at_step.percent,
+        "share_segments": list(release.at_step.segments),
         "phase": release.phase,
         "status": session.rollout.shown_status,
         "messages": [],

@@ -33,12 +33,9 @@ def begin(ledger: Ledger, params: Params) -> Answer:
     required(params, "flag", "goal")
     with open_session(ledger, params) as session:
         known = known_of(session, params["flag"])
-        if params["goal"] == rules.ON:
-            why = _why_not_on(session, params, known)
-        else:
-            why = rules.why_not_off(
-                params.get("found") or "", known, session.rollout.status, bool(params.get("refuse"))
-            )
+        why = (
+            _why_not_on(session, params, known) if params["goal"] == rules.ON else _why_not_off(session, params, known)
+        )
         tried = known is not None and known.status == rules.FAILED and known.run == session.run
         if not why:
             _save(session, params, goal=params["goal"], status=rules.INTENDED)
@@ -130,8 +127,18 @@ def _save(session: Session, params: Params, goal: str, status: str, error: str =
             status=status,
             error=error,
             at=session.now,
+            by_rollback=int(session.rollout.status != model.OPEN or session.rollout.direction == model.BACK),
         )
     )
+
+
+def _why_not_off(session: Session, params: Params, known: RolloutFlag | None) -> str:
+    last = session.records.flag(session.service, params["flag"])
+    is_left = rules.is_left_on(last)
+    if params.get("left"):
+        return "" if is_left else "no rollback has left it on"
+    known = last if known is None and is_left else known
+    return rules.why_not_off(params.get("found") or "", known, session.rollout.status, bool(params.get("refuse")))
 
 
 def _killed(known: RolloutFlag | None) -> str:

@@ -19,12 +19,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.s
     note_ended_writer,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_release as rules
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, model
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import (
-    FlagRelease,
-    Reading,
-    Step,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import flag_steps, lease, model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import FlagRelease, Reading
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share, Step
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import (
     Ledger,
@@ -40,7 +37,7 @@ Answer = t.Dict[str, t.Any]
 def open_release(ledger: Ledger, params: Params) -> Answer:
     """Takes the lease; continues a release that is unfinished, or begins one."""
     required(params, "service", "flag", "steps", "found")
-    steps, found = rules.parsed_steps(params["steps"]), readings(params["found"]) or ()
+    steps, found = flag_steps.parsed_steps(params["steps"]), readings(params["found"]) or ()
     ended = end_stopped_writer(ledger, params)
     with ledger.writing() as records:
         now = ledger.clock.now()
@@ -58,7 +55,7 @@ def open_release(ledger: Ledger, params: Params) -> Answer:
         session.change_rollout(run=new_lease.run)
         owner = params.get("owner") or {}
         session.event("opened", owner=owner, token=new_lease.token, resumed=known is not None, flag=release.flag,
-                      steps=[step._asdict() for step in release.all_steps], status=session.rollout.status,
+                      steps=flag_steps.as_given(release.all_steps), status=session.rollout.status,
                       taken_from=before.run)  # fmt: skip
         note_ended_writer(session, ended)
         session.beat()
@@ -77,9 +74,7 @@ def open_release(ledger: Ledger, params: Params) -> Answer:
 
 
 def _nothing_to_do(params: Params, steps: t.Sequence[Step]) -> Answer:
-    message = (
-        f"{params['service']}: {params['flag']} is on for {steps[-1].percent} % of the users; there is nothing to do"
-    )
+    message = f"{params['service']}: {params['flag']} is on for {steps[-1].share.in_words}; there is nothing to do"
     return {
         "changed": False,
         "run": "",
@@ -132,6 +127,7 @@ def _begin(session: Session, params: Params, steps: t.Sequence[Step], found: t.S
     session.rollout = session.records.add_rollout(
         dataclasses.replace(session.rollout, created_at=session.now, planned_at=session.now, progress_at=session.now)
     )
+    shown = max((one.share for one in found), default=Share())
     release = FlagRelease(
         rollout=session.rollout.id,
         service=session.service,
@@ -139,7 +135,8 @@ def _begin(session: Session, params: Params, steps: t.Sequence[Step], found: t.S
         place=params.get("place") or "",
         command=params.get("command") or "",
         steps=json.dumps(steps),
-        shown=max((one.share for one in found), default=0),
+        shown=shown.percent,
+        shown_segments=json.dumps(shown.segments),
     )
     session.records.save_flag_release(release)
     return release

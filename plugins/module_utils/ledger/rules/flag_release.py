@@ -14,9 +14,9 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, traffic_model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share, Step
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_acts import (
     BAKE,
     GOOD,
@@ -53,13 +53,6 @@ FLAG = "flag"
 """Kinds of a stop: somebody else has changed the flag, or killed it; it could not be changed."""
 
 
-class Step(t.NamedTuple):
-    """Percent of the users, and the seconds that it bakes."""
-
-    percent: int
-    bake: float
-
-
 class Reading(t.NamedTuple):
     """The flag as one place showed it just now; *why* it could not be read or changed there."""
 
@@ -69,10 +62,11 @@ class Reading(t.NamedTuple):
     why: str = ""
     reason: str = ""
     """Of a kill."""
+    segments: tuple[str, ...] = ()
 
     @property
-    def share(self) -> int:
-        return self.percent if self.state == "on" else 0
+    def share(self) -> Share:
+        return Share(self.percent, self.segments).settled if self.state == "on" else Share()
 
     @property
     def is_off(self) -> bool:
@@ -95,9 +89,11 @@ class FlagRelease:
     phase: str = SETTING
     step: int = 0
     goal: int = 0
+    goal_segments: str = "[]"
     """The share that was last intended; on record before the flag is changed."""
     shown: int = 0
-    """The share that it was last seen to have."""
+    shown_segments: str = "[]"
+    """The share that it was last seen to have; segments as JSON."""
     tries: int = 0
     why: str = ""
     """What the last try has failed for."""
@@ -107,15 +103,23 @@ class FlagRelease:
 
     @property
     def all_steps(self) -> list[Step]:
-        return [Step(*step) for step in json.loads(self.steps)]
+        return [Step(percent, bake, tuple(segments)) for percent, bake, segments in json.loads(self.steps)]
 
     @property
     def at_step(self) -> Step:
         return self.all_steps[self.step]
 
     @property
-    def last_percent(self) -> int:
-        return self.all_steps[-1].percent
+    def last_share(self) -> Share:
+        return self.all_steps[-1].share
+
+    @property
+    def intended(self) -> Share:
+        return Share(self.goal, tuple(json.loads(self.goal_segments)))
+
+    @property
+    def seen(self) -> Share:
+        return Share(self.shown, tuple(json.loads(self.shown_segments)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +144,11 @@ class Act:
     reason: str = ""
     percent: int = 0
     seconds: float = 0.0
+    segments: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> Share:
+        return Share(self.percent, self.segments)
 
 
 Decision = t.Union[Act, Transition, Stop]
@@ -160,24 +169,33 @@ def decide(inputs: Inputs) -> Decision:
 
 
 def _set(inputs: Inputs) -> Decision:
-    release, percent = inputs.release, inputs.release.at_step.percent
+    release, share = inputs.release, inputs.release.at_step.share
     if inputs.paused:
-        return Act(WAIT, f"{inputs.paused} before {percent} %")
+        return Act(WAIT, f"{inputs.paused} before {share.in_short}")
     if inputs.found is None:
         return Act(READ)
-    if all(not one.why and one.share == percent for one in inputs.found):
-        changes = {"phase": BAKING, "baked_from": inputs.now, "shown": percent, "tries": 0}
-        return Transition(changes, "flag_share", {"step": release.step, "percent": percent})
-    if release.goal == percent and release.tries >= MOST_TRIES:
-        return Stop(f"{release.flag} could not be set to {percent} % ({_faults(inputs.found, percent)})", FLAG)
-    return Act(SET, f"{release.flag} on for {percent} % of the users", percent=percent)
+    if all(not one.why and one.share == share for one in inputs.found):
+        changes = {"phase": BAKING, "baked_from": inputs.now, **as_shown(share), "tries": 0}
+        return Transition(changes, "flag_share", {"step": release.step, **as_data(share)})
+    if release.intended == share and release.tries >= MOST_TRIES:
+        return Stop(f"{release.flag} could not be set to {share.in_short} ({_faults(inputs.found, share)})", FLAG)
+    return Act(SET, f"{release.flag} on for {share.in_words}", percent=share.percent, segments=share.segments)
+
+
+def as_shown(share: Share) -> dict[str, t.Any]:
+    return {"shown": share.percent, "shown_segments": json.dumps(share.segments)}
+
+
+def as_data(share: Share) -> dict[str, t.Any]:
+    """Of an event."""
+    return {"percent": share.percent, **({"segments": list(share.segments)} if share.segments else {})}
 
 
 def _bake(inputs: Inputs) -> Decision:
     release = inputs.release
     if inputs.verdict in NOT_GOOD:
         why = f": {inputs.reason.rstrip('.')}" if inputs.reason else ""
-        return Stop(f"the gate at {release.at_step.percent} %: {inputs.verdict}{why}", inputs.verdict)
+        return Stop(f"the gate at {release.at_step.share.in_short}: {inputs.verdict}{why}", inputs.verdict)
     if inputs.verdict in GOOD or release.promoted:
         return _next_step(release)
     return Act(BAKE, seconds=max((release.baked_from or inputs.now) + release.at_step.bake - inputs.now, 0.0))
@@ -202,10 +220,10 @@ def _withdraw(inputs: Inputs) -> Decision:
     if inputs.found is None:
         return Act(READ)
     if all(one.is_off for one in inputs.found):
-        return Transition({"phase": FINISHED, "shown": 0, "why": ""}, "flag_off", {})
+        return Transition({"phase": FINISHED, **as_shown(Share()), "why": ""}, "flag_off", {})
     if inputs.release.tries >= MOST_TRIES_OFF:
         # The phase stays: the next run goes on with it.
-        return Act(OVER, f"it could not be turned off ({_faults(inputs.found, 0)})")
+        return Act(OVER, f"it could not be turned off ({_faults(inputs.found, Share())})")
     return Act(OFF, f"{inputs.release.flag} off")
 
 
@@ -216,27 +234,27 @@ def _fault(inputs: Inputs) -> Stop | None:
     if killed is not None:
         said = f": {killed.reason.rstrip('.')}" if killed.reason else ""
         return Stop(f"{release.flag} was killed at {killed.where}{said}", KILLED)
-    if release.phase == SETTING and not release.goal:
+    if release.phase == SETTING and release.intended == Share():
         return None  # The first share: what was there before is no concern of anybody's.
-    expected = {release.at_step.percent} if release.phase == BAKING else {release.shown, release.goal}
+    expected = {release.at_step.share} if release.phase == BAKING else {release.seen, release.intended}
     strange = next((one for one in found if not one.why and one.share not in expected), None)
     if strange is None:
         return None
     return Stop(
         f"somebody else has changed {release.flag}: it is {_in_words(strange)} at {strange.where}, expected "
-        f"{' or '.join(f'{percent} %' for percent in sorted(expected))}",
+        f"{' or '.join(share.in_short for share in sorted(expected))}",
         CONTESTED,
     )
 
 
-def _faults(found: t.Sequence[Reading], percent: int) -> str:
-    behind = [one for one in found if one.why or one.share != percent or (not percent and one.state == "on")]
+def _faults(found: t.Sequence[Reading], share: Share) -> str:
+    behind = [one for one in found if one.why or one.share != share or (share == Share() and one.state == "on")]
     named = [f"{one.where}: {one.why.rstrip('.') or f'it is {_in_words(one)}'}" for one in behind]
     return "; ".join(named[:3]) + (f"; and {len(named) - 3} more" if len(named) > 3 else "")
 
 
 def _in_words(one: Reading) -> str:
-    return f"on for {one.percent} %" if one.state == "on" else one.state
+    return f"on for {one.share.in_short}" if one.state == "on" else one.state
 
 
 def refuse_start(flag: str, steps: t.Sequence[Step], found: t.Sequence[Reading]) -> None:
@@ -254,34 +272,14 @@ def refuse_start(flag: str, steps: t.Sequence[Step], found: t.Sequence[Reading])
                 f"{flag} was killed at {one.where}: once the cause is fixed, turn it off with state=off of "
                 "steady.rollout.feature_flag, then run again. Nothing was changed."
             )
-        if one.share > steps[0].percent:
+        if not one.share.is_within(steps[0].share):
             raise InputError(
-                f"{flag} is on for {one.share} % already at {one.where}, and the first step of rollout_flag_steps is "
-                f"{steps[0].percent} %: begin with a step of at least {one.share} %, or turn it off first. Nothing was changed."
+                f"{flag} is on for {one.share.in_short} already at {one.where}, and the first step of rollout_flag_steps is "
+                f"{steps[0].share.in_short}: begin with a step of at least {one.share.in_short}, or turn it off first. Nothing was "
+                "changed."
             )
 
 
 def is_done(steps: t.Sequence[Step], found: t.Sequence[Reading]) -> bool:
     """Whether there is nothing to release."""
-    return bool(found) and all(not one.why and one.share == steps[-1].percent for one in found)
-
-
-def parsed_steps(given: t.Any) -> tuple[Step, ...]:
-    """Percentages of the users that grow, each with the time that it bakes; raises InputError."""
-    where = "rollout_flag_steps"
-    if not isinstance(given, (list, tuple)) or not given:
-        raise InputError(f"{where}: {given!r:.80} is not a list such as [{{percent: 1, bake: 30m}}, {{percent: 100}}].")
-    steps = tuple(_step(f"{where}[{number}]", one) for number, one in enumerate(given))
-    for before, after in zip(steps, steps[1:]):
-        if after.percent <= before.percent:
-            raise InputError(f"{where}: {after.percent} comes after {before.percent}; the percentages must increase.")
-    return steps
-
-
-def _step(where: str, given: t.Any) -> Step:
-    if not isinstance(given, t.Mapping) or "percent" not in given or set(given) - {"percent", "bake"}:
-        raise InputError(f"{where}: {given!r:.80} is not a step such as {{percent: 1, bake: 30m}}.")
-    text = str(given["percent"]).strip().rstrip("%").strip()
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 100:
-        raise InputError(f"{where}.percent: {given['percent']!r:.40} is not a whole number from 1 to 100.")
-    return Step(int(text), durations.seconds(f"{where}.bake", given.get("bake") or 0))
+    return bool(found) and all(not one.why and one.share == steps[-1].share for one in found)

@@ -31,6 +31,8 @@ class RolloutFlag:
     status: str
     error: str
     at: float
+    by_rollback: int = 0
+    """Whether that was a rollback."""
 
 
 class Member(t.NamedTuple):
@@ -47,11 +49,16 @@ def why_not_off(found: str, known: RolloutFlag | None, status: str, refuses: boo
 
     A flag that this very rollout has turned off before was turned on by somebody meanwhile, with part of the fleet
     updated, or by the rollout itself at its end, where an interrupted run finds a host to roll after all: that is put
-    right and not refused.
+    right and not refused. So is one that an earlier rollback could not turn off.
     """
     if found != ON or not refuses or status != model.OPEN:
         return ""
     return "" if known is not None and known.goal in (OFF, ON) else "it is on"
+
+
+def is_left_on(last: RolloutFlag | None) -> bool:
+    """Whether a rollback was to turn it off, and nobody knows that it did."""
+    return last is not None and bool(last.by_rollback) and last.goal == OFF and last.status != DONE
 
 
 def is_due(last: RolloutFlag | None) -> bool:

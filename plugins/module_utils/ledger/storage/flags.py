@@ -13,12 +13,13 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.tabl
 SCHEMA = """
 CREATE TABLE flag (
     service TEXT NOT NULL, flag TEXT NOT NULL, rollout INTEGER NOT NULL, run TEXT NOT NULL, place TEXT NOT NULL,
-    goal TEXT NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (service, flag)
+    goal TEXT NOT NULL, status TEXT NOT NULL, error TEXT NOT NULL, at REAL NOT NULL,
+    by_rollback INTEGER NOT NULL, PRIMARY KEY (service, flag)
 ) WITHOUT ROWID;
 CREATE TABLE flag_release (
     rollout INTEGER PRIMARY KEY, service TEXT NOT NULL, flag TEXT NOT NULL, place TEXT NOT NULL, command TEXT NOT NULL,
-    steps TEXT NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL, goal INTEGER NOT NULL, shown INTEGER NOT NULL,
-    tries INTEGER NOT NULL, why TEXT NOT NULL, baked_from REAL, promoted TEXT
+    steps TEXT NOT NULL, phase TEXT NOT NULL, step INTEGER NOT NULL, goal INTEGER NOT NULL, goal_segments TEXT NOT NULL,
+    shown INTEGER NOT NULL, shown_segments TEXT NOT NULL, tries INTEGER NOT NULL, why TEXT NOT NULL, baked_from REAL, promoted TEXT
 );
 """
 

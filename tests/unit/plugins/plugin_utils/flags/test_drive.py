@@ -30,19 +30,24 @@ class World:
         self.state = state
         self.log: list[str] = []
         self.said: list[str] = []
-        self.refusal = ""
+        self.refusal = self.refused = ""
         self.tried = False
         self.down = ""
         self.hangs: threading.Event | None = None
         self.unseen = ""
         self.killed = ""
         self.was_changed = True
+        self.left = False
+        self.steps: t.Any = None
         self.setting = {"name": "a", "system": REDIS, **setting}
 
     def drive(self, *fleet: str, limit: float = 5.0, now: t.Callable[[], float] = time.monotonic) -> FlagDrive:
-        return FlagDrive(flags_of([self.setting], fleet), self, self.together, self.said.append, limit, now)
+        flags = flags_of([self.setting], fleet, self.steps)
+        return FlagDrive(flags, self, self.together, self.said.append, limit, now)
 
     def begun(self, **options: t.Any) -> dict[str, t.Any]:
+        if options.get("left"):
+            return {"go": self.left}
         self.log.append(f"begun {options['goal']}")
         why = self.refusal or ("it is on" if options.get("refuse") and options["found"] == "on" else "")
         return {"go": not why, "why": why, "tried": self.tried}
@@ -70,8 +75,13 @@ class World:
             self.log.append(f"seen within {one.arguments.get('seen_timeout', 'its time')}")
             seen = f"a is {self.state}: seen by 1 of 1 instances after 2 s"
             return {"failed": True, "msg": self.unseen} if self.unseen else {"changed": False, "msg": seen}
+        if one.check_mode:
+            self.log.append(f"rehearsed {one.arguments['state']}")
+            return {"failed": True, "msg": self.refused} if self.refused else {"changed": True}
         self.state = one.arguments["state"]
-        self.log.append(f"{self.state} on {one.host}")
+        share = f" for {one.arguments['percent']} %" if "percent" in one.arguments else ""
+        named = f" and {one.arguments['segments']}" if "segments" in one.arguments else ""
+        self.log.append(f"{self.state}{share}{named} on {one.host}")
         return {"changed": self.was_changed, "msg": f"a is {self.state}: sent after 0.1 s"}
 
 
@@ -240,3 +250,76 @@ def test_a_kill_that_came_between_the_intent_and_the_change_was_undone_by_it() -
     assert world.drive().after_last_host({}) == []
     assert world.log[2:] == ["on on localhost", "done on", "killed on localhost"]
     assert world.said[-1] == "flag a is off again: it was killed during this rollout: orders twice"
+
+
+STEPS = [{"percent": 1, "bake": "30m"}, {"percent": 100}]
+
+
+def test_the_steps_of_a_flag_are_begun_and_the_command_to_go_on_is_shown() -> None:
+    world = World(at_end="steps", instances=INSTANCES)
+    world.steps = STEPS
+    assert world.drive().after_last_host({}) == []
+    assert world.log == ["begun on", "read on localhost", "on for 1 % on localhost", "done on"]
+    assert world.said == [
+        "flag a is on: sent after 0.1 s",
+        "flag a is on for 1 % of the users; to go on with its steps, run: ansible-playbook steady.rollout.flag -e rollout_flag=a",
+    ]
+
+
+def test_steps_that_begin_with_a_segment() -> None:
+    world = World(at_end="steps")
+    world.steps = [{"segment": "internal"}, {"percent": 100}]
+    world.down = "feature_flag"
+    assert (
+        'Run: ansible \'localhost\' -m steady.rollout.feature_flag -a \'{"name": "a", "state": "on", "percent": 0, '
+        in (world.drive().after_last_host({})[0])
+    )
+    world.down = ""
+    assert world.drive().after_last_host({}) == []
+    assert "on for 0 % and ['internal'] on localhost" in world.log
+
+
+def test_a_first_step_that_its_system_refuses_was_refused_only_once_all_hosts_were_updated() -> None:
+    world = World(at_end="steps")
+    world.steps = STEPS
+    world.refused = "redis at r1: cannot turn 'a' on for 1 % of the users."
+    with pytest.raises(RolloutError) as stopped:
+        world.drive().before_first_host()
+    assert stopped.value.message == f"on localhost: {world.refused}"
+    assert world.log == ["read on localhost", "rehearsed on"]
+
+
+def test_a_flag_that_no_rollback_has_left_on_is_no_matter_at_the_end() -> None:
+    world = World("on")
+    assert world.drive().after_rollback() == []
+    assert (world.log, world.state) == ([], "on")
+
+
+def test_a_flag_that_a_rollback_could_not_turn_off_stayed_on_until_somebody_ran_the_command() -> None:
+    world = World("on")
+    world.left = True
+    assert world.drive().after_rollback() == []
+    assert world.log == ["off on localhost", "done off"]
+    assert world.said == ["flag a is off: sent after 0.1 s"]
+
+
+def test_a_flag_that_may_still_be_on_is_named_at_the_end_with_both_ways() -> None:
+    world = World("on")
+    world.left, world.down = True, "feature_flag"
+    assert world.drive().after_rollback() == [
+        "a (redis 10.0.0.5:6379) may still be on: on localhost: redis at 10.0.0.5:6379: refused the connection. Run the same "
+        f"command again to turn it off, or run: {COMMAND.format('off')}"
+    ]
+    assert world.log == ["failed off: on localhost: redis at 10.0.0.5:6379: refused the connection."]
+
+
+def test_a_system_that_never_answers_does_not_hold_the_end_of_a_rollback() -> None:
+    world = World("on")
+    world.left, world.hangs = True, threading.Event()
+    try:
+        assert world.drive(limit=0.1).after_rollback() == [
+            "a (redis 10.0.0.5:6379) may still be on: nothing is known of it after 0.1 s. Run the same command again to turn it "
+            f"off, or run: {COMMAND.format('off')}"
+        ]
+    finally:
+        world.hangs.set()

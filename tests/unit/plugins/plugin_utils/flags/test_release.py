@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_release import Step
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Share, Step
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.release import FlagPlaces, ReleaseDrive
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.release_settings import ReleaseRequest
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags.settings import flags_of
@@ -28,10 +28,17 @@ def asked(act: str, **options: t.Any) -> Answer:
 class World:
     """A ledger that says what is on its list, and a flag on two hosts."""
 
-    def __init__(self, *answers: Answer, metrics: t.Sequence[Answer] = (), gate: str = "") -> None:
+    def __init__(
+        self,
+        *answers: Answer,
+        metrics: t.Sequence[Answer] = (),
+        gate: str = "",
+        steps: tuple[Step, ...] = (Step(10, 60.0), Step(100, 0.0)),
+    ) -> None:
         self.answers = list(answers)
         self.heard: list[Answer] = []
         self.sent: list[tuple[str, str, int | None, bool]] = []
+        self.segments: list[list[str] | None] = []
         self.measured: list[Answer] = []
         self.baked: list[bool] = []
         self.verdicts: list[Answer] = []
@@ -42,7 +49,7 @@ class World:
             0
         ]
         variants = {"canary": ["on"], "baseline": ["off"]}
-        request = ReleaseRequest(flag, (Step(10, 60.0), Step(100, 0.0)), tuple(metrics), variants)
+        request = ReleaseRequest(flag, steps, tuple(metrics), variants)
         self.places = FlagPlaces(request, self.together)
         settings = {
             "rollout_analysis_interval": 10,
@@ -81,6 +88,7 @@ class World:
         if one.module == "feature_flag_info":
             return {"flags": {"checkout": {"state": "on" if percent else "off", "percent": percent}}}
         self.sent.append((one.host, str(options["state"]), options.get("percent"), "instances" in options))
+        self.segments.append(options.get("segments"))
         if one.host in self.failing:
             return {"failed": True, "msg": f"{one.host}: the disk is full."}
         self.shares[one.host] = int(options["percent"]) if options["state"] == "on" else 0
@@ -168,6 +176,16 @@ def test_steps_that_are_not_there_stop_it() -> None:
 def test_what_would_be_refused_is_known_before_anything_is_sent(failing: set[str]) -> None:
     world = World()
     world.failing = failing
-    outcomes = world.places.set(10, check_mode=True)
+    outcomes = world.places.set(Share(10), check_mode=True)
     assert [one.invocation.check_mode for one in outcomes] == [True, True]
     assert [one.failed for one in outcomes] == ["app1" in failing, False]
+
+
+def test_segments_are_sent_only_by_a_release_that_decides_about_them() -> None:
+    world = World(asked("set", percent=10), asked("off"), asked("over"))
+    world.drive.drive(world.drive.begin())
+    assert world.segments == [None] * 4
+    steps = (Step(0, 60.0, ("internal",)), Step(100, 0.0, ("internal",)))
+    world = World(asked("set", percent=0, segments=["internal"]), asked("set", percent=100), asked("over"), steps=steps)
+    world.drive.drive(world.drive.begin())
+    assert world.segments == [["internal"], ["internal"], [], []]

@@ -40,7 +40,11 @@ KNOWN = ", ".join(settings.KNOWN)
         ),
         (
             [{"name": "a", "system": REDIS, "at_end": False}],
-            "rollout_flags[0].at_end: 'False' is not one of on, leave.",
+            "rollout_flags[0].at_end: 'False' is not one of on, leave, steps.",
+        ),
+        (
+            [{"name": "a", "system": REDIS, "at_end": "steps", "percent": 10}],
+            "rollout_flags[0]: percent and at_end=steps exclude each other; the first of rollout_flag_steps says for whom it is on.",
         ),
         ([{"name": "a", "system": REDIS}] * 2, "rollout_flags: 'a' appears twice."),
     ],
@@ -88,3 +92,11 @@ def test_the_command_holds_no_key() -> None:
 def test_limits_that_cannot_be_right(given: str) -> None:
     with pytest.raises(InputError):
         settings.limit_of(given)
+
+
+def test_steps_are_looked_at_where_a_flag_begins_with_them() -> None:
+    flag = {"name": "a", "system": REDIS}
+    assert settings.settings_errors([flag], [{"percent": 0}]) == []
+    assert settings.settings_errors([{**flag, "at_end": "steps"}], [{"percent": 0}]) == [
+        "rollout_flag_steps[0].percent: 0 is not a whole number from 1 to 100."
+    ]

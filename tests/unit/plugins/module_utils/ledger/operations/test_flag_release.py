@@ -23,10 +23,12 @@ class Release(LedgerClient):
     def __init__(self) -> None:
         super().__init__()
         self.state, self.percent, self.why = "off", 0, ""
+        self.segments: list[str] = []
 
     @property
     def found(self) -> list[dict[str, t.Any]]:
-        return [{"where": "localhost", "state": self.state, "percent": self.percent, "why": self.why}]
+        shown = {"state": self.state, "percent": self.percent, "segments": self.segments, "why": self.why}
+        return [{"where": "localhost", **shown}]
 
     def begin(self, **options: t.Any) -> dict[str, t.Any]:
         given = {"flag": "checkout", "place": "redis r1:6379", "command": "ansible ...", "steps": STEPS, **options}
@@ -44,7 +46,7 @@ class Release(LedgerClient):
     def obey(self, asked: dict[str, t.Any]) -> dict[str, t.Any]:
         """Sets the flag as asked and asks again."""
         if asked["act"] == "set":
-            self.state, self.percent = "on", asked["percent"]
+            self.state, self.percent, self.segments = "on", asked["percent"], asked["segments"]
         elif asked["act"] == "off":
             self.state, self.percent = "off", 0
         return self.ask()
@@ -316,3 +318,58 @@ def test_the_watch_shows_how_long_it_still_bakes(client: Release) -> None:
         "checkout: on for 1 %",
         "Run the same command again to resume its release, or with -e rollout_resume=revert to turn the flag off.",
     ]
+
+
+BY_SEGMENT = [{"segment": "internal", "bake": "1d"}, {"segment": "beta", "bake": 60}, {"percent": 10}, {"percent": 100}]
+
+
+def test_a_release_goes_from_segment_to_segment_and_then_to_all(client: Release) -> None:
+    opened = client.begin(steps=BY_SEGMENT)
+    assert opened["text"][0].endswith("segment internal for 1 d, segment beta for 1 min, 10 %, 100 %")
+    asked = client.obey(client.ask())
+    assert (asked["act"], asked["share"], asked["share_segments"]) == ("bake", 0, ["internal"])
+    assert asked["messages"] == ["checkout is on for the segment internal, bakes for 1 d"]
+    asked = client.obey(client.ask(verdict="pass"))
+    assert (asked["messages"], client.segments) == (
+        ["checkout is on for the segments beta, internal, bakes for 1 min"],
+        ["beta", "internal"],
+    )
+    asked = client.obey(client.ask(verdict="pass"))
+    assert asked["messages"] == ["checkout is on for the segments beta, internal and 10 % of the users"]
+    client.obey(client.ask(verdict="pass"))
+    assert (client.percent, client.segments) == (100, [])
+    assert client.ask(verdict="pass")["act"] == "over"
+    assert client.of("concluded")["message"] == "shop: checkout is on for 100 % of the users."
+
+
+def test_a_segment_that_was_added_right_before_the_run_was_killed_is_no_surprise(client: Release) -> None:
+    client.begin(steps=BY_SEGMENT)
+    client.obey(client.ask())
+    asked = client.ask(verdict="pass")
+    assert (asked["act"], asked["segments"]) == ("set", ["beta", "internal"])
+    client.segments = asked["segments"]
+    client.kill_the_controller()
+    opened = client.begin(steps=BY_SEGMENT)
+    assert opened["text"][1].endswith("this run resumes: on for segment internal, segments beta, internal is being set")
+    assert client.ask()["act"] == "bake"
+
+
+def test_a_segment_that_somebody_else_added_stops_the_release(client: Release) -> None:
+    client.begin(steps=BY_SEGMENT)
+    client.obey(client.ask())
+    client.segments = ["internal", "partners"]
+    asked = client.ask()
+    assert asked["messages"] == [
+        "stopped: somebody else has changed checkout: it is on for segments internal, partners at localhost, expected segment "
+        "internal; turning checkout off"
+    ]
+    done = client.withdrawn()
+    assert (client.state, done["outcome"]) == ("off", "reverted")
+
+
+def test_no_release_takes_the_feature_from_a_segment(client: Release) -> None:
+    client.state, client.segments = "on", ["partners"]
+    with pytest.raises(
+        RolloutError, match="checkout is on for segment partners already at localhost, and the first step "
+    ):
+        client.begin(steps=BY_SEGMENT)

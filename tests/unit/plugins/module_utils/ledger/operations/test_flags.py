@@ -237,3 +237,37 @@ def test_a_run_without_the_lease_changes_nothing(client: LedgerClient) -> None:
     with pytest.raises(RolloutError):
         flag(client, "begun", goal="off", token=0)
     assert shown(client) == []
+
+
+def left_on(client: LedgerClient) -> None:
+    """By a rollback whose flag system is down."""
+    planned(client)
+    client.admit("app1")
+    client.host("failed", "app1", kind="health", error="503")
+    client.rollout("reverting")
+    flag(client, "begun", goal="off")
+    flag(client, "failed", goal="off", error="redis does not answer")
+
+
+def test_a_flag_that_a_rollback_left_on_was_forgotten(client: LedgerClient) -> None:
+    left_on(client)
+    answer = flag(client, "begun", goal="off", left=True)
+    assert (answer["go"], answer["tried"]) == (True, True)
+    flag(client, "done", goal="off")
+    answer = flag(client, "begun", goal="off", left=True)
+    assert (answer["go"], answer["why"]) == (False, "no rollback has left it on")
+
+
+def test_the_next_rollout_was_refused_for_a_flag_that_a_rollback_had_left_on(client: LedgerClient) -> None:
+    left_on(client)
+    client.rollout("concluded", **seen("1.0.0"))
+    client.open("3.0.0")
+    client.plan(fleet(2), balancers=[pool(fleet(2))])
+    assert flag(client, "begun", goal="off", found="on", refuse=True)["go"] is True
+
+
+def test_a_flag_that_a_rollout_could_not_turn_off_at_its_beginning_is_nobody_s_rest(client: LedgerClient) -> None:
+    planned(client)
+    flag(client, "begun", goal="off", found="on")
+    flag(client, "failed", goal="off", error="redis does not answer")
+    assert flag(client, "begun", goal="off", left=True)["go"] is False

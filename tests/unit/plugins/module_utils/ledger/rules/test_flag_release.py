@@ -19,8 +19,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_r
     FlagRelease,
     Inputs,
     Reading,
-    Step,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_steps import Step
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_acts import Stop, Transition
 
 STEPS = (Step(1, 1800.0), Step(10, 3600.0), Step(100, 0.0))
@@ -51,7 +51,9 @@ def test_the_first_share_is_set_read_back_and_bakes() -> None:
     assert decide(release()) == Act("read")
     assert decide(release(), at(0)) == Act("set", "checkout on for 1 % of the users", percent=1)
     assert decide(release(goal=1, tries=1), at(1)) == Transition(
-        {"phase": "baking", "baked_from": 100.0, "shown": 1, "tries": 0}, "flag_share", {"step": 0, "percent": 1}
+        {"phase": "baking", "baked_from": 100.0, "shown": 1, "shown_segments": "[]", "tries": 0},
+        "flag_share",
+        {"step": 0, "percent": 1},
     )
     assert decide(release(goal=1, shown=1, phase="baking", baked_from=40.0), at(1)) == Act("bake", seconds=1740.0)
 
@@ -87,7 +89,7 @@ def test_a_release_that_stopped_turns_the_flag_off_before_anything_else() -> Non
     withdrawing = dataclasses.replace(given, phase="withdrawing")
     assert decide(withdrawing, at(10), status=model.FAILING, paused="paused") == Act("off", "checkout off")
     assert decide(withdrawing, at(0), status=model.FAILING) == Transition(
-        {"phase": "over", "shown": 0, "why": ""}, "flag_off", {}
+        {"phase": "over", "shown": 0, "shown_segments": "[]", "why": ""}, "flag_off", {}
     )
 
 
@@ -165,30 +167,3 @@ def test_no_release_begins_with_a_flag_that(found: Reading, message: str) -> Non
     with pytest.raises(InputError) as refused:
         rules.refuse_start("checkout", STEPS, [found])
     assert refused.value.message == message
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ([], "rollout_flag_steps: [] is not a list such as [{percent: 1, bake: 30m}, {percent: 100}]."),
-        ([{"share": 5}], "rollout_flag_steps[0]: {'share': 5} is not a step such as {percent: 1, bake: 30m}."),
-        ([{"percent": 0}], "rollout_flag_steps[0].percent: 0 is not a whole number from 1 to 100."),
-        ([{"percent": "1.5"}], "rollout_flag_steps[0].percent: '1.5' is not a whole number from 1 to 100."),
-        (
-            [{"percent": 10}, {"percent": "10 %"}],
-            "rollout_flag_steps: 10 comes after 10; the percentages must increase.",
-        ),
-        (
-            [{"percent": 1, "bake": "soon"}],
-            "rollout_flag_steps[0].bake: 'soon' is not a duration; expected seconds, or for example 30s, 5m or 1h30m.",
-        ),
-    ],
-)
-def test_steps_that_cannot_be_right(given: t.Any, message: str) -> None:
-    with pytest.raises(InputError) as refused:
-        rules.parsed_steps(given)
-    assert refused.value.message == message
-
-
-def test_steps_as_they_are_written() -> None:
-    assert rules.parsed_steps([{"percent": "1%", "bake": "30m"}, {"percent": 100}]) == (Step(1, 1800.0), Step(100, 0.0))
