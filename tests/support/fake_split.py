@@ -52,7 +52,12 @@ class SplitFake(FakeFlags):
 
         self.factory = splitio.get_factory(
             SDK_KEY,
-            config={"streamingEnabled": False, "featuresRefreshRate": 1, "impressionsMode": "NONE"},
+            config={
+                "streamingEnabled": False,
+                "featuresRefreshRate": 1,
+                "segmentsRefreshRate": 1,
+                "impressionsMode": "NONE",
+            },
             sdk_api_base_url=f"{self.url}/sdk",
             events_api_base_url=f"{self.url}/sdk",
             auth_api_base_url=f"{self.url}/sdk",

@@ -120,13 +120,16 @@ class Prometheus(Server):
         return float(result[0]["value"][1]) if result else None
 
 
-class Alertmanager(Server):
-    """Takes alerts and notifies nobody."""
+NOBODY = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
 
-    def __init__(self, directory: pathlib.Path) -> None:
+
+class Alertmanager(Server):
+    """Takes alerts and notifies nobody, unless *config* says whom."""
+
+    def __init__(self, directory: pathlib.Path, config: t.Any = None) -> None:
         super().__init__(directory, "alertmanager")
         self._config = directory / "alertmanager.json"
-        self._config.write_text(json.dumps({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}))
+        self._config.write_text(json.dumps(config or NOBODY))
 
     def argv(self) -> list[str]:
         return [

@@ -21,8 +21,8 @@ def test_every_capability_has_a_column() -> None:
 
 def test_what_is_lacking_has_its_reason_below_the_table_once() -> None:
     lines = flags_table.table({"one": ABLE, "two": UNABLE}).splitlines()
-    assert lines[2] == f"| One |{' yes |' * 6}"
-    assert lines[3] == f"| Two |{' no (1) |' * 6}"
+    assert lines[2] == f"| One |{' yes |' * 7}"
+    assert lines[3] == f"| Two |{' no (1) |' * 7}"
     assert lines[4:] == ["", "1. It is a stone."]
 
 

@@ -116,6 +116,7 @@ def _save(session: Session, params: Params, goal: str, status: str, error: str =
     known = known_of(session, params["flag"])
     if known is not None and known.goal == rules.KILLED:
         return  # A kill stands until the next rollout, whatever a run that is resumed does to the flag.
+    is_left = rules.is_left_on(session.records.flag(session.service, params["flag"]))
     session.records.save_flag(
         RolloutFlag(
             service=session.service,
@@ -127,7 +128,7 @@ def _save(session: Session, params: Params, goal: str, status: str, error: str =
             status=status,
             error=error,
             at=session.now,
-            by_rollback=int(session.rollout.status != model.OPEN or session.rollout.direction == model.BACK),
+            by_rollback=int(is_left or session.rollout.status != model.OPEN or session.rollout.direction == model.BACK),
         )
     )
 

@@ -271,3 +271,16 @@ def test_a_flag_that_a_rollout_could_not_turn_off_at_its_beginning_is_nobody_s_r
     flag(client, "begun", goal="off", found="on")
     flag(client, "failed", goal="off", error="redis does not answer")
     assert flag(client, "begun", goal="off", left=True)["go"] is False
+
+
+def test_a_flag_that_a_rollback_left_on_was_forgotten_once_another_run_had_failed_too(client: LedgerClient) -> None:
+    left_on(client)
+    client.rollout("concluded", **seen("1.0.0"))
+    client.open("3.0.0")
+    client.plan(fleet(2), balancers=[pool(fleet(2))])
+    flag(client, "begun", goal="off", left=True)
+    assert flag(client, "begun", goal="off", left=True)["go"] is True
+    flag(client, "failed", goal="off", error="redis does not answer")
+    assert flag(client, "begun", goal="off", left=True)["go"] is True
+    flag(client, "done", goal="off")
+    assert flag(client, "begun", goal="off", left=True)["go"] is False
