@@ -104,7 +104,7 @@ def test_the_steps_of_a_flag_are_begun_by_the_rollout_and_go_on_in_the_flag_play
     shop: Shop, rolling: Rolling, flags: Flags, is_killed: bool
 ) -> None:
     shop.lab.add_release("2.0.0")
-    settings = {**flags.settings(at_end="steps"), "rollout_flag_steps": STEPS, "rollout_analysis_interval": 1}
+    settings = {**flags.settings(at_end="steps"), "rollout_flag_steps": STEPS, "rollout_metric_gate": False}
     with Onlooker(flags, shop) as onlooker:
         if is_killed:
             run = rolling.start("2.0.0", **settings)

@@ -97,8 +97,8 @@ def get_unleash() -> pathlib.Path:
             print(f"  getting {UNLEASH} from npm into {place.relative_to(house.ROOT)}", flush=True)
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
-            npm = [node / "bin" / "npm", "install", "--prefix", place, "--ignore-scripts", "--no-audit", "--no-fund"]
-            logged("install-unleash", [*npm, UNLEASH])
+            npm, options = node / "bin" / "npm", ("--ignore-scripts", "--no-audit", "--no-fund")
+            logged("install-unleash", [npm, "install", "--prefix", place, *options, UNLEASH])
             mark.write_text(recipe)
     return place
 

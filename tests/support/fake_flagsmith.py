@@ -21,9 +21,9 @@ PROJECT = "17"
 NOT_FOUND = Answer(404, {"detail": "Not found."})
 ANOTHER = "customers"
 """A segment of one user that the suite does not name."""
-IN_SEGMENT = {"internal": members("internal"), "beta": members("beta"), ANOTHER: ["user-40"]}
+IN_SEGMENT = {"internal": members("internal"), "beta": members("beta"), ANOTHER: ["user-30"]}
 NUMBERS = {name: number for number, name in enumerate(IN_SEGMENT, 1)}
-ALONE = 50
+ALONE = 31
 """So many of the first users are asked for one by one: nobody else is in a segment."""
 
 
