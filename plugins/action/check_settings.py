@@ -49,7 +49,10 @@ class ActionModule(ActionBase):
     def _evaluated(self, task_vars: Result) -> tuple[Result, list[Finding]]:
         """All settings for the version asked for, and a finding for each that uses a variable that is not there."""
         version = str(self._of("rollout_version", task_vars, "") or "")
-        found = {name: self._tried(name, task_vars, version) for name in sorted(names.settings())}
+        found = {
+            name: self._tried(name, task_vars, version)
+            for name in sorted(names.settings().difference(names.OF_A_RELEASE))
+        }
         undefined = [value for value in found.values() if isinstance(value, Finding)]
         return {name: value for name, value in found.items() if not isinstance(value, Finding)}, undefined
 

@@ -63,6 +63,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.outcomes import Out
 ASKS = (
     "steady.rollout.rollout",
     "steady.rollout.rollout_flag_release",
+    "steady.rollout.rollout_tiers",
     "steady.rollout.maintenance_window",
     "steady.rollout.rollout_approval",
 )
@@ -85,6 +86,9 @@ class CallbackModule(CallbackBase):
             return
         if answer.get("outcome") == "refused" and self._found.outcome:
             # The release of the lease after a refusal; that has said why.
+            return
+        if answer.get("in_release"):
+            # One service of several; the release itself says how it ended.
             return
         if "succeeded" in answer:
             self._found = Outcome(

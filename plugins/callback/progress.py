@@ -36,7 +36,14 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exi
 
 OURS = "steady.rollout."
 OPENS = (OURS + "rollout", OURS + "rollout_flag_release")
-REPORTS = (*OPENS, OURS + "rollout_info", OURS + "gate_info", OURS + "rollout_approval", OURS + "preflight_report")
+REPORTS = (
+    *OPENS,
+    OURS + "rollout_tiers",
+    OURS + "rollout_info",
+    OURS + "gate_info",
+    OURS + "rollout_approval",
+    OURS + "preflight_report",
+)
 IN_A_LINE = (OURS + "rollout_control", OURS + "maintenance_window")
 """Their message is all that there is to say."""
 
@@ -71,7 +78,7 @@ class CallbackModule(DefaultCallback):
         outcome = _outcome(result)
         if _task(result).action in OPENS and outcome.get("run"):
             self._was_opened = True
-        if "succeeded" in outcome:
+        if "succeeded" in outcome and not outcome.get("in_release"):
             self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])
         if self._is_verbose():
             super().v2_runner_on_ok(result)

@@ -14,6 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.plugin_utils import failures, plays, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.plan_content import plan_content
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import files
+from ansible_collections.steady.rollout.plugins.plugin_utils.tiers.plays import hosts_of_turn
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic import request as traffic_request
 
 
@@ -32,6 +33,7 @@ class FilterModule:
             "bakes": traffic_request.bakes,
             "failure": failures.failure,
             "failure_text": failures.failure_text,
+            "hosts_of_turn": hosts_of_turn,
             "hosts_to": plays.hosts_to,
             "located": files.located,
             "plan_content": plan_content,

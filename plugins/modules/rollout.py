@@ -112,6 +112,9 @@ options:
   previous_run:
     description: The run that O(owner_gone) speaks of.
     type: str
+  release_run:
+    description: The run of the release of several services that the rollout is part of, see M(steady.rollout.rollout_tiers).
+    type: str
   policy:
     description: What the rollout is allowed to do. Amounts are counts such as V(2) or shares such as V(25%).
     type: dict
@@ -488,6 +491,10 @@ status:
   description: V(open), V(paused), V(failing), V(reverting), V(done), V(failed), V(aborted) or V(superseded).
   type: str
   returned: except for O(state=restorable)
+in_release:
+  description: Whether the rollout is part of a release of several services, which goes on after it.
+  type: bool
+  returned: O(state=concluded)
 resumed:
   description: Whether an earlier run began it.
   type: bool
@@ -755,6 +762,7 @@ SPEC: dict[str, t.Any] = {
         "lease_ttl": {"type": "str", "default": "60"},
         "take_over": {"type": "bool", "default": False},
         "owner_gone": {"type": "bool", "default": False},
+        "release_run": {"type": "str"},
         "previous_run": {"type": "str"},
         "policy": {"type": "dict", "options": POLICY},
         "window": {"type": "dict", "options": WINDOW},

@@ -99,6 +99,12 @@ flag_release:
       C(steps), C(phase), C(step) starting at 0, C(percent) and C(text).
   type: dict
   returned: success
+release:
+  description:
+    - The last release of several services that O(service) was part of, with C(id), C(direction), C(outcome), C(reason),
+      the C(services) with their C(state), and C(text); see M(steady.rollout.rollout_tiers).
+  type: dict
+  returned: success
 flags:
   description: What the last rollouts did to feature flags, with C(flag), C(place), C(goal), C(status), C(error), C(at) and C(text).
   type: list

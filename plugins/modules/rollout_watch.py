@@ -109,6 +109,10 @@ holds_lease:
   description: Whether the run still holds the lease. Once it does not, the watch ends and nothing is changed any more.
   type: bool
   returned: success
+is_over:
+  description: Whether the rollout has ended and the release of several services that it was part of goes on.
+  type: bool
+  returned: success
 holder:
   description: Who holds the lease instead.
   type: dict

@@ -82,6 +82,19 @@ def observer(
     return Background([*argv, *_words({"seconds": LONGEST})], report)
 
 
+def order_observer(
+    services: t.Mapping[str, t.Sequence[str]],
+    needs: t.Mapping[str, t.Sequence[str]],
+    report: pathlib.Path,
+    inside: t.Sequence[str] = (),
+) -> Background:
+    """Eyes on the instances of services that need each other; *services* has those that need others first."""
+    argv = [*inside, sys.executable, str(HERE / "order_observer.py")]
+    argv += [f"--service={name}={','.join(urls)}" for name, urls in services.items()]
+    argv += [f"--need={name}={other}" for name, others in needs.items() for other in others]
+    return Background(argv, report)
+
+
 def _words(options: t.Mapping[str, float | str]) -> list[str]:
     told = {name: value if isinstance(value, str) else f"{value:g}" for name, value in options.items()}
     return [f"--{name.replace('_', '-')}={value}" for name, value in told.items()]

@@ -18,9 +18,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations i
     flags,
     migrate,
     open_flag_release,
+    open_tiers,
     recreate,
     refused,
     report,
+    tiers,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.admit import admit
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.conclude import (
@@ -103,6 +105,13 @@ OF_FLAG_RELEASE: dict[str, Operation] = {
     "concluded": flag_release.conclude,
 }
 
+OF_TIERS: dict[str, Operation] = {
+    "opened": open_tiers.open_release,
+    "next": tiers.next_turn,
+    "stopped": tiers.stop,
+    "concluded": tiers.conclude,
+}
+
 OF_RECREATE: dict[str, Operation] = {
     "begun": recreate.begin,
     "noted": recreate.note,
@@ -157,6 +166,10 @@ def rollout_flag(call: Call) -> dict[str, t.Any]:
 
 def rollout_flag_release(call: Call) -> dict[str, t.Any]:
     return at_ledger(call, OF_FLAG_RELEASE[call.params["state"]], creates=call.params["state"] == "opened")
+
+
+def rollout_tiers(call: Call) -> dict[str, t.Any]:
+    return at_ledger(call, OF_TIERS[call.params["state"]], creates=call.params["state"] == "opened")
 
 
 def rollout_watch(call: Call) -> dict[str, t.Any]:

@@ -126,6 +126,8 @@ class Session:
         held_until = 0.0 if is_watched(self.lease, self.now) else self.records.latest_deadline(self.rollout.id)
         self.lease = dataclasses.replace(self.lease, heartbeat_at=self.now, held_until=held_until)
         self.records.save_lease(self.lease)
+        if self.lease.reserved_for is not None:
+            self.records.beat_reserved(self.lease.reserved_for, self.service, self.now, held_until)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,8 @@ from ansible.module_utils.common.yaml import yaml_load
 PREFIX = "rollout_"
 ROLES = pathlib.Path(__file__).resolve().parents[3] / "roles"
 OF_THE_PLAYBOOKS = ("rollout_fleet",)
+OF_A_RELEASE = ("rollout_tiers",)
+"""What only tiers.yml reads: for any other playbook the versions in it need not be known."""
 ANSWERS = ("rollout_target", "rollout_previous", "rollout_stage", "rollout_share", "rollout_segments")
 """What the collection sets for tasks and templates."""
 ALIKE = 0.75
@@ -23,7 +25,7 @@ ALIKE = 0.75
 @functools.lru_cache(maxsize=None)
 def settings() -> frozenset[str]:
     """Every setting that a role of the collection documents."""
-    found = set(OF_THE_PLAYBOOKS)
+    found = {*OF_THE_PLAYBOOKS, *OF_A_RELEASE}
     for path in ROLES.glob("*/meta/argument_specs.yml"):
         for entry in yaml_load(path.read_text(encoding="utf-8"))["argument_specs"].values():
             found.update(entry.get("options") or {})

@@ -132,6 +132,9 @@ class Watch:
         if answer is None:
             self._note_unreachable()
             return True
+        if answer.get("is_over"):
+            # The next service of the release has a watch of its own, and the same mark.
+            return False
         if not answer["holds_lease"]:
             self._lose(answer)
             return False

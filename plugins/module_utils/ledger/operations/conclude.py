@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import drill, tables, traffic_messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages.outcome import outcome_message
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import upkeep
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import tier_notes, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.endings import (
     ABORTED,
     DONE,
@@ -97,6 +97,7 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "message": message,
             "msg": message,
             "status": session.rollout.status,
+            "in_release": session.lease.reserved_for is not None,
             "reason_kind": session.rollout.reason_kind or "",
             "report": report,
             "touched": [ending.host.name for ending in endings if ending.host.admitted_at is not None],
@@ -133,6 +134,7 @@ def _give_up_before_the_start(session: Session, why: str) -> dict[str, t.Any]:
         "message": message,
         "msg": message,
         "status": session.rollout.status,
+        "in_release": session.lease.reserved_for is not None,
         "reason_kind": "",
         "report": [],
         "touched": [],
@@ -198,4 +200,5 @@ def _close(session: Session, outcome: str, message: str) -> None:
     status = {DONE: model.DONE, ABORTED: model.ABORTED}.get(outcome, model.FAILED)
     session.change_rollout(status=status, outcome=outcome, concluded_at=session.now, paused_at=None, message=message)
     session.event("concluded", outcome=outcome, message=message)
+    tier_notes.note_concluded(session, outcome, message)
     session.lease = lease.released(session.lease)

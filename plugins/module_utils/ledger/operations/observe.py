@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.observation import Consequence, Record
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.traffic_nodes import with_idle_in_rotation
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, Session, read_session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 HEALTH = "health"
 
@@ -27,6 +28,8 @@ def observe(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         try:
             session = read_session(ledger, records, params)
         except lease.LeaseLost as lost:
+            if _is_handed_back(records, params):
+                return {**_lost(params, lost), "is_over": True, "messages": []}
             refused.record(records, params, ledger.clock.now(), "watch")
             return _lost(params, lost)
         session.lease = dataclasses.replace(session.lease, watch_at=session.now)
@@ -110,6 +113,7 @@ def _answer(session: Session, messages: list[str]) -> dict[str, t.Any]:
     return {
         "changed": True,
         "holds_lease": True,
+        "is_over": False,
         "holder": None,
         "status": rollout.shown_status,
         "stop": rollout.status != model.OPEN,
@@ -152,10 +156,21 @@ def _in_flight(host: Host, now: float) -> dict[str, t.Any]:
     }
 
 
+def _is_handed_back(records: Records, params: dict[str, t.Any]) -> bool:
+    """The run's rollout has ended, and the release that it is part of goes on with the next service."""
+    held = records.lease(params["service"])
+    return (
+        held is not None
+        and held.reserved_for is not None
+        and held.reserved_for == records.release_run_of(params["service"], params["run"])
+    )
+
+
 def _lost(params: dict[str, t.Any], lost: lease.LeaseLost) -> dict[str, t.Any]:
     return {
         "changed": False,
         "holds_lease": False,
+        "is_over": False,
         "holder": lost.result.get("holder"),
         "status": "",
         "stop": True,

@@ -13,7 +13,8 @@ import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import operation
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tiers as tier_messages
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import operation, tier_notes
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.block import refuse_blocked
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.migrate import refuse_to_revert
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.stopped_writer import (
@@ -27,6 +28,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease 
     moment,
     proven_gone,
     refusal,
+    refuse_unreserved,
+    reserved,
     taken,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease, Rollout
@@ -111,7 +114,7 @@ def open_in(records: Records, params: dict[str, t.Any], now: float, rehearsal: b
     session.change_rollout(run=new_lease.run)
     session.event("opened", owner=params.get("owner") or {}, token=new_lease.token, resumed=resumed,
                   version=session.rollout.version, direction=session.rollout.direction,
-                  status=session.rollout.status, taken_from=lease.run)  # fmt: skip
+                  status=session.rollout.status, taken_from=lease.run, release_run=params.get("release_run"))  # fmt: skip
     return session, resumed
 
 
@@ -122,7 +125,9 @@ def take_lease(records: Records, params: dict[str, t.Any], now: float, rehearsal
     if not rehearsal:
         _refuse_held(records, lease, params, now)
     ttl = durations.positive("lease_ttl", 60.0 if params.get("lease_ttl") is None else params["lease_ttl"])
-    return lease, taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
+    new_lease = taken(lease, str(uuid.uuid4()), params.get("owner") or {}, ttl, now)
+    release_run = params.get("release_run")
+    return lease, reserved(new_lease, release_run) if release_run else new_lease
 
 
 def _resolved(records: Records, request: OpenRequest, now: float) -> OpenRequest:
@@ -156,9 +161,21 @@ def left_behind(session: Session) -> list[dict[str, t.Any]]:
 
 
 def _refuse_held(records: Records, lease: Lease, params: dict[str, t.Any], now: float) -> None:
-    if not may_take(lease, now, bool(params.get("take_over")), proven_gone(params)):
-        rollout = records.rollout_of_run(lease.service, lease.run)
-        raise refusal(lease, f"a rollout of {rollout.what}" if rollout else "a rollout", now)
+    release_run = params.get("release_run")
+    if release_run:
+        # Nobody else's rollout may come between: the release has had this lease since before its first service.
+        refuse_unreserved(lease, release_run)
+    elif not may_take(lease, now, bool(params.get("take_over")), proven_gone(params)):
+        raise refusal(lease, what_holds(records, lease), now)
+
+
+def what_holds(records: Records, lease: Lease) -> str:
+    """What is being run under the lease, for a refusal."""
+    rollout = records.rollout_of_run(lease.service, lease.run)
+    if rollout is not None:
+        return f"a rollout of {rollout.what}"
+    release = tier_notes.state_of_run(records, lease.reserved_for)
+    return tier_messages.refused_by(release) if release is not None else "a rollout"
 
 
 def _none_yet(request: OpenRequest) -> Rollout:
@@ -212,8 +229,9 @@ def _is_the_same(unfinished: Rollout, request: OpenRequest) -> bool:
 
 
 def _revert(session: Session, request: OpenRequest) -> bool:
-    latest = session.records.latest(session.service, model.FORWARD)
-    if latest is None or latest.status == model.DONE:
+    of_release = tier_notes.rollout_to_revert(session)
+    latest = of_release or session.records.latest(session.service, model.FORWARD)
+    if latest is None or (latest.status == model.DONE and of_release is None):
         said = f"the last one, of {latest.version}, is done" if latest else "there was none yet"
         raise RolloutError(
             f"{session.service}: no unfinished rollout to revert: {said}. To leave a finished version, run rollback.yml."
@@ -231,7 +249,7 @@ def _revert(session: Session, request: OpenRequest) -> bool:
         concluded_at=None,
         outcome=None,
         message=None,
-        reason=latest.reason or "the operator asked for a rollback",
+        reason=latest.reason or tier_notes.why_back(session),
     )
     return True
 

@@ -16,6 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages imp
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import (
     open_flag_release,
     recreate,
+    tier_notes,
     upkeep,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.adopt import adopt, note_timer_reports
@@ -133,6 +134,7 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if shift is not None:
             answer.update(_shift_answer(session, shift, answer))
         answer["recreate_unfinished"] = recreate.is_unfinished(session)
+        tier_notes.note_planned(session, bool(answer["order"]))
         session.event("planned", order=answer["order"][:100], hosts=len(hosts), limits=limits.to_dict())
         return answer
 

@@ -18,7 +18,7 @@ LONGEST = 300
 
 def record(records: Records, params: dict[str, t.Any], now: float, operation: str) -> None:
     """Adds an event for a refused attempt; nothing for a run whose token is the newest, such as one that has ended."""
-    service, run, token = params["service"], params.get("run"), params.get("token")
+    service, run, token = params.get("service") or "", params.get("run"), params.get("token")
     lease = records.lease(service)
     if lease is None or token is None or token >= lease.token:
         return

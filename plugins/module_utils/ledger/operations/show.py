@@ -13,6 +13,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import (
     flag_release,
     tables,
+    tiers,
     traffic_messages,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import flags
@@ -49,6 +50,7 @@ def show(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
             "hosts": [_host(host) for host in hosts],
             "blocks": [block.shown(found) for found in records.blocks(service) if found.is_in_force(now)],
             "flag_release": _flag_release(records, newest),
+            "release": _release(records, service),
             "flags": [flags.shown(one) for found in held for one in records.flags(found.service)],
             "host_seconds": _host_seconds(records.host_seconds(service) if service else []),
             "gates": _gates(records, newest),
@@ -163,6 +165,24 @@ def _flag_release(records: Records, rollout: Rollout | None) -> dict[str, t.Any]
     }
 
 
+def _release(records: Records, service: str | None) -> dict[str, t.Any] | None:
+    state = records.release_with(service) if service else None
+    if state is None or state[0].outcome == model.SUPERSEDED:
+        return None
+    release, services = state
+    return {
+        "id": release.id,
+        "direction": release.direction,
+        "outcome": release.outcome,
+        "reason": release.reason or release.stopped,
+        "services": [
+            {"name": one.name, "service": one.service, "version": one.version, "needs": one.needed, "state": one.state}
+            for one in services
+        ],
+        "text": tiers.status(state),
+    }
+
+
 def _gates(records: Records, rollout: Rollout | None) -> list[dict[str, t.Any]]:
     return [
         {
@@ -225,6 +245,7 @@ def _text(answer: dict[str, t.Any], hosts: t.Sequence[Host]) -> list[str]:
         )
     lines += [answer["shift"]["text"]] if answer["shift"] else []
     lines += [answer["flag_release"]["text"]] if answer["flag_release"] else []
+    lines += [answer["release"]["text"]] if answer["release"] else []
     lines += [flag["text"] for flag in answer["flags"]]
     lines += [f"still drained by this rollout: {left['host']} since {left['since']}" for left in answer["left_out"]]
     chain = answer["chain"]

@@ -77,7 +77,28 @@ def taken(lease: Lease, run: str, owner: dict[str, t.Any], ttl: float, now: floa
 
 
 def released(lease: Lease) -> Lease:
-    return dataclasses.replace(lease, run=None, held_until=0.0)
+    """Free, or back with the release of several services that keeps it."""
+    return dataclasses.replace(lease, run=lease.reserved_for, held_until=0.0)
+
+
+def reserved(lease: Lease, run: str) -> Lease:
+    return dataclasses.replace(lease, reserved_for=run)
+
+
+def refuse_unreserved(lease: Lease, run: str) -> None:
+    """Raises LeaseLost where the release of several services that this is the run of has lost the lease."""
+    if not is_reserved_for(lease, run):
+        raise LeaseLost(
+            f"lease lost: another run has taken {lease.service}, so this release goes no further; run the same command "
+            "again when that run is over.",
+            kind=LOST,
+            holder=holder(lease),
+        )
+
+
+def is_reserved_for(lease: Lease, run: str | None) -> bool:
+    """Whether the release of several services that this is the run of may still hand the lease to one of its rollouts."""
+    return run is not None and lease.run is not None and lease.reserved_for == run
 
 
 def beat_is_due(lease: Lease, now: float) -> bool:

@@ -214,6 +214,8 @@ class Lease:
     held_until: float = 0.0
     watch_at: float | None = None
     """When the run's watch last reported."""
+    reserved_for: str | None = None
+    """The run of a release of several services; it has the lease from before its first service to after its last one."""
 
 
 class Group(t.NamedTuple):

@@ -25,11 +25,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.host
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.migrations import Migrations
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.permissions import Permissions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.recreates import Recreates
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.tiers import TieredReleases
 
 PROOFS_KEPT = 50
 
 
-class Records(Flags, HostRecords, Migrations, Permissions, Recreates):
+class Records(Flags, HostRecords, Migrations, Permissions, Recreates, TieredReleases):
     """Reads and writes rows; every method belongs to the transaction that handed the Records out."""
 
     # Leases
@@ -68,6 +69,13 @@ class Records(Flags, HostRecords, Migrations, Permissions, Recreates):
             "SELECT rollout FROM event WHERE service = ? AND run = ? AND kind = 'opened' LIMIT 1", (service, run)
         ).fetchone()
         return None if row is None else int(row[0])
+
+    def release_run_of(self, service: str, run: str | None) -> str | None:
+        """The run of the release of several services that this run of one service was part of."""
+        row = self._connection.execute(
+            "SELECT data FROM event WHERE service = ? AND run = ? AND kind = 'opened' LIMIT 1", (service, run)
+        ).fetchone()
+        return None if row is None else json.loads(row[0]).get("release_run")
 
     def current(self, service: str) -> Rollout | None:
         """The rollout that the lease is held for or, while it is free, the one worked on last."""

@@ -20,12 +20,13 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage impo
     location,
     migrations,
     recreates,
+    tiers,
     writer,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.location import FILE
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
-FORMAT = "11"
+FORMAT = "12"
 BUSY_SECONDS = 30
 LOOK_SECONDS = 1
 """How long a change waits for its turn before it looks whom it waits for."""
@@ -35,7 +36,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE lease (
     service TEXT PRIMARY KEY, token INTEGER NOT NULL, run TEXT, owner TEXT NOT NULL, taken_at REAL NOT NULL,
     heartbeat_at REAL NOT NULL, ttl REAL NOT NULL, held_until REAL NOT NULL,
-    watch_at REAL
+    watch_at REAL, reserved_for TEXT
 ) WITHOUT ROWID;
 CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, service TEXT NOT NULL, version TEXT, direction TEXT NOT NULL, status TEXT NOT NULL,
@@ -266,7 +267,7 @@ class Store:
 
     def _create(self) -> None:
         # executescript would end the transaction that makes creation atomic.
-        for statement in statements(SCHEMA + migrations.SCHEMA + recreates.SCHEMA + flags.SCHEMA):
+        for statement in statements(SCHEMA + migrations.SCHEMA + recreates.SCHEMA + flags.SCHEMA + tiers.SCHEMA):
             self.connection.execute(statement)
         self.connection.executemany(
             "INSERT INTO meta VALUES (?, ?)",

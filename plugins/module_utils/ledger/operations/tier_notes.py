@@ -1,0 +1,76 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""What the rollout of one service notes for the release that it is part of, in the transaction of the rollout itself.
+
+So whenever a run is killed, the release and its services say the same.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, tiers
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State, Tier
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
+
+
+def note_planned(session: Session, changes: bool) -> None:
+    """Before the first host is touched. A rollout that is on its way back has noted it when it went forward."""
+    state = _of(session)
+    if state is None or not state[0].goes_forward or session.rollout.status != model.OPEN:
+        return
+    release, services = state
+    noted = tuple(
+        tiers.planned(tier, session.rollout.id, changes) if tier.service == session.service else tier
+        for tier in services
+    )
+    session.records.save_release((release, noted))
+
+
+def note_concluded(session: Session, outcome: str, message: str) -> None:
+    state = _of(session)
+    if state is not None:
+        kind = session.rollout.reason_kind or ""
+        session.records.save_release(tiers.concluded(state, session.service, outcome, message, kind))
+
+
+def rollout_to_revert(session: Session) -> Rollout | None:
+    """The rollout of the service that its release has made; None outside of a release."""
+    state = _of(session)
+    if state is None:
+        return None
+    tier = _tier(state, session.service)
+    own = session.records.rollout(tier.rollout) if tier.rollout is not None else None
+    newest = session.records.latest(session.service, model.FORWARD, model.BACK)
+    if own is None or newest is None or not _is_of(newest, own):
+        said = f"a rollout of {newest.what} has replaced it" if newest and own else "it has changed nothing"
+        raise RolloutError(
+            f"{session.service}: the release's own rollout of {tier.version} cannot be rolled back: {said}. Roll this service "
+            "back by itself with rollback.yml."
+        )
+    return own
+
+
+def _is_of(newest: Rollout, own: Rollout) -> bool:
+    """The rollout itself, or one of the same version after it, which had nothing to do."""
+    return newest.id == own.id or (newest.direction == own.direction and newest.version == own.version)
+
+
+def why_back(session: Session) -> str:
+    state = _of(session)
+    return tiers.why_back(state) if state is not None else tiers.REQUESTED
+
+
+def state_of_run(records: Records, run: str | None) -> State | None:
+    return records.release_of_run(run) if run else None
+
+
+def _of(session: Session) -> State | None:
+    return state_of_run(session.records, session.lease.reserved_for)
+
+
+def _tier(state: State, service: str) -> Tier:
+    return next(tier for tier in state[1] if tier.service == service)

@@ -1,0 +1,207 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What rollout_tiers says: the services of a release, their order, and what is refused before anything is touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import constraints
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import in_order
+
+WHERE = "rollout_tiers"
+KEYS = ("fleet", "needs", "requires", "version")
+MOST = 8
+"""Services; the playbook has as many turns as these can take forward and back."""
+TURNS = 2 * MOST - 1
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+OF_EACH_SERVICE = ("rollout_version", "rollout_revision", "rollout_service", "rollout_fleet")
+"""What differs from service to service, so that -e cannot say it for all of them."""
+SHARED = ("rollout_ledger", "rollout_coordinator")
+"""What all services have to agree on, as one ledger keeps the record of the release."""
+
+Values = t.Mapping[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """*of_host* evaluates settings for one host; *in_view* are the hosts that the run may touch."""
+
+    tiers: t.Any
+    groups: t.Mapping[str, t.Sequence[str]]
+    in_view: t.Collection[str]
+    extra: t.Collection[str]
+    of_host: t.Callable[[str], Values]
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """One service of the release; *first* is the host whose settings are read for all of its hosts."""
+
+    name: str
+    service: str
+    fleet: str
+    version: str
+    needs: t.Sequence[str]
+    first: str
+
+    def shown(self) -> dict[str, t.Any]:
+        return {**dataclasses.asdict(self), "needs": list(self.needs)}
+
+
+def services(given: Given) -> tuple[list[Service], list[str]]:
+    """The services in their order, or what has to be corrected; a wrong form hides what depends on it."""
+    wrong = [*_extra(given.extra), *_form(given.tiers)]
+    if wrong:
+        return [], wrong
+    for rule in (_needs, _versions, _requirements, _hosts):
+        wrong += rule(given)
+    if wrong:
+        return [], wrong
+    found = _found(given)
+    wrong = [*_agreed(given, found), *_names(found)]
+    return ([], wrong) if wrong else (found, [])
+
+
+def needed(one: Values) -> list[str]:
+    """What a service requires in some version, it needs as well."""
+    return list(dict.fromkeys([*(one.get("needs") or []), *(one.get("requires") or {})]))
+
+
+def _extra(names: t.Collection[str]) -> t.Iterator[str]:
+    for name in OF_EACH_SERVICE:
+        if name in names:
+            what = name.partition("_")[2]
+            yield (
+                f"{name} is set with -e, which would be the {what} of every service: leave it out"
+                + (f", and name the version of each service in {WHERE}." if name == "rollout_version" else ".")
+            )
+
+
+def _form(tiers: t.Any) -> t.Iterator[str]:
+    if not isinstance(tiers, t.Mapping) or not tiers:
+        yield f'{WHERE} must be a dictionary of services, such as {{api: {{fleet: api, version: "2.0.0"}}}}.'
+        return
+    if len(tiers) > MOST:
+        yield f"{WHERE} has {len(tiers)} services, and one release can have {MOST}: release some of them by themselves."
+    for name, one in tiers.items():
+        yield from _form_of_one(str(name), one)
+
+
+def _form_of_one(name: str, one: t.Any) -> t.Iterator[str]:
+    where = f"{WHERE}.{name:.80}"
+    if not NAME.fullmatch(name):
+        yield f"{where}: the name of a service has only letters, digits, '_', '-' and '.'."
+    elif not isinstance(one, t.Mapping):
+        yield f"{where} must be a dictionary with {', '.join(KEYS)}."
+    else:
+        for key in sorted(str(key) for key in set(one) - set(KEYS)):
+            yield f"{where}: '{key:.80}' is not a setting; the settings are {', '.join(KEYS)}."
+        if not isinstance(one.get("fleet"), str) or not one["fleet"]:
+            yield f"{where}.fleet is not set: name the group of the service's hosts."
+        if not _is_list_of_names(one.get("needs") or []):
+            yield f"{where}.needs must be a list of services, such as [api]."
+        if not isinstance(one.get("requires") or {}, t.Mapping):
+            yield f"{where}.requires must be a dictionary of services and versions, such as {{api: '>=2.0'}}."
+
+
+def _is_list_of_names(given: t.Any) -> bool:
+    return isinstance(given, (list, tuple)) and all(isinstance(one, str) for one in given)
+
+
+def _needs(given: Given) -> t.Iterator[str]:
+    try:
+        in_order({str(name): needed(one) for name, one in given.tiers.items()})
+    except InputError as error:
+        yield f"{error.message}."
+
+
+def _versions(given: Given) -> t.Iterator[str]:
+    for name, one in given.tiers.items():
+        version = one.get("version")
+        if isinstance(version, (int, float)) and not isinstance(version, bool):
+            yield (
+                f"{WHERE}.{name}.version is the number {version}, and YAML reads 2.10 as 2.1: put it in quotes, such as "
+                f'version: "{version}".'
+            )
+        elif not version or not isinstance(version, str):
+            yield f"{WHERE}.{name}.version is not set: say which version of {name} to roll out."
+
+
+def _requirements(given: Given) -> t.Iterator[str]:
+    for name, one in given.tiers.items():
+        for other, constraint in (one.get("requires") or {}).items():
+            version = (given.tiers.get(other) or {}).get("version")
+            if isinstance(version, str) and version:
+                yield from _requirement(str(name), one, str(other), str(constraint), version)
+
+
+def _requirement(name: str, one: Values, other: str, constraint: str, version: str) -> t.Iterator[str]:
+    where = f"{WHERE}.{name}.requires.{other}"
+    try:
+        if not constraints.meets(version, constraint):
+            yield (
+                f"{name} {one.get('version')} requires {other} {constraint}, and this release has {other} {version}: release "
+                f"versions that work together, or correct {where}."
+            )
+    except InputError as error:
+        yield f"{where}: {error.message}."
+
+
+def _hosts(given: Given) -> t.Iterator[str]:
+    of: dict[str, str] = {}
+    for name, one in given.tiers.items():
+        hosts = given.groups.get(one["fleet"]) or []
+        if not hosts:
+            yield f"{WHERE}.{name}.fleet: the group '{one['fleet']:.80}' has no hosts; correct the name or the inventory."
+        lost = [host for host in hosts if host not in given.in_view]
+        if lost:
+            yield (
+                f"{name}: {lost[0]} is left out by --limit, and a release rolls whole services: run without --limit."
+            )
+        for host in hosts:
+            if of.setdefault(host, str(name)) != name:
+                yield (
+                    f"{host} is in the groups of {of[host]} and {name}, which have settings of their own: give the host one "
+                    "name in the inventory for each service, with the same ansible_host."
+                )
+                break
+
+
+def _found(given: Given) -> list[Service]:
+    order = in_order({str(name): needed(one) for name, one in given.tiers.items()})
+    found = []
+    for name in order:
+        one = given.tiers[name]
+        first = given.groups[one["fleet"]][0]
+        service = str(given.of_host(first).get("rollout_service") or "")
+        found.append(Service(name, service, one["fleet"], one["version"], needed(one), first))
+    return found
+
+
+def _names(found: t.Sequence[Service]) -> t.Iterator[str]:
+    of: dict[str, str] = {}
+    for one in found:
+        if not one.service:
+            yield f"rollout_service is not set for the group {one.fleet}: give the service {one.name} a name of its own."
+        elif of.setdefault(one.service, one.name) != one.name:
+            yield (
+                f"rollout_service is {one.service} for both {of[one.service]} and {one.name}, and each service needs a lease of "
+                f"its own: set rollout_service in the group variables of {one.fleet}."
+            )
+
+
+def _agreed(given: Given, found: t.Sequence[Service]) -> t.Iterator[str]:
+    expected = given.of_host(found[0].first)
+    for one in found[1:]:
+        values = given.of_host(one.first)
+        for setting in SHARED:
+            if values.get(setting) != expected.get(setting):
+                yield (
+                    f"{setting} is '{values.get(setting)}' for {one.name} and '{expected.get(setting)}' for {found[0].name}: one "
+                    "ledger keeps the record of a release, so set it for all of them."
+                )

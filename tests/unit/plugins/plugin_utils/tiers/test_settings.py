@@ -1,0 +1,145 @@
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every mistake in rollout_tiers: one sentence that says what to do, before anything is touched."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.steady.rollout.plugins.plugin_utils.tiers.settings import Given, services
+
+GROUPS = {"api": ["api1", "api2"], "web": ["web1", "web2"], "empty": [], "both": ["web1", "x1"]}
+API = {"fleet": "api", "version": "2.0.0"}
+WEB = {"fleet": "web", "version": "2.0.0", "requires": {"api": ">=2.0"}}
+OF_HOSTS = {
+    "api1": {"rollout_service": "shop-api", "rollout_ledger": "", "rollout_coordinator": "localhost"},
+    "web1": {"rollout_service": "shop-web", "rollout_ledger": "", "rollout_coordinator": "localhost"},
+}
+
+
+def given(tiers: t.Any, extra: t.Collection[str] = (), lost: str = "", **of_web: str) -> Given:
+    hosts = {**OF_HOSTS, "web1": {**OF_HOSTS["web1"], **of_web}}
+    in_view = [host for members in GROUPS.values() for host in members if host != lost]
+    return Given(tiers=tiers, groups=GROUPS, in_view=in_view, extra=extra, of_host=hosts.__getitem__)
+
+
+def test_services_come_in_their_order_and_what_is_required_is_needed() -> None:
+    found, wrong = services(given({"web": WEB, "api": API}))
+    assert wrong == []
+    assert [one.shown() for one in found] == [
+        {"name": "api", "service": "shop-api", "fleet": "api", "version": "2.0.0", "needs": [], "first": "api1"},
+        {"name": "web", "service": "shop-web", "fleet": "web", "version": "2.0.0", "needs": ["api"], "first": "web1"},
+    ]
+
+
+MISTAKES: dict[str, tuple[Given, str]] = {
+    "nothing": (
+        given(None),
+        'rollout_tiers must be a dictionary of services, such as {api: {fleet: api, version: "2.0.0"}}.',
+    ),
+    "too many": (
+        given({f"s{number}": API for number in range(9)}),
+        "rollout_tiers has 9 services, and one release can have 8: release some of them by themselves.",
+    ),
+    "name": (
+        given({"the api": API}),
+        "rollout_tiers.the api: the name of a service has only letters, digits, '_', '-' and '.'.",
+    ),
+    "no dictionary": (
+        given({"api": "2.0.0"}),
+        "rollout_tiers.api must be a dictionary with fleet, needs, requires, version.",
+    ),
+    "unknown key": (
+        given({"api": {**API, "need": []}}),
+        "rollout_tiers.api: 'need' is not a setting; the settings are fleet, needs, requires, version.",
+    ),
+    "no fleet": (
+        given({"api": {"version": "2.0.0"}}),
+        "rollout_tiers.api.fleet is not set: name the group of the service's hosts.",
+    ),
+    "needs is a word": (
+        given({"api": API, "web": {**WEB, "needs": "api"}}),
+        "rollout_tiers.web.needs must be a list of services, such as [api].",
+    ),
+    "requires is a list": (
+        given({"api": API, "web": {**WEB, "requires": ["api"]}}),
+        "rollout_tiers.web.requires must be a dictionary of services and versions, such as {api: '>=2.0'}.",
+    ),
+    "unknown service": (
+        given({"api": API, "web": {**WEB, "needs": ["app"]}}),
+        "rollout_tiers.web.needs names app, which is none of api, web.",
+    ),
+    "circle": (
+        given({"api": {**API, "needs": ["web"]}, "web": WEB}),
+        "rollout_tiers: api needs web needs api, so none of them can be the first.",
+    ),
+    "number": (
+        given({"api": {**API, "version": 2.1}}),
+        'rollout_tiers.api.version is the number 2.1, and YAML reads 2.10 as 2.1: put it in quotes, such as version: "2.1".',
+    ),
+    "no version": (
+        given({"api": {"fleet": "api", "version": ""}}),
+        "rollout_tiers.api.version is not set: say which version of api to roll out.",
+    ),
+    "not compatible": (
+        given({"api": {**API, "version": "1.9.0"}, "web": WEB}),
+        "web 2.0.0 requires api >=2.0, and this release has api 1.9.0: release versions that work together, or correct "
+        "rollout_tiers.web.requires.api.",
+    ),
+    "no constraint": (
+        given({"api": API, "web": {**WEB, "requires": {"api": "2.0"}}}),
+        "rollout_tiers.web.requires.api: '2.0' is not a constraint such as '>=2.0' or '>=2.0,<3'.",
+    ),
+    "no order": (
+        given({"api": {**API, "version": "d34db33f"}, "web": WEB}),
+        "rollout_tiers.web.requires.api: 'd34db33f' cannot be compared with '>=2.0', as it is not numbers such as 2.1.0.",
+    ),
+    "empty group": (
+        given({"api": {**API, "fleet": "empty"}}),
+        "rollout_tiers.api.fleet: the group 'empty' has no hosts; correct the name or the inventory.",
+    ),
+    "unknown group": (
+        given({"api": {**API, "fleet": "apis"}}),
+        "rollout_tiers.api.fleet: the group 'apis' has no hosts; correct the name or the inventory.",
+    ),
+    "limit": (
+        given({"api": API}, lost="api2"),
+        "api: api2 is left out by --limit, and a release rolls whole services: run without --limit.",
+    ),
+    "one host, two services": (
+        given({"web": {**WEB, "requires": {}}, "jobs": {"fleet": "both", "version": "2.0.0"}}),
+        "web1 is in the groups of web and jobs, which have settings of their own: give the host one name in the inventory for "
+        "each service, with the same ansible_host.",
+    ),
+    "one lease": (
+        given({"api": API, "web": WEB}, rollout_service="shop-api"),
+        "rollout_service is shop-api for both api and web, and each service needs a lease of its own: set rollout_service in "
+        "the group variables of web.",
+    ),
+    "no service": (
+        given({"api": API, "web": WEB}, rollout_service=""),
+        "rollout_service is not set for the group web: give the service web a name of its own.",
+    ),
+    "two ledgers": (
+        given({"api": API, "web": WEB}, rollout_ledger="/srv/ledger"),
+        "rollout_ledger is '/srv/ledger' for web and '' for api: one ledger keeps the record of a release, so set it for all of "
+        "them.",
+    ),
+    "version with -e": (
+        given({"api": API}, extra=["rollout_version"]),
+        "rollout_version is set with -e, which would be the version of every service: leave it out, and name the version of each "
+        "service in rollout_tiers.",
+    ),
+    "fleet with -e": (
+        given({"api": API}, extra=["rollout_fleet"]),
+        "rollout_fleet is set with -e, which would be the fleet of every service: leave it out.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("wrong", "sentence"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_refused_in_one_sentence(wrong: Given, sentence: str) -> None:
+    assert services(wrong) == ([], [sentence])
