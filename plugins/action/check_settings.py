@@ -19,7 +19,9 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.variables import ev
 
 Result = t.Dict[str, t.Any]
 
-OF_EACH_VERSION = ("rollout_artifact", "rollout_artifact_checksum", "rollout_health", "rollout_update_tasks")
+OF_EACH_VERSION = (
+    "rollout_artifact", "rollout_artifact_checksum", "rollout_health", "rollout_update_tasks", *settings.OF_READY_STEPS
+)  # fmt: skip
 """What a host that is rolled back needs for the version before."""
 STEPS = (*(f"rollout_{hook}_tasks" for hook in HOOKS), "rollout_gate_tasks")
 ANOTHER = "0.another.version"

@@ -30,7 +30,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch import proces
 Result = t.Dict[str, t.Any]
 
 prepare(
-    "roll_host", "health_wait", "lb_member", "lb_member_info", "release", "restore_timer", "rollout_host", "smoke_test",
+    "roll_host", "health_wait", "lb_member", "lb_member_info", "lb_pool", "release", "restore_timer", "rollout_host", "smoke_test",
     "unit_info",
 )  # fmt: skip
 

@@ -44,7 +44,7 @@ REPORTS = (
     OURS + "rollout_approval",
     OURS + "preflight_report",
 )
-IN_A_LINE = (OURS + "rollout_control", OURS + "maintenance_window")
+IN_A_LINE = (OURS + "rollout_control", OURS + "maintenance_window", OURS + "lb_pool")
 """Their message is all that there is to say."""
 
 

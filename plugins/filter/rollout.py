@@ -11,6 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import policy
 from ansible_collections.steady.rollout.plugins.plugin_utils import failures, plays, targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.plan_content import plan_content
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import files
@@ -21,6 +22,13 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.traffic import requ
 def seconds(given: t.Any) -> float:
     try:
         return durations.seconds("duration", given)
+    except InputError as error:
+        raise AnsibleFilterError(error.message) from error
+
+
+def min_available(given: t.Any, fleet: int) -> int:
+    try:
+        return policy.amount("rollout_min_available", given).rounded_up(int(fleet))
     except InputError as error:
         raise AnsibleFilterError(error.message) from error
 
@@ -36,6 +44,7 @@ class FilterModule:
             "hosts_of_turn": hosts_of_turn,
             "hosts_to": plays.hosts_to,
             "located": files.located,
+            "min_available": min_available,
             "plan_content": plan_content,
             "search_paths": files.search_paths,
             "seconds": seconds,

@@ -331,6 +331,10 @@ options:
       outdated:
         description: Whether it was found to need the change, where somebody has looked. For O(operation).
         type: bool
+      may_be_added:
+        description: Whether it is added to a pool that lacks it, at its turn. A shift of traffic adds none.
+        type: bool
+        default: false
   balancers:
     description: What M(steady.rollout.lb_member_info) returned for each balancer node just now.
     type: list
@@ -703,6 +707,7 @@ HOSTS: dict[str, t.Any] = {
     "version": {"type": "str"},
     "revision": {"type": "str"},
     "outdated": {"type": "bool"},
+    "may_be_added": {"type": "bool", "default": False},
 }
 BALANCERS: dict[str, t.Any] = {
     "host": {"type": "str", "required": True},

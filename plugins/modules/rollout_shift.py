@@ -105,6 +105,10 @@ options:
       outdated:
         description: Whether it was found to need the change, where somebody has looked.
         type: bool
+      may_be_added:
+        description: Whether it is added to a pool that lacks it. A shift of traffic adds none.
+        type: bool
+        default: false
   played:
     description: The act that was carried out on hosts since the last call, so that what it did not achieve is not asked for again.
     type: str
@@ -253,6 +257,7 @@ HOSTS: dict[str, t.Any] = {
     "version": {"type": "str"},
     "revision": {"type": "str"},
     "outdated": {"type": "bool"},
+    "may_be_added": {"type": "bool", "default": False},
 }
 SPEC: dict[str, t.Any] = {
     "argument_spec": {

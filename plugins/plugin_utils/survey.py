@@ -36,6 +36,8 @@ class Member(t.NamedTuple):
     urls: tuple[str, ...] = ()
     outdated: bool | None = None
     """Whether the playbook has found it to need the change; None where it has not looked."""
+    may_be_added: bool = False
+    """Whether the rollout adds it to a pool that lacks it."""
 
 
 def probe_hosts(members: t.Sequence[Member], executors: Executors) -> tuple[list[Row], str, dict[str, str]]:
@@ -106,6 +108,7 @@ def _row(member: Member, seen: Row | None) -> Row:
         "version": None if version is None else str(version),
         "revision": None if revision is None else str(revision),
         "outdated": member.outdated,
+        "may_be_added": member.may_be_added,
     }
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import targets
 from ansible_collections.steady.rollout.plugins.plugin_utils.survey import Member
 
 Variables = t.Dict[str, t.Any]
-OF_A_MEMBER = ("rollout_zone", "rollout_member", "rollout_health", "rollout_health_from", "rollout_smoke_url")
+OF_A_MEMBER = (
+    "rollout_zone", "rollout_member", "rollout_add_members", "rollout_health", "rollout_health_from", "rollout_smoke_url",
+)  # fmt: skip
 
 
 def evaluated(action: ActionBase, raw: t.Any, variables: t.Mapping[str, t.Any], **overlay: t.Any) -> t.Any:
@@ -50,6 +53,7 @@ def member_of(action: ActionBase, name: str, in_scope: bool, task_vars: t.Mappin
         in_scope=in_scope,
         health=health,
         outdated=raw.get("__rollout_outdated"),
+        may_be_added=boolean(values.get("rollout_add_members") or False, strict=False),
         probed_from=str(values.get("rollout_health_from") or "controller"),
         urls=tuple(
             aim["url"] for aim in targets.smoke_targets(health, str(values.get("rollout_smoke_url") or ""), name)

@@ -72,7 +72,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ROLL + "steps/traffic.py",
         (
             "12 an operator's drain is taken for ours by the drain",
-            'expected = ["in_service", "drained"] if self.admission.get("drained_by_us") else ["in_service"]',
+            'expected = ["in_service", "drained"] if is_ours else ["in_service"]',
             'expected = ["in_service", "drained"]',
         ),
         (

@@ -42,6 +42,7 @@ TITLES = {
     contract.CAN_PAGE: "maintenance page",
     contract.CAN_COUNT: "counters",
     contract.CAN_LOG: "request log",
+    contract.CAN_ADD: "add and remove members",
 }
 
 

@@ -132,6 +132,10 @@ class AwsTargetGroup(Aws):
         **neither_routes_nor_pages(TargetGroup),
     }
 
+    def new_name(self, port: int) -> str:
+        """One that balancer.targets does not name."""
+        return f"127.0.0.1:{port}"
+
     @property
     def aws(self) -> FakeAws:
         return self._world.aws

@@ -34,7 +34,7 @@ LEDGER = (
     "rollout_claim",
     "rollout_watch",
 )
-BALANCERS = ("lb_member", "lb_member_info", "lb_weight", "lb_route", "lb_page")
+BALANCERS = ("lb_member", "lb_member_info", "lb_weight", "lb_route", "lb_page", "lb_pool")
 OTHERS = (
     "health_wait",
     "smoke_test",
@@ -166,6 +166,7 @@ class Sandbox:
             "lb_weight": {"balancer": balancer, "shares": {"app1": 50, "app2": 50}, "timeout": 0.05},
             "lb_route": {"balancer": balancer, "header": "X-Test", "value": "a", "target": "app1"},
             "lb_page": {"balancer": balancer, "state": "present"},
+            "lb_pool": {"balancer": balancer, "member": "app9", "address": "127.0.0.1:9"},
             "health_wait": {
                 "targets": [{"name": "app1", "url": document, "expect": "status == 'healthy'", "timeout": 0.5}],
                 "timeout": 0,

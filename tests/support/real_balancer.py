@@ -130,6 +130,10 @@ class RealBalancer(abc.ABC):
         """What the balancer calls a member."""
         return member
 
+    def new_name(self, port: int) -> str:
+        """What a member may be called that is added, at that port of this machine."""
+        return f"app{len(SHOP) + 1}"
+
     def place(self, pool: str = "shop") -> tuple[int, str]:
         """Port and path of a pool."""
         return self.port, OTHER if pool == "other" else "/"

@@ -43,6 +43,7 @@ CAN_ROUTE = "routes"
 CAN_PAGE = "page"
 CAN_COUNT = "counters"
 CAN_LOG = "request_log"
+CAN_ADD = "add_members"
 ALL_CAPABILITIES = (
     CAN_DRAIN,
     CAN_MAINTAIN,
@@ -54,11 +55,16 @@ ALL_CAPABILITIES = (
     CAN_PAGE,
     CAN_COUNT,
     CAN_LOG,
+    CAN_ADD,
 )
 
 
 class Unreachable(RolloutError):
     """The balancer did not answer: for now, or for good."""
+
+
+class MemberBusy(RolloutError):
+    """A member cannot be removed yet: something is still open to it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +135,16 @@ class Snapshot:
     @property
     def in_rotation(self) -> list[str]:
         return [name for name, member in self.members.items() if member.in_rotation]
+
+
+class NewMember(t.NamedTuple):
+    """A member that a pool is to get."""
+
+    name: str
+    address: str
+    """Address and port, as the balancer is to reach it."""
+    parameters: str = ""
+    """What its line in the balancer's configuration has besides."""
 
 
 class Bin(t.NamedTuple):
@@ -237,6 +253,28 @@ class Balancer(abc.ABC):
         in a way of its own, told apart from a drain, and its snapshot shows weight 0.
         """
         raise self._cannot("set weights", CAN_WEIGH)
+
+    def add_member(self, new: NewMember) -> None:
+        """Adds a member that is drained: it takes no traffic before it is put in service."""
+        raise self._cannot("add members", CAN_ADD)
+
+    def remove_member(self, name: str) -> None:
+        """Removes a member that is out of service and has nothing in flight.
+
+        Raises MemberBusy where the node still has something open to it, which ends by itself.
+        """
+        raise self._cannot("remove members", CAN_ADD)
+
+    def is_gone(self, snapshot: Snapshot, name: str) -> bool:
+        """Whether nothing of a member that was removed is left on the node."""
+        return name not in snapshot.members
+
+    def lost_by_reload(self, change: NewMember | str) -> str:
+        """What has to be written where, lest the next reload undo that *change* (the name of one that is removed).
+
+        A sentence; empty where the change is kept.
+        """
+        return ""
 
     def counters(self) -> Count:
         """What the node has counted for each member until now."""

@@ -20,6 +20,16 @@ PAGE_FILE = option(
 )
 
 
+MEMBER_PARAMETERS = option(
+    "For M(steady.rollout.lb_pool), what the line of a new member has besides its name and address.",
+)
+
+
+def member_parameters(*docs: str) -> Option:
+    """The option of types whose members are lines of a configuration, with what is special to the type."""
+    return Option(MEMBER_PARAMETERS.spec, (*MEMBER_PARAMETERS.docs, *docs))
+
+
 def routing_files(route: str, page: str) -> Options:
     """The options of types that keep routes and pages in files, with what is special to the type."""
     return {

@@ -11,6 +11,8 @@ import os
 import re
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import policy, traffic_policy
@@ -77,6 +79,13 @@ OF_A_SHIFT = {
         "shift.rollback_window": "rollout_rollback_window",
     },
 }
+READY_STEPS = {
+    "updates/package.yml": ("rollout_package", ("name", "version")),
+    "updates/git.yml": ("rollout_git", ("repository", "path", "version")),
+    "updates/container.yml": ("rollout_container", ("name", "image")),
+}
+"""Steps of the role that rollout_update_tasks may name: the setting that each reads, and what must be in it."""
+OF_READY_STEPS = tuple(setting for setting, dummy in READY_STEPS.values())
 V_BEFORE_A_NUMBER = re.compile(r"[vV](?=[0-9])")
 
 
@@ -188,6 +197,11 @@ def _sense(s: Values) -> t.Iterator[Finding]:
             f"rollout_restore_after is {after:g} s, so a heartbeat that is late would count as none: set at least "
             f"{LEAST:g} s, or 0 for no restore timer."
         )
+    if boolean(s["rollout_add_members"], strict=False) and not s["rollout_member_address"]:
+        yield Finding(
+            "rollout_member_address is not set: say where the load balancers reach a host that rollout_add_members adds, such as "
+            "{{ ansible_host }}:8080."
+        )
     if _smoke_tests_without_base(s):
         yield Finding(
             "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go."
@@ -246,6 +260,10 @@ def _update(given: Given) -> t.Iterator[Finding]:
             yield Finding(
                 "Nothing says how to restart the service: set rollout_unit, or rollout_stop_command and rollout_start_command."
             )
+    setting, needed = READY_STEPS.get(str(s["rollout_update_tasks"]), ("", ()))
+    for key in needed:
+        if not s[setting].get(key):
+            yield Finding(f"{setting}.{key} is not set, and {s['rollout_update_tasks']} needs it: add it to {setting}.")
     if s["rollout_artifact"]:
         if not s["rollout_release_path"]:
             yield Finding(

@@ -48,6 +48,7 @@ def go_forward(host: HostSteps) -> None:
         host.run_hook("before_drain")
         if host.is_objected_to():
             return
+        host.add_to_pools()
         host.drain()
         host.mark_changing()
         host.run_hook("after_drain")

@@ -70,6 +70,12 @@ def actions(result: Result) -> str:
     return ", ".join(result.get("actions") or []) or "nothing to do"
 
 
+def added(result: Result) -> str:
+    if not result["added"]:
+        return "in the pool already"
+    return " ".join([f"added to the pool of {', '.join(result['added'])}.", *result["to_configure"]])
+
+
 def drained(result: Result) -> str:
     return f"no session left after {result['drained_for']:.1f} s"
 

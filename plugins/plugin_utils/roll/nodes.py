@@ -82,6 +82,23 @@ class Nodes:
         drained_for = max(_waited(one) for one in drained)
         return {"drained_for": drained_for, "out_for": drained_for if marked_at is None else self._clock() - marked_at}
 
+    def add(self, address: str) -> Result:
+        """Adds the member, drained, on every node whose pool lacks it; what the nodes' configuration has to have besides."""
+        seen = self._executors.together([on_balancer(one, "lb_member_info") for one in self._balancers])
+        self._refuse_failures("balancer", seen, [])
+        lacking = [
+            balancer for balancer, one in zip(self._balancers, seen) if self._member not in one.result["members"]
+        ]
+        asked: Result = {"member": self._member, "address": address, "claim": self._claim}
+        added = self._executors.together([on_balancer(one, "lb_pool", **asked) for one in lacking])
+        self._refuse_failures("balancer", added, [])
+        to_configure = dict.fromkeys(str(one.result.get("to_configure") or "") for one in added)
+        return {
+            "changed": bool(added),
+            "added": [node_of(one) for one in added],
+            "to_configure": [sentence for sentence in to_configure if sentence],
+        }
+
     def mark_changing(self) -> Result:
         """From here on no restore timer puts the member back, whatever becomes of this run."""
         marked = self._executors.together(restore_timers.marking(self._timers, self._claim, self._member))

@@ -24,6 +24,8 @@ STEP_SETTINGS = (
     "rollout_allow_bad",
     "rollout_balancers",
     "rollout_member",
+    "rollout_add_members",
+    "rollout_member_address",
     "rollout_health",
     "rollout_health_from",
     "rollout_health_successes",

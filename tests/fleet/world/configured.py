@@ -55,9 +55,20 @@ def configured(shop: Shop, more: More) -> t.Iterator[None]:
         _configure(shop, More())
 
 
-def _configure(shop: Shop, more: More) -> None:
-    apps = [host for host in shop.lab.hosts if host.role == "app"]
+@contextlib.contextmanager
+def of_hosts(shop: Shop, names: t.Collection[str]) -> t.Iterator[None]:
+    """Every node reloaded with these app hosts alone in its configuration, and at the end with all of them."""
+    _configure(shop, More(), names)
+    try:
+        yield
+    finally:
+        _configure(shop, More())
+
+
+def _configure(shop: Shop, more: More, names: t.Collection[str] | None = None) -> None:
+    members = set(shop.apps if names is None else names)
+    apps = [host for host in shop.lab.hosts if host.name in members]
     script = f'printf %s "$1" >/etc/haproxy/haproxy.cfg; : >{ROUTES}; : >{PAGES}; systemctl reload haproxy'
     for balancer in shop.balancers:
         shop.lab.run(balancer, ["sh", "-ec", script, "sh", files.haproxy(apps, more)])
-    shop.await_all_in_rotation()
+    shop.await_that(lambda: all(found == members for found in shop.in_rotation().values()))

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import typing as t
 
 from fleet.world.rolling import Run
 from fleet.world.shop import Shop
@@ -21,12 +23,16 @@ REACHED_WITHIN = 120.0
 
 
 class HeldStep:
-    """A task file to be given as rollout_*_tasks. The shop's reset() takes back what it leaves on the hosts."""
+    """A task file to be given as rollout_*_tasks; hosts of *not_on* pass through it.
 
-    def __init__(self, shop: Shop, folder: pathlib.Path) -> None:
+    The shop's reset() takes back what it leaves on the hosts.
+    """
+
+    def __init__(self, shop: Shop, folder: pathlib.Path, not_on: t.Sequence[str] = ()) -> None:
         self._shop = shop
         self._file = folder / "held_step.yml"
-        self._file.write_text(TASKS, encoding="utf-8")
+        condition = f"  when: inventory_hostname not in {json.dumps(list(not_on))}\n" if not_on else ""
+        self._file.write_text(TASKS + condition, encoding="utf-8")
 
     @property
     def tasks(self) -> str:

@@ -86,6 +86,10 @@ class Shop:
             for name in self.balancers
         }
 
+    def members(self, balancer: str) -> set[str]:
+        """The app hosts that a balancer has in its pool, in service or not."""
+        return set(parse_servers_state(self.servers(balancer), "shop"))
+
     def drained(self) -> set[str]:
         """The app hosts that no balancer sends new requests to."""
         return set(self.apps) - set().union(*self.in_rotation().values())

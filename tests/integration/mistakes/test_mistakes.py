@@ -207,7 +207,7 @@ MISTAKES = [
     refused(
         "a member of another name",
         "app1: its member 'web-app1' is not in the pool of lb1, which has app1, app2, app3; set rollout_member to the host's "
-        "name in the pool, or correct the pool. ...",
+        "name in the pool, correct the pool, or let the rollout add it (rollout_add_members). ...",
         rollout_member="web-" + WORLD,
     ),
     refused(

@@ -23,8 +23,8 @@ def test_every_capability_has_a_column() -> None:
 
 def test_what_is_lacking_has_its_reason_below_the_table_once() -> None:
     lines = balancers_table.table({"one": ABLE, "two": UNABLE}).splitlines()
-    assert lines[2] == "| one | yes | yes | yes | yes | 0, 1 to 9 | yes | yes | yes | yes | yes |"
-    assert lines[3] == f"| two |{' no (1) |' * 10}"
+    assert lines[2] == "| one | yes | yes | yes | yes | 0, 1 to 9 | yes | yes | yes | yes | yes | yes |"
+    assert lines[3] == f"| two |{' no (1) |' * 11}"
     assert lines[4:] == ["", "1. It is a stone."]
 
 

@@ -23,6 +23,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.aws.targe
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
+    NewMember,
     Snapshot,
     quoted,
 )
@@ -54,7 +55,7 @@ def open_target_group(settings: dict[str, t.Any], run_command: RunCommand | None
 class TargetGroup(Balancer):
     """One target group. Its members are its targets, by the names that *declared* gives them or as 'id:port'."""
 
-    capabilities = frozenset({contract.CAN_DRAIN, contract.CAN_MAINTAIN})
+    capabilities = frozenset({contract.CAN_DRAIN, contract.CAN_MAINTAIN, contract.CAN_ADD})
     lacks = {
         contract.CAN_END_SESSIONS: "AWS has no request that cuts connections; they end with the deregistration delay",
         contract.CAN_SAVE: "AWS keeps every change by itself",
@@ -103,8 +104,7 @@ class TargetGroup(Balancer):
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         """Records, then deregisters; registers, then forgets the record. Returns when AWS shows it."""
-        self._polls.reset()
-        self._recorded = None
+        self._forget_readings()
         targets, health, records = self._targets(), self._health(), self._records()
         targets.update({self._name(target): target for target in list(health) + list(records)})
         out = {targets[name]: state for name, state in states.items() if state in contract.OUT_STATES}
@@ -119,6 +119,34 @@ class TargetGroup(Balancer):
         )
         health = self._settle(out, back)
         self._erase([records[one] for one in back if one in records and not _is_out(health.get(one))])
+
+    def add_member(self, new: NewMember) -> None:
+        """AWS knows no target that takes no traffic: what is kept is the record, and in_service registers the target."""
+        target = aws_targets.parse_target(new.address, self._default_port, "address")
+        if new.name != target.name:
+            raise InputError(
+                f"member: {new.name!r} is not the name of {target.name} in target group '{self.pool}': name it in "
+                "balancer.targets, which makes it a member that lb_member can put in service."
+            )
+        self._forget_readings()
+        self._tag([Record(target, contract.DRAINED)])
+
+    def remove_member(self, name: str) -> None:
+        """It is deregistered already: its record goes, and with that the last trace."""
+        self._forget_readings()
+        records = self._records()
+        self._erase([record for target, record in records.items() if self._name(target) == name])
+        self._seen = {target: None for target in self._seen if self._name(target) != name}
+
+    def is_gone(self, snapshot: Snapshot, name: str) -> bool:
+        """A target that balancer.targets names is a member for ever, and AWS shows any for as long as it drains."""
+        member = snapshot.members.get(name)
+        is_on_record = any(self._name(target) == name for target in self._records())
+        return member is None or (member.own == contract.DRAINED and not is_on_record)
+
+    def _forget_readings(self) -> None:
+        self._polls.reset()
+        self._recorded = None
 
     def end_sessions(self, members: t.Sequence[str]) -> None:
         raise RolloutError(

@@ -18,6 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.re
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Count,
+    NewMember,
     Snapshot,
     WeightLimits,
     quoted,
@@ -75,6 +76,7 @@ class EnvoyCluster(Balancer):
             contract.CAN_WEIGH_AT_ONCE,
             contract.CAN_COUNT,
             contract.CAN_LOG,
+            contract.CAN_ADD,
         }
     )
     lacks = {
@@ -147,6 +149,29 @@ class EnvoyCluster(Balancer):
         if not self._edit(weights, _put_weight):
             self._clock.sleep(self._config().merge_seconds)
 
+    def add_member(self, new: NewMember) -> None:
+        self._publish_with(lambda document: document.add(new))
+
+    def remove_member(self, name: str) -> None:
+        status, dummy = self._read()
+        member = envoy_state.names(envoy_state.hosts(status)).get(name)
+        if member is not None:
+            self._publish_with(lambda document: document.remove(member.address))
+
+    def _publish_with(self, edit: t.Callable[[Document], None]) -> None:
+        self._require_own_file(self._config())
+        with self._file.locked():
+            document = self._document()
+            edit(document)
+            if not self._publish(document):
+                self._clock.sleep(self._config().merge_seconds)
+
+    def _publish(self, document: Document) -> bool:
+        """Call it with the file locked; returns whether the threads that balance have it already."""
+        subscription = Subscription(self._admin, re.escape(self._prefix))
+        publisher = Publisher(self._file, subscription, self.where, self._timeout, self._clock)
+        return publisher.publish(document.text)
+
     def save(self) -> None:
         """The file is what Envoy reads when it starts: there is nothing more to do."""
 
@@ -162,9 +187,7 @@ class EnvoyCluster(Balancer):
                     "Nothing was changed; return other members to service first.",
                     refused=True,
                 )
-            subscription = Subscription(self._admin, re.escape(self._prefix))
-            publisher = Publisher(self._file, subscription, self.where, self._timeout, self._clock)
-            return publisher.publish(edit.document.text)
+            return self._publish(edit.document)
 
     def _changed(self, wanted: t.Mapping[str, t.Any], change: Change) -> Edit:
         """The file as it would be, not written yet."""

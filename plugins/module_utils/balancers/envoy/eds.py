@@ -11,10 +11,12 @@ of the endpoint the admin state that it has besides. Envoy ignores metadata that
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
 Json = t.Dict[str, t.Any]
 
@@ -27,6 +29,9 @@ ADMIN_OF = {
 HEALTH_OF = {contract.DRAINED: "DRAINING", contract.MAINTENANCE: "UNHEALTHY", contract.IN_SERVICE: "HEALTHY"}
 # The enumeration, as the file may write it by number.
 NUMBERED = ("UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED")
+
+
+ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})\Z")
 
 
 class BadDocument(ValueError):
@@ -101,26 +106,58 @@ class Endpoint:
 class Document:
     """The whole file: a DiscoveryResponse with the endpoints of one cluster."""
 
-    def __init__(self, data: Json, endpoints: list[Endpoint]) -> None:
+    def __init__(self, data: Json, groups: list[Json]) -> None:
         self._data = data
-        self.endpoints = endpoints
+        self._groups = groups
+        self.endpoints = [
+            Endpoint(entry, int(group.get("priority", 0)))
+            for group in groups
+            for entry in field(group, "lb_endpoints") or ()
+        ]
 
     @classmethod
     def parse(cls, text: str) -> Document:
         """Raises BadDocument."""
         data, resource = parse_response(text, "ClusterLoadAssignment", "endpoints")
-        endpoints = [
-            Endpoint(entry, int(group.get("priority", 0)))
-            for group in resource["endpoints"]
-            for entry in field(group, "lb_endpoints") or ()
-        ]
-        return cls(data, endpoints)
+        return cls(data, resource["endpoints"])
+
+    def add(self, new: contract.NewMember) -> None:
+        """A drained member, in the first group of the first priority; raises InputError where it cannot be right."""
+        group = min(self._groups, key=lambda one: int(one.get("priority", 0)), default=None)
+        if group is None:
+            group = {}
+            self._groups.append(group)
+        if field(group, "lb_endpoints") is None:
+            put(group, "lb_endpoints", [])
+        entry = _entry(new)
+        field(group, "lb_endpoints").append(entry)
+        self.endpoints.append(Endpoint(entry, int(group.get("priority", 0))))
+
+    def remove(self, address: str) -> None:
+        for group in self._groups:
+            entries = field(group, "lb_endpoints") or []
+            entries[:] = [entry for entry in entries if Endpoint(entry).address != address]
+        self.endpoints = [endpoint for endpoint in self.endpoints if endpoint.address != address]
 
     def at(self, address: str) -> list[Endpoint]:
         return [endpoint for endpoint in self.endpoints if endpoint.address == address]
 
     def text(self, version: str) -> str:
         return render(self._data, version)
+
+
+def _entry(new: contract.NewMember) -> Json:
+    match = ADDRESS.match(new.address)
+    if not match:
+        raise InputError(
+            f"address: expected an IP address with a port, such as 192.0.2.7:8080 or [2001:db8::7]:8080, found {new.address!r}; "
+            "Envoy resolves no names in a file of endpoints."
+        )
+    where = {"address": match.group("six") or match.group("four"), "port_value": int(match.group("port"))}
+    endpoint: Json = {"address": {"socket_address": where}}
+    if new.name != new.address:
+        endpoint["hostname"] = new.name
+    return {"endpoint": endpoint, "health_status": HEALTH_OF[contract.DRAINED]}
 
 
 def parse_response(text: str, kind: str, part: str) -> tuple[Json, Json]:

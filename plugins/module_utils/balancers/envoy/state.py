@@ -63,7 +63,13 @@ def cluster_status(answer: Json | None, name: str) -> Json | None:
 
 
 def hosts(status: Json) -> list[Host]:
-    return [_host(entry) for entry in status.get("host_statuses", ())]
+    """Without those that were removed while they were out: Envoy keeps one as long as its health check passes."""
+    found = ((entry, _host(entry)) for entry in status.get("host_statuses", ()))
+    return [host for entry, host in found if not (_is_removed(entry) and is_out(host.eds_health))]
+
+
+def _is_removed(entry: Json) -> bool:
+    return bool(entry.get("health_status", {}).get("pending_dynamic_removal"))
 
 
 def names(found: t.Sequence[Host]) -> dict[str, Host]:

@@ -16,9 +16,16 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.request_log import Entry
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Balancer, Count, Snapshot, quoted
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
+    Balancer,
+    Count,
+    NewMember,
+    Snapshot,
+    quoted,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import counters as haproxy_counters
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import request_log as haproxy_log
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import servers as haproxy_servers
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import state as haproxy_state
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.map import HAProxyMap
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.protocol import (
@@ -78,6 +85,7 @@ class HAProxy(Balancer):
             contract.CAN_PAGE,
             contract.CAN_COUNT,
             contract.CAN_LOG,
+            contract.CAN_ADD,
         }
     )
     lacks = {
@@ -190,6 +198,21 @@ class HAProxy(Balancer):
     def save(self) -> None:
         if self._file is not None:
             self._file.rewrite(lambda: self._cli.ask(["show servers state"])[0])
+
+    def add_member(self, new: NewMember) -> None:
+        """The server begins in maintenance, unchecked: 'drain' starts its checks and keeps clients away."""
+        haproxy_servers.refuse_bad(new)
+        self._servers.add(new)
+
+    def remove_member(self, name: str) -> None:
+        self._servers.remove(name)
+
+    def lost_by_reload(self, change: NewMember | str) -> str:
+        return haproxy_servers.lost_by_reload(self.pool, change)
+
+    @property
+    def _servers(self) -> haproxy_servers.Servers:
+        return haproxy_servers.Servers(self._cli, self.pool)
 
     def routes(self) -> Routes:
         path = self._needed("route_file", self._files.route, "route testers' requests")

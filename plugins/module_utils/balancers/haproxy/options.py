@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import routing_files
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import member_parameters, routing_files
 from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
 
 POOL = "For V(haproxy) a backend."
@@ -23,6 +23,10 @@ OPTIONS: Options = {
         "The file that HAProxy's C(server-state-file) names, on the host where the module runs.",
         "It is rewritten after every change, so that a reload neither loses a drain nor brings an old one back.",
         type="path",
+    ),
+    "member_parameters": member_parameters(
+        "For V(haproxy) words of a C(server) line, such as V(check inter 1s rise 2 fall 2), otherwise V(check). Give the same as "
+        "in the configuration, for a server that is added at run time has nothing from C(default-server) before HAProxy 3.0.",
     ),
     **routing_files(
         "For V(haproxy) a map, which is changed in the running process and in the file. Its keys are C(header=value) and "

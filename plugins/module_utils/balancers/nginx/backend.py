@@ -22,6 +22,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.common.re
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import (
     Balancer,
     Member,
+    NewMember,
     Snapshot,
     WeightLimits,
     quoted,
@@ -74,6 +75,7 @@ class NginxUpstream(Balancer):
             contract.CAN_ROUTE,
             contract.CAN_PAGE,
             contract.CAN_LOG,
+            contract.CAN_ADD,
         }
     )
     lacks = {
@@ -122,6 +124,13 @@ class NginxUpstream(Balancer):
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
         self._apply(lambda server: server.with_weight(weights[server.name]) if server.name in weights else server)
 
+    def add_member(self, new: NewMember) -> None:
+        server = nginx_upstream.new_server(new).with_admin(contract.DRAINED)
+        self._edit(lambda text: nginx_upstream.added(text, self.pool, server))
+
+    def remove_member(self, name: str) -> None:
+        self._edit(lambda text: nginx_upstream.removed(text, self.pool, name))
+
     def unsaved(self, snapshot: Snapshot) -> list[str]:
         """All, where the file was written and nginx not reloaded: by a call that died, or by hand."""
         return [] if self._nginx.has_read(self._file.modified()) else list(snapshot.members)
@@ -143,12 +152,15 @@ class NginxUpstream(Balancer):
         return NginxPages(self.pool, self.where, ReloadedFile(file, self._nginx))
 
     def _apply(self, change: Change) -> None:
-        """Edits the file and brings it into force; puts it back where that fails."""
-        self._upstreams.edit(lambda text: self._edited(text, change))
+        self._edit(lambda text: nginx_upstream.changed(text, self.pool, change))
 
-    def _edited(self, text: str, change: Change) -> str:
+    def _edit(self, edit: t.Callable[[str], str]) -> None:
+        """Edits the file and brings it into force; puts it back where that fails."""
+        self._upstreams.edit(lambda text: self._edited(text, edit))
+
+    def _edited(self, text: str, edit: t.Callable[[str], str]) -> str:
         self._servers(text)
-        return nginx_upstream.changed(text, self.pool, change)
+        return edit(text)
 
     def _servers(self, text: str) -> dict[str, Server]:
         try:

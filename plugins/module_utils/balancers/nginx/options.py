@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import routing_files
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.options import member_parameters, routing_files
 from ansible_collections.steady.rollout.plugins.module_utils.typed_options import Options, option
 
 POOL = "For V(nginx) an upstream."
@@ -24,6 +24,9 @@ OPTIONS: Options = {
     "pid_file": option(
         "Where nginx keeps the process id of its master, otherwise V(/run/nginx.pid).",
         type="path",
+    ),
+    "member_parameters": member_parameters(
+        "For V(nginx) parameters of a C(server) line, such as V(max_fails=3 fail_timeout=5s).",
     ),
     **routing_files(
         "For V(nginx) a file with a C(map) of the header or cookie (C($http_x_canary), C($cookie_canary)) whose lines are "

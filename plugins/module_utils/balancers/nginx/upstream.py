@@ -19,6 +19,7 @@ import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
 TOKEN = re.compile(
     r"""(?P<space>[ \t\r\n]+)
@@ -29,6 +30,8 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 TRAILING_COMMENT = re.compile(r"[ \t]*#(?P<text>[^\n]*)")
+# What may stand in a line of ours without a quote.
+PLAIN = re.compile(r"[A-Za-z0-9_.:=/\[\]-]+\Z")
 DOWN, BACKUP, WEIGHT = "down", "backup", "weight="
 MEMBER_MARK, STATE_MARK, NO_WEIGHT_MARK = "member=", "state=", "weight=0"
 
@@ -136,6 +139,48 @@ def changed(text: str, pool: str, change: t.Callable[[Server], Server]) -> str:
         new = change(server)
         if new != server:
             text = text[: server.start] + str(new) + text[server.end :]
+    return text
+
+
+def new_server(new: contract.NewMember) -> Server:
+    """The line of a member that an upstream is to get; raises InputError where it cannot be right."""
+    words = new.parameters.split()
+    for option, word in (
+        ("member", new.name),
+        ("address", new.address),
+        *(("balancer.member_parameters", one) for one in words),
+    ):
+        if not PLAIN.match(word):
+            raise InputError(
+                f"{option}: {word!r} cannot stand in a 'server' line of nginx; letters, digits and _ . : = / - can."
+            )
+    comment = () if new.name == new.address else (MEMBER_MARK + new.name,)
+    return Server(new.address, tuple(words), comment)
+
+
+def added(text: str, pool: str, server: Server) -> str:
+    """The text with another line behind the last server of the pool, indented like that."""
+    last = upstreams(text)[pool][-1:]
+    if not last:
+        raise InputError(
+            f"balancer.pool: upstream '{pool}' has no 'server' line that another one could follow; write the first."
+        )
+    begin = text.rfind("\n", 0, last[0].start) + 1
+    indent = text[begin : last[0].start]
+    rest = text[last[0].end :]
+    # A comment would swallow what else stands on the line.
+    end = "" if rest.startswith("\n") else "\n"
+    return f"{text[: last[0].end]}\n{indent if not indent.strip() else ''}{server}{end}{rest}"
+
+
+def removed(text: str, pool: str, name: str) -> str:
+    """The text without the line of that server; what else stands on the line stays."""
+    for server in reversed(upstreams(text)[pool]):
+        if server.name == name:
+            begin = text.rfind("\n", 0, server.start) + 1
+            end = text.find("\n", server.end) + 1 or len(text)
+            is_alone = not (text[begin : server.start] + text[server.end : end]).strip()
+            text = text[:begin] + text[end:] if is_alone else text[: server.start] + text[server.end :]
     return text
 
 

@@ -90,6 +90,7 @@ def _planned(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         given, shift = params["hosts"], None
         if asked_shift is not None:
             allowed, balancers = traffic_policy.loosened(allowed), traffic_nodes.with_idle_in_rotation(balancers) or []
+            given = [{**host, "may_be_added": False} for host in given]
             seen = read_fleet(session, given, balancers)
             nodes = params.get("nodes") or params.get("balancers") or []
             shift = planned(session, asked_shift, given, nodes, seen)

@@ -49,7 +49,7 @@ def read_fleet(
 ) -> list[Seen]:
     """The union of the inventory's hosts and of all members the balancers know, each exactly once.
 
-    *strict*: a host in scope that a balancer does not know is an InputError, else it is seen as down.
+    *strict*: a host in scope that a balancer does not know, and that is not to be added, is an InputError, else it is seen as down.
     """
     names = [host["name"] for host in hosts]
     _refuse_doubles(names, "host")
@@ -116,7 +116,7 @@ def lb_state_of(
         return lb_state, f"{HOW_TAKEN_OUT[admin]} on {node}"
     for node, state in states:
         if not state:
-            return model.DOWN, f"not in the pool of {node}"
+            return model.DOWN, f"{'to be added to' if host.get('may_be_added') else 'not in'} the pool of {node}"
         if not state.get("in_rotation"):
             return model.DOWN, f"{state.get('operational') or 'not in rotation'} on {node}"
     return (model.DOWN, "not healthy") if host.get("healthy") is False else (model.IN_SERVICE, "")
@@ -157,8 +157,9 @@ def _refuse_doubles(names: t.Sequence[str], what: str, advice: str = "") -> None
 def _refuse_unknown_members(known: dict[str, dict[str, t.Any]], balancers: t.Sequence[dict[str, t.Any]]) -> None:
     for member, host in known.items():
         for lb in balancers:
-            if host.get("in_scope") is not False and member not in lb["members"]:
+            if host.get("in_scope") is not False and member not in lb["members"] and not host.get("may_be_added"):
                 raise InputError(
                     f"{host['name']}: its member '{member}' is not in the pool of {lb['host']}, which has "
-                    f"{', '.join(sorted(lb['members'])) or 'no members'}; set rollout_member to the host's name in the pool, or correct the pool."
+                    f"{', '.join(sorted(lb['members'])) or 'no members'}; set rollout_member to the host's name in the pool, "
+                    "correct the pool, or let the rollout add it (rollout_add_members)."
                 )

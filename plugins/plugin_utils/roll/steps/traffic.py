@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll import lines
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.nodes import Nodes
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.calls import HostCalls
@@ -15,10 +17,17 @@ Result = t.Dict[str, t.Any]
 
 
 class Traffic(HostCalls):
+    def add_to_pools(self) -> None:
+        """A pool that lacks the host gets it, drained: it takes no request before it is proven."""
+        if self.now["rollout_balancers"] and boolean(self.now["rollout_add_members"], strict=False):
+            address = str(self.now["rollout_member_address"])
+            self.journal.perform("add", "balancer", lambda: self._nodes().add(address), lines.added)
+
     def drain(self) -> None:
         if not self.now["rollout_balancers"]:
             return
-        expected = ["in_service", "drained"] if self.admission.get("drained_by_us") else ["in_service"]
+        is_ours = self.admission.get("drained_by_us") or self._last("add").get("added")
+        expected = ["in_service", "drained"] if is_ours else ["in_service"]
         self.journal.perform("drain", "drain", lambda: self._drain(expected, self._is_unchanged), lines.drained)
 
     @property

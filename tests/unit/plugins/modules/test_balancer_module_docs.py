@@ -11,10 +11,10 @@ from support.pools import member
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import Counters
 from ansible_collections.steady.rollout.plugins.module_utils.pools.members import report as member_report
-from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info
+from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info, lb_pool
 
 
-@pytest.mark.parametrize("module", [lb_member, lb_member_info])
+@pytest.mark.parametrize("module", [lb_member, lb_member_info, lb_pool])
 def test_options(module: t.Any) -> None:
     assert accepted(module) == documented(module)
 

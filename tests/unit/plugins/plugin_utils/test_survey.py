@@ -48,6 +48,7 @@ def test_hosts_that_are_probed_from_one_place_are_probed_in_one_call() -> None:
         "version": "2.0",
         "revision": None,
         "outdated": None,
+        "may_be_added": False,
     }
     assert refused == ""
 

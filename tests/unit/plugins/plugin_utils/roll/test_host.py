@@ -15,7 +15,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.steps.reports 
 
 FORWARD = [
     "stage_before_admission", "connect_before_admission", "admit", "fence_older_runs", "wait_for_interrupted_run", "stage", "before_drain", "is_objected_to",
-    "drain",
+    "add_to_pools", "drain",
     "mark_changing", "after_drain",
     "record_intent", "before_update", "update", "activate_release", "after_update", "wait_until_healthy", "smoke_test", "fail_on_purpose",
     "before_restore", "put_back_in_service", "after_restore", "report_proven",
@@ -131,13 +131,13 @@ def test_a_changed_host_is_rolled_back_completely(step: str) -> None:
 
 def test_an_unchanged_host_is_only_returned_after_it_proved_healthy() -> None:
     steps = rolled(fails=["after_drain"], verdict=Verdict(True, False, "1.0.0"))
-    assert steps[11:] == ["report_failed", "aim_at", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
+    assert steps[12:] == ["report_failed", "aim_at", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
 
 
 def test_a_host_whose_hook_failed_before_it_changed_anything_is_returned_without_that_hook() -> None:
     steps = rolled(fails=["before_update"], verdict=Verdict(True, True, "1.0.0"), serves_again=True)
     expected = ["report_failed", "aim_at", "serves_target_again", "wait_until_healthy", *RETURN_ONLY, "report_reverted"]
-    assert steps[13:] == expected
+    assert steps[14:] == expected
 
 
 def test_a_rollback_that_fails_is_reported_as_stuck() -> None:

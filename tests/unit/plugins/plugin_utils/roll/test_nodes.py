@@ -142,3 +142,33 @@ def test_a_host_is_not_changed_while_a_timer_cannot_be_told() -> None:
     with pytest.raises(StepFailed) as failure:
         timed(executors).mark_changing()
     assert failure.value.kind == "balancer"
+
+
+def test_a_member_is_added_only_where_the_pool_lacks_it() -> None:
+    def answer(host: str, module: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+        if module == "lb_member_info":
+            return {"members": {"app1": {}} if host == "lb1" else {"app2": {}}}
+        return {"to_configure": "write it down"}
+
+    executors = ScriptedExecutors(answer)
+    added = nodes(executors, LB1, LB2, LB3).add("192.0.2.1:80")
+    assert added == {"changed": True, "added": ["lb2", "lb3"], "to_configure": ["write it down"]}
+    assert [(host, given["member"], given["address"], given["claim"]) for host, given in executors.done("lb_pool")] == [
+        ("lb2", "app1", "192.0.2.1:80", CLAIM),
+        ("lb3", "app1", "192.0.2.1:80", CLAIM),
+    ]
+
+
+def test_a_member_that_every_pool_has_is_not_added() -> None:
+    executors = ScriptedExecutors(lambda host, module, given: {"members": {"app1": {}}})
+    assert nodes(executors).add("192.0.2.1:80") == {"changed": False, "added": [], "to_configure": []}
+    assert executors.done("lb_pool") == []
+
+
+def test_a_node_that_refuses_to_add_is_a_failure_of_the_balancer() -> None:
+    def answer(host: str, module: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+        return {"members": {}} if module == "lb_member_info" else {"failed": True, "msg": "lb1: no."}
+
+    with pytest.raises(StepFailed) as failure:
+        nodes(ScriptedExecutors(answer)).add("192.0.2.1:80")
+    assert (failure.value.kind, failure.value.error) == ("balancer", "lb1: no.")

@@ -33,6 +33,8 @@ SETTINGS: dict[str, t.Any] = {
     "rollout_allow_bad": False,
     "rollout_balancers": [LB],
     "rollout_member": "web1",
+    "rollout_add_members": False,
+    "rollout_member_address": "",
     "rollout_health": {"url": "http://app1:8080/health", "ca_path": "/etc/ca.pem"},
     "rollout_health_from": "controller",
     "rollout_health_successes": 3,

@@ -20,6 +20,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.envoy.eds
     Endpoint,
     address_of,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
 TYPE = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
 Json = t.Dict[str, t.Any]
@@ -195,3 +196,40 @@ def test_a_file_that_is_something_else(text: str, told: str) -> None:
     with pytest.raises(BadDocument) as caught:
         Document.parse(text)
     assert str(caught.value) == told
+
+
+def test_a_new_endpoint_is_drained_and_has_its_name() -> None:
+    found = Document.parse(document(entry()))
+    found.add(contract.NewMember("app7", "10.0.0.7:8080"))
+    found.add(contract.NewMember("[2001:db8::7]:80", "[2001:db8::7]:80"))
+    again = Document.parse(found.text("8"))
+    assert [(one.address, one.admin) for one in again.endpoints] == [
+        ("10.0.0.1:80", contract.IN_SERVICE),
+        ("10.0.0.7:8080", contract.DRAINED),
+        ("[2001:db8::7]:80", contract.DRAINED),
+    ]
+    written = json.loads(found.text("8"))["resources"][0]["endpoints"][0]["lb_endpoints"]
+    assert [one["endpoint"].get("hostname") for one in written] == ["app1", "app7", None]
+
+
+def test_a_file_without_any_endpoint_gets_its_first_one() -> None:
+    for text in (document(), document().replace('[{"lb_endpoints": []}]', "[]")):
+        found = Document.parse(text)
+        found.add(contract.NewMember("app7", "10.0.0.7:8080"))
+        assert [one.address for one in found.endpoints] == ["10.0.0.7:8080"]
+
+
+def test_a_removed_endpoint_leaves_the_others() -> None:
+    found = Document.parse(document(entry()))
+    found.add(contract.NewMember("app7", "10.0.0.7:8080"))
+    found.remove("10.0.0.1:80")
+    assert [one.address for one in found.endpoints] == ["10.0.0.7:8080"]
+
+
+def test_an_endpoint_by_name_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        Document.parse(document(entry())).add(contract.NewMember("app7", "app7.example:80"))
+    assert caught.value.message == (
+        "address: expected an IP address with a port, such as 192.0.2.7:8080 or [2001:db8::7]:8080, found 'app7.example:80'; "
+        "Envoy resolves no names in a file of endpoints."
+    )

@@ -9,12 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import NewMember
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.nginx.upstream import (
     NotUnderstood,
     Server,
+    added,
     changed,
+    new_server,
+    removed,
     upstreams,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 
 TEXT = """\
 # server 10.0.0.9:80; is not in an upstream
@@ -145,3 +150,41 @@ def test_text_that_is_not_understood(text: str, message: str) -> None:
     with pytest.raises(NotUnderstood) as raised:
         upstreams(text)
     assert str(raised.value) == message
+
+
+def test_a_new_server_follows_the_last_one() -> None:
+    new = new_server(NewMember("app7", "10.0.0.7:8080", "max_fails=3 fail_timeout=5s")).with_admin("drained")
+    text = added(TEXT, "other", new)
+    assert text == TEXT.replace(
+        "upstream other { server 10.0.0.1:8080; }",
+        "upstream other { server 10.0.0.1:8080;\nserver 10.0.0.7:8080 max_fails=3 fail_timeout=5s down; # member=app7\n }",
+    )
+    assert {name: server.admin for name, server in servers(text, "other").items()} == {
+        "10.0.0.1:8080": "in_service",
+        "app7": "drained",
+    }
+
+
+def test_a_new_server_is_indented_like_the_last_one() -> None:
+    text = "upstream shop {\n    server 10.0.0.1:80; # member=app1 slow\n    keepalive 8;\n}\n"
+    assert added(text, "shop", new_server(NewMember("10.0.0.2:80", "10.0.0.2:80"))) == text.replace(
+        "slow\n", "slow\n    server 10.0.0.2:80;\n"
+    )
+
+
+def test_a_removed_server_takes_its_line_with_it_and_nothing_else() -> None:
+    assert removed(TEXT, "shop", "app3") == TEXT.replace(
+        "    server 10.0.0.3:8080 down; # member=app3 state=maintenance since=monday\n", ""
+    )
+    assert removed(TEXT, "shop", "[::1]:80") == TEXT.replace(
+        "server unix:/run/app.sock; server [::1]:80;", "server unix:/run/app.sock; "
+    )
+    assert removed(TEXT, "shop", "nobody") == TEXT
+
+
+@pytest.mark.parametrize("word", ["down;", "a b", "x#y", "{", "'q'", "a\nb"])
+def test_a_word_that_would_end_the_line_is_refused(word: str) -> None:
+    with pytest.raises(InputError):
+        new_server(NewMember("app7", word))
+    with pytest.raises(InputError):
+        new_server(NewMember(word, "10.0.0.7:80"))

@@ -297,7 +297,7 @@ def test_the_last_one_stays_whatever_the_policy_says():
         (
             [{"name": "app1", "member": "web1"}],
             "app1: its member 'web1' is not in the pool of lb1, which has app1, app2; set rollout_member to the host's "
-            "name in the pool, or correct the pool.",
+            "name in the pool, correct the pool, or let the rollout add it (rollout_add_members).",
         ),
     ],
 )
@@ -355,4 +355,12 @@ def test_members_that_the_inventory_lacks_are_named():
     assert planned(fleet(2), [pool(fleet(3))])["notes"] == [
         "the balancers have members that the inventory lacks: app3. They count for the limits and are not updated: add them to "
         "the inventory, or remove them from the pool."
+    ]
+
+
+def test_a_host_that_a_pool_lacks_is_planned_where_the_rollout_may_add_it():
+    hosts = [*fleet(2), {"name": "app3", "healthy": False, "may_be_added": True}]
+    plan = planned(hosts, [pool(fleet(2))])
+    assert [(row["host"], row["condition"], row["why"]) for row in plan["plan"]][:1] == [
+        ("app3", "down", "to be added to the pool of lb1")
     ]

@@ -1,0 +1,219 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright: steady.rollout contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lb_pool
+short_description: Adds a member to a load balancer's pool or removes it
+version_added: 0.1.0
+description:
+  - A new member is drained. It takes traffic once M(steady.rollout.lb_member) puts it in service.
+  - A member that is to be removed is drained first, as M(steady.rollout.lb_member) does it. It is removed once nothing is in
+    flight to it, and stays out of service where that is not reached in time.
+  - HAProxy changes only the running process. Its next reload undoes that unless its configuration is changed too; the result
+    says how (RV(to_configure)). nginx and Envoy change the file that they read, AWS keeps the change by itself.
+  - Apache, listeners, rules and Route 53 do not change their members this way; the call is refused.
+author:
+  - The steady.rollout maintainers (@steady-rollout)
+extends_documentation_fragment:
+  - steady.rollout.attributes
+  - steady.rollout.balancer
+  - steady.rollout.claim
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The guard is judged as well; the claim is not.
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+options:
+  member:
+    description: The member's name, as the load balancer is to give it.
+    type: str
+    required: true
+  state:
+    description: Whether the pool has the member.
+    type: str
+    choices:
+      - present
+      - absent
+    default: present
+  address:
+    description:
+      - Address and port of the member, such as V(192.0.2.17:8080) or V([2001:db8::17]:8080). Required with O(state=present).
+      - HAProxy and Envoy need an IP address. For AWS it is the target, as V(id:port), and O(member) is the same unless
+        O(balancer.targets) names it.
+      - A member that is there with another address is an error.
+    type: str
+  timeout:
+    description: With O(state=absent), seconds to wait until nothing is in flight, and again until the member is removed.
+    type: str
+    default: "30"
+  on_timeout:
+    description:
+      - With O(state=absent), what to do if something is in flight after O(timeout).
+      - V(fail) fails and leaves the member drained. V(force) ends what is in flight. V(restore) puts it back in service and
+        fails.
+    type: str
+    choices:
+      - fail
+      - force
+      - restore
+    default: fail
+  guard:
+    description:
+      - With O(state=absent), the capacity that must remain. A call that would leave less is refused and changes nothing.
+      - Without it, or without O(guard.allow_outage), the last member in rotation is never removed.
+    type: dict
+    suboptions:
+      min_in_service:
+        description: Members that must stay in rotation.
+        type: int
+      max_out_of_service:
+        description: Members that may be out of service, whoever took them out. Members that are down count.
+        type: int
+      zones:
+        description: Minimums for parts of the pool.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The zone's name, for messages.
+            type: str
+            required: true
+          members:
+            description: The members in the zone.
+            type: list
+            elements: str
+            required: true
+          min_in_service:
+            description: Members of the zone that must stay in rotation.
+            type: int
+            required: true
+      allow_outage:
+        description: Whether the last member in rotation may be removed.
+        type: bool
+        default: false
+  guard_timeout:
+    description:
+      - Seconds to wait for other members to return to service while O(guard) refuses. With 0 the first refusal is final.
+    type: str
+    default: "0"
+notes:
+  - HAProxy adds and removes servers at run time from version 2.6 on, in backends that balance dynamically (C(roundrobin),
+    C(leastconn) and others; not C(static-rr) nor C(source) with C(hash-type map-based)), and without the words C(cookie),
+    C(resolvers) and others that need the configuration.
+  - HAProxy removes a server once it has no connection at all, idle ones included. Those are closed within seconds
+    (C(pool-purge-delay)), which this call waits for.
+  - Envoy keeps a removed member in its lists, without traffic, as long as its health check passes.
+seealso:
+  - module: steady.rollout.lb_member
+  - module: steady.rollout.lb_member_info
+"""
+
+EXAMPLES = r"""
+- name: Add app7 to the pool, without traffic yet
+  steady.rollout.lb_pool:
+    balancer:
+      socket: /run/haproxy/admin.sock
+      member_parameters: check inter 1s rise 2 fall 2
+      pool: shop
+    member: app7
+    address: 192.0.2.17:8080
+  register: added
+  delegate_to: lb1
+
+- name: Say what the configuration has to have as well
+  ansible.builtin.debug:
+    msg: "{{ added.to_configure }}"
+  when: added.to_configure | length > 0
+
+- name: Drain app7 and remove it, as long as four members stay in rotation
+  steady.rollout.lb_pool:
+    balancer:
+      type: nginx
+      upstream_file: /etc/nginx/conf.d/upstreams.conf
+      pool: shop
+    member: app7
+    state: absent
+    timeout: 60
+    guard:
+      min_in_service: 4
+  delegate_to: lb2
+"""
+
+RETURN = r"""
+pool:
+  description: The pool.
+  type: str
+  returned: always
+  sample: shop
+member:
+  description: The member.
+  type: str
+  returned: always
+  sample: app7
+to_configure:
+  description: What has to be changed in the load balancer's configuration so that its next reload does not undo the change.
+    Empty where nothing was changed, or where the change is kept.
+  type: str
+  returned: always
+  sample: >-
+    HAProxy loses 'app7' at its next reload unless its configuration is changed too: add 'server app7 192.0.2.17:8080 check'
+    to backend shop.
+msg:
+  description: The same in one line.
+  type: str
+  returned: always
+actions:
+  description: What was done, or would be done in check mode.
+  type: list
+  elements: str
+  returned: always
+notes:
+  description: Remarks on the load balancer's figures.
+  type: list
+  elements: str
+  returned: always
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.steady.rollout.plugins.module_utils import claims
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
+from ansible_collections.steady.rollout.plugins.module_utils.call import run_as_module
+from ansible_collections.steady.rollout.plugins.module_utils.pools.members.plan import GUARD_ARGUMENTS
+from ansible_collections.steady.rollout.plugins.module_utils.pools.membership import PRESENT, STATES, core
+
+SPEC: dict[str, t.Any] = {
+    "argument_spec": {
+        "balancer": registry.arguments(),
+        "member": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": list(STATES), "default": PRESENT},
+        "address": {"type": "str"},
+        "timeout": {"type": "str", "default": "30"},
+        "on_timeout": {"type": "str", "choices": ["fail", "force", "restore"], "default": "fail"},
+        "guard": {"type": "dict", "options": GUARD_ARGUMENTS},
+        "guard_timeout": {"type": "str", "default": "0"},
+        "claim": {"type": "dict", "options": claims.ARGUMENTS},
+    },
+    "required_if": [("state", "present", ("address",))],
+    "supports_check_mode": True,
+}
+
+
+def main() -> None:
+    run_as_module(AnsibleModule(**SPEC), core)
+
+
+if __name__ == "__main__":
+    main()
