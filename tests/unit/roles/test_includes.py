@@ -49,8 +49,10 @@ def test_no_rolling_deployment_ran_on_ansible_core_2_16_to_2_18(path: pathlib.Pa
 
 
 OF_EACH_HOST = ("host.yml", "hook.yml", "judge.yml", "last_gate.yml", "drive.yml")
-"""Files that the hosts of a play run each for themselves; so are those of operations/, which are steps of a host."""
-OF_ALL_HOSTS = [path for path in FILES if path.name not in OF_EACH_HOST and path.parent.name != "operations"]
+"""Files that the hosts of a play run each for themselves; so are those of nodes/, operations/ and updates/, which are steps of a host."""
+OF_ALL_HOSTS = [
+    path for path in FILES if path.name not in OF_EACH_HOST and path.parent.name not in ("operations", "updates")
+]
 
 
 @pytest.mark.parametrize("path", OF_ALL_HOSTS, ids=lambda path: path.stem)
