@@ -32,9 +32,11 @@ attributes:
     support: full
 options:
   type:
-    description: What the service is. V(redis_sentinel) is a Redis with a Sentinel beside it.
+    description:
+      - What the service is. V(redis_sentinel) is a Redis with a Sentinel beside it. V(etcd) is read by C(etcdctl), and V(rabbitmq)
+        by C(rabbitmqctl) and C(rabbitmq-queues), which only C(root) and the user C(rabbitmq) can run.
     type: str
-    choices: [postgresql, redis_sentinel]
+    choices: [etcd, postgresql, rabbitmq, redis_sentinel]
     required: true
   timeout:
     description: How long to wait for an answer.
@@ -62,10 +64,10 @@ options:
     type: int
     default: 6379
   user:
-    description: For V(redis_sentinel), the Redis ACL user; the default user if not set.
+    description: For V(redis_sentinel), the Redis ACL user; the default user if not set. For V(etcd), the user.
     type: str
   password:
-    description: For V(redis_sentinel), the password for Redis.
+    description: For V(redis_sentinel), the password for Redis. For V(etcd), that of the user.
     type: str
   sentinel_port:
     description: For V(redis_sentinel), the port of Sentinel.
@@ -76,6 +78,22 @@ options:
     type: str
   sentinel_password:
     description: For V(redis_sentinel), the password for Sentinel.
+    type: str
+  endpoint:
+    description: For V(etcd), the address at which this member serves clients.
+    type: str
+    default: http://127.0.0.1:2379
+  ca_path:
+    description: For V(etcd), the file with the certificate authority of its certificate.
+    type: path
+  cert_path:
+    description: For V(etcd), the file with the client's certificate.
+    type: path
+  key_path:
+    description: For V(etcd), the file with the key of the client's certificate.
+    type: path
+  node:
+    description: For V(rabbitmq), the name of the node, such as V(rabbit@db1). The default is RabbitMQ's own.
     type: str
 """
 
@@ -93,15 +111,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 role:
-  description: V(primary) or V(replica).
+  description: V(primary) or V(replica). The leader of an etcd cluster is V(primary); every node of RabbitMQ is V(replica).
   type: str
   returned: success
 follows:
-  description: Whether a replica receives what the primary writes. Always false for a primary.
+  description:
+    - Whether a replica receives what the primary writes. Always false for a primary.
+    - For O(type=etcd), whether the member has a leader. For O(type=rabbitmq), whether it sees all nodes running.
   type: bool
   returned: success
 position:
-  description: The position in the primary's writes that it has reached, in bytes.
+  description: The position in the primary's writes that it has reached, in bytes; for O(type=etcd) in entries of its log.
   type: int
   returned: success
 cluster:
@@ -116,6 +136,18 @@ needed_sentinels:
   description: For O(type=redis_sentinel), how many of them a failover needs.
   type: int
   returned: success
+voters:
+  description: For O(type=etcd) and O(type=rabbitmq), how many members of the cluster vote.
+  type: int
+  returned: success
+votes:
+  description: Whether this member votes. A learner of etcd does not.
+  type: bool
+  returned: success
+objection:
+  description: Why the service itself says that this member is needed now, or what is wrong with it; empty otherwise.
+  type: str
+  returned: success
 msg:
   description: The role in words.
   type: str
@@ -129,7 +161,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.replicas.core impor
 
 SPEC = {
     "argument_spec": {
-        "type": {"type": "str", "choices": ["postgresql", "redis_sentinel"], "required": True},
+        "type": {"type": "str", "choices": ["etcd", "postgresql", "rabbitmq", "redis_sentinel"], "required": True},
         "timeout": {"type": "str", "default": "10"},
         "url": {"type": "str", "no_log": True},
         "as_user": {"type": "str", "default": "postgres"},
@@ -141,6 +173,11 @@ SPEC = {
         "sentinel_port": {"type": "int", "default": 26379},
         "sentinel_user": {"type": "str"},
         "sentinel_password": {"type": "str", "no_log": True},
+        "endpoint": {"type": "str", "default": "http://127.0.0.1:2379"},
+        "ca_path": {"type": "path"},
+        "cert_path": {"type": "path"},
+        "key_path": {"type": "path", "no_log": False},
+        "node": {"type": "str"},
     },
     "supports_check_mode": True,
 }

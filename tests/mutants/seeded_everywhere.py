@@ -18,6 +18,7 @@ import seeded_release
 import seeded_restore_timer
 import seeded_revisions
 import seeded_roles
+import seeded_veto
 
 SUBJECTS = (
     seeded_ledger,
@@ -33,5 +34,6 @@ SUBJECTS = (
     seeded_roles,
     seeded_revisions,
     seeded_flags,
+    seeded_veto,
 )
 MUTANTS = tuple(mutant for subject in SUBJECTS for mutant in subject.MUTANTS)

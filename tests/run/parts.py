@@ -128,6 +128,7 @@ MONITORS = ("prometheus", "prometheus-alertmanager")
 DATABASES = ("pg_ctlcluster", "redis-server")
 """What a test on real hosts migrates, and what has its feature flags."""
 FLAG_SYSTEMS = "flags/test_contract.py"
+CLUSTERS = ("etcd", "etcdctl", "rabbitmq-server")
 CONTRACT = Part(
     "contract",
     "pytest tests/integration: the contract on HAProxy and Envoy, what is HAProxy's own, and the flag systems'",
@@ -183,7 +184,7 @@ INTEGRATION = Part(
     "all of tests/integration",
     (Step("integration", script("integration", "{reports}")),),
     limit=2400,
-    useful=(*MAKES, *MONITORS, "sshd", "sudo", *DATABASES, "pgbouncer", "mariadbd"),
+    useful=(*MAKES, *MONITORS, "sshd", "sudo", *DATABASES, "pgbouncer", "mariadbd", *CLUSTERS),
     unleash=True,
     lane=WAITING,
 )

@@ -51,6 +51,9 @@ PROGRAMS = {
     "pgbouncer": "pgbouncer",
     "mariadbd": "mariadb-server",
     "redis-server": "redis-server",
+    "etcd": "etcd-server",
+    "etcdctl": "etcd-client",
+    "rabbitmq-server": "rabbitmq-server",
 }
 """Program -> Debian package."""
 

@@ -40,8 +40,8 @@ def played(directory: pathlib.Path, play: dict[str, t.Any], *options: str) -> tu
     return run_playbook(directory, playbook, "-i", "localhost,", "-c", "local", *options)
 
 
-def run_playbook(directory: pathlib.Path, playbook: pathlib.Path, *options: str) -> tuple[int, str]:
-    """The same for a playbook of the user's; nothing is kept outside of *directory*."""
+def run_playbook(directory: pathlib.Path, playbook: pathlib.Path, *options: str, limit: float = 120) -> tuple[int, str]:
+    """The same for a playbook of the user's, within *limit* seconds; nothing is kept outside of *directory*."""
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
@@ -55,6 +55,6 @@ def run_playbook(directory: pathlib.Path, playbook: pathlib.Path, *options: str)
     argv = [sys.executable, "-m", "ansible.cli.playbook", str(playbook), *options]
     argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
     done = subprocess.run(
-        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=120, check=False
+        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=limit, check=False
     )
     return done.returncode, done.stdout + done.stderr + (directory / "log").read_text()

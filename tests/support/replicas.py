@@ -59,6 +59,12 @@ class Replicas:
         path.chmod(0o755)
         return path
 
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        raise NotImplementedError
+
     def is_up(self, name: str) -> bool:
         raise NotImplementedError
 
@@ -290,18 +296,18 @@ esac
 
 
 def databases() -> t.ContextManager[Databases]:
-    return _running(Databases, "PostgreSQL: apt-get install postgresql" if not BINARIES else "")
+    return running(Databases, "PostgreSQL: apt-get install postgresql" if not BINARIES else "")
 
 
 def caches() -> t.ContextManager[Caches]:
-    return _running(Caches, "" if shutil.which("redis-server") else "Redis: apt-get install redis-server")
+    return running(Caches, "" if shutil.which("redis-server") else "Redis: apt-get install redis-server")
 
 
-Kind = t.TypeVar("Kind", Databases, Caches)
+Kind = t.TypeVar("Kind", bound=Replicas)
 
 
 @contextlib.contextmanager
-def _running(kind: type[Kind], missing: str) -> t.Iterator[Kind]:
+def running(kind: type[Kind], missing: str) -> t.Iterator[Kind]:
     if missing:
         pytest.skip(f"not installed is {missing}")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="steady-replicas-"))

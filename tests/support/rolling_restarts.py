@@ -28,7 +28,12 @@ SETTINGS: dict[str, t.Any] = {
 
 
 def roll(
-    service: Replicas, directory: pathlib.Path, rule: dict[str, t.Any], settings: dict[str, t.Any], *options: str
+    service: Replicas,
+    directory: pathlib.Path,
+    rule: dict[str, t.Any],
+    settings: dict[str, t.Any],
+    *options: str,
+    limit: float = 120,
 ) -> tuple[int, str]:
     """Exit code and words of restart.yml, with a switchover before the drain as a step of the operator's."""
     task_files = {
@@ -55,6 +60,8 @@ def roll(
     inventory = {"all": {"children": {"fleet": {"hosts": hosts, "vars": shared}}}}
     (directory / "inventory.yml").write_text(yaml.safe_dump(json.loads(json.dumps(inventory))))
     playbook = REPOSITORY / "playbooks" / "restart.yml"
-    code, printed = run_playbook(directory, playbook, "-i", str(directory / "inventory.yml"), "--forks", "5", *options)
+    code, printed = run_playbook(
+        directory, playbook, "-i", str(directory / "inventory.yml"), "--forks", "5", *options, limit=limit
+    )
     # Ansible breaks long lines.
     return code, " ".join(printed.split())

@@ -10,11 +10,13 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
-from ansible_collections.steady.rollout.plugins.module_utils.replicas import postgresql, redis_sentinel
+from ansible_collections.steady.rollout.plugins.module_utils.replicas import etcd, postgresql, rabbitmq, redis_sentinel
 from ansible_collections.steady.rollout.plugins.module_utils.replicas.model import Member
 
 READERS: dict[str, t.Callable[[Call, float], Member]] = {
+    "etcd": etcd.read,
     "postgresql": postgresql.read,
+    "rabbitmq": rabbitmq.read,
     "redis_sentinel": redis_sentinel.read,
 }
 

@@ -25,9 +25,16 @@ class Member(t.NamedTuple):
     usable_sentinels: int | None = None
     """How many of those that decide on a failover are reachable from here; None where there are none."""
     needed_sentinels: int | None = None
+    voters: int | None = None
+    """How many members of the cluster vote, of whom a majority is needed; None where nobody votes."""
+    votes: bool = True
+    objection: str = ""
+    """Why the service itself says that this member is needed now."""
 
     @property
     def said(self) -> str:
+        if self.voters is not None:
+            return f"{'leader' if self.role == PRIMARY else 'member'} of a cluster of {self.voters}"
         if self.role == PRIMARY:
             return "primary"
         return "replica that follows the primary" if self.follows else "replica that does not follow the primary"

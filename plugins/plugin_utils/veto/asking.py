@@ -14,9 +14,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.http.targets import
 from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 from ansible_collections.steady.rollout.plugins.module_utils.printable import printable
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation
-from ansible_collections.steady.rollout.plugins.plugin_utils.veto import replicas
+from ansible_collections.steady.rollout.plugins.plugin_utils.veto import consensus, replicas
 from ansible_collections.steady.rollout.plugins.plugin_utils.veto.replicas import Case, Judged, Node
 from ansible_collections.steady.rollout.plugins.plugin_utils.veto.rules import (
+    BY_MAJORITY,
     COMMAND,
     HTTP,
     QUORUM,
@@ -91,7 +92,8 @@ class Asking:
         if host not in rule.hosts:
             return Judged(True, f"{host} is not in its group")
         others = [name for name in remaining if name in rule.hosts]
-        return replicas.judge(Case(host, rule.type, self._nodes(rule), rule.max_lag, others, is_before_drain))
+        judge = consensus.judge if rule.type in BY_MAJORITY else replicas.judge
+        return judge(Case(host, rule.type, self._nodes(rule), rule.max_lag, others, is_before_drain))
 
     def _probed(self, rule: Rule, host: str) -> Judged:
         place = {"controller": "localhost", "host": host}.get(rule.asked_from, rule.asked_from)

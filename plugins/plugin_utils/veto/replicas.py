@@ -15,9 +15,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.plurals import are
 
 PRIMARY, REPLICA = "primary", "replica"
 ROLES = (PRIMARY, REPLICA)
+FIGURES = ("usable_sentinels", "needed_sentinels", "voters")
 WORDS = {
     "postgresql": ("primary", "does not stream from the primary"),
     "redis_sentinel": ("master", "is not linked to the master"),
+    "etcd": ("leader", ""),
+    "rabbitmq": ("leader", ""),
 }
 """By type: what the primary is called, and what is wrong with a replica that does not follow it."""
 
@@ -34,6 +37,9 @@ class Node:
     cluster: str = ""
     usable_sentinels: int | None = None
     needed_sentinels: int | None = None
+    voters: int | None = None
+    votes: bool = True
+    objection: str = ""
 
     @classmethod
     def of(cls, name: str, result: t.Mapping[str, t.Any]) -> Node:
@@ -42,11 +48,20 @@ class Node:
             return cls(name, trouble=str(result.get("msg") or "no reason given").rstrip("."))
         role, follows, position = result.get("role"), result.get("follows"), result.get("position")
         is_figure = isinstance(position, int) and not isinstance(position, bool)
-        figures = [result.get("usable_sentinels"), result.get("needed_sentinels")]
+        figures = [result.get(name) for name in FIGURES]
         if role not in ROLES or not isinstance(follows, bool) or not is_figure or not all(map(_is_count, figures)):
             return cls(name, trouble="its answer is not valid")
         return cls(
-            name, "", str(role), follows, int(str(position)), str(result.get("cluster") or ""), figures[0], figures[1]
+            name,
+            role=str(role),
+            follows=follows,
+            position=int(str(position)),
+            cluster=str(result.get("cluster") or ""),
+            votes=result.get("votes") is not False,
+            objection=str(result.get("objection") or ""),
+            usable_sentinels=figures[0],
+            needed_sentinels=figures[1],
+            voters=figures[2],
         )
 
 
@@ -90,7 +105,7 @@ class Judged(t.NamedTuple):
 
 def judge(case: Case) -> Judged:
     """A primary goes last and only after a switchover; a replica goes while all others follow without lag."""
-    for rule in (_unread, _one_primary, _one_cluster, _turn, _following, _lag, _sentinels, _switched_over):
+    for rule in (unread, _one_primary, _one_cluster, turn, _following, _lag, _sentinels, _switched_over):
         objection = rule(case)
         if objection is not None:
             return objection
@@ -101,19 +116,19 @@ def judge(case: Case) -> Judged:
     )
 
 
-def _unread(case: Case) -> Judged | None:
+def unread(case: Case) -> Judged | None:
     silent = [node for node in case.others if node.trouble]
     if not case.others:
-        return _objects("the group has no other host: list all its hosts")
-    return _objects("; ".join(f"{node.name} cannot be read: {node.trouble}" for node in silent)) if silent else None
+        return objects("the group has no other host: list all its hosts")
+    return objects("; ".join(f"{node.name} cannot be read: {node.trouble}" for node in silent)) if silent else None
 
 
 def _one_primary(case: Case) -> Judged | None:
     primaries = [node.name for node in case.nodes if node.role == PRIMARY]
     if len(primaries) > 1:
-        return _objects(f"{' and '.join(primaries)} claim to be the {case.primary_word}")
+        return objects(f"{' and '.join(primaries)} claim to be the {case.primary_word}")
     if not primaries:
-        return _objects(f"no host claims to be the {case.primary_word}")
+        return objects(f"no host claims to be the {case.primary_word}")
     return None
 
 
@@ -121,11 +136,11 @@ def _one_cluster(case: Case) -> Judged | None:
     primary = next(node for node in case.nodes if node.role == PRIMARY)
     strange = [node.name for node in case.nodes if not node.trouble and node.cluster != primary.cluster]
     if strange:
-        return _objects(f"{', '.join(strange)} {are(len(strange))} not in the same cluster as {primary.name}")
+        return objects(f"{', '.join(strange)} {are(len(strange))} not in the same cluster as {primary.name}")
     return None
 
 
-def _turn(case: Case) -> Judged | None:
+def turn(case: Case) -> Judged | None:
     if case.itself.role == PRIMARY and case.remaining:
         left = ", ".join(case.remaining)
         return Judged(
@@ -138,7 +153,7 @@ def _turn(case: Case) -> Judged | None:
 
 def _following(case: Case) -> Judged | None:
     wrong = [node.name for node in case.others if node.role == REPLICA and not node.follows]
-    return _objects("; ".join(f"{name} {WORDS[case.type][1]}" for name in wrong)) if wrong else None
+    return objects("; ".join(f"{name} {WORDS[case.type][1]}" for name in wrong)) if wrong else None
 
 
 def _lag(case: Case) -> Judged | None:
@@ -149,7 +164,7 @@ def _lag(case: Case) -> Judged | None:
         for name, lag in behind.items()
         if lag > case.max_lag
     ]
-    return _objects("; ".join(late)) if late else None
+    return objects("; ".join(late)) if late else None
 
 
 def _sentinels(case: Case) -> Judged | None:
@@ -157,7 +172,7 @@ def _sentinels(case: Case) -> Judged | None:
     goes = 0 if case.itself.trouble else 1
     for node in case.others:
         if node.usable_sentinels is not None and node.usable_sentinels - goes < (node.needed_sentinels or 1):
-            return _objects(
+            return objects(
                 f"{node.name} reaches {node.usable_sentinels} Sentinels including the one on {case.asker}, and a failover needs "
                 f"{node.needed_sentinels} without it"
             )
@@ -166,11 +181,11 @@ def _sentinels(case: Case) -> Judged | None:
 
 def _switched_over(case: Case) -> Judged | None:
     if case.itself.role == PRIMARY and case.is_before_drain:
-        return _objects(
+        return objects(
             f"{case.asker} is still the {case.primary_word}: switch over in the task file of rollout_before_drain_tasks"
         )
     return None
 
 
-def _objects(said: str) -> Judged:
+def objects(said: str) -> Judged:
     return Judged(False, said)

@@ -19,7 +19,9 @@ Settings = t.Mapping[str, t.Any]
 Groups = t.Mapping[str, t.Sequence[str]]
 
 WHERE = "rollout_veto"
-COMMAND, HTTP, QUORUM, POSTGRESQL, REDIS_SENTINEL = "command", "http", "quorum", "postgresql", "redis_sentinel"
+COMMAND, HTTP, QUORUM = "command", "http", "quorum"
+POSTGRESQL, REDIS_SENTINEL, ETCD, RABBITMQ = "postgresql", "redis_sentinel", "etcd", "rabbitmq"
+BY_MAJORITY = (ETCD, RABBITMQ)
 CONTROLLER = "controller"
 PROBE = "health_wait"
 OF_THE_PROBE = "targets: "
@@ -31,6 +33,8 @@ OF_POSTGRESQL = ("url", "as_user", "timeout")
 OF_REDIS = (
     "master", "address", "port", "user", "password", "sentinel_port", "sentinel_user", "sentinel_password", "timeout"
 )  # fmt: skip
+OF_ETCD = ("endpoint", "ca_path", "cert_path", "key_path", "user", "password", "timeout")
+OF_RABBITMQ = ("node", "timeout")
 OPTIONS: dict[str, tuple[str, ...]] = {
     COMMAND: ("command", *OF_A_PROBE),
     HTTP: (
@@ -39,13 +43,17 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     QUORUM: OF_A_GROUP,
     POSTGRESQL: ("max_lag", *OF_POSTGRESQL, *OF_A_GROUP),
     REDIS_SENTINEL: ("max_lag", *OF_REDIS, *OF_A_GROUP),
+    ETCD: ("max_lag", *OF_ETCD, *OF_A_GROUP),
+    RABBITMQ: (*OF_RABBITMQ, *OF_A_GROUP),
 }  # fmt: skip
 """By type."""
-OF_A_MEMBER = {POSTGRESQL: OF_POSTGRESQL, REDIS_SENTINEL: OF_REDIS}
+OF_A_MEMBER = {POSTGRESQL: OF_POSTGRESQL, REDIS_SENTINEL: OF_REDIS, ETCD: OF_ETCD, RABBITMQ: OF_RABBITMQ}
 """What replica_info gets, for the types that ask every host of a group."""
 NEEDED = {COMMAND: ("command",), HTTP: ("url",)}
 DEFAULT_LAG = "16M"
 """About one segment of PostgreSQL's log: members are not asked at the very same moment."""
+ETCDS_LAG = "1000"
+"""Entries of the Raft log, not bytes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +71,9 @@ class Rule:
 
     @property
     def max_lag(self) -> float:
-        return bytes_of(self.options.get("max_lag") or DEFAULT_LAG, f"{self.name}: max_lag")
+        return bytes_of(
+            self.options.get("max_lag") or (ETCDS_LAG if self.type == ETCD else DEFAULT_LAG), f"{self.name}: max_lag"
+        )
 
     @property
     def asked_from(self) -> str:

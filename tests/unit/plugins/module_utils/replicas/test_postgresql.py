@@ -35,7 +35,7 @@ def test_a_primary_says_how_far_it_has_written() -> None:
     )
     assert result == {
         "changed": False, "role": "primary", "follows": False, "position": 5033164, "cluster": CLUSTER,
-        "usable_sentinels": None, "needed_sentinels": None, "msg": "primary",
+        "usable_sentinels": None, "needed_sentinels": None, "voters": None, "votes": True, "objection": "", "msg": "primary",
     }  # fmt: skip
     assert (environment["PGHOST"], environment["PGPORT"], environment["PGPASSWORD"]) == ("db1", "5433", "s ecret")
 

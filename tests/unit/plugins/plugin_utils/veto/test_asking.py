@@ -48,6 +48,18 @@ def test_a_command_runs_on_the_host_or_where_the_rule_says() -> None:
     assert asked(probed(True, name="command"), {**rule, "from": "db3"})[1].calls[0][0] == "db3"
 
 
+def test_one_consent_does_not_outweigh_an_objection() -> None:
+    seen = {"http": {"healthy": True, "last": {"reason": "answered 200"}},
+            "command": {"healthy": False, "last": {"reason": "exit status 1"}}}  # fmt: skip
+
+    def answer(host: str, module: str, given: dict[str, t.Any]) -> dict[str, t.Any]:
+        name = given["targets"][0]["name"]
+        return {"healthy": seen[name]["healthy"], "targets": {name: seen[name]}}
+
+    opinion = asked(answer, URL, {"type": "command", "command": ["may-go"]})[0]
+    assert (opinion.consents, opinion.objection) == (False, "command: exit status 1")
+
+
 def test_who_objects_and_what_was_said() -> None:
     opinion = asked(probed(False, "http://es:9200/_cluster/health answered 408", '{"status": "yellow"}'), URL)[0]
     assert not opinion.consents

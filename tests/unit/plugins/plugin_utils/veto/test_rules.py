@@ -12,7 +12,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.veto import rules
 
 GROUPS = {"all": ["db1", "db2", "db3", "app1"], "databases": ["db1", "db2", "db3"]}
 FLEET = ["db1", "db2"]
-TYPES = "command, http, quorum, postgresql, redis_sentinel"
+TYPES = "command, http, quorum, postgresql, redis_sentinel, etcd, rabbitmq"
 
 
 def test_a_rule_of_a_group_is_a_quorum_for_the_ledger() -> None:
