@@ -10,30 +10,13 @@ import pathlib
 import typing as t
 
 import pytest
+from fleet.world.packages import BUILD, INSTALLED, VERSION
 from fleet.world.rolling import Ended, Rolling
 from fleet.world.shop import Shop
 from support.background import Background
 
 CONFIGURATION = "/opt/shop/current/behaviour.json"
 """The shop reads it when it starts."""
-REPOSITORY = "/root/packages"
-BUILD = f"""
-set -e
-mkdir -p {REPOSITORY}/tree/DEBIAN
-printf 'Package: steady-patch\\nVersion: %s\\nArchitecture: all\\nMaintainer: x <x@example.org>\\nDescription: x\\n' "$1" \
-    > {REPOSITORY}/tree/DEBIAN/control
-if [ "$2" = reboot ]; then
-    printf '#!/bin/sh\\necho steady-patch > /run/reboot-required.pkgs; touch /run/reboot-required\\n' > {REPOSITORY}/tree/DEBIAN/postinst
-    chmod 755 {REPOSITORY}/tree/DEBIAN/postinst
-fi
-dpkg-deb --build {REPOSITORY}/tree {REPOSITORY}/steady-patch.deb > /dev/null
-size=$(stat -c %s {REPOSITORY}/steady-patch.deb) sum=$(sha256sum {REPOSITORY}/steady-patch.deb | cut -d' ' -f1)
-{{ sed '/^$/d' {REPOSITORY}/tree/DEBIAN/control; echo "Filename: ./steady-patch.deb"; echo "Size: $size"; echo "SHA256: $sum"; }} \
-    > {REPOSITORY}/Packages
-rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*
-echo 'deb [trusted=yes] file:{REPOSITORY} ./' > /etc/apt/sources.list
-"""
-INSTALLED = f"dpkg -i {REPOSITORY}/steady-patch.deb > /dev/null; rm -f /run/reboot-required /run/reboot-required.pkgs"
 
 
 def on_every_app(shop: Shop, script: str, *words: str) -> dict[str, str]:
@@ -123,7 +106,7 @@ def test_every_host_is_patched_and_rebooted_once(shop: Shop, rolling: Rolling, u
     succeeded(ended, "shop: patch done; all 6 hosts are in service on 1.0.0.")
     after = boots(shop)
     assert all(after[app] != before[app] for app in shop.apps)
-    assert set(on_every_app(shop, "dpkg-query -W -f '${Version}' steady-patch").values()) == {"2.0"}
+    assert set(on_every_app(shop, VERSION).values()) == {"2.0"}
     again = rolling.run("", playbook="patch")
     plan_says(again, "shop: nothing to do for patch, 6 hosts are done already")
     assert boots(shop) == after

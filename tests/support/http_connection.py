@@ -20,6 +20,8 @@ import typing as t
 from support.tally import Failed
 
 CROSSING = 0.2
+NEXT_AFTER = 1.0
+"""Seconds after which a client tries the next address."""
 PAGE = "maintenance page"
 """A 503 that says when to come back."""
 
@@ -38,10 +40,14 @@ class Target:
 
 
 class Connection:
-    """One connection to one balancer; opened by its first request."""
+    """One connection to one balancer; opened by its first request.
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    Where that takes no connection, one of *others* is tried, as browsers do with the addresses of a name: nothing was
+    sent yet.
+    """
+
+    def __init__(self, target: Target, others: t.Sequence[Target] = ()) -> None:
+        self._targets = (target, *others)
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._served = 0
@@ -82,14 +88,23 @@ class Connection:
 
     async def _send_head(self, head: bytes) -> None:
         if self._writer is None:
-            try:
-                self._reader, self._writer = await asyncio.open_connection(self._target.host, self._target.port)
-            except OSError as error:
-                raise Failed("connect", f"no connection: {error}") from error
+            await self._open()
+            assert self._writer is not None
         elif self._reader is not None and self._reader.at_eof():
             raise ClosedWhileIdle
         self._writer.write(head)
         self._sent_at = time.monotonic()
+
+    async def _open(self) -> None:
+        for number, target in enumerate(self._targets, start=1):
+            is_last = number == len(self._targets)
+            opening = asyncio.open_connection(target.host, target.port)
+            try:
+                self._reader, self._writer = await (opening if is_last else asyncio.wait_for(opening, NEXT_AFTER))
+                return
+            except (OSError, asyncio.TimeoutError) as error:
+                if is_last:
+                    raise Failed("connect", f"no connection: {error}") from error
 
     async def _send_body(self, chunks: t.Iterable[bytes], pause: float, answering: asyncio.Future[t.Any]) -> bool:
         """Whether all of it was sent."""

@@ -61,6 +61,8 @@ class Mix:
     tester: str = ""
     """A header that the sticky ones send, 'name: value'."""
     timeout: float = 30.0
+    failover: bool = False
+    """Whether a client whose balancer takes no connection tries the next one."""
 
 
 class Traffic:
@@ -106,7 +108,7 @@ class Traffic:
             yield self._sticky(f"{STICKY}{number}", target)
 
     async def _quick(self, name: str, target: Target, head: bytes, interval: float, delay: float) -> None:
-        connection = Connection(target)
+        connection = self._connection(target)
         loop = asyncio.get_running_loop()
         due = loop.time() + delay
         while not await self._stopped_until(due):
@@ -116,7 +118,7 @@ class Traffic:
 
     async def _sticky(self, name: str, target: Target) -> None:
         """A user who comes back every now and then, on a new connection, with the cookie that the first answer gave."""
-        connection = Connection(target)
+        connection = self._connection(target)
         while not await self._stopped_until(asyncio.get_running_loop().time() + self.mix.sticky_pause):
             headers = [f"Cookie: {connection.cookie}"] if connection.cookie else []
             headers += [self.mix.tester] if self.mix.tester else []
@@ -124,7 +126,7 @@ class Traffic:
             await self._count(name, target, connection, head)
 
     async def _slow(self, target: Target, close: bool) -> None:
-        connection = Connection(target)
+        connection = self._connection(target)
         head = request_head(target, f"/slow?seconds={self.mix.slow_seconds:g}", close)
         while not self._stopping.is_set():
             if not await self._count("slow", target, connection, head):
@@ -138,8 +140,12 @@ class Traffic:
         head = request_head(target, "/upload", close=True, method="POST", length=len(chunk) * len(chunks))
         while not self._stopping.is_set():
             pause = mix.upload_seconds / mix.upload_chunks
-            if not await self._count("upload", target, Connection(target), head, chunks, pause):
+            if not await self._count("upload", target, self._connection(target), head, chunks, pause):
                 await self._stopped_until(asyncio.get_running_loop().time() + 0.2)
+
+    def _connection(self, target: Target) -> Connection:
+        others = [one for one in self.targets if one != target] if self.mix.failover else []
+        return Connection(target, others)
 
     async def _count(
         self,
