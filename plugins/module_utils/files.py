@@ -19,7 +19,7 @@ import time
 import typing as t
 import uuid
 
-from ansible_collections.steady.rollout.plugins.module_utils import processes
+from ansible_collections.steady.rollout.plugins.module_utils import locks
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 # Seconds that a change of another process may take before a lock is given up.
@@ -131,8 +131,6 @@ def locked(
         _require_regular(handle)
         _close_to_others(handle, mode)
         _wait_for(handle, path, what, timeout, while_busy)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} {processes.program(os.getpid())}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -146,27 +144,17 @@ def _wait_for(handle: int, path: str, what: str, timeout: float, while_busy: t.C
             return
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise still_busy(path, what, timeout, _holder(handle)) from None
+                raise still_busy(path, what, timeout, locks.holder_of(path)) from None
         while_busy()
         time.sleep(LOCK_POLL)
 
 
-def still_busy(path: str, what: str, waited: float, holder: str) -> RolloutError:
-    """After *waited* seconds in vain; *holder* names the process that changes *what*."""
+def still_busy(path: str, what: str, waited: float, holder: locks.Holder | None) -> RolloutError:
+    """After *waited* seconds in vain; *holder* is the process that changes *what*."""
     return RolloutError(
-        f"{path}: another process has been changing {what} for more than {waited:g} s: {holder}. Nothing was changed; "
+        f"{path}: another process has been changing {what} for more than {waited:g} s: {locks.shown(holder)}. Nothing was changed; "
         "wait for that process or end it, then run again."
     )
-
-
-def _holder(handle: int) -> str:
-    """The process that wrote itself into the lock; its name comes from a file and is treated as data."""
-    pid, dummy, program = os.pread(handle, 200, 0).decode("utf-8", "replace").strip().partition(" ")
-    if not (pid.isascii() and pid.isdigit()):
-        return "it left no name"
-    shown = "".join(letter for letter in program if letter.isprintable())
-    state = ", which is stopped" if processes.is_stopped(pid) else ""
-    return f"pid {pid} ({shown or 'unknown'}){state}"
 
 
 def _require_regular(handle: int) -> None:

@@ -52,6 +52,13 @@ def holder_of(path: str, kind: str = WHOLE_FILE, byte: int = 0, proc: str = proc
     return Holder(pid, processes.program(pid, proc), processes.is_stopped(pid, proc)) if pid else None
 
 
+def shown(holder: Holder | None) -> str:
+    """For messages. A process of another user shows its locks to root alone."""
+    if holder is None:
+        return "it cannot be seen from here"
+    return f"{holder}, which is stopped" if holder.is_stopped else str(holder)
+
+
 def _pid(fields: list[str], kind: str, byte: int, inode: int) -> int:
     """Of a line such as '1: POSIX  ADVISORY  WRITE 4711 fe:00:2180421 120 120' where it is this lock, or 0."""
     if len(fields) != 8 or fields[1] != kind or fields[3] != "WRITE":

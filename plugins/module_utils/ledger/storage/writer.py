@@ -26,4 +26,4 @@ def refusal(path: str, writer: locks.Holder | None, waited: float) -> RolloutErr
             f"Nothing was changed; continue it (kill -CONT {writer.pid}) or end it (kill -KILL {writer.pid}), then run "
             "again."
         )
-    return files.still_busy(path, "the ledger", waited, str(writer) if writer else "it cannot be seen from here")
+    return files.still_busy(path, "the ledger", waited, writer)
