@@ -97,7 +97,7 @@ def three_tiers(shop: Shop, layout: t.Mapping[str, t.Sequence[str]]) -> t.Iterat
 def sections(name: str, apps: t.Sequence[str]) -> str:
     servers = "\n".join(f"    server {app} {Host.named(app).address}:{PORTS[name]} check" for app in apps)
     return f"""\
-frontend {name}
+frontend users-of-{name}
     bind 0.0.0.0:{PORTS[name]}
     default_backend {name}
 backend {name}
