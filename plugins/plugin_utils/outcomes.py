@@ -20,7 +20,11 @@ OF_A_REFUSAL = {
     "held": HELD,
 }
 """By the kind of the failure."""
-OF_AN_INCOMPLETE_RUN = {"window": LEFT_FOR_THE_NEXT_WINDOW, "blocked": BLOCKED}
+OF_AN_INCOMPLETE_RUN = {
+    "window": LEFT_FOR_THE_NEXT_WINDOW,
+    "outside_window": LEFT_FOR_THE_NEXT_WINDOW,
+    "blocked": BLOCKED,
+}
 """By the reason for which no further host was started."""
 
 

@@ -31,6 +31,24 @@ QUICK: dict[str, t.Any] = {
     "rollout_min_available": 1,
     "rollout_zone_min_available": 0,
 }
+OF_A_RELEASE = ("rollout_artifact", "rollout_release_path", "rollout_stop_command", "rollout_start_command")
+BOTH = [
+    {
+        "name": "Put the release of each service in its place",
+        "steady.rollout.release": {
+            "path": "{{ item.release_path }}",
+            "version": "{{ rollout_target.version }}",
+            "source": "{{ item.artifact }}",
+        },
+        "loop": "{{ parts }}",
+    },
+    {
+        "name": "Restart each service",
+        "ansible.builtin.shell": "{{ item.stop_command }} && {{ item.start_command }}",
+        "loop": "{{ parts }}",
+    },
+]
+"""Task file that updates two services on a host that is drained for both."""
 OWN_NAME = "{{ rollout_member }}"
 
 
@@ -126,6 +144,44 @@ class TiersSite:
                 raise AssertionError(f"no {count} events after {within:g} s: {self.events()}")
             time.sleep(0.02)
         return True
+
+    def share_hosts(self) -> None:
+        """From here on api and web are one service on hosts that run both, each behind the balancer that it has."""
+        inventory = json.loads(self.inventory.read_text(encoding="utf-8"))["all"]
+        api, web = (inventory["children"].pop(name) for name in ("api", "web"))
+        hosts = {}
+        for name, values in api["hosts"].items():
+            of_web = web["hosts"][name.replace("api-", "web-")]
+            hosts[name.replace("api-", "both-")] = {**values, "web_port": of_web["shop_port"]}
+        steps = self.folder / "both.yml"
+        steps.write_text(json.dumps(BOTH), encoding="utf-8")
+        parts = [
+            {
+                key: one["vars"][f"rollout_{key}"]
+                for key in ("artifact", "release_path", "stop_command", "start_command")
+            }
+            for one in (api, web)
+        ]
+        settings = {name: value for name, value in api["vars"].items() if name not in OF_A_RELEASE}
+        settings.update(
+            rollout_service="both",
+            rollout_balancers=[*api["vars"]["rollout_balancers"], *web["vars"]["rollout_balancers"]],
+            rollout_update_tasks=str(steps),
+            rollout_smoke_tests=[
+                {
+                    "name": "web",
+                    "url": "http://{{ ansible_host }}:{{ web_port }}/health",
+                    "expect": "status == 'healthy' && version == '{{ rollout_target.version }}'",
+                }
+            ],
+            parts=parts,
+        )
+        inventory["children"]["both"] = {"hosts": hosts, "vars": settings}
+        tiers = inventory["vars"]["rollout_tiers"]
+        inventory["vars"]["rollout_tiers"] = {
+            "db": tiers["db"], "both": {"fleet": "both", "version": "{{ release }}", "needs": ["db"]}
+        }  # fmt: skip
+        self.inventory.write_text(json.dumps({"all": inventory}, indent=1), encoding="utf-8")
 
     def _version(self, seen: dict[str, t.Any] | None) -> str:
         return str(seen["version"]) if seen else "does not answer"

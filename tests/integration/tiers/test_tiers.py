@@ -143,6 +143,23 @@ def test_of_two_runs_at_once_one_is_refused_and_touches_nothing(judged: Judged) 
     judged.nobody_noticed()
 
 
+@pytest.mark.parametrize(
+    "bad", ["", pytest.param("web", marks=pytest.mark.skipif(not LONG, reason="of the long series"))]
+)
+def test_services_on_the_same_hosts_are_drained_once_and_changed_together(judged: Judged, bad: str) -> None:
+    """One host is in the pools of two balancers; it is drained at both, and comes back when both services are proven."""
+    judged.site.share_hosts()
+    if bad:
+        judged.site.add_release("3.0.0", bad=bad)
+    ended = judged.site.run(release="3.0.0" if bad else "2.0.0")
+    assert (ended.exit_code == 0) is not bool(bad), ended.output
+    judged.all_on("1.0.0" if bad else "2.0.0", ended)
+    admitted = [service for service, kind in judged.site.events() if kind == "admitted"]
+    assert admitted.count("both") == (1 if bad else 2), ended.output
+    seen = judged.users.stop()
+    assert (seen["failed"], seen["failures"]) == (0, [])
+
+
 def test_a_mistake_is_refused_before_anything_is_touched_also_in_check_mode(judged: Judged) -> None:
     for words in ((), ("--check",)):
         ended = judged.site.run(*words, rollout_version="2.0.0")

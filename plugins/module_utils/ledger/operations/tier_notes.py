@@ -10,7 +10,7 @@ So whenever a run is killed, the release and its services say the same.
 from __future__ import annotations
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, tiers
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, tiers, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State, Tier
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
@@ -44,14 +44,27 @@ def rollout_to_revert(session: Session) -> Rollout | None:
         return None
     tier = _tier(state, session.service)
     own = session.records.rollout(tier.rollout) if tier.rollout is not None else None
-    newest = session.records.latest(session.service, model.FORWARD, model.BACK)
+    newest = _newest_change(session, own)
     if own is None or newest is None or not _is_of(newest, own):
-        said = f"a rollout of {newest.what} has replaced it" if newest and own else "it has changed nothing"
+        what = f"a rollout of {newest.what}" if newest else "another rollout"
+        said = f"{what} has replaced it" if own else "it has changed nothing"
         raise RolloutError(
             f"{session.service}: the release's own rollout of {tier.version} cannot be rolled back: {said}. Roll this service "
             "back by itself with rollback.yml."
         )
     return own
+
+
+def _newest_change(session: Session, own: Rollout | None) -> Rollout | None:
+    """What the service was rolled out to, or back to, last: no restart, patch or drill, and nothing that was rolled back."""
+    for one in session.records.rollouts(session.service, 1000):
+        if own is not None and one.id == own.id:
+            return own if own.status != model.SUPERSEDED else None
+        goes = one.direction in (model.FORWARD, model.BACK) and one.planned_at is not None
+        stays = one.keeps_release or versions.is_drill(one.version) or one.outcome == tiers.REVERTED
+        if goes and not stays and one.status != model.SUPERSEDED:
+            return one
+    return None
 
 
 def _is_of(newest: Rollout, own: Rollout) -> bool:

@@ -102,6 +102,28 @@ def test_what_releases_the_lease_does_not_hide_why_the_plan_was_refused(
     assert result["reason"] == "not_approved"
 
 
+def test_a_service_that_was_rolled_back_does_not_decide_for_the_release(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rollout of the service is concluded; that of the release comes after it, and says how the run ended."""
+    common = {"ledger": str(tmp_path / "ledger")}
+    tiers = [{"name": "shop", "service": "shop", "fleet": "shop", "version": "2.0.0"}]
+    begun = {**module("rollout_tiers", **common, state="opened", tiers=tiers), "register": "release"}
+    run_of_release = "{{ release.run }}"
+    opened = {**module("rollout", **OPENED, **common, release_run=run_of_release), "register": "opened"}
+    held = {**common, "service": "shop", "run": "{{ opened.run }}", "token": "{{ opened.token }}"}
+    refused = module("rollout", **held, state="concluded", refused="it lacks approvals")
+    stopped = module(
+        "rollout_tiers", **common, state="stopped", run=run_of_release, service="shop", error="no", kind="blocked"
+    )
+    ended = module("rollout_tiers", **common, state="concluded", run=run_of_release)
+    fail = {"ansible.builtin.fail": {"msg": "no"}}
+    exit_code, result, printed = run(tmp_path, monkeypatch, begun, opened, refused, stopped, ended, fail)
+    assert exit_code == 21, printed
+    assert (result["outcome"], result["reason"]) == ("incomplete", "blocked")
+    assert result["message"].startswith("The release of shop is not complete: shop: no. State: shop not started.")
+
+
 def test_any_other_failure_keeps_the_code_of_ansible(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exit_code, result, printed = run(tmp_path, monkeypatch, {"ansible.builtin.fail": {"msg": "no"}})
     assert exit_code == 2, printed

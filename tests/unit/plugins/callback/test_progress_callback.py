@@ -93,6 +93,18 @@ def test_the_outcome_is_the_last_line_and_shown_once(progress: t.Any) -> None:
     assert shown(progress) == ["from", "shop: all done."]
 
 
+def test_the_end_of_one_service_of_several_is_shown_where_it_happens_and_is_not_the_last_line(progress: t.Any) -> None:
+    one = {"succeeded": True, "in_release": True, "message": "db: all done.", "text": ["host  from", "db: all done."]}
+    progress.v2_runner_on_ok(result_of("steady.rollout.rollout", one))
+    progress.v2_runner_on_ok(result_of("steady.rollout.rollout_tiers", {"text": ["api: 2.0.0, service 2 of 2"]}))
+    progress.v2_runner_on_failed(result_of("ansible.builtin.fail", {"msg": "api: no."}, name="Conclude | Fail the run"))
+    end = {"succeeded": False, "message": "rolled back", "text": ["rolled back"]}
+    progress.v2_runner_on_ok(result_of("steady.rollout.rollout_tiers", end))
+    progress.v2_playbook_on_stats(None)
+    assert shown(progress) == ["from", "db: all done.", "api: 2.0.0, service 2 of 2", "rolled back"]
+    assert progress._display.colour == C.COLOR_ERROR
+
+
 def test_a_run_that_failed_after_its_success_was_told_does_not_end_in_green(progress: t.Any) -> None:
     """What comes after the conclusion, such as your own last task, may fail all the same."""
     outcome = {"succeeded": True, "message": "shop: all done.", "text": []}

@@ -179,6 +179,12 @@ def test_it_ends_with_the_lease_and_names_only_another_holder() -> None:
     assert (taken.shown, len(taken.reports), taken.lost) == (["lease lost."], 3, ["lease lost."])
 
 
+def test_the_watch_of_one_service_of_several_ends_and_leaves_the_lease_mark_to_the_next_one() -> None:
+    over = {**ANSWER, "holds_lease": False, "is_over": True, "holder": {"run": "r2"}, "reason": "lease lost."}
+    world = World(ANSWER, over, lasts=60.0)
+    assert (world.shown, len(world.reports), world.lost) == ([], 2, [])
+
+
 def test_the_end_of_the_watch_wrote_into_a_directory_that_the_run_was_removing() -> None:
     """Warned of a directory that was not empty, as the last line. A run that goes on must know that it may not."""
     ended = {**ANSWER, "holds_lease": False, "reason": "lease lost."}

@@ -162,6 +162,25 @@ def test_a_finished_release_is_rolled_back_in_reverse_order(release: Release) ->
     assert refused.value.message == "no release of db, api, web can be rolled back: the last one was rolled back."
 
 
+def test_the_status_screen_shows_the_release_of_a_service(release: Release) -> None:
+    release.open()
+    release.roll(release.next())
+    client = release.client({"service": "shop-api"})
+    assert client.info()["text"][-1] == (
+        "release of several services (under way): db 2.0.0 released, api 2.0.0 not started, web 2.0.0 not started"
+    )
+    release.roll(release.next(), fails=True)
+    shown = client.info()["release"]
+    assert (shown["direction"], shown["services"][1]) == (
+        "back",
+        {"name": "api", "service": "shop-api", "version": "2.0.0", "needs": ["db"], "state": "reverted"},
+    )
+    assert shown["text"] == (
+        "rollback of the release of several services (under way): db 2.0.0 released, api 2.0.0 rolled back, web 2.0.0 not "
+        "started"
+    )
+
+
 def test_without_a_release_there_is_nothing_to_roll_back(release: Release) -> None:
     with pytest.raises(RolloutError) as refused:
         release.open(resume="revert")
@@ -348,6 +367,27 @@ def test_a_service_with_a_newer_rollout_of_its_own_is_not_rolled_back_by_the_rel
         "shop-web: the release's own rollout of 2.0.0 cannot be rolled back: a rollout of 2.0.1 has replaced it. Roll this "
         "service back by itself with rollback.yml."
     )
+
+
+def test_a_restart_or_a_drill_after_the_release_does_not_stand_in_the_way_of_its_rollback(release: Release) -> None:
+    release.open()
+    release.roll_all()
+    release.conclude()
+    own = release.client({"service": "shop-web"})
+    hosts = release.hosts("shop-web")
+    own.open("", operation="restart", name="november")
+    own.plan(hosts, balancers=[pool(hosts)])
+    release.end(own)
+    own.open("2.0.0", revision="rollback-drill")
+    own.plan(hosts, balancers=[pool(hosts)])
+    own.admit("app1")
+    own.host("failed", "app1", kind="health", error="failed on purpose by drill.yml")
+    own.host("reverted", "app1", version="2.0.0")
+    own.rollout("reverting")
+    assert release.end(own)["outcome"] == "reverted"
+    release.open(resume="revert")
+    assert release.roll_all() == ["web revert", "api revert", "db revert"]
+    assert release.conclude()["outcome"] == "reverted"
 
 
 def test_check_mode_gives_each_service_its_turn_and_records_nothing(release: Release) -> None:
