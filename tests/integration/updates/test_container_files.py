@@ -18,8 +18,8 @@ CONTAINER = {
     "image": "registry.example.com/shop:2.0.0",
     "ports": ["8080:8080"],
     "volumes": ["/srv/shop:/data:ro"],
-    "environment": {"GREETING": 'say "100%"'},
-    "command": ["serve", "--name", "a shop"],
+    "environment": {"GREETING": 'say "100%"', "PRICE": "5$"},
+    "command": ["serve", "--name", "a $shop"],
 }
 
 
@@ -49,8 +49,9 @@ Pull=never
 PublishPort=8080:8080
 Volume=/srv/shop:/data:ro
 Environment="GREETING=say \\"100%%\\""
+Environment="PRICE=5$$"
 Network=host
-Exec=serve --name 'a shop'
+Exec=serve --name 'a $$shop'
 
 [Service]
 Restart=always
@@ -71,8 +72,8 @@ def test_the_compose_file_has_every_setting(tmp_path: pathlib.Path) -> None:
         "pull_policy": "never",
         "ports": ["8080:8080"],
         "volumes": ["/srv/shop:/data:ro"],
-        "environment": {"GREETING": 'say "100%"'},
+        "environment": {"GREETING": 'say "100%"', "PRICE": "5$$"},
         "network_mode": "bridge",
-        "command": ["serve", "--name", "a shop"],
+        "command": ["serve", "--name", "a $$shop"],
         "stop_grace_period": "30s",
     }

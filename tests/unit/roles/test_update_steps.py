@@ -25,6 +25,12 @@ def test_a_container_of_another_image_is_refused(running: str, refused: bool) ->
     assert holds(refuse, __rollout_running={"stdout": running}, __rollout_image=image) is refused
 
 
+@pytest.mark.parametrize(("version", "refused"), [("4.3.1", True), ("4.4.0", False), ("5.4.2", False)])
+def test_a_podman_without_quadlet_is_refused(version: str, refused: bool) -> None:
+    refuse = task("updates/container", "Container | Refuse a podman without quadlet")
+    assert holds(refuse, __rollout_podman={"stdout": version}) is refused
+
+
 def package(wanted: str, *installed: dict[str, str]) -> bool:
     """Whether the step refuses what is installed."""
     refuse = task("updates/package", "Package | Refuse another version than that of the target")
