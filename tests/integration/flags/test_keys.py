@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import pathlib
+import secrets
 import subprocess
 import time
 import typing as t
 
 import pytest
+from support import unleash
 from support.fake_flag_server import FakeFlags
 from support.fake_flagsmith import FlagsmithFake
 from support.fake_launchdarkly import LaunchDarklyFake
@@ -34,6 +36,8 @@ def system(
         pytest.skip(starter.missing())
     if issubclass(starter, FakeFlags):
         monkeypatch.setattr(starter, "connect", lambda self: None)
+    # Another Unleash of the tests may run on this machine, whose key is an argument of its own test's.
+    monkeypatch.setattr(unleash, "ADMIN", f"*:*.unleash-secret-{secrets.token_hex(8)}")
     made = starter(tmp_path)
     made.start()
     try:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import ssl
@@ -18,6 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.flags.contract impo
 from ansible_collections.steady.rollout.plugins.module_utils.flags.rest import Api
 from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash import reading
 from ansible_collections.steady.rollout.plugins.module_utils.flags.unleash.backend import PRODUCT, Unleash
+from ansible_collections.steady.rollout.plugins.module_utils.http import exchange
 
 TOKEN = "*:*.very-secret"
 
@@ -235,3 +237,14 @@ def test_when_it_last_changed() -> None:
     ]
     assert reading.changed_at({"events": events}, "production") == 1772359200.0
     assert reading.changed_at(None, "production") is None
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, http.client.InvalidURL])
+def test_an_exception_of_the_client_shows_no_key(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+    def fail(*_given: t.Any) -> t.NoReturn:
+        raise error(f"Invalid header value b'{TOKEN}'")
+
+    monkeypatch.setattr(exchange, "exchange", fail)
+    with pytest.raises(Unreachable) as failed:
+        unleash(1, []).read("a")
+    assert TOKEN not in f"{failed.value.message}{failed.value.result}"
