@@ -117,7 +117,8 @@ class Api:
             return client.exchange(request, client.Deadline(self.timeout))
         except (OSError, http.client.HTTPException, ValueError) as error:
             reason = self._hide(client.in_words(error, self.timeout))
-            raise Unreachable(f"{self.place} {reason}.", kind="flags_unreachable") from error
+            # None: what the client says may hold the key, and a traceback would show it.
+            raise Unreachable(f"{self.place} {reason}.", kind="flags_unreachable") from None
 
     def _refused(self, method: str, path: str, answer: client.Answer, text: str) -> RolloutError:
         if answer.status == 429:

@@ -9,6 +9,7 @@ import http.client
 import json
 import socket
 import ssl
+import traceback
 import typing as t
 
 import pytest
@@ -247,4 +248,5 @@ def test_an_exception_of_the_client_shows_no_key(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(exchange, "exchange", fail)
     with pytest.raises(Unreachable) as failed:
         unleash(1, []).read("a")
-    assert TOKEN not in f"{failed.value.message}{failed.value.result}"
+    shown = "".join(traceback.format_exception(failed.type, failed.value, failed.tb))
+    assert TOKEN not in f"{shown}{failed.value.result}"
