@@ -62,8 +62,10 @@ PidFile none
 StrictModes no
 UsePAM no
 UseDNS no
+SetEnv SHLVL=1
 {more}
 """
+"""With SHLVL a bash that sshd starts does not read this machine's ~/.bashrc, which no host of a fleet has."""
 MANY_LOGINS = "MaxStartups 4000:100:4000"
 """As many machines have so many sshds, this one takes the logins of all at a time."""
 
