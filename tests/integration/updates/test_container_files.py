@@ -36,7 +36,7 @@ def written(folder: pathlib.Path, template: str, **settings: t.Any) -> str:
 def test_the_quadlet_has_every_setting(tmp_path: pathlib.Path) -> None:
     assert written(tmp_path, "container.quadlet.j2", network="host") == (
         """\
-# Written by a rollout of shop: a change by hand is lost at the next one.
+# Written by steady.rollout for shop: the next rollout overwrites manual changes.
 [Unit]
 Description=shop
 After=network-online.target
