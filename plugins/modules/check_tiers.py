@@ -15,10 +15,10 @@ author:
   - The steady.rollout maintainers (@steady-rollout)
 short_description: Find mistakes in the services of a release
 description:
-  - Reads C(rollout_tiers), the services that C(tiers.yml) releases together, and says in which order they go. Fails with one
-    sentence for each mistake, which says what to do, before a lease is taken or a host is asked.
-  - It finds services that need each other in a circle or need one that is not there, groups without hosts, versions that do not
-    work together, two services with one lease, and settings that are unknown.
+  - Reads C(rollout_tiers), the services that C(tiers.yml) releases together, and determines their order. Fails with one sentence
+    for each mistake, which says what to do, before a lease is taken or a host is contacted.
+  - It finds circular and missing dependencies, groups without hosts, versions that do not work together, two services with one
+    lease, and unknown settings.
   - Made for the playbook C(tiers.yml), whose settings it takes from the variables of the hosts; it may change with it. It runs on
     the controller, as an action plugin.
 extends_documentation_fragment:
@@ -64,7 +64,7 @@ tiers:
   elements: dict
   returned: always
 msg:
-  description: All of the mistakes.
+  description: All mistakes in one text.
   type: str
   returned: always
 """

@@ -51,11 +51,11 @@ options:
     default: 100
   segments:
     description:
-      - The segments of users for all of whom it is on with O(state=on), beside the share of O(percent), in a system that has
-        segments; with O(percent=0) it is on for nobody else. They have to exist.
-      - Those of Unleash, LaunchDarkly, Split and Flagsmith go by their names or keys. In a definition file of flagd a segment is
-        an entry of C($evaluators), which the targeting of a flag refers to.
-      - Without it segments stay as they are, and refuse a O(percent) below 100 unless O(allow_rules) is set.
+      - With O(state=on), the segments whose users all get the feature, in addition to the share in O(percent). With O(percent=0)
+        no other user gets it. The system must have segments, and these must exist.
+      - In Unleash, LaunchDarkly, Split and Flagsmith, they are given by name or key. In a definition file of flagd, a segment is
+        an entry of C($evaluators), to which the targeting of flags can refer.
+      - If not set, the flag keeps its segments; a O(percent) below 100 is then refused if it has any, unless O(allow_rules) is set.
     type: list
     elements: str
   reason:
@@ -137,7 +137,7 @@ EXAMPLES = r"""
       environment: production
   delegate_to: localhost
 
-- name: Turn a feature on for the users of two segments and nobody else
+- name: Turn a feature on only for the users of two segments
   steady.rollout.feature_flag:
     name: checkout_v2
     percent: 0
@@ -186,11 +186,11 @@ before:
       description: The share of users that it is on for while it is on.
       type: int
     segments:
-      description: Names of the segments whose users it is on for besides, while it is on.
+      description: The segments whose users all have the feature while the flag is on, in addition to C(percent).
       type: list
       elements: str
     excluded:
-      description: Names of the segments whose users it is off for, even if it is on for everybody else.
+      description: The segments whose users do not have the feature, even if all other users have it.
       type: list
       elements: str
     killed:
@@ -245,11 +245,11 @@ after:
       description: The share of users that it is on for while it is on.
       type: int
     segments:
-      description: Names of the segments whose users it is on for besides, while it is on.
+      description: The segments whose users all have the feature while the flag is on, in addition to C(percent).
       type: list
       elements: str
     excluded:
-      description: Names of the segments whose users it is off for, even if it is on for everybody else.
+      description: The segments whose users do not have the feature, even if all other users have it.
       type: list
       elements: str
     killed:

@@ -104,11 +104,11 @@ flags:
       description: The share of users that it is on for while it is on.
       type: int
     segments:
-      description: Names of the segments whose users it is on for besides, while it is on.
+      description: The segments whose users all have the feature while the flag is on, in addition to C(percent).
       type: list
       elements: str
     excluded:
-      description: Names of the segments whose users it is off for, even if it is on for everybody else.
+      description: The segments whose users do not have the feature, even if all other users have it.
       type: list
       elements: str
     killed:

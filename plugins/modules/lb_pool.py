@@ -11,12 +11,12 @@ module: lb_pool
 short_description: Adds a member to a load balancer's pool or removes it
 version_added: 0.1.0
 description:
-  - A new member is drained. It takes traffic once M(steady.rollout.lb_member) puts it in service.
-  - A member that is to be removed is drained first, as M(steady.rollout.lb_member) does it. It is removed once nothing is in
-    flight to it, and stays out of service where that is not reached in time.
-  - HAProxy changes only the running process. Its next reload undoes that unless its configuration is changed too; the result
-    says how (RV(to_configure)). nginx and Envoy change the file that they read, AWS keeps the change by itself.
-  - Apache, listeners, rules and Route 53 do not change their members this way; the call is refused.
+  - A new member is added in the drained state. It takes traffic once M(steady.rollout.lb_member) puts it in service.
+  - Before a member is removed it is drained, as by M(steady.rollout.lb_member). It is removed once nothing is in flight to it;
+    if that takes longer than O(timeout), O(on_timeout) applies.
+  - In HAProxy, only the running process is changed. Its next reload undoes the change unless the configuration is changed too;
+    RV(to_configure) says how. For nginx and Envoy, the file that they read is changed; AWS keeps the change.
+  - Refused for Apache, Envoy's routes, AWS listeners and rules, and Route 53, whose members cannot be changed this way.
 author:
   - The steady.rollout maintainers (@steady-rollout)
 extends_documentation_fragment:
@@ -34,11 +34,11 @@ attributes:
     support: full
 options:
   member:
-    description: The member's name, as the load balancer is to give it.
+    description: Name of the member in the pool.
     type: str
     required: true
   state:
-    description: Whether the pool has the member.
+    description: Whether the member is to be in the pool.
     type: str
     choices:
       - present
@@ -49,10 +49,11 @@ options:
       - Address and port of the member, such as V(192.0.2.17:8080) or V([2001:db8::17]:8080). Required with O(state=present).
       - HAProxy and Envoy need an IP address. For AWS it is the target, as V(id:port), and O(member) is the same unless
         O(balancer.targets) names it.
-      - A member that is there with another address is an error.
+      - It is an error if the member exists with another address.
     type: str
   timeout:
-    description: With O(state=absent), seconds to wait until nothing is in flight, and again until the member is removed.
+    description: With O(state=absent), seconds to wait until nothing is in flight, and as long again until idle connections are
+      closed and the member is removed.
     type: str
     default: "30"
   on_timeout:
@@ -107,12 +108,12 @@ options:
     type: str
     default: "0"
 notes:
-  - HAProxy adds and removes servers at run time from version 2.6 on, in backends that balance dynamically (C(roundrobin),
-    C(leastconn) and others; not C(static-rr) nor C(source) with C(hash-type map-based)), and without the words C(cookie),
-    C(resolvers) and others that need the configuration.
-  - HAProxy removes a server once it has no connection at all, idle ones included. Those are closed within seconds
-    (C(pool-purge-delay)), which this call waits for.
-  - Envoy keeps a removed member in its lists, without traffic, as long as its health check passes.
+  - HAProxy adds and removes servers at run time from version 2.6 on, in backends with a dynamic algorithm (C(roundrobin),
+    C(leastconn) and others; not C(static-rr) nor C(source) with C(hash-type map-based)), and without C(cookie), C(resolvers) and
+    other parameters that work only in the configuration.
+  - HAProxy removes a server only once it has no connections, idle ones included. Idle connections are closed within seconds
+    (C(pool-purge-delay)); this module waits for that.
+  - Envoy continues to list a removed member, without traffic, as long as its health check passes.
 seealso:
   - module: steady.rollout.lb_member
   - module: steady.rollout.lb_member_info
@@ -130,7 +131,7 @@ EXAMPLES = r"""
   register: added
   delegate_to: lb1
 
-- name: Say what the configuration has to have as well
+- name: Show what to change in the configuration as well
   ansible.builtin.debug:
     msg: "{{ added.to_configure }}"
   when: added.to_configure | length > 0
@@ -161,15 +162,15 @@ member:
   returned: always
   sample: app7
 to_configure:
-  description: What has to be changed in the load balancer's configuration so that its next reload does not undo the change.
-    Empty where nothing was changed, or where the change is kept.
+  description: What to change in the load balancer's configuration so that its next reload does not undo the change. Empty if
+    nothing was changed, or if a reload keeps the change.
   type: str
   returned: always
   sample: >-
     HAProxy loses 'app7' at its next reload unless its configuration is changed too: add 'server app7 192.0.2.17:8080 check'
     to backend shop.
 msg:
-  description: The same in one line.
+  description: What was done, and RV(to_configure), in one line.
   type: str
   returned: always
 actions:

@@ -128,7 +128,7 @@ share:
   type: int
   returned: O(state=driven)
 segments:
-  description: The segments for which it is on besides.
+  description: The segments whose users all have the feature, in addition to RV(share).
   type: list
   elements: str
   returned: O(state=driven)

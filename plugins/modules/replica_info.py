@@ -33,8 +33,8 @@ attributes:
 options:
   type:
     description:
-      - What the service is. V(redis_sentinel) is a Redis with a Sentinel beside it. V(etcd) is read by C(etcdctl), and V(rabbitmq)
-        by C(rabbitmqctl) and C(rabbitmq-queues), which only C(root) and the user C(rabbitmq) can run.
+      - What the service is. V(redis_sentinel) is a Redis with a Sentinel beside it. V(etcd) is read with C(etcdctl), and V(rabbitmq)
+        with C(rabbitmqctl) and C(rabbitmq-queues), which only the users C(root) and C(rabbitmq) can run.
     type: str
     choices: [etcd, postgresql, rabbitmq, redis_sentinel]
     required: true
@@ -64,10 +64,10 @@ options:
     type: int
     default: 6379
   user:
-    description: For V(redis_sentinel), the Redis ACL user; the default user if not set. For V(etcd), the user.
+    description: For V(redis_sentinel), the Redis ACL user; the default user if not set. For V(etcd), the user, if authentication is enabled.
     type: str
   password:
-    description: For V(redis_sentinel), the password for Redis. For V(etcd), that of the user.
+    description: For V(redis_sentinel), the password for Redis. For V(etcd), the password of O(user).
     type: str
   sentinel_port:
     description: For V(redis_sentinel), the port of Sentinel.
@@ -80,20 +80,20 @@ options:
     description: For V(redis_sentinel), the password for Sentinel.
     type: str
   endpoint:
-    description: For V(etcd), the address at which this member serves clients.
+    description: For V(etcd), the client URL of this member.
     type: str
     default: http://127.0.0.1:2379
   ca_path:
-    description: For V(etcd), the file with the certificate authority of its certificate.
+    description: For V(etcd), the file of the certificate authority that signed its certificate.
     type: path
   cert_path:
-    description: For V(etcd), the file with the client's certificate.
+    description: For V(etcd), the file of the client certificate.
     type: path
   key_path:
-    description: For V(etcd), the file with the key of the client's certificate.
+    description: For V(etcd), the file of the client certificate's key.
     type: path
   node:
-    description: For V(rabbitmq), the name of the node, such as V(rabbit@db1). The default is RabbitMQ's own.
+    description: For V(rabbitmq), the name of the node, such as V(rabbit@db1). RabbitMQ's default if not set.
     type: str
 """
 
@@ -117,11 +117,12 @@ role:
 follows:
   description:
     - Whether a replica receives what the primary writes. Always false for a primary.
-    - For O(type=etcd), whether the member has a leader. For O(type=rabbitmq), whether it sees all nodes running.
+    - For O(type=etcd), whether the member has a leader and reports no errors. For O(type=rabbitmq), whether all nodes are running
+      and none is partitioned from the cluster, as seen from this node.
   type: bool
   returned: success
 position:
-  description: The position in the primary's writes that it has reached, in bytes; for O(type=etcd) in entries of its log.
+  description: The position in the primary's writes that it has reached, in bytes; for O(type=etcd) in log entries.
   type: int
   returned: success
 cluster:
@@ -145,7 +146,7 @@ votes:
   type: bool
   returned: success
 objection:
-  description: Why the service itself says that this member is needed now, or what is wrong with it; empty otherwise.
+  description: Why the service itself reports that this member must stay in service, or what is wrong with it; empty otherwise.
   type: str
   returned: success
 msg:

@@ -332,7 +332,7 @@ options:
         description: Whether it was found to need the change, where somebody has looked. For O(operation).
         type: bool
       may_be_added:
-        description: Whether it is added to a pool that lacks it, at its turn. A shift of traffic adds none.
+        description: Whether the host is added to a pool that does not have it, before it is updated. A traffic shift adds none.
         type: bool
         default: false
   balancers:
@@ -496,7 +496,7 @@ status:
   type: str
   returned: except for O(state=restorable)
 in_release:
-  description: Whether the rollout is part of a release of several services, which goes on after it.
+  description: Whether the rollout is part of a release of several services, which continues after it.
   type: bool
   returned: O(state=concluded)
 resumed:

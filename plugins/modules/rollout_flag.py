@@ -67,7 +67,7 @@ options:
     type: bool
     default: false
   left:
-    description: With O(goal=off), whether to ask only for a flag that a rollback could not turn off.
+    description: With O(goal=off), whether to turn the flag off only if a rollback could not.
     type: bool
     default: false
   error:

@@ -88,7 +88,7 @@ options:
         description: The share of the users that it is on for.
         type: int
       segments:
-        description: The segments that it is on for besides.
+        description: The segments whose users all have the feature, in addition to the share.
         type: list
         elements: str
       reason:
@@ -207,7 +207,7 @@ percent:
   type: int
   returned: O(state=next)
 segments:
-  description: The segments to turn it on for besides.
+  description: The segments to turn it on for, in addition to RV(percent).
   type: list
   elements: str
   returned: O(state=next)
@@ -232,7 +232,7 @@ share:
   type: int
   returned: O(state=next) or O(state=baked)
 share_segments:
-  description: The segments that have the feature in it besides.
+  description: The segments that have the feature in this step, in addition to RV(share).
   type: list
   elements: str
   returned: O(state=next) or O(state=baked)

@@ -106,7 +106,7 @@ options:
         description: Whether it was found to need the change, where somebody has looked.
         type: bool
       may_be_added:
-        description: Whether it is added to a pool that lacks it. A shift of traffic adds none.
+        description: Whether the host is added to a pool that does not have it. A traffic shift adds none.
         type: bool
         default: false
   played:

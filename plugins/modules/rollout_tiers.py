@@ -8,16 +8,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: rollout_tiers
-short_description: Release several services in the order in which they need each other
+short_description: Release several services in dependency order
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
-  - Keeps the record of a release of several services. Each service is a rollout of its own, made with M(steady.rollout.rollout);
-    this module takes the leases of all of them and says whose turn it is.
-  - A service is rolled out once everything that it needs is on its new version. If one is rolled back, those before it are
-    rolled back too, in reverse order, to what each host ran before the release.
-  - What a rollout does to the release is on record in the same transaction as the rollout's own plan and end, so that the same
-    command goes on, or back, after a run was killed.
+  - Keeps the record of a release of several services. Each service has a rollout of its own, see M(steady.rollout.rollout); this
+    module takes the leases of all services and determines which one is next.
+  - A service is rolled out once everything that it needs is on its new version. If a service is rolled back, those released
+    before it are rolled back too, in reverse order, to what each host ran before the release.
+  - The plan and the end of each rollout are recorded for the release in the same transaction, so that the same command resumes
+    the release or its rollback after a run was killed.
   - Made for the playbook C(tiers.yml) of this collection; it may change with it.
 extends_documentation_fragment:
   - steady.rollout.attributes
@@ -25,7 +25,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - O(state=opened) says what it would do, and O(state=next) gives each service its turn, one after the other.
+      - O(state=opened) says what it would do, and O(state=next) returns one service after another.
   diff_mode:
     support: none
   idempotent:
@@ -35,8 +35,8 @@ attributes:
 options:
   state:
     description:
-      - V(opened) takes all leases or none, and begins a release or resumes one. V(next) says whose turn it is.
-      - V(stopped) records that O(service) cannot go on and why; then no other service is touched by this run.
+      - V(opened) takes all leases or none, and begins a release or resumes one. V(next) returns the service that is next.
+      - V(stopped) records that O(service) cannot continue and why; this run then touches no other service.
       - V(concluded) releases the leases and says how the release ended.
     type: str
     choices: [opened, next, stopped, concluded]
@@ -50,11 +50,11 @@ options:
     elements: dict
     suboptions:
       name:
-        description: What the service is called in O(tiers[].needs).
+        description: Name of the service, as in O(tiers[].needs).
         type: str
         required: true
       service:
-        description: The service that has the lease.
+        description: The service whose lease is taken.
         type: str
         required: true
       fleet:
@@ -66,7 +66,7 @@ options:
         type: str
         required: true
       needs:
-        description: The services that are rolled out before it.
+        description: The services that are released before it.
         type: list
         elements: str
         default: []
@@ -77,10 +77,10 @@ options:
     description: With O(state=next), which turn it is, starting at 1.
     type: int
   service:
-    description: With O(state=stopped), the service that cannot go on.
+    description: With O(state=stopped), the service that cannot continue.
     type: str
   error:
-    description: With O(state=stopped), why.
+    description: With O(state=stopped), why it cannot continue.
     type: str
   kind:
     description: With O(state=stopped), the kind of the failure.
@@ -111,7 +111,7 @@ options:
     type: bool
     default: false
   previous_run:
-    description: The run that O(owner_gone) speaks of.
+    description: The run that O(owner_gone) refers to.
     type: str
 seealso:
   - module: steady.rollout.rollout
@@ -174,11 +174,11 @@ number:
   type: int
   returned: O(state=next)
 name:
-  description: What the service whose turn it is is called.
+  description: Name of the service that is next.
   type: str
   returned: O(state=next)
 service:
-  description: Its lease.
+  description: The service whose lease it uses.
   type: str
   returned: O(state=next)
 fleet:
@@ -194,7 +194,7 @@ resume:
   type: str
   returned: O(state=next)
 release_run:
-  description: The run, for the rollout of the service.
+  description: The run of the release, to be passed to the rollout of the service.
   type: str
   returned: O(state=next)
 succeeded:
@@ -206,7 +206,7 @@ outcome:
   type: str
   returned: O(state=concluded)
 reason_kind:
-  description: The kind of what has stopped the run.
+  description: The kind of the failure that stopped the run; empty if nothing did.
   type: str
   returned: O(state=concluded)
 message:
@@ -214,7 +214,7 @@ message:
   type: str
   returned: O(state=concluded)
 states:
-  description: By name, where each service stands, V(pending), V(going), V(done), V(skipped) or V(reverted).
+  description: The state of each service by name, V(pending), V(in_progress), V(done), V(skipped) or V(reverted).
   type: dict
   returned: O(state=concluded)
 """

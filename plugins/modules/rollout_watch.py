@@ -110,7 +110,7 @@ holds_lease:
   type: bool
   returned: success
 is_over:
-  description: Whether the rollout has ended and the release of several services that it was part of goes on.
+  description: Whether the rollout has ended and the release of several services that it was part of continues.
   type: bool
   returned: success
 holder:

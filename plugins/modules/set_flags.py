@@ -34,7 +34,7 @@ options:
       - V(begin), before the first host, turns them off and fails where that is refused or impossible.
       - V(rollback), before the first host is rolled back, turns them off as well, never fails, and ends in time.
       - V(finish), at the end of a run, turns off those that a rollback of this run or an earlier one could not turn off.
-      - V(end) does so too, and with the fleet as it is now turns the flags on if all of it is proven.
+      - V(end) does the same, and turns the flags on if the whole fleet, as it is now, is proven.
     type: str
     choices: [begin, rollback, finish, end]
     required: true

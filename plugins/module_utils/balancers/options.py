@@ -21,7 +21,7 @@ PAGE_FILE = option(
 
 
 MEMBER_PARAMETERS = option(
-    "For M(steady.rollout.lb_pool), what the line of a new member has besides its name and address.",
+    "For M(steady.rollout.lb_pool), the parameters of a new member's line, after its name and address.",
 )
 
 

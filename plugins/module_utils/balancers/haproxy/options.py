@@ -25,8 +25,8 @@ OPTIONS: Options = {
         type="path",
     ),
     "member_parameters": member_parameters(
-        "For V(haproxy) words of a C(server) line, such as V(check inter 1s rise 2 fall 2), otherwise V(check). Give the same as "
-        "in the configuration, for a server that is added at run time has nothing from C(default-server) before HAProxy 3.0.",
+        "For V(haproxy), parameters of a C(server) line, such as V(check inter 1s rise 2 fall 2); V(check) if not set. Give the same "
+        "as in the configuration: before HAProxy 3.0, a server added at run time inherits nothing from C(default-server).",
     ),
     **routing_files(
         "For V(haproxy) a map, which is changed in the running process and in the file. Its keys are C(header=value) and "

@@ -26,7 +26,7 @@ OPTIONS: Options = {
         type="path",
     ),
     "member_parameters": member_parameters(
-        "For V(nginx) parameters of a C(server) line, such as V(max_fails=3 fail_timeout=5s).",
+        "For V(nginx), parameters of a C(server) line, such as V(max_fails=3 fail_timeout=5s).",
     ),
     **routing_files(
         "For V(nginx) a file with a C(map) of the header or cookie (C($http_x_canary), C($cookie_canary)) whose lines are "

@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
 
 PENDING = "pending"
-GOING = "going"
+GOING = "in_progress"
 """Its rollout has a plan, so hosts may have been changed."""
 DONE = "done"
 SKIPPED = "skipped"
