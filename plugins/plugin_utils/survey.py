@@ -37,7 +37,7 @@ class Member(t.NamedTuple):
     outdated: bool | None = None
     """Whether the playbook has found it to need the change; None where it has not looked."""
     may_be_added: bool = False
-    """Whether the rollout adds it to a pool that lacks it."""
+    """Whether the rollout adds it to a pool that does not have it."""
 
 
 def probe_hosts(members: t.Sequence[Member], executors: Executors) -> tuple[list[Row], str, dict[str, str]]:

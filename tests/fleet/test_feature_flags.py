@@ -113,7 +113,9 @@ def test_the_steps_of_a_flag_are_begun_by_the_rollout_and_go_on_in_the_flag_play
         ended = rolling.run("2.0.0", **settings)
         assert ended.exit_code == 0, ended.output
         assert (shop.all_on("2.0.0"), flags.is_on, flags.percent) == (True, True, "1"), ended.output
-        assert ended.said(f"to go on with its steps, run: ansible-playbook steady.rollout.flag -e rollout_flag={FLAG}")
+        assert ended.said(
+            f"to continue with its steps, run: ansible-playbook steady.rollout.flag -e rollout_flag={FLAG}"
+        )
         released = rolling.run("", playbook="flag", **settings)
         assert released.exit_code == 0, released.output
         assert (flags.is_on, flags.percent) == (True, "100"), released.output

@@ -64,7 +64,7 @@ class Unreachable(RolloutError):
 
 
 class MemberBusy(RolloutError):
-    """A member cannot be removed yet: something is still open to it."""
+    """A member cannot be removed yet: connections to it are still open."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,13 +138,13 @@ class Snapshot:
 
 
 class NewMember(t.NamedTuple):
-    """A member that a pool is to get."""
+    """A member to add to a pool."""
 
     name: str
     address: str
     """Address and port, as the balancer is to reach it."""
     parameters: str = ""
-    """What its line in the balancer's configuration has besides."""
+    """The other parameters of its line in the balancer's configuration."""
 
 
 class Bin(t.NamedTuple):
@@ -261,7 +261,7 @@ class Balancer(abc.ABC):
     def remove_member(self, name: str) -> None:
         """Removes a member that is out of service and has nothing in flight.
 
-        Raises MemberBusy where the node still has something open to it, which ends by itself.
+        Raises MemberBusy while the node has connections to it that will close by themselves.
         """
         raise self._cannot("remove members", CAN_ADD)
 
@@ -270,9 +270,9 @@ class Balancer(abc.ABC):
         return name not in snapshot.members
 
     def lost_by_reload(self, change: NewMember | str) -> str:
-        """What has to be written where, lest the next reload undo that *change* (the name of one that is removed).
+        """What to change in the configuration so that the next reload does not undo the *change* (a name if it is removed).
 
-        A sentence; empty where the change is kept.
+        A sentence; empty if a reload keeps the change.
         """
         return ""
 

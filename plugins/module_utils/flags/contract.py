@@ -58,9 +58,9 @@ class Flag:
     percent: int = 0
     """The share of users that a flag which is on is on for; what it will be once it is on."""
     segments: tuple[str, ...] = ()
-    """Whose users a flag that is on is on for besides, by name, in alphabetical order."""
+    """Segments whose users all have the feature while the flag is on, in alphabetical order."""
     excluded: tuple[str, ...] = ()
-    """Segments whose users it is off for, even if it is on for everybody else."""
+    """Segments whose users do not have the feature, even if all other users have it."""
     killed: bool = False
     reason: str = ""
     """Why it was killed."""
@@ -95,7 +95,7 @@ class Wanted:
     state: str
     percent: int = 100
     segments: tuple[str, ...] | None = None
-    """Whose users it is to be on for besides, in alphabetical order; None leaves that as it is."""
+    """Segments whose users are all to have the feature, in alphabetical order; None keeps those that there are."""
     reason: str = ""
     kind: str = "release"
     description: str = ""

@@ -53,7 +53,9 @@ def _segments_of(given: t.Sequence[str] | None) -> tuple[str, ...] | None:
         return None
     for name in given:
         if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-            raise InputError(f"segments: '{name:.60}' cannot be a segment's name.")
+            raise InputError(
+                f"segments: expected printable names of at most {LONGEST_NAME} characters, found '{name:.60}'."
+            )
     if len(given) > MOST_SEGMENTS:
         raise InputError(f"segments: expected at most {MOST_SEGMENTS}, found {len(given)}.")
     return tuple(sorted(set(given)))
@@ -85,13 +87,13 @@ def _refuse_unknown(system: FlagSystem, flag: Flag, segments: tuple[str, ...]) -
     if unknown:
         listed = ", ".join(sorted(known)[:NAMED]) or "none"
         raise InputError(
-            f"{system.where}: there is no segment '{unknown[0]}' that '{flag.name}' could be turned on for; there are {listed}. "
+            f"{system.where}: cannot turn '{flag.name}' on for the segment '{unknown[0]}', which does not exist; there are {listed}. "
             "Nothing was changed; correct the name, or create the segment."
         )
 
 
 def _unwanted(flag: Flag, wanted: Wanted) -> tuple[str, ...]:
-    """Segments that nobody has mentioned are the rules of somebody else, unless everybody has the feature anyway."""
+    """Without the option, segments count as rules of somebody else, unless all users have the feature anyway."""
     if wanted.segments is not None:
         return ()
     included = () if wanted.percent == 100 else flag.segments

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""lb_pool: a member that a pool is to have, or to have no longer.
+"""lb_pool: adds a member to a pool, or removes one.
 
-A new member begins drained. One that is to go is drained by what lb_member does, and removed once nothing is in flight.
+A new member starts drained. To be removed, a member is drained as by lb_member, and removed once nothing is in flight.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def changed(call: Call, balancer: Balancer, clock: Clock) -> dict[str, t.Any]:
 
 
 class Membership(GuardedChange[Snapshot, NewMember], abc.ABC):
-    """One call of lb_pool on one balancer node. Of a member that is to go only the name counts."""
+    """One call of lb_pool on one balancer node. Of a member to be removed only the name matters."""
 
     def __init__(self, call: Call, balancer: Balancer, clock: Clock) -> None:
         super().__init__(call, balancer)
@@ -96,8 +96,8 @@ class Membership(GuardedChange[Snapshot, NewMember], abc.ABC):
         """Only where there is something to change."""
         if self._cannot:
             raise InputError(
-                f"{self._balancer.where}: members of pool '{self._balancer.pool}' are neither added nor removed here: "
-                f"{self._cannot}. Nothing was changed."
+                f"{self._balancer.where}: cannot add or remove members of pool '{self._balancer.pool}': {self._cannot}. "
+                "Nothing was changed."
             )
 
     def read(self) -> Snapshot:
@@ -118,7 +118,9 @@ class Membership(GuardedChange[Snapshot, NewMember], abc.ABC):
 class Addition(Membership):
     def run(self) -> dict[str, t.Any]:
         if not self._wanted.address:
-            raise InputError("address: needed with state=present: where the load balancer is to reach the member.")
+            raise InputError(
+                "address: required with state=present. Set the address and port at which the load balancer reaches the member."
+            )
         self.apply()
         return self.result()
 
@@ -133,8 +135,8 @@ class Addition(Membership):
             return self._wanted
         if there != self._wanted.address and not self._cannot:
             raise InputError(
-                f"{self._balancer.where}: '{self._wanted.name}' of pool '{self._balancer.pool}' has the address {there}, not "
-                f"{self._wanted.address}. Nothing was changed; remove it first (state=absent), or correct address."
+                f"{self._balancer.where}: expected '{self._wanted.name}' of pool '{self._balancer.pool}' to have the address "
+                f"{self._wanted.address}, found {there}. Nothing was changed; correct address, or remove the member first (state=absent)."
             )
         return None
 
@@ -156,8 +158,8 @@ class Addition(Membership):
         if changes.name in state.members:
             return ""
         return (
-            f"pool '{self._balancer.pool}' accepted '{changes.name}' but does not show it. Check whether it is being reloaded, "
-            "then run again."
+            f"pool '{self._balancer.pool}' accepted '{changes.name}' but does not show it. Check whether the load balancer is being "
+            "reloaded, then run again."
         )
 
     def refused_by_node(self, error: RolloutError, state: Snapshot, changes: NewMember) -> None:
@@ -243,10 +245,10 @@ class Removal(Membership):
     def missed(self, state: Snapshot, changes: NewMember) -> str:
         if self._balancer.is_gone(state, changes.name):
             return ""
-        return f"pool '{self._balancer.pool}' still has '{changes.name}' after it was removed. Check for another tool that adds it."
+        return f"pool '{self._balancer.pool}' still has '{changes.name}' after it was removed. Check what else adds it, then run again."
 
     def finish(self, state: Snapshot) -> None:
-        """What was saved of a member that is gone would drain it again if it came back."""
+        """The saved state of a removed member would drain it again if it were added later."""
         if self._check_mode:
             return
         claims.note_members(self._claim, returned=[self._wanted.name])

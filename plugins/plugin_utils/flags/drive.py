@@ -76,7 +76,7 @@ class FlagDrive:
             self.show(f"flags are not known to be off after {self.limit:g} s. {GOES_ON} Run: {commands}")
 
     def after_rollback(self) -> list[str]:
-        """What a rollback, of this run or an earlier one, could not turn off; in sentences what may still be on. Ends in time."""
+        """Turns off what a rollback of this run or an earlier one could not; returns what may still be on. Ends in time."""
         left = [
             flag
             for flag in self.flags
@@ -85,7 +85,7 @@ class FlagDrive:
         if not left:
             return []
         deadline = self.now() + self.limit
-        why = dict.fromkeys((flag.name for flag in left), f"nothing is known of it after {self.limit:g} s")
+        why = dict.fromkeys((flag.name for flag in left), f"there was no answer within {self.limit:g} s")
         pending = background.in_thread(lambda: self._finish(left, why))
         while not pending.is_over() and self.now() < deadline:
             self.sleep(background.NAP)
@@ -142,11 +142,11 @@ class FlagDrive:
             self._require_seen(flag, ON)
         else:
             self.show(
-                f"flag {flag.name} is on for {flag.first.in_words}; to go on with its steps, run: {flag.next_command}"
+                f"flag {flag.name} is on for {flag.first.in_words}; to continue with its steps, run: {flag.next_command}"
             )
 
     def _rehearse(self, flag: FlagSetting) -> None:
-        """What the system would refuse at the end is refused while nothing is touched."""
+        """What the flag system would refuse at the end is refused before anything is touched."""
         if flag.first is not None:
             options = flag.options(ON, waits=False)
             error = _error_of(

@@ -48,7 +48,7 @@ class FlagSetting:
     settings: Result
     hosts: tuple[str, ...]
     first: Share | None = None
-    """For whom it is turned on, of the steps in which people go on with it."""
+    """The share of the first step, if it is released in steps."""
 
     @property
     def system(self) -> Result:
@@ -96,7 +96,7 @@ class FlagSetting:
 
     @property
     def next_command(self) -> str:
-        """What goes on with its steps; with the same inventory and settings."""
+        """Continues with its steps; with the same inventory and settings."""
         return f"ansible-playbook steady.rollout.flag -e rollout_flag={self.name}"
 
 
@@ -156,7 +156,7 @@ def _errors_of(where: str, one: t.Mapping[str, t.Any]) -> t.Iterator[str]:
         if one.get(name) is not None and _word(one[name]) not in choices:
             yield f"{where}.{name}: '{one[name]!s:.40}' is not one of {', '.join(choices)}."
     if one.get("at_end") == STEPS and one.get("percent") is not None:
-        yield f"{where}: percent and at_end=steps exclude each other; the first of rollout_flag_steps says for whom it is on."
+        yield f"{where}: percent cannot be set with at_end=steps, where the first of rollout_flag_steps is used. Remove percent."
 
 
 def _word(given: t.Any) -> str:

@@ -16,7 +16,7 @@ PREFIX = "rollout_"
 ROLES = pathlib.Path(__file__).resolve().parents[3] / "roles"
 OF_THE_PLAYBOOKS = ("rollout_fleet",)
 OF_A_RELEASE = ("rollout_tiers",)
-"""What only tiers.yml reads: for any other playbook the versions in it need not be known."""
+"""What only tiers.yml reads; other playbooks do not need the variables that it refers to."""
 ANSWERS = ("rollout_target", "rollout_previous", "rollout_stage", "rollout_share", "rollout_segments")
 """What the collection sets for tasks and templates."""
 ALIKE = 0.75

@@ -199,8 +199,8 @@ def _sense(s: Values) -> t.Iterator[Finding]:
         )
     if boolean(s["rollout_add_members"], strict=False) and not s["rollout_member_address"]:
         yield Finding(
-            "rollout_member_address is not set: say where the load balancers reach a host that rollout_add_members adds, such as "
-            "{{ ansible_host }}:8080."
+            "rollout_member_address is not set, and rollout_add_members needs it: set the address and port at which the load "
+            "balancers reach the host, such as {{ ansible_host }}:8080."
         )
     if _smoke_tests_without_base(s):
         yield Finding(

@@ -72,8 +72,8 @@ def actions(result: Result) -> str:
 
 def added(result: Result) -> str:
     if not result["added"]:
-        return "in the pool already"
-    return " ".join([f"added to the pool of {', '.join(result['added'])}.", *result["to_configure"]])
+        return "already in every pool"
+    return " ".join([f"added to the pool on {', '.join(result['added'])}.", *result["to_configure"]])
 
 
 def drained(result: Result) -> str:

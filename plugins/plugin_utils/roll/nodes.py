@@ -45,7 +45,7 @@ class Nodes:
         self._timers = list(timers)
 
     def connect(self) -> None:
-        """Ahead of the first call; a node that cannot be reached says so then."""
+        """Ahead of the first call, which fails if a node cannot be reached."""
         self._executors.connect([one.host for one in self._invocations(self._balancers, state="in_service")])
 
     def drain(
@@ -83,7 +83,7 @@ class Nodes:
         return {"drained_for": drained_for, "out_for": drained_for if marked_at is None else self._clock() - marked_at}
 
     def add(self, address: str) -> Result:
-        """Adds the member, drained, on every node whose pool lacks it; what the nodes' configuration has to have besides."""
+        """Adds the member, drained, on every node whose pool does not have it; returns what to change in the configuration."""
         seen = self._executors.together([on_balancer(one, "lb_member_info") for one in self._balancers])
         self._refuse_failures("balancer", seen, [])
         lacking = [

@@ -77,7 +77,7 @@ def test_pool_idempotence_and_check_mode(node: RealBalancer, shop: Caller, new: 
 def test_pool_refusals(node: RealBalancer, shop: Caller) -> None:
     known = node.name("app1")
     other = shop.run(lb_pool, member=known, address="127.0.0.1:1")
-    assert f"'{known}' of pool 'shop' has the address " in other.error
+    assert f"expected '{known}' of pool 'shop' to have the address 127.0.0.1:1, found " in other.error
     refused = shop.run(lb_pool, member=known, state="absent", guard={"min_in_service": len(SHOP)})
     assert "refused to take" in refused.error
     assert shop.states()[known] == "in_service"
@@ -103,6 +103,6 @@ def test_pool_of_a_type_that_cannot(node: RealBalancer, shop: Caller) -> None:
         pytest.skip("it can")
     outcome = shop.run(lb_pool, member="app5", address="127.0.0.1:1")
     assert outcome.error == (
-        f"{balancer.where}: members of pool '{balancer.pool}' are neither added nor removed here: "
+        f"{balancer.where}: cannot add or remove members of pool '{balancer.pool}': "
         f"{balancer.lacks[contract.CAN_ADD]}. Nothing was changed."
     )

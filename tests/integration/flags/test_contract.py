@@ -90,7 +90,9 @@ def test_a_segment_that_is_not_there_is_refused(flags: Flags) -> None:
     flags.require(contract.CAN_SEGMENTS)
     flags.real.make_segments()
     refused = flags.set("on", percent=0, segments=["internal", "insiders"])
-    assert f"there is no segment 'insiders' that '{FLAG}' could be turned on for; there are beta, " in refused.error
+    assert (
+        f"cannot turn '{FLAG}' on for the segment 'insiders', which does not exist; there are beta, " in refused.error
+    )
     assert flags.state()["state"] == "absent"
 
 

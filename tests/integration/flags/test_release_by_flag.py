@@ -270,7 +270,8 @@ def test_a_segment_that_is_not_there_is_refused_before_anything_is_changed(
     exit_code, printed = shop.run(rollout_flag_steps=[{"segment": "internal"}, {"segment": "insiders"}])
     assert exit_code == 2
     assert (
-        "there is no segment 'insiders' that 'checkout_v2' could be turned on for; there are beta, internal." in printed
+        "cannot turn 'checkout_v2' on for the segment 'insiders', which does not exist; there are beta, internal."
+        in printed
     )
     assert (segmented.path.read_text(), shop.events("flag_intended")) == (before, [])
 
@@ -279,7 +280,7 @@ def test_segments_are_refused_where_the_system_has_none(shop: Shop, redis: Redis
     exit_code, printed = shop.run(rollout_flag_steps=BY_SEGMENT)
     assert exit_code == 2
     assert (
-        "cannot turn 'checkout_v2' on for the segment internal: the keys hold a share of the users and no groups"
+        "cannot turn 'checkout_v2' on for the segment internal: the keys hold a share of the users, not segments"
         in printed
     )
     assert (share(redis), shop.shares()) == (0, [])

@@ -110,7 +110,7 @@ class Apache(Balancer):
         contract.CAN_END_SESSIONS: "Apache has no command that cuts single requests",
         contract.CAN_WEIGH_AT_ONCE: "its balancer-manager changes one member at a time; those that rise go first",
         contract.CAN_COUNT: "Apache counts the requests of its members, but neither their errors nor their latencies",
-        contract.CAN_ADD: "its balancer-manager adds members and can never remove one: change its configuration and reload it",
+        contract.CAN_ADD: "its balancer-manager can add members but not remove them; change its configuration and reload it",
     }
     weight_limits = WeightLimits(1, 100)
 

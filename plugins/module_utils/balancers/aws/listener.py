@@ -72,7 +72,7 @@ class Listener(Balancer):
         contract.CAN_SAVE: "AWS keeps every change by itself",
         contract.CAN_LOG: "AWS writes its access logs to S3, minutes later",
         contract.CAN_COUNT: "AWS counts in CloudWatch: let metric_gate ask there",
-        contract.CAN_ADD: "its target groups are its configuration (balancer.target_groups); targets are added to them "
+        contract.CAN_ADD: "its target groups are configuration (balancer.target_groups); add targets to a target group "
         "(aws_target_group)",
     }
     weight_limits = WeightLimits(1, aws_forward.HEAVIEST)

@@ -71,7 +71,7 @@ class Route53(Balancer):
         contract.CAN_PAGE: "DNS answers with addresses and serves no pages",
         contract.CAN_LOG: "DNS sees no requests",
         contract.CAN_COUNT: "DNS sees no requests",
-        contract.CAN_ADD: "a weighted set is made of records that somebody has written with their TTL and health check",
+        contract.CAN_ADD: "create and delete the records of a weighted set, with their TTL and health check, in Route 53",
     }
     weight_limits = WeightLimits(1, route53_records.HEAVIEST)
 

@@ -121,25 +121,25 @@ class TargetGroup(Balancer):
         self._erase([records[one] for one in back if one in records and not _is_out(health.get(one))])
 
     def add_member(self, new: NewMember) -> None:
-        """AWS knows no target that takes no traffic: what is kept is the record, and in_service registers the target."""
+        """AWS cannot register a target without traffic: only the record is added, and in_service registers the target."""
         target = aws_targets.parse_target(new.address, self._default_port, "address")
         if new.name != target.name:
             raise InputError(
-                f"member: {new.name!r} is not the name of {target.name} in target group '{self.pool}': name it in "
-                "balancer.targets, which makes it a member that lb_member can put in service."
+                f"member: expected {target.name!r}, the name of this target in target group '{self.pool}', found {new.name!r}. Use "
+                "that name, or set another one in balancer.targets."
             )
         self._forget_readings()
         self._tag([Record(target, contract.DRAINED)])
 
     def remove_member(self, name: str) -> None:
-        """It is deregistered already: its record goes, and with that the last trace."""
+        """The target is deregistered already; this removes its record."""
         self._forget_readings()
         records = self._records()
         self._erase([record for target, record in records.items() if self._name(target) == name])
         self._seen = {target: None for target in self._seen if self._name(target) != name}
 
     def is_gone(self, snapshot: Snapshot, name: str) -> bool:
-        """A target that balancer.targets names is a member for ever, and AWS shows any for as long as it drains."""
+        """A target that balancer.targets names always counts as a member, and AWS lists every target while it drains."""
         member = snapshot.members.get(name)
         is_on_record = any(self._name(target) == name for target in self._records())
         return member is None or (member.own == contract.DRAINED and not is_on_record)

@@ -151,7 +151,7 @@ def _entry(new: contract.NewMember) -> Json:
     if not match:
         raise InputError(
             f"address: expected an IP address with a port, such as 192.0.2.7:8080 or [2001:db8::7]:8080, found {new.address!r}; "
-            "Envoy resolves no names in a file of endpoints."
+            "Envoy does not resolve names in an EDS file."
         )
     where = {"address": match.group("six") or match.group("four"), "port_value": int(match.group("port"))}
     endpoint: Json = {"address": {"socket_address": where}}

@@ -60,8 +60,7 @@ class EnvoyRoutes(Balancer):
         contract.CAN_DRAIN: "clusters are weighed and not drained; their members are, by balancer.eds_file",
         contract.CAN_MAINTAIN: "clusters are weighed only; their members can be set so, by balancer.eds_file",
         contract.CAN_END_SESSIONS: "Envoy has no command that cuts single requests",
-        contract.CAN_ADD: "which clusters a route splits traffic among is its configuration; members of a cluster are added by "
-        "balancer.eds_file",
+        contract.CAN_ADD: "the clusters of a route are configuration; add members to a cluster, by balancer.eds_file",
     }
     weight_limits = WeightLimits(1, 1000)
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Servers that HAProxy gets and loses at run time: 'add server' and 'del server', stable since HAProxy 2.6.
+"""Adding and removing servers of HAProxy at run time: 'add server' and 'del server', stable since HAProxy 2.6.
 
-A new server is in maintenance and unchecked, and has nothing from 'default-server' (before 3.0). A removed one must be in
-maintenance and without any connection, idle ones included. Neither is written down: a reload undoes both.
+A new server is in maintenance and unchecked, and inherits nothing from 'default-server' (before 3.0). To be removed, a server
+must be in maintenance and have no connections, idle ones included. A reload undoes both.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 ADDED, DELETED = "New server registered", "Server deleted"
 USUAL_PARAMETERS = "check"
 CHECKS = {"check": "health", "agent-check": "agent"}
-"""Words of a line that only 'enable' brings to life, and what it is to enable."""
+"""Parameters that take effect only after 'enable', and what it enables."""
 NAME = re.compile(r"[A-Za-z0-9_.:-]+\Z")
 # A name would be left unresolved: only servers of the configuration have resolvers.
 ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}\Z")
 PARAMETERS = re.compile(r"[^;<\r\n]*\Z")
 BUSY = ("still has", "has connections", "attached connections", "idle connections")
 HINTS = (
-    ("dynamic load balancing", "Use 'balance roundrobin', 'leastconn' or another one that takes servers at run time."),
-    ("is not accepted for dynamic server", "Leave that word out of balancer.member_parameters, or add the server to the configuration."),
+    ("dynamic load balancing", "Use 'balance roundrobin', 'leastconn' or another dynamic algorithm."),
+    ("is not accepted for dynamic server", "Remove that parameter from balancer.member_parameters, or add the server to the configuration."),
     ("unknown keyword", "Correct balancer.member_parameters."),
     ("experimental mode", "This needs HAProxy 2.6 or newer: add the server to the configuration instead."),
     ("permission denied", f"{LEVEL_HINT[0].upper()}{LEVEL_HINT[1:]}."),
@@ -43,7 +43,7 @@ OTHERWISE = "Change the configuration instead, and reload."
 def refuse_bad(new: NewMember) -> None:
     """Raises InputError where the line cannot be right."""
     if not NAME.match(new.name):
-        raise InputError(f"member: {new.name!r} cannot be the name of a server; letters, digits and - _ . : can.")
+        raise InputError(f"member: expected a name of letters, digits and - _ . : only, found {new.name!r}.")
     if not ADDRESS.match(new.address):
         raise InputError(
             f"address: expected an IP address with a port, such as 192.0.2.7:8080 or [2001:db8::7]:8080, found {new.address!r}; "
@@ -51,7 +51,7 @@ def refuse_bad(new: NewMember) -> None:
         )
     if not PARAMETERS.match(new.parameters):
         raise InputError(
-            "balancer.member_parameters: expected words of a 'server' line, found ';', '<' or a line break."
+            "balancer.member_parameters: expected parameters of a 'server' line, found ';', '<' or a line break."
         )
 
 
@@ -66,8 +66,8 @@ def parameters_of(new: NewMember) -> str:
 def lost_by_reload(pool: str, change: NewMember | str) -> str:
     if isinstance(change, str):
         return (
-            f"HAProxy has '{change}' again after a reload unless its configuration is changed too: remove its 'server' line "
-            f"from backend {pool}."
+            f"HAProxy's next reload adds '{change}' again unless its configuration is changed too: remove its 'server' line from "
+            f"backend {pool}."
         )
     return (
         f"HAProxy loses '{change.name}' at its next reload unless its configuration is changed too: add '{line_of(change)}' to "

@@ -30,7 +30,7 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 TRAILING_COMMENT = re.compile(r"[ \t]*#(?P<text>[^\n]*)")
-# What may stand in a line of ours without a quote.
+# What needs no quotes in a line.
 PLAIN = re.compile(r"[A-Za-z0-9_.:=/\[\]-]+\Z")
 DOWN, BACKUP, WEIGHT = "down", "backup", "weight="
 MEMBER_MARK, STATE_MARK, NO_WEIGHT_MARK = "member=", "state=", "weight=0"
@@ -143,7 +143,7 @@ def changed(text: str, pool: str, change: t.Callable[[Server], Server]) -> str:
 
 
 def new_server(new: contract.NewMember) -> Server:
-    """The line of a member that an upstream is to get; raises InputError where it cannot be right."""
+    """The line of a new member; raises InputError if it cannot be right."""
     words = new.parameters.split()
     for option, word in (
         ("member", new.name),
@@ -152,7 +152,7 @@ def new_server(new: contract.NewMember) -> Server:
     ):
         if not PLAIN.match(word):
             raise InputError(
-                f"{option}: {word!r} cannot stand in a 'server' line of nginx; letters, digits and _ . : = / - can."
+                f"{option}: expected only letters, digits and _ . : = / - in a 'server' line of nginx, found {word!r}."
             )
     comment = () if new.name == new.address else (MEMBER_MARK + new.name,)
     return Server(new.address, tuple(words), comment)
@@ -163,7 +163,7 @@ def added(text: str, pool: str, server: Server) -> str:
     last = upstreams(text)[pool][-1:]
     if not last:
         raise InputError(
-            f"balancer.pool: upstream '{pool}' has no 'server' line that another one could follow; write the first."
+            f"balancer.pool: upstream '{pool}' has no 'server' line; add the first one to the file, then run again."
         )
     begin = text.rfind("\n", 0, last[0].start) + 1
     indent = text[begin : last[0].start]

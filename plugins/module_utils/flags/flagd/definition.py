@@ -61,7 +61,8 @@ def edited(where: str, found: t.Any, wanted: Wanted) -> Definition:
     has_rules = bool(limits.rules)
     if has_rules and wanted.state == contract.ON and wanted.segments:
         raise RolloutError(
-            f"{where} has targeting of somebody else's, so segments cannot be added to it. Nothing was changed; add them there."
+            f"{where} has targeting that is not managed here, so segments cannot be added. Nothing was changed; add them to that "
+            "targeting by hand."
         )
     metadata = {**(before.get("metadata") or {}), CHANGED: _moment(wanted.at)}
     for name in (REASON, KILLED_AT):

@@ -53,7 +53,7 @@ class Redis(FlagSystem):
 
     capabilities = frozenset({contract.CAN_PERCENT, contract.CAN_GIVE_REASON, contract.CAN_COMPARE, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
-        contract.CAN_SEGMENTS: "the keys hold a share of the users and no groups of them",
+        contract.CAN_SEGMENTS: "the keys hold a share of the users, not segments",
         contract.CAN_RULES: "the keys hold nothing but the flag",
         contract.CAN_LISTENERS: "Redis does not know who reads a key; set instances",
     }

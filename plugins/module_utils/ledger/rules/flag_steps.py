@@ -17,14 +17,14 @@ LONGEST_NAME = 200
 
 
 class Share(t.NamedTuple):
-    """Percent of the users, and the segments of whose users all have the feature besides, in alphabetical order."""
+    """Percent of the users, and the segments whose users all have the feature in addition, in alphabetical order."""
 
     percent: int = 0
     segments: tuple[str, ...] = ()
 
     @property
     def settled(self) -> Share:
-        """Who is on for everybody needs no segments."""
+        """With all users, segments add nothing."""
         return Share(100) if self.percent >= 100 else self
 
     @property
@@ -107,10 +107,14 @@ def _step(where: str, given: t.Any, before: Step) -> Step:
 def _with_segment(where: str, given: t.Any, before: Step) -> tuple[str, ...]:
     name = str(given).strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise InputError(f"{where}.segment: {given!r:.40} cannot be a segment's name.")
+        raise InputError(
+            f"{where}.segment: expected a printable name of at most {LONGEST_NAME} characters, found {given!r:.40}."
+        )
     if name in before.segments or before.percent >= 100:
         already = "all users" if before.percent >= 100 else f"segment {name}"
-        raise InputError(f"{where}: segment {name} comes after {already}; each step must add users.")
+        raise InputError(
+            f"{where}: each step must add users, but segment {name} comes after {already}. Remove this step."
+        )
     return tuple(sorted({*before.segments, name}))
 
 

@@ -57,7 +57,7 @@ def why_not_off(found: str, known: RolloutFlag | None, status: str, refuses: boo
 
 
 def is_left_on(last: RolloutFlag | None) -> bool:
-    """Whether a rollback was to turn it off, and nobody knows that it did."""
+    """Whether a rollback was to turn it off, and it is not on record that it did."""
     return last is not None and bool(last.by_rollback) and last.goal == OFF and last.status != DONE
 
 

@@ -77,7 +77,7 @@ def taken(lease: Lease, run: str, owner: dict[str, t.Any], ttl: float, now: floa
 
 
 def released(lease: Lease) -> Lease:
-    """Free, or back with the release of several services that keeps it."""
+    """Free, or returned to the release of several services that reserved it."""
     return dataclasses.replace(lease, run=lease.reserved_for, held_until=0.0)
 
 
@@ -86,18 +86,18 @@ def reserved(lease: Lease, run: str) -> Lease:
 
 
 def refuse_unreserved(lease: Lease, run: str) -> None:
-    """Raises LeaseLost where the release of several services that this is the run of has lost the lease."""
+    """Raises LeaseLost if the release of several services with this run has lost the lease."""
     if not is_reserved_for(lease, run):
         raise LeaseLost(
-            f"lease lost: another run has taken {lease.service}, so this release goes no further; run the same command "
-            "again when that run is over.",
+            f"lease lost: another run has taken the lease of {lease.service}, so this release stops. Run the same command again "
+            "when that run has ended.",
             kind=LOST,
             holder=holder(lease),
         )
 
 
 def is_reserved_for(lease: Lease, run: str | None) -> bool:
-    """Whether the release of several services that this is the run of may still hand the lease to one of its rollouts."""
+    """Whether the release of several services with this run may still pass the lease to one of its rollouts."""
     return run is not None and lease.run is not None and lease.reserved_for == run
 
 

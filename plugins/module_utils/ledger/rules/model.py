@@ -215,7 +215,7 @@ class Lease:
     watch_at: float | None = None
     """When the run's watch last reported."""
     reserved_for: str | None = None
-    """The run of a release of several services; it has the lease from before its first service to after its last one."""
+    """The run of a release of several services, which holds the lease from before its first service until after the last."""
 
 
 class Group(t.NamedTuple):

@@ -38,12 +38,12 @@ class Admission(Update, Proof, Traffic):
             self._stage()
 
     def connect_before_admission(self) -> None:
-        """While the host waits for its slot, which is counted from its drain on."""
+        """While the host waits for its slot, which it occupies from its drain on."""
         if self._is_due() and self.journal.find("admit") is None:
             self._nodes().connect()
 
     def _is_due(self) -> bool:
-        """Only of a host whose version the plan knows can it be said; waited for once."""
+        """Known only for a host whose version is in the plan; waited for once."""
         if not self.planned:
             return False
         turn = self.journal.perform(lines.WAIT, "coordinator", self.ledger.wait_until_due, lines.waited)

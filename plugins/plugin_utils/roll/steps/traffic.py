@@ -18,7 +18,7 @@ Result = t.Dict[str, t.Any]
 
 class Traffic(HostCalls):
     def add_to_pools(self) -> None:
-        """A pool that lacks the host gets it, drained: it takes no request before it is proven."""
+        """Adds the host, drained, to pools that do not have it: it gets no requests before it is proven."""
         if self.now["rollout_balancers"] and boolean(self.now["rollout_add_members"], strict=False):
             address = str(self.now["rollout_member_address"])
             self.journal.perform("add", "balancer", lambda: self._nodes().add(address), lines.added)

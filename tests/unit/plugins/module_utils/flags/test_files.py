@@ -243,5 +243,6 @@ def test_flagd_an_if_that_says_something_else_is_a_rule_of_others(tmp_path: path
     with pytest.raises(RolloutError) as refused:
         system.apply(system.read("a"), Wanted("on", 0, ("internal",)))
     assert refused.value.message == (
-        f"{path}: 'a' has targeting of somebody else's, so segments cannot be added to it. Nothing was changed; add them there."
+        f"{path}: 'a' has targeting that is not managed here, so segments cannot be added. Nothing was changed; add them to "
+        "that targeting by hand."
     )

@@ -143,8 +143,8 @@ def test_segments_are_refused_where_there_are_none() -> None:
 def test_a_segment_that_is_not_there_is_refused() -> None:
     planning.refuse(WithSegments(), Flag("a"), Wanted("on", 0, ("beta", "internal")), allow_rules=False)
     assert refusal(WithSegments(), Flag("a"), Wanted("on", 0, ("insiders",))) == (
-        "memory: there is no segment 'insiders' that 'a' could be turned on for; there are beta, internal. Nothing was changed; "
-        "correct the name, or create the segment."
+        "memory: cannot turn 'a' on for the segment 'insiders', which does not exist; there are beta, internal. "
+        "Nothing was changed; correct the name, or create the segment."
     )
 
 
@@ -178,4 +178,6 @@ def test_a_flag_that_is_on_for_segments_is_another_one_for_other_segments() -> N
 def test_what_cannot_be_a_segment_is_refused(name: str) -> None:
     with pytest.raises(InputError) as refused:
         planning.wanted_of(params(segments=[name]), 1.0)
-    assert refused.value.message == f"segments: '{name:.60}' cannot be a segment's name."
+    assert refused.value.message == (
+        f"segments: expected printable names of at most 200 characters, found '{name:.60}'."
+    )

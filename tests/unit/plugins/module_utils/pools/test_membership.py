@@ -82,8 +82,8 @@ def test_a_member_with_another_address_is_refused() -> None:
     pool = Growing("app1")
     outcome = called(pool, member="app1", address="192.0.2.9:80")
     assert outcome.error == (
-        "lb1: 'app1' of pool 'shop' has the address 192.0.2.1:80, not 192.0.2.9:80. Nothing was changed; remove it first "
-        "(state=absent), or correct address."
+        "lb1: expected 'app1' of pool 'shop' to have the address 192.0.2.9:80, found 192.0.2.1:80. Nothing was changed; "
+        "correct address, or remove the member first (state=absent)."
     )
     assert pool.asked == []
 
@@ -91,7 +91,7 @@ def test_a_member_with_another_address_is_refused() -> None:
 def test_a_member_that_is_accepted_and_not_shown_is_an_error() -> None:
     outcome = called(Growing("app1", deaf=True), **NEW)
     assert outcome.error == (
-        "lb1: pool 'shop' accepted 'app9' but does not show it. Check whether it is being reloaded, then run again."
+        "lb1: pool 'shop' accepted 'app9' but does not show it. Check whether the load balancer is being reloaded, then run again."
     )
 
 
@@ -149,7 +149,7 @@ def test_a_type_that_cannot_is_refused_only_where_something_is_to_be_changed() -
     pool.lacks = {contract.CAN_ADD: "it is carved in stone"}  # type: ignore[misc]
     outcome = called(pool, **NEW)
     assert outcome.error == (
-        "lb1: members of pool 'shop' are neither added nor removed here: it is carved in stone. Nothing was changed."
+        "lb1: cannot add or remove members of pool 'shop': it is carved in stone. Nothing was changed."
     )
     assert called(pool, member="app1", address="http://192.0.2.1").error == ""
     assert called(pool, member="app9", state="absent").error == ""

@@ -262,7 +262,7 @@ def test_the_steps_of_a_flag_are_begun_and_the_command_to_go_on_is_shown() -> No
     assert world.log == ["begun on", "read on localhost", "on for 1 % on localhost", "done on"]
     assert world.said == [
         "flag a is on: sent after 0.1 s",
-        "flag a is on for 1 % of the users; to go on with its steps, run: ansible-playbook steady.rollout.flag -e rollout_flag=a",
+        "flag a is on for 1 % of the users; to continue with its steps, run: ansible-playbook steady.rollout.flag -e rollout_flag=a",
     ]
 
 
@@ -318,7 +318,7 @@ def test_a_system_that_never_answers_does_not_hold_the_end_of_a_rollback() -> No
     world.left, world.hangs = True, threading.Event()
     try:
         assert world.drive(limit=0.1).after_rollback() == [
-            "a (redis 10.0.0.5:6379) may still be on: nothing is known of it after 0.1 s. Run the same command again to turn it "
+            "a (redis 10.0.0.5:6379) may still be on: there was no answer within 0.1 s. Run the same command again to turn it "
             f"off, or run: {COMMAND.format('off')}"
         ]
     finally:

@@ -44,7 +44,7 @@ KNOWN = ", ".join(settings.KNOWN)
         ),
         (
             [{"name": "a", "system": REDIS, "at_end": "steps", "percent": 10}],
-            "rollout_flags[0]: percent and at_end=steps exclude each other; the first of rollout_flag_steps says for whom it is on.",
+            "rollout_flags[0]: percent cannot be set with at_end=steps, where the first of rollout_flag_steps is used. Remove percent.",
         ),
         ([{"name": "a", "system": REDIS}] * 2, "rollout_flags: 'a' appears twice."),
     ],

@@ -231,5 +231,5 @@ def test_an_endpoint_by_name_is_refused() -> None:
         Document.parse(document(entry())).add(contract.NewMember("app7", "app7.example:80"))
     assert caught.value.message == (
         "address: expected an IP address with a port, such as 192.0.2.7:8080 or [2001:db8::7]:8080, found 'app7.example:80'; "
-        "Envoy resolves no names in a file of endpoints."
+        "Envoy does not resolve names in an EDS file."
     )

@@ -56,11 +56,11 @@ def test_checks_are_enabled_only_where_there_are_some() -> None:
     [
         (
             "Backend must use a dynamic load balancing to support dynamic servers.",
-            "Use 'balance roundrobin', 'leastconn' or another one that takes servers at run time.",
+            "Use 'balance roundrobin', 'leastconn' or another dynamic algorithm.",
         ),
         (
             "'cookie' option is not accepted for dynamic server",
-            "Leave that word out of balancer.member_parameters, or add the server to the configuration.",
+            "Remove that parameter from balancer.member_parameters, or add the server to the configuration.",
         ),
         ("unknown keyword 'bogus'.", "Correct balancer.member_parameters."),
         (
@@ -107,7 +107,7 @@ def test_a_server_with_connections_left_is_busy(reply: str) -> None:
     [
         (
             NEW._replace(name="app 7"),
-            "member: 'app 7' cannot be the name of a server; letters, digits and - _ . : can.",
+            "member: expected a name of letters, digits and - _ . : only, found 'app 7'.",
         ),
         (
             NEW._replace(address="app7.example:8080"),
@@ -116,7 +116,7 @@ def test_a_server_with_connections_left_is_busy(reply: str) -> None:
         ),
         (
             NEW._replace(parameters="check; shutdown sessions server shop/app1"),
-            "balancer.member_parameters: expected words of a 'server' line, found ';', '<' or a line break.",
+            "balancer.member_parameters: expected parameters of a 'server' line, found ';', '<' or a line break.",
         ),
     ],
 )
@@ -132,6 +132,6 @@ def test_what_a_reload_undoes_is_said() -> None:
         "check inter 1s' to backend shop."
     )
     assert servers.lost_by_reload("shop", "app7") == (
-        "HAProxy has 'app7' again after a reload unless its configuration is changed too: remove its 'server' line from "
+        "HAProxy's next reload adds 'app7' again unless its configuration is changed too: remove its 'server' line from "
         "backend shop."
     )

@@ -282,8 +282,8 @@ def test_a_release_that_lost_a_service_goes_no_further(release: Release) -> None
     with pytest.raises(LeaseLost) as lost:
         release.next()
     assert lost.value.message == (
-        "lease lost: another run has taken shop-web, so this release goes no further; run the same command again when that "
-        "run is over."
+        "lease lost: another run has taken the lease of shop-web, so this release stops. Run the same command again when that "
+        "run has ended."
     )
     assert lost.value.result["kind"] == LOST
 

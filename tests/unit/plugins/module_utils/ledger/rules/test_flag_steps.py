@@ -35,14 +35,17 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.flag_s
             [{"percent": 1, "segment": "beta"}],
             "rollout_flag_steps[0]: {'percent': 1, 'segment': 'beta'} is not a step such as {percent: 1, bake: 30m} or {segment: beta}.",
         ),
-        ([{"segment": " "}], "rollout_flag_steps[0].segment: ' ' cannot be a segment's name."),
+        (
+            [{"segment": " "}],
+            "rollout_flag_steps[0].segment: expected a printable name of at most 200 characters, found ' '.",
+        ),
         (
             [{"segment": "beta"}, {"segment": "beta"}],
-            "rollout_flag_steps[1]: segment beta comes after segment beta; each step must add users.",
+            "rollout_flag_steps[1]: each step must add users, but segment beta comes after segment beta. Remove this step.",
         ),
         (
             [{"percent": 100}, {"segment": "beta"}],
-            "rollout_flag_steps[1]: segment beta comes after all users; each step must add users.",
+            "rollout_flag_steps[1]: each step must add users, but segment beta comes after all users. Remove this step.",
         ),
         (
             [{"percent": 1, "bake": "soon"}],
