@@ -16,7 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.replicas.model impo
 
 FILES = {"ca_path": "ETCDCTL_CACERT", "cert_path": "ETCDCTL_CERT", "key_path": "ETCDCTL_KEY"}
 NO_MEMBER = 0
-"""The number of the leader where there is none."""
+"""The leader's member ID if there is none."""
 
 
 def read(call: Call, timeout: float) -> Member:

@@ -26,10 +26,10 @@ class Member(t.NamedTuple):
     """How many of those that decide on a failover are reachable from here; None where there are none."""
     needed_sentinels: int | None = None
     voters: int | None = None
-    """How many members of the cluster vote, of whom a majority is needed; None where nobody votes."""
+    """How many members of the cluster vote; None if its service has no votes."""
     votes: bool = True
     objection: str = ""
-    """Why the service itself says that this member is needed now."""
+    """Why the service itself reports that this member must stay in service."""
 
     @property
     def said(self) -> str:

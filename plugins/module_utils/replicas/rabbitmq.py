@@ -16,7 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.replicas.model impo
 
 CHECK = "check_if_node_is_quorum_critical"
 IS_CRITICAL = 69
-"""EX_UNAVAILABLE: the exit status of a check that is not fulfilled, and of a node that cannot be asked."""
+"""EX_UNAVAILABLE: the exit status of a check that fails, and of a node that does not answer."""
 JSON = ("--formatter", "json", "--silent")
 
 
@@ -31,7 +31,7 @@ def read(call: Call, timeout: float) -> Member:
 def critical_queues(check: Said) -> list[str]:
     """The queues that would lose their quorum without this node. Raises RolloutError where that is not known.
 
-    A check that is not fulfilled is printed as an error, in JSON too.
+    A check that fails is printed as an error, in JSON too.
     """
     if check.code == 0:
         return []

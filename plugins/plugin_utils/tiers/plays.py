@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which hosts the plays of a release of several services are for.
 
-A host that was lost keeps the facts of an earlier turn, so only facts of hosts that know of the present one count.
+A host that was lost keeps the facts of an earlier turn, so only hosts with facts of the current turn count.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _members(groups: Groups, services: t.Iterable[t.Mapping[str, t.Any]]) -> lis
 
 
 def _turn(hostvars: HostVars, number: int) -> t.Mapping[str, t.Any]:
-    """What is known of it; once no service is left, this goes for all later turns."""
+    """Its facts; once no service is left, they apply to all later turns."""
     for name in hostvars:
         turn = hostvars[name].get("__rollout_turn")
         if isinstance(turn, t.Mapping) and (turn.get("number") == number or turn.get("over")):

@@ -20,9 +20,9 @@ MOST = 8
 TURNS = 2 * MOST - 1
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 OF_EACH_SERVICE = ("rollout_version", "rollout_revision", "rollout_service", "rollout_fleet")
-"""What differs from service to service, so that -e cannot say it for all of them."""
+"""What differs between services, so that -e cannot set it for all of them."""
 SHARED = ("rollout_ledger", "rollout_coordinator")
-"""What all services have to agree on, as one ledger keeps the record of the release."""
+"""What must be the same for all services, as one ledger records the release."""
 
 Values = t.Mapping[str, t.Any]
 
@@ -54,7 +54,7 @@ class Service:
 
 
 def services(given: Given) -> tuple[list[Service], list[str]]:
-    """The services in their order, or what has to be corrected; a wrong form hides what depends on it."""
+    """The services in their order, or what has to be corrected; a wrong form hides the mistakes that depend on it."""
     wrong = [*_extra(given.extra), *_form(given.tiers)]
     if wrong:
         return [], wrong
@@ -68,17 +68,16 @@ def services(given: Given) -> tuple[list[Service], list[str]]:
 
 
 def needed(one: Values) -> list[str]:
-    """What a service requires in some version, it needs as well."""
+    """A service also needs what it requires."""
     return list(dict.fromkeys([*(one.get("needs") or []), *(one.get("requires") or {})]))
 
 
 def _extra(names: t.Collection[str]) -> t.Iterator[str]:
     for name in OF_EACH_SERVICE:
         if name in names:
-            what = name.partition("_")[2]
             yield (
-                f"{name} is set with -e, which would be the {what} of every service: leave it out"
-                + (f", and name the version of each service in {WHERE}." if name == "rollout_version" else ".")
+                f"{name} is set with -e, which would apply to every service: remove it"
+                + (f", and set the version of each service in {WHERE}." if name == "rollout_version" else ".")
             )
 
 
@@ -87,7 +86,7 @@ def _form(tiers: t.Any) -> t.Iterator[str]:
         yield f'{WHERE} must be a dictionary of services, such as {{api: {{fleet: api, version: "2.0.0"}}}}.'
         return
     if len(tiers) > MOST:
-        yield f"{WHERE} has {len(tiers)} services, and one release can have {MOST}: release some of them by themselves."
+        yield f"{WHERE}: expected at most {MOST} services, found {len(tiers)}. Release some of them separately."
     for name, one in tiers.items():
         yield from _form_of_one(str(name), one)
 
@@ -95,14 +94,14 @@ def _form(tiers: t.Any) -> t.Iterator[str]:
 def _form_of_one(name: str, one: t.Any) -> t.Iterator[str]:
     where = f"{WHERE}.{name:.80}"
     if not NAME.fullmatch(name):
-        yield f"{where}: the name of a service has only letters, digits, '_', '-' and '.'."
+        yield f"{where}: expected a name of letters, digits, '_', '-' and '.' only."
     elif not isinstance(one, t.Mapping):
         yield f"{where} must be a dictionary with {', '.join(KEYS)}."
     else:
         for key in sorted(str(key) for key in set(one) - set(KEYS)):
             yield f"{where}: '{key:.80}' is not a setting; the settings are {', '.join(KEYS)}."
         if not isinstance(one.get("fleet"), str) or not one["fleet"]:
-            yield f"{where}.fleet is not set: name the group of the service's hosts."
+            yield f"{where}.fleet is not set: set it to the group of the service's hosts."
         if not _is_list_of_names(one.get("needs") or []):
             yield f"{where}.needs must be a list of services, such as [api]."
         if not isinstance(one.get("requires") or {}, t.Mapping):
@@ -129,7 +128,7 @@ def _versions(given: Given) -> t.Iterator[str]:
                 f'version: "{version}".'
             )
         elif not version or not isinstance(version, str):
-            yield f"{WHERE}.{name}.version is not set: say which version of {name} to roll out."
+            yield f"{WHERE}.{name}.version is not set: set it to the version to roll out."
 
 
 def _requirements(given: Given) -> t.Iterator[str]:
@@ -145,7 +144,7 @@ def _requirement(name: str, one: Values, other: str, constraint: str, version: s
     try:
         if not constraints.meets(version, constraint):
             yield (
-                f"{name} {one.get('version')} requires {other} {constraint}, and this release has {other} {version}: release "
+                f"{name} {one.get('version')} requires {other} {constraint}, but this release has {other} {version}. Release "
                 f"versions that work together, or correct {where}."
             )
     except InputError as error:
@@ -161,7 +160,7 @@ def _hosts(given: Given) -> t.Iterator[str]:
         lost = [host for host in hosts if host not in given.in_view]
         if lost:
             yield (
-                f"{name}: {lost[0]} is left out by --limit, and a release rolls whole services: run without --limit."
+                f"{name}: --limit leaves out {lost[0]}, but whole services are released together. Run without --limit."
             )
         for host in hosts:
             if of.setdefault(host, str(name)) != name:
@@ -187,11 +186,11 @@ def _names(found: t.Sequence[Service]) -> t.Iterator[str]:
     of: dict[str, str] = {}
     for one in found:
         if not one.service:
-            yield f"rollout_service is not set for the group {one.fleet}: give the service {one.name} a name of its own."
+            yield f"rollout_service is not set for the group {one.fleet}: set it to a name of its own for {one.name}."
         elif of.setdefault(one.service, one.name) != one.name:
             yield (
-                f"rollout_service is {one.service} for both {of[one.service]} and {one.name}, and each service needs a lease of "
-                f"its own: set rollout_service in the group variables of {one.fleet}."
+                f"rollout_service is {one.service} for both {of[one.service]} and {one.name}, but each service needs its own "
+                f"lease. Set rollout_service in the group variables of {one.fleet}."
             )
 
 
@@ -202,6 +201,6 @@ def _agreed(given: Given, found: t.Sequence[Service]) -> t.Iterator[str]:
         for setting in SHARED:
             if values.get(setting) != expected.get(setting):
                 yield (
-                    f"{setting} is '{values.get(setting)}' for {one.name} and '{expected.get(setting)}' for {found[0].name}: one "
-                    "ledger keeps the record of a release, so set it for all of them."
+                    f"{setting} is '{values.get(setting)}' for {one.name} and '{expected.get(setting)}' for {found[0].name}, but a "
+                    "release has one ledger. Set the same value for all services."
                 )

@@ -1,9 +1,9 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""May this member of a cluster that decides by majority go now? Judged from what all members say, as a pure function.
+"""May this member of a cluster that needs a majority be drained now? Decided from the state of all members, as a pure function.
 
-What is not known is an objection: a member that does not answer may be the one that is needed.
+Unknown state is an objection: a member that does not answer may be the one that is needed.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.veto.replicas impor
 
 
 def judge(case: Case) -> Judged:
-    """A leader goes last, which spares elections; no member goes without whom no majority is left that has all writes."""
+    """The leader is last, which avoids elections; a member may go only if the rest is a majority that has all writes."""
     for rule in (unread, _one_cluster, _objected_to, _in_contact, turn, _lag, _majority):
         objection = rule(case)
         if objection is not None:
             return objection
     others = sum(node.votes for node in case.others)
-    return Judged(True, f"without {case.asker} {others} of {_voters(case)} voting members are left, a majority")
+    return Judged(True, f"without {case.asker}, {others} of {_voters(case)} voting members remain, which is a majority")
 
 
 def _one_cluster(case: Case) -> Judged | None:
-    """A member is also one of another cluster where it does not know of the same members."""
+    """A member with a different list of members counts as one of another cluster."""
     known = [node for node in case.nodes if not node.trouble]
     strange = [node.name for node in known if (node.cluster, node.voters) != (known[0].cluster, known[0].voters)]
     if strange:
@@ -43,7 +43,7 @@ def _objected_to(case: Case) -> Judged | None:
 
 def _in_contact(case: Case) -> Judged | None:
     wrong = [node for node in case.others if not node.follows]
-    return objects("; ".join(f"{one.name}: {one.objection or 'it has no leader'}" for one in wrong)) if wrong else None
+    return objects("; ".join(f"{one.name}: {one.objection or 'no leader'}" for one in wrong)) if wrong else None
 
 
 def _lag(case: Case) -> Judged | None:
@@ -65,7 +65,8 @@ def _majority(case: Case) -> Judged | None:
     if left >= needed:
         return None
     return objects(
-        f"without {case.asker} {left} of {voters} voting members are left, and a majority is {needed}; list all hosts of the cluster"
+        f"without {case.asker}, {left} of {voters} voting members would remain, and a majority is {needed}; check that all hosts of "
+        "the cluster are listed"
     )
 
 

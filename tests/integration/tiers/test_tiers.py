@@ -67,7 +67,7 @@ def test_three_services_forward_and_a_second_run_changes_nothing(judged: Judged)
     judged.all_on("2.0.0", ended)
     again = judged.site.run()
     assert again.exit_code == 0, again.output
-    assert again.last_line == ("all 3 services are released (3 of them were before): db 2.0.0, api 2.0.0, web 2.0.0.")
+    assert again.last_line == ("all 3 services are released (3 skipped): db 2.0.0, api 2.0.0, web 2.0.0.")
     judged.nobody_noticed()
 
 
@@ -80,7 +80,7 @@ def test_a_failure_in_the_second_service_takes_everything_back_in_reverse_order(
     assert ended.last_line.startswith("The release of db, api, web was rolled back: api: 3.0.0 rolled back: "), (
         ended.output
     )
-    assert ended.last_line.endswith("2 services are on the version before: api, db."), ended.output
+    assert ended.last_line.endswith("2 services are back on the previous version: api, db."), ended.output
     judged.nobody_noticed()
 
 

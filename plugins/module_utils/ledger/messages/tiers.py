@@ -17,7 +17,7 @@ WORDS = {
     tiers.PENDING: "not started",
     tiers.GOING: "not finished",
     tiers.DONE: "released",
-    tiers.SKIPPED: "was on it already",
+    tiers.SKIPPED: "skipped",
     tiers.REVERTED: "rolled back",
 }
 RESUME = "Fix the cause and run the same command again to resume"
@@ -28,12 +28,12 @@ def named(services: t.Iterable[Tier]) -> str:
 
 
 def plan(state: State, running: t.Mapping[str, t.Sequence[str]], resumed: bool) -> list[str]:
-    """*running* are the versions that the ledger knows of each service."""
+    """*running* are the versions of each service that are in the ledger."""
     release, services = state
     if release.goes_forward:
-        head = f"{'resumed: ' if resumed else ''}the release of {counted(len(services), 'service')}, in this order"
+        head = f"{'resumed: ' if resumed else ''}release of {counted(len(services), 'service')}, in this order"
     else:
-        head = f"the release of {named(services)} is rolled back, in reverse order ({release.reason})"
+        head = f"rolling back the release of {named(services)}, in reverse order ({release.reason})"
     rows = [
         (tier.name, ", ".join(running.get(tier.service) or []), tier.version, ", ".join(tier.needed), WORDS[tier.state])
         for tier in services
@@ -45,14 +45,14 @@ def turn(state: State, tier: Tier) -> str:
     release, services = state
     if release.goes_forward:
         return f"{tier.name}: {tier.version}, service {tier.position} of {len(services)}"
-    return f"{tier.name}: back from {tier.version}"
+    return f"{tier.name}: rolling back from {tier.version}"
 
 
 def ending(state: State, outcome: str) -> str:
     release, services = state
     if outcome == tiers.DONE:
         skipped = sum(1 for tier in services if tier.state == tiers.SKIPPED)
-        already = f" ({skipped} of them {'was' if skipped == 1 else 'were'} before)" if skipped else ""
+        already = f" ({skipped} skipped)" if skipped else ""
         there = ", ".join(f"{tier.name} {tier.version}" for tier in services)
         return f"{all_of(len(services), 'service')} released{already}: {there}."
     if outcome == tiers.REVERTED:
@@ -67,8 +67,8 @@ def ending(state: State, outcome: str) -> str:
 def _back(services: t.Sequence[Tier]) -> str:
     back = [tier for tier in reversed(services) if tier.state == tiers.REVERTED]
     if not back:
-        return "No service had been changed."
-    return f"{counted(len(back), 'service')} {are(len(back))} on the version before: {named(back)}."
+        return "No service was changed."
+    return f"{counted(len(back), 'service')} {are(len(back))} back on the previous version: {named(back)}."
 
 
 def _sentence(text: str) -> str:

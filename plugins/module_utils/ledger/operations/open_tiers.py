@@ -29,7 +29,7 @@ Answer = t.Dict[str, t.Any]
 
 
 def open_release(ledger: Ledger, params: Params) -> Answer:
-    """Takes all leases or none; goes on with a release that is unfinished, or begins one."""
+    """Takes all leases or none; resumes an unfinished release, or begins one."""
     required(params, "tiers")
     asked = _asked(params["tiers"])
     services = sorted(tier.service for tier in asked)
@@ -59,7 +59,7 @@ def open_release(ledger: Ledger, params: Params) -> Answer:
 
 
 def _asked(given: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Tier, ...]:
-    """In the order in which they go."""
+    """In the order in which they are released."""
     by_name = {str(one["name"]): one for one in given}
     order = tiers.in_order({name: list(one.get("needs") or []) for name, one in by_name.items()})
     for name in order:
@@ -96,7 +96,7 @@ def _take_leases(
 
 
 def _proven_gone(held: t.Iterable[Lease], params: Params) -> set[str | None]:
-    """One process has had all leases of its release, so the proof for one run counts for every run of that process."""
+    """One process held all leases of its release, so the proof for one run counts for every run of that process."""
     held = list(held)
     proven = lease.proven_gone(params)
     owners = {one.owner for one in held if proven is not None and one.run == proven}
@@ -107,7 +107,7 @@ def _chosen(records: Records, asked: tuple[Tier, ...], run: str, params: Params,
     services = [tier.service for tier in asked]
     before = records.latest_release(services)
     if params.get("resume") == opening.REVERT:
-        # One that a run has left half-way, also where it had changed nothing yet; else the last one that changed something.
+        # An unfinished one, even if it has changed nothing yet; otherwise the last one that changed something.
         unfinished = before if before is not None and not tiers.is_over(before[0]) else None
         state = tiers.resumed(_to_revert(unfinished or records.latest_change(services), asked), run, revert=True)
         records.save_release(state)
@@ -125,11 +125,11 @@ def _chosen(records: Records, asked: tuple[Tier, ...], run: str, params: Params,
 def _to_revert(before: State | None, asked: t.Sequence[Tier]) -> State:
     if before is None or before[0].outcome in (tiers.REVERTED, tiers.SUPERSEDED):
         said = (
-            f"the last one {'was rolled back' if before[0].outcome == tiers.REVERTED else 'was replaced'}"
+            f"the last one {'was already rolled back' if before[0].outcome == tiers.REVERTED else 'was replaced'}"
             if before
-            else "there was none yet"
+            else "the ledger has none"
         )
-        raise RolloutError(f"no release of {messages.named(asked)} can be rolled back: {said}.")
+        raise RolloutError(f"there is no release of {messages.named(asked)} to roll back: {said}.")
     return before
 
 
@@ -138,7 +138,7 @@ def _targets(services: t.Iterable[Tier]) -> dict[str, str]:
 
 
 def _as_written_now(before: State, asked: t.Sequence[Tier]) -> State:
-    """Names, groups and the order may have been corrected since; what has been done is what counts."""
+    """Names, groups and the order may have been corrected since; states are kept."""
     known = {tier.service: tier for tier in before[1]}
     services = [
         dataclasses.replace(
@@ -150,7 +150,7 @@ def _as_written_now(before: State, asked: t.Sequence[Tier]) -> State:
 
 
 def _refuse_bad(records: Records, asked: t.Sequence[Tier], params: Params) -> None:
-    """A service is refused by its own rollout too, but that would be after the services before it were changed."""
+    """Its own rollout refuses it too, but only after the services before it were changed."""
     if params.get("allow_bad"):
         return
     for tier in asked:

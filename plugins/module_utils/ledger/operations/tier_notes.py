@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What the rollout of one service notes for the release that it is part of, in the transaction of the rollout itself.
+"""What the rollout of one service records for the release that it is part of, in the rollout's own transactions.
 
-So whenever a run is killed, the release and its services say the same.
+So the release and its services are consistent whenever a run is killed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.reco
 
 
 def note_planned(session: Session, changes: bool) -> None:
-    """Before the first host is touched. A rollout that is on its way back has noted it when it went forward."""
+    """Before the first host is touched. A rollout that is rolled back recorded it when it went forward."""
     state = _of(session)
     if state is None or not state[0].goes_forward or session.rollout.status != model.OPEN:
         return
@@ -47,10 +47,10 @@ def rollout_to_revert(session: Session) -> Rollout | None:
     newest = _newest_change(session, own)
     if own is None or newest is None or not _is_of(newest, own):
         what = f"a rollout of {newest.what}" if newest else "another rollout"
-        said = f"{what} has replaced it" if own else "it has changed nothing"
+        said = f"{what} has replaced it" if own else "it changed nothing"
         raise RolloutError(
-            f"{session.service}: the release's own rollout of {tier.version} cannot be rolled back: {said}. Roll this service "
-            "back by itself with rollback.yml."
+            f"{session.service}: cannot roll back this release's rollout of {tier.version}: {said}. Roll this service back "
+            "separately with rollback.yml."
         )
     return own
 

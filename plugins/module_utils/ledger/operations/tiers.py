@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""A release of several services at work: whose turn it is, and its end."""
+"""A release of several services under way: which service is next, and its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Answer = t.Dict[str, t.Any]
 
 
 def next_turn(ledger: Ledger, params: Params) -> Answer:
-    """The service whose turn it is. In check mode nothing was recorded: each service has its turn, one after the other."""
+    """The service that is next. In check mode nothing was recorded, so that is one service after another."""
     required(params, "number")
     if ledger.check_mode:
         return _rehearsed(params)
@@ -63,7 +63,7 @@ def _turn(params: Params, tier: Tier | None, resume: str, text: str) -> Answer:
 
 
 def stop(ledger: Ledger, params: Params) -> Answer:
-    """The service whose turn it is cannot go on, for a reason that its own rollout has not recorded."""
+    """The service cannot continue, for a reason that its own rollout has not recorded."""
     required(params, "run", "service", "error")
     with ledger.writing() as records:
         now = ledger.clock.now()
@@ -79,12 +79,12 @@ def stop(ledger: Ledger, params: Params) -> Answer:
 
 
 def _is_on_record(state: State, service: str) -> bool:
-    """That the service was rolled back failed its own run; the release goes on, backwards."""
+    """Its rollback failed its own run; the release continues by rolling back the services before it."""
     return any(tier.service == service and tier.state == tiers.REVERTED for tier in state[1])
 
 
 def conclude(ledger: Ledger, params: Params) -> Answer:
-    """The end of the run: every lease is released, and one line says it all."""
+    """The end of the run: releases every lease, and says in one line how it ended."""
     required(params, "run")
     with ledger.writing() as records:
         now = ledger.clock.now()

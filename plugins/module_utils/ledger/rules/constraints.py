@@ -21,12 +21,12 @@ OPERATORS: dict[str, t.Callable[[t.Any, t.Any], bool]] = {
 }
 CLAUSE = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*([0-9A-Za-z][0-9A-Za-z.+-]*)\s*")
 VERSION = re.compile(r"([0-9]+(?:\.[0-9]+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
-"""Numbers with dots, then what comes before the release (1.0.0-rc.1), then what tells builds apart and has no order."""
+"""Numbers with dots, then a pre-release (1.0.0-rc.1), then build metadata, which has no order."""
 Key = t.Tuple[t.Tuple[int, ...], t.Tuple[t.Tuple[int, int, str], ...]]
 
 
 def key_of(version: str) -> Key | None:
-    """Orders versions as Semantic Versioning does, with any number of numbers; None where nobody can tell the order."""
+    """Orders versions as Semantic Versioning does, with any number of numbers; None if they have no order."""
     found = VERSION.fullmatch(version)
     if found is None:
         return None
@@ -34,7 +34,7 @@ def key_of(version: str) -> Key | None:
     while numbers[-1:] == [0]:
         numbers.pop()
     before = found.group(2)
-    # Without an addition it is the release itself, which comes after everything that leads to it.
+    # Without a pre-release part it is the release itself, which comes after its pre-releases.
     parts = [_part(part) for part in before.split(".")] if before else [(2, 0, "")]
     return tuple(numbers), tuple(parts)
 
@@ -44,16 +44,16 @@ def _part(text: str) -> tuple[int, int, str]:
 
 
 def check(constraint: str) -> None:
-    """InputError where it is not a constraint."""
+    """InputError if it is not a constraint."""
     _clauses(constraint)
 
 
 def meets(version: str, constraint: str) -> bool:
-    """InputError where the constraint is none, or where *version* has no order."""
+    """InputError if it is not a constraint, or if *version* has no order."""
     found = key_of(version)
     clauses = _clauses(constraint)
     if found is None:
-        raise InputError(f"'{version:.80}' cannot be compared with '{constraint}', as it is not numbers such as 2.1.0")
+        raise InputError(f"cannot compare '{version:.80}' with '{constraint}': expected a version such as 2.1.0")
     return all(compare(found, wanted) for compare, wanted in clauses)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""A release of several services: which one's turn it is, and what the end of one service's rollout means for the others.
+"""A release of several services: which one is next, and what the end of one service's rollout means for the others.
 
 Each service is an ordinary rollout of its own. It is changed once everything that it needs is on its new version, and
 rolled back once everything that needs it has been rolled back.
@@ -22,7 +22,7 @@ GOING = "in_progress"
 """Its rollout has a plan, so hosts may have been changed."""
 DONE = "done"
 SKIPPED = "skipped"
-"""Every host was on the version before, so there is nothing to roll back."""
+"""Every host was already on the version, so there is nothing to roll back."""
 REVERTED = "reverted"
 THERE = (DONE, SKIPPED)
 SUPERSEDED = model.SUPERSEDED
@@ -58,7 +58,7 @@ class Tier:
 
 @dataclasses.dataclass(frozen=True)
 class TieredRelease:
-    """One intent: these versions of these services, or the way back from them."""
+    """One intent: these versions of these services, or the rollback from them."""
 
     id: int
     services: str
@@ -66,14 +66,14 @@ class TieredRelease:
     run: str
     direction: str = model.FORWARD
     reason: str = ""
-    """Why it goes back."""
+    """Why it is rolled back."""
     revert_requested: int = 0
     stopped: str = ""
-    """Why the run that is at work goes no further, although the release is not over."""
+    """Why the current run stops, although the release is not finished."""
     stopped_kind: str = ""
     created_at: float = 0.0
     concluded_at: float | None = None
-    """The end of the last run; None while one is at work or was killed."""
+    """The end of the last run; None while a run is under way or was killed."""
     outcome: str = ""
     message: str = ""
 
@@ -86,16 +86,18 @@ State = t.Tuple[TieredRelease, t.Tuple[Tier, ...]]
 
 
 def in_order(needs: t.Mapping[str, t.Sequence[str]]) -> list[str]:
-    """Everything after what it needs, and otherwise as it was written. InputError where that cannot be."""
+    """Each service after those that it needs, otherwise as written. InputError if there is no such order."""
     for name, needed in needs.items():
         for other in needed:
             if other not in needs:
-                raise InputError(f"rollout_tiers.{name}.needs names {other}, which is none of {', '.join(needs)}")
+                raise InputError(f"rollout_tiers.{name}.needs: expected one of {', '.join(needs)}, found {other}")
     done: list[str] = []
     while len(done) < len(needs):
         ready = next((name for name in needs if name not in done and set(needs[name]) <= set(done)), None)
         if ready is None:
-            raise InputError(f"rollout_tiers: {' needs '.join(_cycle(needs, done))}, so none of them can be the first")
+            raise InputError(
+                f"rollout_tiers has a circular dependency: {' needs '.join(_cycle(needs, done))}. Remove one of these needs"
+            )
         done.append(ready)
     return done
 
@@ -108,7 +110,7 @@ def _cycle(needs: t.Mapping[str, t.Sequence[str]], done: t.Collection[str]) -> l
 
 
 def turn(state: State) -> Tier | None:
-    """The service that is rolled out next or, on the way back, rolled back next; None where this run is over."""
+    """The service to roll out next or, in a rollback, to roll back next; None if this run is over."""
     release, tiers = state
     if release.stopped:
         return None
@@ -137,7 +139,7 @@ def concluded(state: State, service: str, outcome: str, message: str, kind: str 
 
 
 def stopped(state: State, service: str, why: str, kind: str = "") -> State:
-    """What cannot go on is left as it is: no other service is touched, and the next run goes on with this one."""
+    """The service is left as it is: no other one is touched, and the next run continues with this one."""
     release, tiers = state
     tier = _named(tiers, service)
     # What has failed after the last host, such as a migration, is tried again by a run that finds nothing to do on the hosts.
@@ -147,7 +149,7 @@ def stopped(state: State, service: str, why: str, kind: str = "") -> State:
 
 
 def resumed(state: State, run: str, revert: bool) -> State:
-    """The same release in another run: it keeps its direction, unless the operator turns it."""
+    """The same release in another run: it keeps its direction, unless the operator reverts it."""
     release, tiers = state
     release = dataclasses.replace(
         release, run=run, stopped="", stopped_kind="", concluded_at=None, outcome="", message=""

@@ -79,7 +79,7 @@ class TieredReleases(Tables):
     def _with_tiers(self, release: TieredRelease) -> State:
         return release, tuple(self._all(Tier, "SELECT * FROM tier WHERE release = ? ORDER BY position", release.id))
 
-    # The leases that a release keeps for the services whose turn it is not
+    # The leases that a release holds for its other services
 
     def beat_reserved(self, run: str, service: str, now: float, held_until: float) -> None:
         self._connection.execute(

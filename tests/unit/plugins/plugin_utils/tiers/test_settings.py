@@ -42,11 +42,11 @@ MISTAKES: dict[str, tuple[Given, str]] = {
     ),
     "too many": (
         given({f"s{number}": API for number in range(9)}),
-        "rollout_tiers has 9 services, and one release can have 8: release some of them by themselves.",
+        "rollout_tiers: expected at most 8 services, found 9. Release some of them separately.",
     ),
     "name": (
         given({"the api": API}),
-        "rollout_tiers.the api: the name of a service has only letters, digits, '_', '-' and '.'.",
+        "rollout_tiers.the api: expected a name of letters, digits, '_', '-' and '.' only.",
     ),
     "no dictionary": (
         given({"api": "2.0.0"}),
@@ -58,7 +58,7 @@ MISTAKES: dict[str, tuple[Given, str]] = {
     ),
     "no fleet": (
         given({"api": {"version": "2.0.0"}}),
-        "rollout_tiers.api.fleet is not set: name the group of the service's hosts.",
+        "rollout_tiers.api.fleet is not set: set it to the group of the service's hosts.",
     ),
     "needs is a word": (
         given({"api": API, "web": {**WEB, "needs": "api"}}),
@@ -70,11 +70,11 @@ MISTAKES: dict[str, tuple[Given, str]] = {
     ),
     "unknown service": (
         given({"api": API, "web": {**WEB, "needs": ["app"]}}),
-        "rollout_tiers.web.needs names app, which is none of api, web.",
+        "rollout_tiers.web.needs: expected one of api, web, found app.",
     ),
     "circle": (
         given({"api": {**API, "needs": ["web"]}, "web": WEB}),
-        "rollout_tiers: api needs web needs api, so none of them can be the first.",
+        "rollout_tiers has a circular dependency: api needs web needs api. Remove one of these needs.",
     ),
     "number": (
         given({"api": {**API, "version": 2.1}}),
@@ -82,11 +82,11 @@ MISTAKES: dict[str, tuple[Given, str]] = {
     ),
     "no version": (
         given({"api": {"fleet": "api", "version": ""}}),
-        "rollout_tiers.api.version is not set: say which version of api to roll out.",
+        "rollout_tiers.api.version is not set: set it to the version to roll out.",
     ),
     "not compatible": (
         given({"api": {**API, "version": "1.9.0"}, "web": WEB}),
-        "web 2.0.0 requires api >=2.0, and this release has api 1.9.0: release versions that work together, or correct "
+        "web 2.0.0 requires api >=2.0, but this release has api 1.9.0. Release versions that work together, or correct "
         "rollout_tiers.web.requires.api.",
     ),
     "no constraint": (
@@ -95,7 +95,7 @@ MISTAKES: dict[str, tuple[Given, str]] = {
     ),
     "no order": (
         given({"api": {**API, "version": "d34db33f"}, "web": WEB}),
-        "rollout_tiers.web.requires.api: 'd34db33f' cannot be compared with '>=2.0', as it is not numbers such as 2.1.0.",
+        "rollout_tiers.web.requires.api: cannot compare 'd34db33f' with '>=2.0': expected a version such as 2.1.0.",
     ),
     "empty group": (
         given({"api": {**API, "fleet": "empty"}}),
@@ -107,7 +107,7 @@ MISTAKES: dict[str, tuple[Given, str]] = {
     ),
     "limit": (
         given({"api": API}, lost="api2"),
-        "api: api2 is left out by --limit, and a release rolls whole services: run without --limit.",
+        "api: --limit leaves out api2, but whole services are released together. Run without --limit.",
     ),
     "one host, two services": (
         given({"web": {**WEB, "requires": {}}, "jobs": {"fleet": "both", "version": "2.0.0"}}),
@@ -116,26 +116,26 @@ MISTAKES: dict[str, tuple[Given, str]] = {
     ),
     "one lease": (
         given({"api": API, "web": WEB}, rollout_service="shop-api"),
-        "rollout_service is shop-api for both api and web, and each service needs a lease of its own: set rollout_service in "
+        "rollout_service is shop-api for both api and web, but each service needs its own lease. Set rollout_service in "
         "the group variables of web.",
     ),
     "no service": (
         given({"api": API, "web": WEB}, rollout_service=""),
-        "rollout_service is not set for the group web: give the service web a name of its own.",
+        "rollout_service is not set for the group web: set it to a name of its own for web.",
     ),
     "two ledgers": (
         given({"api": API, "web": WEB}, rollout_ledger="/srv/ledger"),
-        "rollout_ledger is '/srv/ledger' for web and '' for api: one ledger keeps the record of a release, so set it for all of "
-        "them.",
+        "rollout_ledger is '/srv/ledger' for web and '' for api, but a release has one ledger. Set the same value for all "
+        "services.",
     ),
     "version with -e": (
         given({"api": API}, extra=["rollout_version"]),
-        "rollout_version is set with -e, which would be the version of every service: leave it out, and name the version of each "
+        "rollout_version is set with -e, which would apply to every service: remove it, and set the version of each "
         "service in rollout_tiers.",
     ),
     "fleet with -e": (
         given({"api": API}, extra=["rollout_fleet"]),
-        "rollout_fleet is set with -e, which would be the fleet of every service: leave it out.",
+        "rollout_fleet is set with -e, which would apply to every service: remove it.",
     ),
 }
 

@@ -27,7 +27,7 @@ def judged(asker: str, *nodes: Node, **settings: t.Any) -> Judged:
 
 
 def test_a_follower_goes_while_the_others_are_a_majority() -> None:
-    said = "without db2 2 of 3 voting members are left, a majority"
+    said = "without db2, 2 of 3 voting members remain, which is a majority"
     assert judged("db2", LEADER, SECOND, THIRD) == Judged(True, said)
 
 
@@ -41,7 +41,7 @@ def test_the_leader_goes_last_and_needs_no_switchover() -> None:
     ("nodes", "said"),
     [
         ((LEADER, SECOND, Node("db3", "it refused the connection")), "db3 cannot be read: it refused the connection"),
-        ((LEADER, SECOND, but(THIRD, follows=False)), "db3: it has no leader"),
+        ((LEADER, SECOND, but(THIRD, follows=False)), "db3: no leader"),
         ((LEADER, SECOND, but(THIRD, follows=False, objection="db9 is not running")), "db3: db9 is not running"),
         ((LEADER, but(SECOND, objection="queue 'orders' would lose its quorum"), THIRD), "db2: queue 'orders' would lose its quorum"),
         ((LEADER, SECOND, but(THIRD, cluster="8")), "db3 is not in the same cluster as db1"),
@@ -49,11 +49,11 @@ def test_the_leader_goes_last_and_needs_no_switchover() -> None:
         ((LEADER, SECOND, but(THIRD, position=899)), "db3 is 101 entries behind; the maximum is 100 (max_lag)"),
         (
             (LEADER, SECOND, but(THIRD, votes=False)),
-            "without db2 1 of 3 voting members are left, and a majority is 2; list all hosts of the cluster",
+            "without db2, 1 of 3 voting members would remain, and a majority is 2; check that all hosts of the cluster are listed",
         ),
         (
             (but(LEADER, voters=5), but(SECOND, voters=5), but(THIRD, voters=5)),
-            "without db2 2 of 5 voting members are left, and a majority is 3; list all hosts of the cluster",
+            "without db2, 2 of 5 voting members would remain, and a majority is 3; check that all hosts of the cluster are listed",
         ),
         ((SECOND,), "the group has no other host: list all its hosts"),
     ],

@@ -108,7 +108,7 @@ def release() -> Release:
 def test_three_services_are_released_in_the_order_of_needs(release: Release) -> None:
     opened = release.open()
     assert opened["text"] == [
-        "the release of 3 services, in this order",
+        "release of 3 services, in this order",
         "service  version  release  needs  state",
         "db       -        2.0.0    -      not started",
         "api      -        2.0.0    db     not started",
@@ -128,8 +128,8 @@ def test_a_failure_in_the_second_service_takes_the_first_one_back(release: Relea
     assert (end["succeeded"], end["outcome"]) == (False, "reverted")
     assert end["message"] == (
         "The release of db, api, web was rolled back: shop-api: 2.0.0 rolled back: app1 failed (health: HTTP 500). The one "
-        "changed host, app1, serves 1.0.0 again and 2.0.0 is marked bad. Roll out a corrected version. 2 services are on the "
-        "version before: api, db."
+        "changed host, app1, serves 1.0.0 again and 2.0.0 is marked bad. Roll out a corrected version. 2 services are back "
+        "on the previous version: api, db."
     )
     assert set(release.runs.values()) == {"1.0.0"}
 
@@ -147,19 +147,20 @@ def test_a_finished_release_is_rolled_back_in_reverse_order(release: Release) ->
     release.conclude()
     release.open()
     assert release.roll_all() == ["db continue", "api continue", "web continue"]
-    assert release.conclude()["message"] == (
-        "all 3 services are released (3 of them were before): db 2.0.0, api 2.0.0, web 2.0.0."
-    )
+    assert release.conclude()["message"] == ("all 3 services are released (3 skipped): db 2.0.0, api 2.0.0, web 2.0.0.")
     opened = release.open(resume="revert")
     assert opened["text"][0] == (
-        "the release of db, api, web is rolled back, in reverse order (the operator asked for a rollback)"
+        "rolling back the release of db, api, web, in reverse order (the operator asked for a rollback)"
     )
     assert release.roll_all() == ["web revert", "api revert", "db revert"]
     end = release.conclude()
     assert (end["succeeded"], end["outcome"]) == (True, "reverted")
     with pytest.raises(RolloutError) as refused:
         release.open(resume="revert")
-    assert refused.value.message == "no release of db, api, web can be rolled back: the last one was rolled back."
+    assert (
+        refused.value.message
+        == "there is no release of db, api, web to roll back: the last one was already rolled back."
+    )
 
 
 def test_the_status_screen_shows_the_release_of_a_service(release: Release) -> None:
@@ -184,7 +185,7 @@ def test_the_status_screen_shows_the_release_of_a_service(release: Release) -> N
 def test_without_a_release_there_is_nothing_to_roll_back(release: Release) -> None:
     with pytest.raises(RolloutError) as refused:
         release.open(resume="revert")
-    assert refused.value.message == "no release of db, api, web can be rolled back: there was none yet."
+    assert refused.value.message == "there is no release of db, api, web to roll back: the ledger has none."
 
 
 def test_the_same_command_goes_on_where_a_killed_run_was(release: Release) -> None:
@@ -226,7 +227,7 @@ def test_a_release_that_was_killed_before_it_changed_anything_does_not_take_the_
     end = release.conclude()
     assert (end["succeeded"], end["message"]) == (
         True,
-        "The release of db, api, web was rolled back: the operator asked for a rollback. No service had been changed.",
+        "The release of db, api, web was rolled back: the operator asked for a rollback. No service was changed.",
     )
 
 
@@ -364,8 +365,8 @@ def test_a_service_with_a_newer_rollout_of_its_own_is_not_rolled_back_by_the_rel
     with pytest.raises(RolloutError) as refused:
         release.begin(release.next())
     assert refused.value.message == (
-        "shop-web: the release's own rollout of 2.0.0 cannot be rolled back: a rollout of 2.0.1 has replaced it. Roll this "
-        "service back by itself with rollback.yml."
+        "shop-web: cannot roll back this release's rollout of 2.0.0: a rollout of 2.0.1 has replaced it. Roll this service "
+        "back separately with rollback.yml."
     )
 
 

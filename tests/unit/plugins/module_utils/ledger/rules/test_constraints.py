@@ -40,4 +40,4 @@ def test_what_is_no_constraint_is_refused(constraint: str) -> None:
 def test_a_version_without_an_order_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         constraints.meets("d34db33f", ">=2.0")
-    assert refused.value.message == "'d34db33f' cannot be compared with '>=2.0', as it is not numbers such as 2.1.0"
+    assert refused.value.message == "cannot compare 'd34db33f' with '>=2.0': expected a version such as 2.1.0"

@@ -50,14 +50,14 @@ def test_services_that_need_each_other_in_a_circle_are_refused() -> None:
     with pytest.raises(InputError) as refused:
         tiers.in_order({"db": [], "api": ["web", "db"], "web": ["jobs"], "jobs": ["api"]})
     assert refused.value.message == (
-        "rollout_tiers: api needs web needs jobs needs api, so none of them can be the first"
+        "rollout_tiers has a circular dependency: api needs web needs jobs needs api. Remove one of these needs"
     )
 
 
 def test_a_service_that_is_not_there_is_refused() -> None:
     with pytest.raises(InputError) as refused:
         tiers.in_order({"api": [], "web": ["app"]})
-    assert refused.value.message == "rollout_tiers.web.needs names app, which is none of api, web"
+    assert refused.value.message == "rollout_tiers.web.needs: expected one of api, web, found app"
 
 
 def test_a_service_that_was_on_its_version_is_not_rolled_back_with_the_others() -> None:
