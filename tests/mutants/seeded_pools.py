@@ -55,6 +55,30 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
     *of(
+        POOLS + "membership.py",
+        (
+            "what was saved of a removed member drains it again",
+            "        if contract.CAN_SAVE in self._balancer.capabilities:\n            self._balancer.save()",
+            "        pass",
+        ),
+        (
+            "a member is removed that somebody put back in service",
+            "if member.own not in contract.OUT_STATES and not self._check_mode:",
+            "if False:",
+        ),
+        (
+            "a member with another address is taken for the new one",
+            "if there != self._wanted.address and not self._cannot:",
+            "if False:",
+        ),
+        ("a node that still closes connections fails at once", "if waited >= self._timeout:", "if True:"),
+        (
+            "a type that cannot remove drains all the same",
+            "            self.refuse_unable()\n            self._drain()",
+            "            self._drain()",
+        ),
+    ),
+    *of(
         POOLS + "members/change.py",
         ("check mode waits", "if self._request.wait and not self._call.check_mode:", "if self._request.wait:"),
         (

@@ -47,11 +47,11 @@ class Growing(FakePool):
         return f"write {change if isinstance(change, str) else change.name}"
 
 
-def called(pool: FakePool, check_mode: bool = False, **options: t.Any) -> Outcome:
+def called(pool: FakePool, check_mode: bool = False, time: ManualClock | None = None, **options: t.Any) -> Outcome:
     settings = {"type": "haproxy", "host": "lb1", "socket": "/a.sock", "pool": "shop", "member_parameters": "check"}
     call = Call(params_of(lb_pool, {"balancer": settings, **options}), check_mode, True, str, lambda: (0, "", ""))
     try:
-        return Outcome(membership.changed(call, pool, ManualClock().clock), "", [])
+        return Outcome(membership.changed(call, pool, (time or ManualClock()).clock), "", [])
     except RolloutError as error:
         return Outcome(error.result, error.message, [])
 
@@ -124,6 +124,17 @@ def test_a_member_that_stays_busy_stays_out_of_service() -> None:
     )
     assert outcome["actions"] == ["set 'app2' of pool 'shop' from in_service to drained"]
     assert pool.members["app2"].own == contract.DRAINED
+
+
+def test_a_member_that_somebody_puts_back_meanwhile_is_not_removed() -> None:
+    pool, time = Growing("app1", "app2", busy=1), ManualClock()
+    time.at(0.3, lambda: pool.operator_sets("app2", contract.IN_SERVICE))
+    outcome = called(pool, time=time, member="app2", state="absent")
+    assert outcome.error == (
+        "lb1: 'app2' of pool 'shop' was put back in service by somebody else, so it was not removed. Find out what changes it "
+        "besides this call, then run again."
+    )
+    assert "app2" in pool.members
 
 
 def test_the_last_member_in_rotation_is_not_removed() -> None:
