@@ -165,7 +165,7 @@ def test_a_mistake_is_refused_before_anything_is_touched_also_in_check_mode(judg
         ended = judged.site.run(*words, rollout_version="2.0.0")
         assert ended.exit_code == 2, ended.output
         assert ended.last_line == (
-            "rollout_version is set with -e, which would be the version of every service: leave it out, and name the version "
-            "of each service in rollout_tiers. Nothing was touched."
+            "rollout_version is set with -e, which would apply to every service: remove it, and set the version of each service in "
+            "rollout_tiers. Nothing was touched."
         )
     assert judged.site.events() == []

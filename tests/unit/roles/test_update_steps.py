@@ -27,7 +27,7 @@ def test_a_container_of_another_image_is_refused(running: str, refused: bool) ->
 
 @pytest.mark.parametrize(("version", "refused"), [("4.3.1", True), ("4.4.0", False), ("5.4.2", False)])
 def test_a_podman_without_quadlet_is_refused(version: str, refused: bool) -> None:
-    refuse = task("updates/container", "Container | Refuse a podman without quadlet")
+    refuse = task("updates/container", "Container | Refuse a version without Quadlet")
     assert holds(refuse, __rollout_podman={"stdout": version}) is refused
 
 
