@@ -53,9 +53,9 @@ def holder_of(path: str, kind: str = WHOLE_FILE, byte: int = 0, proc: str = proc
 
 
 def shown(holder: Holder | None) -> str:
-    """For messages. A process of another user shows its locks to root alone."""
+    """For messages. Only root sees the locks of other users' processes."""
     if holder is None:
-        return "it cannot be seen from here"
+        return "an unknown process (run as root to see it)"
     return f"{holder}, which is stopped" if holder.is_stopped else str(holder)
 
 

@@ -14,7 +14,7 @@ author:
   - The steady.rollout maintainers (@steady-rollout)
 description:
   - Sets one flag in a file of the application, a definition file of flagd, Redis, Unleash, LaunchDarkly, Split or Flagsmith. What
-    was set is read back; where somebody else changes the flag at the same time it is set again, and in the end the module says so.
+    was set is read back. If somebody else changes the flag at the same time, it is set again; after several attempts the module fails.
   - With O(instances) every instance of the application is asked until it answers with the new value, so that the result says
     when the flag was set and when everybody has seen it.
   - Needs no lease of a rollout, so that a feature can be killed while a rollout runs. With O(service) that rollout is paused too.

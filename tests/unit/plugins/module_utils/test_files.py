@@ -163,7 +163,7 @@ def test_a_holder_that_cannot_be_seen_is_said_to_be_so(tmp_path: pathlib.Path, m
     place = tmp_path / "shop.lock"
     monkeypatch.setattr(locks, "holder_of", lambda path: None)
     with Holder(place):
-        assert " s: it cannot be seen from here. " in refused(place)
+        assert " s: an unknown process (run as root to see it). " in refused(place)
 
 
 def test_what_somebody_writes_into_a_lock_is_never_shown(tmp_path: pathlib.Path) -> None:
