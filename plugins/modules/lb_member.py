@@ -105,7 +105,7 @@ options:
         description: Members that must stay in rotation.
         type: int
       max_out_of_service:
-        description: Members that may be out of service, whoever took them out. Members that are down count.
+        description: Members that may be out of service for any reason. Members that are down count.
         type: int
       zones:
         description: Minimums for parts of the pool.

@@ -71,7 +71,7 @@ class Listener(Balancer):
         contract.CAN_END_SESSIONS: "AWS has no request that cuts connections",
         contract.CAN_SAVE: "AWS keeps every change by itself",
         contract.CAN_LOG: "AWS writes its access logs to S3, minutes later",
-        contract.CAN_COUNT: "AWS counts in CloudWatch: let metric_gate ask there",
+        contract.CAN_COUNT: "AWS counts in CloudWatch; use metric_gate with the source cloudwatch",
         contract.CAN_ADD: "its target groups are configuration (balancer.target_groups); add targets to a target group "
         "(aws_target_group)",
     }

@@ -65,9 +65,9 @@ class Route53(Balancer):
         {contract.CAN_DRAIN, contract.CAN_MAINTAIN, contract.CAN_WEIGH, contract.CAN_WEIGH_AT_ONCE}
     )
     lacks = {
-        contract.CAN_END_SESSIONS: "DNS knows nothing of connections",
+        contract.CAN_END_SESSIONS: "DNS does not see connections",
         contract.CAN_SAVE: "AWS keeps every change by itself",
-        contract.CAN_ROUTE: "DNS answers before there is a request, so it knows neither header nor cookie",
+        contract.CAN_ROUTE: "DNS answers before there is a request, so it sees neither headers nor cookies",
         contract.CAN_PAGE: "DNS answers with addresses and serves no pages",
         contract.CAN_LOG: "DNS sees no requests",
         contract.CAN_COUNT: "DNS sees no requests",

@@ -64,7 +64,7 @@ class TargetGroup(Balancer):
         contract.CAN_ROUTE: "a target group does not choose where requests go: a listener does (aws_listener)",
         contract.CAN_PAGE: "a target group does not answer by itself: a listener does (aws_listener)",
         contract.CAN_LOG: "AWS writes its access logs to S3, minutes later",
-        contract.CAN_COUNT: "AWS counts in CloudWatch: let metric_gate ask there",
+        contract.CAN_COUNT: "AWS counts in CloudWatch; use metric_gate with the source cloudwatch",
     }
 
     def __init__(

@@ -5,7 +5,7 @@
 """One flag of a definition file: what it says, and what it has to say.
 
 Only a flag with the values true and false, and of its targeting only segments and a share of the users, are managed. Whatever
-else its targeting says is a rule of somebody else's and is left alone.
+else its targeting says is a rule of others and is not changed.
 """
 
 from __future__ import annotations

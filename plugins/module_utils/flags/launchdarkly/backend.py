@@ -6,7 +6,7 @@
 
 What is managed is the default rule (the fallthrough) of a flag with the variations true and false, and a rule for each segment
 that serves true to all its users. Targets, other rules and prerequisites may serve the feature to others, so they count as
-rules of somebody else's.
+rules of others.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 """type=unleash: a flag in one environment of one project of an Unleash server.
 
 What is managed is one gradual rollout without constraints, and one for all users of each segment. Unleash's strategies are
-alternatives: any other one may turn the flag on for more users, so it counts as a rule of somebody else's.
+alternatives: any other one may turn the flag on for more users, so it counts as a rule of others.
 """
 
 from __future__ import annotations
