@@ -54,9 +54,15 @@ def member_of(status: str, members: str) -> Member:
         position = _number(told.get("raftAppliedIndex", told["raftIndex"]))
         learners = {_number(one["ID"]): one.get("isLearner") is True for one in json.loads(members)["members"]}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise RolloutError(f"etcdctl gave an unexpected answer: {status.strip()!r:.80}.", kind=KIND) from error
+        raise RolloutError(
+            f"etcdctl: expected the JSON of version 3.4 or later, found {status.strip()!r:.80}. Check which etcdctl is installed.",
+            kind=KIND,
+        ) from error
     if itself not in learners:
-        raise RolloutError("etcd does not list itself as a member of its cluster.", kind=KIND)
+        raise RolloutError(
+            "etcd does not list this member as one of its cluster. Check 'etcdctl member list'; it may have been removed.",
+            kind=KIND,
+        )
     return Member(
         role=PRIMARY if leader == itself else REPLICA,
         follows=leader != NO_MEMBER and not told.get("errors"),

@@ -53,7 +53,11 @@ def member_of(status: str, critical: t.Sequence[str]) -> Member:
         running = _names(told["running_nodes"])
         partitions = dict(told.get("partitions") or {})
     except (ValueError, LookupError, TypeError) as error:
-        raise RolloutError(f"rabbitmqctl gave an unexpected answer: {status.strip()!r:.80}.", kind=KIND) from error
+        raise RolloutError(
+            f"rabbitmqctl: expected the JSON of version 3.8 or later, found {status.strip()!r:.80}. Check which RabbitMQ is "
+            "installed.",
+            kind=KIND,
+        ) from error
     missing = sorted(set(nodes) - set(running))
     troubles = [
         *(f"{name} is not running" for name in missing),

@@ -157,7 +157,7 @@ def _in_flight(host: Host, now: float) -> dict[str, t.Any]:
 
 
 def _is_handed_back(records: Records, params: dict[str, t.Any]) -> bool:
-    """The run's rollout has ended, and the release that it is part of goes on with the next service."""
+    """The run's rollout has ended, and the release that it is part of continues with the next service."""
     held = records.lease(params["service"])
     return (
         held is not None

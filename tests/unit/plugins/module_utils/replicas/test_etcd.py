@@ -67,13 +67,17 @@ def test_an_older_one_that_tells_no_applied_index() -> None:
 def test_an_answer_that_is_not_understood(status: str) -> None:
     with pytest.raises(RolloutError) as error:
         member_of(status, json.dumps({"members": MEMBERS}))
-    assert error.value.message == f"etcdctl gave an unexpected answer: {status!r:.80}."
+    assert error.value.message == (
+        f"etcdctl: expected the JSON of version 3.4 or later, found {status!r:.80}. Check which etcdctl is installed."
+    )
 
 
 def test_a_list_without_the_member_itself() -> None:
     with pytest.raises(RolloutError) as error:
         read(members=MEMBERS[:1])
-    assert error.value.message == "etcd does not list itself as a member of its cluster."
+    assert error.value.message == (
+        "etcd does not list this member as one of its cluster. Check 'etcdctl member list'; it may have been removed."
+    )
 
 
 def test_a_password_is_given_where_no_other_user_sees_it() -> None:

@@ -72,4 +72,6 @@ def test_a_check_that_was_not_made_is_no_consent(code: int, err: str) -> None:
 def test_an_answer_that_is_not_understood(status: str) -> None:
     with pytest.raises(RolloutError) as error:
         member_of(status, [])
-    assert error.value.message == f"rabbitmqctl gave an unexpected answer: {status!r:.80}."
+    assert error.value.message == (
+        f"rabbitmqctl: expected the JSON of version 3.8 or later, found {status!r:.80}. Check which RabbitMQ is installed."
+    )
