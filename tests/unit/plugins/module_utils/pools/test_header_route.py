@@ -272,8 +272,8 @@ def test_dns_cannot_route_testers() -> None:
     with pytest.raises(RolloutError) as caught:
         outcome(call)
     assert caught.value.message.endswith(
-        "this type of load balancer cannot route testers' requests: DNS answers before there is a request, so it knows "
-        "neither header nor cookie."
+        "this type of load balancer cannot route testers' requests: DNS answers before there is a request, so it sees "
+        "neither headers nor cookies."
     )
     assert set(caught.value.result) == set(header_route.nothing_done("shop"))
 
