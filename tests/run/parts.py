@@ -89,7 +89,7 @@ SANITY = Part(
     "sanity",
     "ansible-test sanity, on every Python that is here, no ignores",
     (Step("ansible-test", script("sanity", "{reports}")),),
-    limit=900,
+    limit=1800,
     programs=("git",),
 )
 
@@ -105,7 +105,7 @@ UNIT = Part(
     "unit",
     "pytest tests/unit, in a time zone of odd offsets",
     (Step("pytest", (*PYTEST, "tests/unit")),),
-    limit=900,
+    limit=1800,
     env={"TZ": "Pacific/Chatham"},
 )
 
@@ -148,7 +148,7 @@ CONTRACT = Part(
             ),
         ),
     ),
-    limit=1200,
+    limit=1800,
     programs=("haproxy",),
     useful=DATABASES,
     unleash=True,
