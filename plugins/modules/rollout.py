@@ -383,6 +383,11 @@ options:
       - Without it every host counts as reachable.
     type: list
     elements: str
+  unfinished:
+    description:
+      - With O(state=concluded), what failed after the hosts, such as a migration. A rollout of its own is concluded all the same. A
+        release of several services stops with it, and the next run repeats the end of this service.
+    type: str
   refused:
     description:
       - Why nothing was started. Then V(concluded) only releases the lease, and what an earlier run left unfinished stays.
@@ -782,6 +787,7 @@ SPEC: dict[str, t.Any] = {
         "timer_reports": {"type": "list", "elements": "dict"},
         "taken_over": {"type": "list", "elements": "dict", "options": TAKEN_OVER},
         "reachable_hosts": {"type": "list", "elements": "str"},
+        "unfinished": {"type": "str"},
         "refused": {"type": "str"},
     },
     "supports_check_mode": True,

@@ -89,7 +89,7 @@ def conclude(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         message = outcome_message(session, outcome, endings, view.split_fault)
         report = [ending.row(session) for ending in endings]
         watched = session.lease.watch_at is not None or not any(ending.host.admitted_at for ending in endings)
-        _close(session, outcome, message)
+        _close(session, outcome, message, params.get("unfinished") or "")
         return {
             "changed": True,
             "succeeded": outcome == DONE or (outcome == REVERTED and _is_as_wanted(session, endings)),
@@ -196,9 +196,9 @@ def _is_where_it_was(session: Session, host: Host, found: fleet.Seen) -> bool:
     return there is None or host.from_version in (None, there)
 
 
-def _close(session: Session, outcome: str, message: str) -> None:
+def _close(session: Session, outcome: str, message: str, unfinished: str) -> None:
     status = {DONE: model.DONE, ABORTED: model.ABORTED}.get(outcome, model.FAILED)
     session.change_rollout(status=status, outcome=outcome, concluded_at=session.now, paused_at=None, message=message)
     session.event("concluded", outcome=outcome, message=message)
-    tier_notes.note_concluded(session, outcome, message)
+    tier_notes.note_concluded(session, outcome, message, unfinished)
     session.lease = lease.released(session.lease)

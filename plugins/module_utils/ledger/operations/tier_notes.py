@@ -30,11 +30,15 @@ def note_planned(session: Session, changes: bool) -> None:
     session.records.save_release((release, noted))
 
 
-def note_concluded(session: Session, outcome: str, message: str) -> None:
+def note_concluded(session: Session, outcome: str, message: str, unfinished: str) -> None:
+    """*unfinished* is what failed after the last host: were it recorded later, a run killed in between would lose it."""
     state = _of(session)
-    if state is not None:
-        kind = session.rollout.reason_kind or ""
-        session.records.save_release(tiers.concluded(state, session.service, outcome, message, kind))
+    if state is None:
+        return
+    after = tiers.concluded(state, session.service, outcome, message, session.rollout.reason_kind or "")
+    if unfinished and outcome == tiers.DONE:
+        after = tiers.stopped(after, session.service, unfinished)
+    session.records.save_release(after)
 
 
 def rollout_to_revert(session: Session) -> Rollout | None:
