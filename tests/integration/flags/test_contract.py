@@ -151,6 +151,17 @@ def test_a_kill_prevails_over_a_second_writer(flags: Flags) -> None:
     assert [error for error in outcomes if error and "Somebody else changes it" not in error] == []
 
 
+def test_a_flag_that_was_killed_and_turned_on_by_hand_counted_as_killed(flags: Flags) -> None:
+    """flagd's file kept the note of the kill, so the next kill found nothing to do: the feature stayed on."""
+    flags.set("on")
+    flags.set("killed", reason="orders twice")
+    flags.real.overwrite(True)
+    assert (flags.state()["on"], flags.state()["state"], flags.state()["reason"]) == (True, "on", "")
+    again = flags.set("killed", reason="orders twice")
+    assert (again.error, again["changed"]) == ("", True)
+    assert flags.state()["on"] is False
+
+
 def test_check_mode_changes_nothing(flags: Flags) -> None:
     predicted = flags.set("on", check_mode=True, diff=True)
     assert (predicted["changed"], predicted["after"]["state"], predicted["sent_ms"]) == (True, "on", None)

@@ -33,14 +33,17 @@ def flag_of(where: str, name: str, found: t.Any, revision: str) -> Flag:
     metadata = found.get("metadata") if isinstance(found.get("metadata"), dict) else {}
     is_enabled = found.get("state") == "ENABLED"
     is_off = found.get("defaultVariant") == variants.no and not found.get("targeting")
+    is_on = is_enabled and not is_off
+    # Whoever turns a flag on by hand may leave the note of its kill there.
+    killed = REASON in metadata and not is_on
     return Flag(
         name,
         exists=True,
-        on=is_enabled and not is_off,
+        on=is_on,
         percent=percent,
-        killed=REASON in metadata,
-        reason=str(metadata.get(REASON) or ""),
-        killed_at=_seconds(metadata.get(KILLED_AT)),
+        killed=killed,
+        reason=str(metadata.get(REASON) or "") if killed else "",
+        killed_at=_seconds(metadata.get(KILLED_AT)) if killed else None,
         segments=limits.segments,
         rules=limits.rules,
         kind=str(metadata.get(KIND) or ""),

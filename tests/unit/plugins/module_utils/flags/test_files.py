@@ -152,6 +152,18 @@ def test_flagd_a_new_flag(tmp_path: pathlib.Path) -> None:
     assert (found.percent, found.created, found.kind) == (10, 1_770_000_000.0, "experiment")
 
 
+def test_flagd_a_kill_whose_flag_is_on_again_is_over(tmp_path: pathlib.Path) -> None:
+    note = {"killedReason": "orders twice", "killedAt": "2026-11-22T10:00:00Z"}
+    found = flagd(tmp_path / "flags.json", state="ENABLED", variants=YES_NO, defaultVariant="new", metadata=note).read(
+        "a"
+    )
+    assert (found.on, found.state, found.reason, found.killed_at) == (True, "on", "", None)
+    found = flagd(tmp_path / "flags.json", state="ENABLED", variants=YES_NO, defaultVariant="old", metadata=note).read(
+        "a"
+    )
+    assert (found.on, found.state, found.reason) == (False, "killed", "orders twice")
+
+
 def test_flagd_how_users_are_told_apart_stays(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "flags.json"
     by = {"cat": [{"var": "email"}]}
