@@ -25,9 +25,10 @@ MEMBERS: list[dict[str, t.Any]] = [
 ]
 
 
-def read(status: t.Mapping[str, t.Any] = STATUS, members: t.Sequence[t.Any] = MEMBERS) -> Member:
-    shown = [{"Endpoint": "http://127.0.0.1:2379", "Status": status}]
-    return member_of(json.dumps(shown), json.dumps({"members": members}))
+def read(status: t.Mapping[str, t.Any] | None = None, members: t.Sequence[t.Any] = ()) -> Member:
+    """What is not given is as above."""
+    shown = [{"Endpoint": "http://127.0.0.1:2379", "Status": status or STATUS}]
+    return member_of(json.dumps(shown), json.dumps({"members": members or MEMBERS}))
 
 
 def test_a_follower_knows_its_leader_and_the_leader_itself() -> None:

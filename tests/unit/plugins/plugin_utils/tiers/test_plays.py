@@ -20,8 +20,8 @@ BEGUN = {
 KNOWN: dict[str, dict[str, t.Any]] = {"lb1": CHECKED, "api1": BEGUN, "api2": BEGUN, "web1": BEGUN}
 
 
-def hosts(what: str, known: dict[str, dict[str, t.Any]] = KNOWN, check_mode: bool = False) -> list[str]:
-    return hosts_of_turn(GROUPS, what, known, 2, check_mode)
+def hosts(what: str, known: dict[str, dict[str, t.Any]] | None = None, check_mode: bool = False) -> list[str]:
+    return hosts_of_turn(GROUPS, what, known or KNOWN, 2, check_mode)
 
 
 def test_each_play_of_a_turn_has_its_hosts() -> None:

@@ -37,8 +37,9 @@ class Release:
     def verb(self, state: str, **options: t.Any) -> dict[str, t.Any]:
         return dispatch.performed(self.ledger, dispatch.OF_TIERS[state], {"state": state, **options})
 
-    def open(self, tiers: t.Sequence[dict[str, t.Any]] = TIERS, **options: t.Any) -> dict[str, t.Any]:
-        answer = self.verb("opened", **{"tiers": tiers, "owner": OWNER, **options})
+    def open(self, tiers: t.Sequence[dict[str, t.Any]] = (), **options: t.Any) -> dict[str, t.Any]:
+        """All three of them unless some are given."""
+        answer = self.verb("opened", **{"tiers": tiers or TIERS, "owner": OWNER, **options})
         self.run_id, self.number = answer["run"], 0
         return answer
 
