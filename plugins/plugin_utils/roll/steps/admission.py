@@ -30,7 +30,10 @@ class Admission(Update, Proof, Traffic):
 
         Nobody connects to a host before its turn, or evaluates its settings: all at the same time would delay the first ones.
         """
-        if not self._is_due():
+        if not self.planned:
+            return
+        turn = self.journal.perform(lines.WAIT, "coordinator", self.ledger.wait_until_due, lines.waited)
+        if turn.get("verdict") == "stop":
             return
         if self.now["rollout_unit"]:
             self.journal.perform("check unit", "release", self._check_unit)
@@ -39,15 +42,9 @@ class Admission(Update, Proof, Traffic):
 
     def connect_before_admission(self) -> None:
         """While the host waits for its slot, which it occupies from its drain on."""
-        if self._is_due() and self.journal.find("admit") is None:
+        turn = self.journal.find(lines.WAIT)
+        if turn and turn.result.get("verdict") != "stop" and self.journal.find("admit") is None:
             self._nodes().connect()
-
-    def _is_due(self) -> bool:
-        """Known only for a host whose version is in the plan; waited for once."""
-        if not self.planned:
-            return False
-        turn = self.journal.perform(lines.WAIT, "coordinator", self.ledger.wait_until_due, lines.waited)
-        return bool(turn.get("verdict") != "stop")
 
     def _check_unit(self) -> Result:
         unit = self._read_unit(self.now["rollout_unit"], 0)

@@ -146,8 +146,10 @@ def test_every_host_was_connected_to_at_the_start_to_look_at_its_unit() -> None:
 
 def test_the_balancers_are_connected_to_while_a_host_waits_for_its_slot() -> None:
     host, executors = steps()
+    host.stage_before_admission()
     host.connect_before_admission()
     assert executors.connected == [LB["host"]]
+    assert [given["state"] for dummy, given in executors.done("rollout_host")].count("due") == 1
 
 
 @pytest.mark.parametrize("why", ["stopped", "not planned", "admitted already"])
@@ -155,6 +157,7 @@ def test_no_balancer_is_connected_to_for_a_host_that_is_not_about_to_be_drained(
     host, executors = steps(answer=lambda *call: {**GO, "verdict": "stop" if why == "stopped" else "go"})
     if why == "not planned":
         host.planned = ""
+    host.stage_before_admission()
     if why == "admitted already":
         host.admit()
     host.connect_before_admission()
