@@ -7,10 +7,21 @@
 from __future__ import annotations
 
 import os
+import platform
 import typing as t
 
 PROC = "/proc"
 LONGEST_PROGRAM = 100
+READ = {
+    "x86_64": b"0",
+    "aarch64": b"63",
+    "riscv64": b"63",
+    "ppc64le": b"3",
+    "s390x": b"3",
+    "armv7l": b"3",
+    "i686": b"3",
+}
+"""The number of the system call by processor, as in the kernel's tables (syscall.tbl and asm-generic/unistd.h)."""
 
 
 def content(path: str) -> bytes:
@@ -36,6 +47,12 @@ def program(pid: int | str, proc: str = PROC) -> str:
 def is_stopped(pid: int | str, proc: str = PROC) -> bool:
     """Suspended by a signal or a debugger."""
     return _state(pid, proc)[:1] in ([b"T"], [b"t"])
+
+
+def reads_its_input(pid: int | str, proc: str = PROC) -> bool:
+    """Blocked in read(0, ...). False also where that cannot be seen: by another user, or on a processor not listed here."""
+    fields = content(f"{proc}/{pid}/syscall").split()
+    return fields[:2] == [READ.get(platform.machine(), b"unknown"), b"0x0"]
 
 
 def parents(proc: str = PROC) -> dict[int, int]:

@@ -278,5 +278,10 @@ MUTANTS: tuple[Mutant, ...] = (
             "modules = [one for one in found if OF_A_SESSION.decode() not in one[1]]",
             "modules = found",
         ),
+        (
+            "a module that waits for its program keeps the next run waiting",
+            "return processes.is_stopped(pid, proc) or (is_fed and processes.reads_its_input(pid, proc))",
+            "return processes.is_stopped(pid, proc)",
+        ),
     ),
 )

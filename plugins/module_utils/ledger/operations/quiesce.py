@@ -31,7 +31,8 @@ def wait_until_quiesced(
     """Looks for processes whose environment carries the run; *timeout* in seconds, in check mode one look.
 
     With *terminate* they and what they have started are ended: by SIGTERM first, after KILL_AFTER seconds by SIGKILL.
-    Those that somebody has stopped would never end, and change the host if they were continued later: SIGKILL, too.
+    Those that would never end by themselves, and would change the host later, get SIGKILL, too: what somebody has stopped,
+    and a module whose controller has been stopped before it sent the program.
     """
     required(params, "interrupted_run")
     timeout = (
@@ -52,7 +53,7 @@ def wait_until_quiesced(
                 return _answer(params, [], waited)
             _signal(modules, signal.SIGTERM if waited < KILL_AFTER else signal.SIGKILL, proc)
         elif waited >= KILL_AFTER:
-            _signal([one for one in found if processes.is_stopped(one[0], proc)], signal.SIGKILL, proc)
+            _signal([one for one in found if _never_ends(one[0], proc)], signal.SIGKILL, proc)
         if waited >= timeout:
             named = "; ".join(f"pid {pid}: {command}" for pid, command in found[:3])
             raise RolloutError(
@@ -62,6 +63,14 @@ def wait_until_quiesced(
             )
         clock.sleep(min(pause, timeout - waited))
         pause = min(pause * 2, SLOWEST_LOOK)
+
+
+def _never_ends(pid: int, proc: str) -> bool:
+    """A module that reads its standard input has not got its program, and so has changed nothing: it runs from the last
+    byte on, long after its interpreter looked at the claim.
+    """
+    is_fed = _is_fed(processes.arguments(pid, proc))
+    return processes.is_stopped(pid, proc) or (is_fed and processes.reads_its_input(pid, proc))
 
 
 def _signal(found: t.Sequence[tuple[int, str]], number: int, proc: str) -> None:
@@ -108,8 +117,11 @@ def _is_module(words: t.Sequence[bytes]) -> bool:
 
     With pipelining a module is an interpreter that got its program on standard input.
     """
-    is_fed = len(words) == 1 and INTERPRETER.fullmatch(words[0]) is not None
-    return is_fed or any(mark in word for word in words for mark in (*OF_ANSIBLE, OF_A_SESSION))
+    return _is_fed(words) or any(mark in word for word in words for mark in (*OF_ANSIBLE, OF_A_SESSION))
+
+
+def _is_fed(words: t.Sequence[bytes]) -> bool:
+    return len(words) == 1 and INTERPRETER.fullmatch(words[0]) is not None
 
 
 def _answer(params: dict[str, t.Any], found: list[tuple[int, str]], waited: float) -> dict[str, t.Any]:

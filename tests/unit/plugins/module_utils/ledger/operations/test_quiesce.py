@@ -16,6 +16,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.steady.rollout.plugins.module_utils import processes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.quiesce import (
     KILL_AFTER,
@@ -147,6 +148,47 @@ def test_a_module_that_somebody_had_stopped_kept_the_next_run_waiting() -> None:
         module.wait()
 
 
+def test_a_module_whose_controller_was_stopped_before_it_sent_the_program_kept_the_next_run_waiting(
+    tmp_path: pathlib.Path,
+) -> None:
+    """The interpreter would have run the program whenever the rest of it came."""
+    module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env={**os.environ, VARIABLE: "unfed-run"})
+    assert module.stdin is not None
+    module.stdin.write(f"open({str(tmp_path / 'changed')!r}, 'w')\n".encode())
+    module.stdin.flush()
+    clock = clock_that_reaps(module)
+    try:
+        assert soon(lambda: processes.reads_its_input(module.pid))
+        answer = wait_until_quiesced({"interrupted_run": "unfed-run", "host": "app1"}, clock, check_mode=False)
+        assert (answer["is_quiesced"], module.returncode) == (True, -signal.SIGKILL)
+        assert not (tmp_path / "changed").exists()
+    finally:
+        module.kill()
+        module.communicate()
+
+
+def test_a_module_that_has_its_program_is_left_to_finish(tmp_path: pathlib.Path) -> None:
+    """It waits for a process that it has started, whose output it reads: only standard input says that nothing began."""
+    script = "import subprocess; subprocess.run(['sleep', '60'], stdout=subprocess.PIPE)"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+    module = subprocess.Popen([sys.executable], env={**os.environ, VARIABLE: "fed-run"}, **pipes)
+    assert module.stdin is not None
+    module.stdin.write(f"{script}\n".encode())
+    module.stdin.close()
+    params = {"interrupted_run": "fed-run", "host": "app1", "timeout": KILL_AFTER + 3}
+    try:
+        assert soon(lambda: module.pid in processes.parents().values())
+        with pytest.raises(RolloutError, match="are still at work"):
+            wait_until_quiesced(params, FakeClock(), check_mode=False)
+        assert module.poll() is None
+    finally:
+        for child, parent in processes.parents().items():
+            if parent == module.pid:
+                os.kill(child, signal.SIGKILL)
+        module.kill()
+        module.wait()
+
+
 def test_ending_a_step_leaves_the_runs_own_sessions_alone(tmp_path: pathlib.Path) -> None:
     add_process(tmp_path, 7, ["/usr/bin/python3", "-c", "x", "steady-rollout-session"])
     params = {"interrupted_run": RUN, "host": "app1", "terminate": True, "timeout": 1}
@@ -167,10 +209,14 @@ def clock_that_reaps(process: subprocess.Popen[bytes]) -> Clock:
 
 def ends(pid: int) -> bool:
     """A process that got its signal may still be on its way out."""
+    return soon(lambda: state_of(pid) in ("", "Z"))
+
+
+def soon(is_so: t.Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 10
-    while state_of(pid) not in ("", "Z") and time.monotonic() < deadline:
+    while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return state_of(pid) in ("", "Z")
+    return is_so()
 
 
 def state_of(pid: int) -> str:
