@@ -16,7 +16,6 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.tiers import settin
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, variables_of, why_not_evaluated
 
 Result = t.Dict[str, t.Any]
-OF_A_HOST = ("rollout_service", *settings.SHARED)
 
 
 class ActionModule(ActionBase):
@@ -53,9 +52,9 @@ class ActionModule(ActionBase):
         try:
             return settings.services(given)
         except AnsibleError as error:
-            return [], [why_not_evaluated(" or ".join(OF_A_HOST), error)]
+            return [], [why_not_evaluated(" or ".join(settings.OF_A_HOST), error)]
 
     def _of_host(self, name: str, task_vars: Result) -> settings.Values:
         variables = variables_of(self, name, task_vars)
-        wanted = {setting: variables[setting] for setting in OF_A_HOST if setting in variables}
+        wanted = {setting: variables[setting] for setting in settings.OF_A_HOST if setting in variables}
         return t.cast("settings.Values", evaluated(self, wanted, variables))

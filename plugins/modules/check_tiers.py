@@ -18,7 +18,7 @@ description:
   - Reads C(rollout_tiers), the services that C(tiers.yml) releases together, and determines their order. Fails with one sentence
     for each mistake, which says what to do, before a lease is taken or a host is contacted.
   - It finds circular and missing dependencies, groups without hosts, versions that do not work together, two services with one
-    lease, and unknown settings.
+    lease, settings of another strategy than a rolling deployment, and unknown settings.
   - Made for the playbook C(tiers.yml), whose settings it takes from the variables of the hosts; it may change with it. It runs on
     the controller, as an action plugin.
 extends_documentation_fragment:

@@ -23,6 +23,14 @@ OF_EACH_SERVICE = ("rollout_version", "rollout_revision", "rollout_service", "ro
 """What differs between services, so that -e cannot set it for all of them."""
 SHARED = ("rollout_ledger", "rollout_coordinator")
 """What must be the same for all services, as one ledger records the release."""
+STRATEGIES = {
+    "rollout_colours": "blue_green.yml",
+    "rollout_canary_group": "canary.yml",
+    "rollout_canary_steps": "canary.yml",
+}
+"""What asks for another strategy than a rolling deployment, and the playbook that carries it out."""
+OF_A_HOST = ("rollout_service", *SHARED, *STRATEGIES)
+"""What is read of one host for all hosts of its service."""
 
 Values = t.Mapping[str, t.Any]
 
@@ -63,8 +71,9 @@ def services(given: Given) -> tuple[list[Service], list[str]]:
     if wrong:
         return [], wrong
     found = _found(given)
-    wrong = [*_agreed(given, found), *_names(found)]
-    return ([], wrong) if wrong else (found, [])
+    known = [service for service, values in found]
+    wrong = [*_agreed(found), *_names(known), *_strategies(found)]
+    return ([], wrong) if wrong else (known, [])
 
 
 def needed(one: Values) -> list[str]:
@@ -171,14 +180,16 @@ def _hosts(given: Given) -> t.Iterator[str]:
                 break
 
 
-def _found(given: Given) -> list[Service]:
+def _found(given: Given) -> list[tuple[Service, Values]]:
+    """Each service with the settings of its first host."""
     order = in_order({str(name): needed(one) for name, one in given.tiers.items()})
     found = []
     for name in order:
         one = given.tiers[name]
         first = given.groups[one["fleet"]][0]
-        service = str(given.of_host(first).get("rollout_service") or "")
-        found.append(Service(name, service, one["fleet"], one["version"], needed(one), first))
+        values = given.of_host(first)
+        service = str(values.get("rollout_service") or "")
+        found.append((Service(name, service, one["fleet"], one["version"], needed(one), first), values))
     return found
 
 
@@ -194,13 +205,29 @@ def _names(found: t.Sequence[Service]) -> t.Iterator[str]:
             )
 
 
-def _agreed(given: Given, found: t.Sequence[Service]) -> t.Iterator[str]:
-    expected = given.of_host(found[0].first)
-    for one in found[1:]:
-        values = given.of_host(one.first)
+def _agreed(found: t.Sequence[tuple[Service, Values]]) -> t.Iterator[str]:
+    of_all, expected = found[0]
+    for one, values in found[1:]:
         for setting in SHARED:
             if values.get(setting) != expected.get(setting):
                 yield (
-                    f"{setting} is '{values.get(setting)}' for {one.name} and '{expected.get(setting)}' for {found[0].name}, but a "
+                    f"{setting} is '{values.get(setting)}' for {one.name} and '{expected.get(setting)}' for {of_all.name}, but a "
                     "release has one ledger. Set the same value for all services."
                 )
+
+
+def _strategies(found: t.Sequence[tuple[Service, Values]]) -> t.Iterator[str]:
+    for one, values in found:
+        asked = next((setting for setting in STRATEGIES if _asks_for_it(setting, values.get(setting))), None)
+        if asked is not None:
+            yield (
+                f"{asked} is set for {one.name}, but a service of {WHERE} is released by a rolling deployment: remove {asked}, "
+                f"or take {one.name} out of {WHERE} and release it with {STRATEGIES[asked]}."
+            )
+
+
+def _asks_for_it(setting: str, value: t.Any) -> bool:
+    """The steps of a canary have a default, which needs a group; those by number of hosts do not."""
+    if setting != "rollout_canary_steps":
+        return bool(value)
+    return isinstance(value, (list, tuple)) and any(isinstance(step, t.Mapping) and "hosts" in step for step in value)

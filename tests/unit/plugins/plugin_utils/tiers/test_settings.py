@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -20,7 +21,7 @@ OF_HOSTS = {
 }
 
 
-def given(tiers: t.Any, extra: t.Collection[str] = (), lost: str = "", **of_web: str) -> Given:
+def given(tiers: t.Any, extra: t.Collection[str] = (), lost: str = "", **of_web: t.Any) -> Given:
     hosts = {**OF_HOSTS, "web1": {**OF_HOSTS["web1"], **of_web}}
     in_view = [host for members in GROUPS.values() for host in members if host != lost]
     return Given(tiers=tiers, groups=GROUPS, in_view=in_view, extra=extra, of_host=hosts.__getitem__)
@@ -33,6 +34,24 @@ def test_services_come_in_their_order_and_what_is_required_is_needed() -> None:
         {"name": "api", "service": "shop-api", "fleet": "api", "version": "2.0.0", "needs": [], "first": "api1"},
         {"name": "web", "service": "shop-web", "fleet": "web", "version": "2.0.0", "needs": ["api"], "first": "web1"},
     ]
+
+
+def test_the_settings_of_a_host_are_evaluated_once() -> None:
+    asked = []
+    wanted = given({"web": WEB, "api": API})
+
+    def of_host(name: str) -> t.Any:
+        asked.append(name)
+        return OF_HOSTS[name]
+
+    assert services(dataclasses.replace(wanted, of_host=of_host))[1] == []
+    assert asked == ["api1", "web1"]
+
+
+def test_the_steps_of_a_canary_without_a_group_are_a_default_and_ask_for_nothing() -> None:
+    steps = [{"share": 5, "bake": "5m"}, {"share": 100, "bake": "10m"}]
+    tiers = given({"api": API, "web": WEB}, rollout_canary_steps=steps, rollout_canary_group=[], rollout_colours={})
+    assert services(tiers)[1] == []
 
 
 MISTAKES: dict[str, tuple[Given, str]] = {
@@ -127,6 +146,21 @@ MISTAKES: dict[str, tuple[Given, str]] = {
         given({"api": API, "web": WEB}, rollout_ledger="/srv/ledger"),
         "rollout_ledger is '/srv/ledger' for web and '' for api, but a release has one ledger. Set the same value for all "
         "services.",
+    ),
+    "two colours": (
+        given({"api": API, "web": WEB}, rollout_colours={"blue": "blue", "green": "green"}),
+        "rollout_colours is set for web, but a service of rollout_tiers is released by a rolling deployment: remove "
+        "rollout_colours, or take web out of rollout_tiers and release it with blue_green.yml.",
+    ),
+    "canary": (
+        given({"api": API, "web": WEB}, rollout_canary_group="canaries", rollout_canary_steps=[{"hosts": 1}]),
+        "rollout_canary_group is set for web, but a service of rollout_tiers is released by a rolling deployment: remove "
+        "rollout_canary_group, or take web out of rollout_tiers and release it with canary.yml.",
+    ),
+    "canary by number of hosts": (
+        given({"api": API, "web": WEB}, rollout_canary_steps=[{"hosts": 1, "bake": "5m"}, {"hosts": "50%"}]),
+        "rollout_canary_steps is set for web, but a service of rollout_tiers is released by a rolling deployment: remove "
+        "rollout_canary_steps, or take web out of rollout_tiers and release it with canary.yml.",
     ),
     "version with -e": (
         given({"api": API}, extra=["rollout_version"]),
