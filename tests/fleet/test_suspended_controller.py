@@ -24,6 +24,8 @@ from fleet.world.rolling import Rolling, Run
 from fleet.world.shop import Shop
 from support.background import Background
 
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import quiesce
+
 MARK = "/var/lib/steady-rollout/resumed"
 AFTERWARDS = f"""\
 - name: Change the host after the step that was suspended
@@ -128,6 +130,26 @@ def test_a_controller_that_was_suspended_changes_nothing_after_another_run_took_
     assert shop.having(MARK) == set(), ended.output
     assert shop.starts() == before
     shop.await_all_in_rotation()
+    assert users.stop()["failed"] == 0
+
+
+@pytest.mark.long
+def test_a_module_whose_program_never_came_kept_the_next_run_waiting(
+    shop: Shop, rolling: Rolling, users: Background, tmp_path: pathlib.Path
+) -> None:
+    """The pipe of its standard input is open and silent, as sshd keeps it while the controller is suspended."""
+    shop.lab.add_release("2.0.0")
+    held = HeldStep(shop, tmp_path)
+    first = rolling.start("2.0.0", rollout_before_update_tasks=held.tasks)
+    held.await_hosts(first, 1)
+    first.kill(group=True)
+    run = next(event["run"] for event in shop.events() if event["kind"] == "opened")
+    for app in held.hosts():
+        shop.lab.run(app, ["systemd-run", "sh", "-c", f"sleep 600 | {quiesce.VARIABLE}={run} /usr/bin/python3"])
+    held.let_go()
+    second = rolling.run("2.0.0", rollout_before_update_tasks=held.tasks)
+    assert second.exit_code == 0, second.output
+    assert shop.all_on("2.0.0"), shop.versions()
     assert users.stop()["failed"] == 0
 
 
