@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One lab for all tests of the fleet, and a shop as new for each."""
+"""One lab for all tests of the fleet, or one for each worker of xdist, and a shop as new for each test."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        os.environ["STEADY_LAB"] = f"{os.environ.get('STEADY_LAB', 'steady')}-{worker}"
     config.addinivalue_line("markers", "long: part of the long series; runs with STEADY_LONG=1")
     config.addinivalue_line("markers", "every_suite: runs on hosts of every Debian (-m every_suite --suite trixie)")
 

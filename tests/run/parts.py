@@ -22,6 +22,17 @@ PYTEST = (*PLAIN_PYTEST, "--junitxml={reports}/pytest.xml")
 ON_DEBIAN_13 = ("-m", "every_suite", "--suite", "trixie", "--junitxml={reports}/debian-13.xml")
 FLEET_PROGRAMS = ("systemd-nspawn", "mmdebstrap", "zstd", "ip", "ssh", "pgrep", "mkfs.ext4")
 FLEET_DOWN = ("{root}/tests/fleet/lab/fleet", "down")
+LABS = 2
+"""In which tests of real hosts run at the same time, for they mostly wait; a file's tests stay in one lab."""
+IN_LABS = ("-n", str(LABS), "--dist", "loadfile")
+LABS_DOWN = (
+    "sh",
+    "-c",
+    'for lab in "$STEADY_LAB" $(seq -f "$STEADY_LAB-gw%g" 0 {last}); do STEADY_LAB=$lab "$0" down; done'.replace(
+        "{last}", str(LABS - 1)
+    ),
+    "{root}/tests/fleet/lab/fleet",
+)
 COMPUTING, WAITING = "computing", "waiting"
 TEST_LAB = {"STEADY_LAB": "steady-test"}
 """A lab of the tests' own, beside the one that somebody may be exploring with."""
@@ -87,7 +98,7 @@ LINT = Part(
 
 SANITY = Part(
     "sanity",
-    "ansible-test sanity, on every Python that is here, no ignores",
+    "ansible-test sanity on the oldest Python that is here and on the checks' own, without ignores; with STEADY_LONG=1 on all",
     (Step("ansible-test", script("sanity", "{reports}")),),
     limit=1800,
     programs=("git",),
@@ -193,7 +204,7 @@ FLEET = Part(
     "fleet",
     "pytest tests/fleet: real hosts, traffic, faults",
     (
-        Step("pytest", (*PYTEST, "tests/fleet")),
+        Step("pytest", (*PYTEST, *IN_LABS, "tests/fleet")),
         Step("a sample on Debian 13", (*PLAIN_PYTEST, *ON_DEBIAN_13, "tests/fleet")),
     ),
     limit=3300,
@@ -201,7 +212,7 @@ FLEET = Part(
     useful=DATABASES,
     unleash=True,
     root=True,
-    after=FLEET_DOWN,
+    after=LABS_DOWN,
     env=TEST_LAB,
     lane=WAITING,
 )

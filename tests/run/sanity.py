@@ -4,12 +4,16 @@
 """ansible-test sanity over a copy of the collection, without containers and without any ignore file.
 
 Usage: python -m run.sanity REPORTS [ansible-test arguments]
+
+Without arguments all tests run on the Python of the checks, and those that differ by Python also on the oldest that is
+here; with STEADY_LONG=1 these run on every Python that is here.
 """
 
 from __future__ import annotations
 
 import ast
 import base64
+import os
 import pathlib
 import re
 import shutil
@@ -19,6 +23,8 @@ import tempfile
 
 from . import house
 
+FIRST = 8
+"""The first minor version of Python that modules support, as tests/config.yml says."""
 HOME = house.BUILD / "home"
 """ansible-test's own: its caches and its environments stay in the checkout and leave with it."""
 
@@ -46,17 +52,41 @@ def main(reports: pathlib.Path, arguments: list[str]) -> int:
     write_bootstrap(pip_version())
     write_pip_settings()
     copy = house.copy_sources(house.BUILD / "sanity")
+    codes = [sanity(copy, words) for words in ([arguments] if arguments else runs(own_minor()))]
+    shutil.rmtree(reports, ignore_errors=True)
+    shutil.copytree(copy / "tests" / "output" / "junit", reports)
+    return max(codes)
+
+
+def runs(own: int) -> list[list[str]]:
+    """The arguments of each run of ansible-test; importing all files takes a minute and a half on each Python."""
+    if os.environ.get("STEADY_LONG") == "1":
+        return [[]]
+    oldest = next((minor for minor in range(FIRST, own) if is_there(f"python3.{minor}")), None)
+    more = [["--python", f"3.{oldest}", "--test", "compile", "--test", "import"]] if oldest else []
+    return [["--python", f"3.{own}"], *more]
+
+
+def own_minor() -> int:
+    """Of the Python that the checks run on."""
+    return int(house.run([house.VENV / "bin" / "python", "-c", "import sys; print(sys.version_info[1])"], capture=True))
+
+
+def is_there(program: str) -> bool:
+    """A version manager has a program of that name also where the version is not installed."""
+    found = house.which(program)
+    return bool(found) and subprocess.run([str(found), "-c", ""], capture_output=True, check=False).returncode == 0
+
+
+def sanity(copy: pathlib.Path, arguments: list[str]) -> int:
     command = [house.VENV / "bin" / "ansible-test", "sanity", "--local", "--color", "no", "--junit", *arguments]
-    done = subprocess.run(
+    return subprocess.run(
         [str(word) for word in command],
         cwd=copy,
         env=house.environment(HOME=str(HOME)),
         stdin=subprocess.DEVNULL,
         check=False,
-    )
-    shutil.rmtree(reports, ignore_errors=True)
-    shutil.copytree(copy / "tests" / "output" / "junit", reports)
-    return done.returncode
+    ).returncode
 
 
 def pip_version() -> str:
