@@ -73,8 +73,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "judge: one figure may say anything",
         JUDGE + "bounded.py",
-        "min(max(each.off, -bound), bound) / KEPT",
-        "each.off",
+        "min(max(off, -bound), bound) / KEPT",
+        "off",
     ),
     Mutant(
         "judge: two outliers of three are usual",
@@ -175,14 +175,14 @@ MUTANTS: tuple[Mutant, ...] = (
         ("judge: intervals of one group only count", "if canary[0] and baseline[0]:", "if canary[0] or baseline[0]:"),
         (
             "judge: dispersion is forgotten",
-            "return _tail(bad / dispersion, whole / dispersion, 1 / dispersion, _mean_chance(data, allowed, whole))",
-            "return _tail(bad, whole, 1, _mean_chance(data, allowed, whole))",
+            "trials = whole / dispersion\n",
+            "trials, dispersion = whole, 1.0\n",
         ),
         ("judge: the variance between hosts is forgotten", "deviation = math.sqrt(variance)", "deviation = 0.0"),
         (
             "judge: a tail is half",
-            "binomial_tail(bad + step, whole, chance)) / 2",
-            "binomial_tail(bad + step, whole, chance)) / 3",
+            "return sum(tails) / 2",
+            "return sum(tails) / 3",
         ),
         ("judge: a host is left out of nothing", "if host != without)", "if host == host)"),
         (

@@ -15,8 +15,9 @@ a change of the release lasts for more than half of *AROUND* intervals; what is 
 from __future__ import annotations
 
 import math
-import statistics
 import typing as t
+
+from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import median
 
 BOUND = 1.5
 """Deviations; of a normal figure the estimate then has 96 % of the mean's efficiency."""
@@ -45,33 +46,25 @@ class Residual(t.NamedTuple):
     off: float
 
 
-def bounded(
-    rows: t.Sequence[Row], beside: t.Sequence[Row], believed: float = 0.0, unchanged: t.Sequence[float] = UNCHANGED
-) -> list[Row]:
-    """The rows of one group with outliers cut.
+def bounded(rows: t.Sequence[Row], residuals: t.Sequence[Residual], believed: float = 0.0) -> list[Row]:
+    """The rows of one group with outliers cut, given their residuals.
 
-    *beside* are the rows of the group that tells how an interval was, *believed* is the deviation that others make one
-    expect, 0 where there are none; *unchanged* is put beside each host's own figures.
+    *believed* is the deviation that others make one expect, 0 where there are none.
     """
-    residuals = _residuals(rows, beside, unchanged) if len(rows) >= LEAST else []
-    bound = BOUND * _scale(residuals, believed)
+    bound = BOUND * scale(residuals, believed)
     if not bound:
         return [dict(row) for row in rows]
     found: list[Row] = [{} for dummy in rows]
-    for each in residuals:
-        found[each.at][each.host] = each.usual + min(max(each.off, -bound), bound) / KEPT
+    for at, host, usual, off in residuals:
+        found[at][host] = usual + min(max(off, -bound), bound) / KEPT
     return found
 
 
-def scale(rows: t.Sequence[Row], beside: t.Sequence[Row]) -> float:
-    """The standard deviation of one figure, by the median absolute deviation."""
-    return _scale(_residuals(rows, beside, UNCHANGED), 0.0)
-
-
-def _scale(residuals: t.Sequence[Residual], believed: float) -> float:
+def scale(residuals: t.Sequence[Residual], believed: float = 0.0) -> float:
+    """The standard deviation of one figure, by the median absolute deviation; 0 where nothing tells it."""
     if not residuals:
         return 0.0
-    own = TO_NORMAL * statistics.median(abs(each.off) for each in residuals)
+    own = TO_NORMAL * median([abs(each.off) for each in residuals])
     if not believed or not own:
         return own
     # In logarithms: of some outliers among few figures the own deviation is many times too large.
@@ -79,8 +72,16 @@ def _scale(residuals: t.Sequence[Residual], believed: float) -> float:
     return math.exp((count * math.log(own) + BELIEF * math.log(believed)) / (count + BELIEF))
 
 
-def _residuals(rows: t.Sequence[Row], beside: t.Sequence[Row], unchanged: t.Sequence[float]) -> list[Residual]:
-    middles = [statistics.median(row.values()) for row in beside]
+def residuals(
+    rows: t.Sequence[Row], beside: t.Sequence[Row], unchanged: t.Sequence[float] = UNCHANGED
+) -> list[Residual]:
+    """Of one group; none where there are too few rows to tell what is usual.
+
+    *beside* are the rows of the group that tells how an interval was; *unchanged* is put beside each host's own figures.
+    """
+    if len(rows) < LEAST:
+        return []
+    middles = [median(row.values()) for row in beside]
     series: dict[str, list[tuple[int, float]]] = {}
     for at, row in enumerate(rows):
         for host, value in row.items():
@@ -90,6 +91,6 @@ def _residuals(rows: t.Sequence[Row], beside: t.Sequence[Row], unchanged: t.Sequ
         values = [value for dummy, value in each]
         for place, (at, value) in enumerate(each):
             first = max(0, min(place - AROUND // 2, len(values) - AROUND))
-            usual = statistics.median([*unchanged, *values[first : first + AROUND]])
+            usual = median([*unchanged, *values[first : first + AROUND]])
             found.append(Residual(at, host, middles[at] + usual, value - usual))
     return found

@@ -16,11 +16,11 @@ Two means, both for each host and interval (a cell), both in both groups alike:
 
 from __future__ import annotations
 
+import functools
 import math
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval, total
-from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY
 
 RARE = 0.01
 BESIDE = 0.5
@@ -35,16 +35,29 @@ Group = t.Sequence[t.Dict[str, Cell]]
 
 def capped(intervals: t.Sequence[Interval]) -> list[Interval]:
     """The intervals with what no other cell of the group makes plausible cut off."""
-    canary, baseline = _capped([each.canary for each in intervals]), _capped([each.baseline for each in intervals])
-    return [Interval(each.at, one, other) for each, one, other in zip(intervals, canary, baseline)]
-
-
-def _capped(group: Group) -> list[dict[str, Cell]]:
-    requests, bad = total(cell for cells in group for cell in cells.values())
+    canary = _capped([each.canary for each in intervals], total(each.canary_total for each in intervals))
+    baseline = _capped([each.baseline for each in intervals], total(each.baseline_total for each in intervals))
     return [
-        {host: (count, min(seen, _most(count, requests - count, bad - seen))) for host, (count, seen) in cells.items()}
-        for cells in group
+        each if one is each.canary and other is each.baseline else Interval(each.at, one, other)
+        for each, one, other in zip(intervals, canary, baseline)
     ]
+
+
+def _capped(group: Group, whole: Cell) -> list[dict[str, Cell]]:
+    """The group's cells, the same ones where nothing is cut off."""
+    requests, bad = whole
+    # So many are plausible anywhere, so that where bad requests are few hardly any cell is asked about.
+    least = poisson_most(BESIDE)
+    found = []
+    for cells in group:
+        cut = {}
+        for host, (count, seen) in cells.items():
+            if seen > least:
+                most = _most(count, requests - count, bad - seen)
+                if seen > most:
+                    cut[host] = (count, most)
+        found.append({**cells, **cut} if cut else cells)
+    return found
 
 
 def _most(count: float, others: float, others_bad: float) -> float:
@@ -53,6 +66,7 @@ def _most(count: float, others: float, others_bad: float) -> float:
     return poisson_most(round(expected, 1 if expected < 10 else 0))
 
 
+@functools.lru_cache(maxsize=4096)
 def poisson_most(expected: float) -> float:
     """The smallest number that a Poisson variable exceeds with a chance of at most RARE; by Wilson and Hilferty (1931) where large."""
     if expected > 30:
@@ -68,33 +82,26 @@ def poisson_most(expected: float) -> float:
 
 def dispersion(intervals: t.Sequence[Interval]) -> float:
     """How much more the bad ones vary than chance lets them; at least 1."""
-    rates = _rates(intervals)
+    canary, baseline = _rates([each.canary for each in intervals]), _rates([each.baseline for each in intervals])
     squares = freedom = 0.0
     for interval in intervals:
-        cells = [(cell, rates[name]) for name, cell in _cells(interval) if rates[name]]
-        usual = sum(count * rate for (count, dummy), rate in cells)
+        cells = [(count * canary[host], bad) for host, (count, bad) in interval.canary.items() if canary[host]]
+        cells += [(count * baseline[host], bad) for host, (count, bad) in interval.baseline.items() if baseline[host]]
+        usual = sum([each for each, dummy in cells])
         if not usual:
             continue
-        level = (sum(bad for (dummy, bad), dummy_rate in cells) + STEADY) / (usual + STEADY)
-        for (count, bad), rate in cells:
-            expected = count * rate * level
-            squares += (bad - expected) ** 2 / expected
+        level = (sum([bad for dummy, bad in cells]) + STEADY) / (usual + STEADY)
+        squares += sum([(bad - each * level) ** 2 / (each * level) for each, bad in cells])
         freedom += len(cells) - usual / (usual + STEADY)
-    freedom = max(0.0, freedom - sum(1 for rate in rates.values() if rate))
+    freedom = max(0.0, freedom - sum(1 for rate in (*canary.values(), *baseline.values()) if rate))
     return max(1.0, (BELIEVED_FREEDOM * BELIEVED_DISPERSION + squares) / (BELIEVED_FREEDOM + freedom))
 
 
-def _rates(intervals: t.Sequence[Interval]) -> dict[tuple[str, str], float]:
+def _rates(group: Group) -> dict[str, float]:
     """Each host's share of bad requests."""
-    sums: dict[tuple[str, str], Cell] = {}
-    for interval in intervals:
-        for name, (count, bad) in _cells(interval):
-            before = sums.get(name, (0.0, 0.0))
-            sums[name] = (before[0] + count, before[1] + bad)
-    return {name: bad / requests for name, (requests, bad) in sums.items()}
-
-
-def _cells(interval: Interval) -> t.Iterator[tuple[tuple[str, str], Cell]]:
-    for group, cells in ((CANARY, interval.canary), (BASELINE, interval.baseline)):
-        for host, cell in cells.items():
-            yield (group, host), cell
+    sums: dict[str, Cell] = {}
+    for cells in group:
+        for host, (count, bad) in cells.items():
+            before, bad_before = sums.get(host, (0.0, 0.0))
+            sums[host] = (before + count, bad_before + bad)
+    return {host: bad / requests for host, (requests, bad) in sums.items()}

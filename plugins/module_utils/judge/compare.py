@@ -31,6 +31,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.findings impo
     rounded,
     together,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.judge.history import History
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
     DECREASE,
@@ -62,8 +63,7 @@ class Case:
 
     metric: Metric
     intervals: t.Sequence[Interval]
-    earlier: t.Sequence[Interval]
-    past: t.Sequence[Interval]
+    before: History
     sizes: t.Mapping[str, int]
     host_noise: float
     chance: float
@@ -75,8 +75,12 @@ class Case:
 
     @property
     def given(self) -> Given:
-        began = self.progress.began
-        return Given(self.intervals, self.earlier, self.past, self.sizes, self.host_noise, began)
+        return Given(self.intervals, self.before, self.sizes, self.host_noise, self.progress.began)
+
+    @property
+    def least_beyond(self) -> float:
+        """How sure it has to be that what was measured is beyond the tolerance."""
+        return 0.5 if self.final else EARLY_BEYOND
 
     def looks(self) -> list[float]:
         """When there was something to look at, as fractions of the window without the metric's delay."""
@@ -121,7 +125,7 @@ def held(case: Case, bounds: Range) -> Finding:
 def _judged(case: Case, side: str) -> Finding:
     compared = comparison(case.metric.kind, case.given, side == DECREASE)
     tolerated = _tolerated(case.metric.tolerance, side)
-    found = verdict_on(case, compared.tests(tolerated), tolerated, compared.extent)
+    found = verdict_on(case, compared.tests(tolerated, case.least_beyond), tolerated, compared.extent)
     figures = {
         **overall(case.metric, case.intervals),
         **compared.figures(),
@@ -140,11 +144,10 @@ def verdict_on(case: Case, tests: t.Sequence[Tested], tolerated: float, extent: 
     if not tests:
         return Judged(INCONCLUSIVE if case.final else WAIT, 1.0, 0.0, 0.0)
     looks = case.looks()
-    least_beyond = 0.5 if case.final else EARLY_BEYOND
     budgets = [Budget(case.chance * test.part, test.power, case.waiting()) for test in tests]
     levels = [level(budget, looks) for budget in budgets]
     spent = sum(budget.spent(max(looks, default=0.0)) for budget in budgets)
-    beyond = [(test, needed) for test, needed in zip(tests, levels) if test.beyond <= least_beyond]
+    beyond = [(test, needed) for test, needed in zip(tests, levels) if test.beyond <= case.least_beyond]
     test, needed = min(beyond or list(zip(tests, levels)), key=lambda each: each[0].p)
     is_proven = any(test.p <= needed for test, needed in beyond)
     is_suspect = case.final and bool(beyond) and test.p <= _suspicion(case, needed)

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import clumps, hosts, levels, proportions, values
 from ansible_collections.steady.rollout.plugins.module_utils.judge.findings import rounded
+from ansible_collections.steady.rollout.plugins.module_utils.judge.history import History
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY, SHARE
 from ansible_collections.steady.rollout.plugins.module_utils.judge.rounds import in_rounds
@@ -30,11 +31,10 @@ SPREAD, SHORT, PAST, ONE_HOST = "spread", "short", "past", "one_host"
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-    """What is compared. *earlier* are the intervals of gates before this one, *past* those before the release."""
+    """What is compared: the intervals of this gate, and what was measured before it."""
 
     intervals: t.Sequence[Interval]
-    earlier: t.Sequence[Interval]
-    past: t.Sequence[Interval]
+    before: History
     sizes: t.Mapping[str, int]
     host_noise: float
     began: float
@@ -58,7 +58,8 @@ class Comparison:
 
     noise: float
 
-    def tests(self, tolerated: float) -> list[Tested]:
+    def tests(self, tolerated: float, least_beyond: float) -> list[Tested]:
+        """What p-values above *least_beyond* are exactly does not matter where they are those of the tolerated ratio."""
         raise NotImplementedError
 
     def ratio(self) -> float | None:
@@ -82,16 +83,19 @@ class OfShares(Comparison):
     def __init__(self, given: Given, reverse: bool) -> None:
         self._reverse = reverse
         self._gates = [_Counted(given.intervals, given, reverse)]
-        if given.earlier:
-            self._gates.append(_Counted([*given.earlier, *given.intervals], given, reverse))
+        if given.before.earlier:
+            self._gates.append(_Counted([*given.before.earlier, *given.intervals], given, reverse))
         self.noise = self._gates[0].noise
 
-    def tests(self, tolerated: float) -> list[Tested]:
+    def tests(self, tolerated: float, least_beyond: float) -> list[Tested]:
         parts = [1.0] if len(self._gates) == 1 else [self.AT_THIS_GATE, 1 - self.AT_THIS_GATE]
-        return [
-            Tested(part, self.POWER, gate.p_value(1.0), gate.ratio, gate.p_value(tolerated))
-            for part, gate in zip(parts, self._gates)
-        ]
+        found = []
+        for part, gate in zip(parts, self._gates):
+            p = gate.p_value(1.0)
+            # That of a larger ratio is no smaller.
+            beyond = p if p > least_beyond else gate.p_value(tolerated)
+            found.append(Tested(part, self.POWER, p, gate.ratio, beyond))
+        return found
 
     def ratio(self) -> float | None:
         return self._gates[0].ratio
@@ -146,18 +150,18 @@ class OfValues(Comparison):
 
     def __init__(self, given: Given, reverse: bool) -> None:
         intervals = in_rounds(given.intervals)
-        earlier = in_rounds(given.earlier)
-        known, before = levels.estimated(given.past)
+        before, known = given.before, given.before.known
         self._here = values.without_outliers(values.changes(intervals, known, reverse))
-        before_it = values.without_outliers(values.changes(earlier, known, reverse))
-        self._data = [*values.as_loaded(before_it, self._here), *self._here]
+        self._data = [*values.as_loaded(before.changes(reverse), self._here), *self._here]
         self._began = min([given.began, *(each.at for each in self._data[:1])])
         self._differences = values.differences(self._data) if self._data else []
         self._is_own = bool(known) and all(
             host in known for each in intervals for host in (*each.canary, *each.baseline)
         )
         self._hosts = self._between(given, known)
-        self._noise = values.noise(self._data, self._differences, before) if self._data else values.Noise(0, 0, 1)
+        self._noise = (
+            values.noise(self._data, self._differences, before.within) if self._data else values.Noise(0, 0, 1)
+        )
 
     def _between(self, given: Given, known: t.Mapping[str, levels.Level]) -> hosts.Between:
         believed, belief = given.host_noise, hosts.BELIEF_OF_VALUES
@@ -174,7 +178,7 @@ class OfValues(Comparison):
         variance = hosts.variance_of_ratio(self.noise, canary, baseline)
         return hosts.Between(variance, freedom, of_levels[0] / canary + of_levels[1] / baseline)
 
-    def tests(self, tolerated: float) -> list[Tested]:
+    def tests(self, tolerated: float, least_beyond: float) -> list[Tested]:
         if not self._data:
             return []
         mean = values.mean(self._differences[-len(self._here) or len(self._data) :], self._noise, self._hosts)

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import compare, hosts, intervals, limits
 from ansible_collections.steady.rollout.plugins.module_utils.judge.findings import Finding, many, overall, together
+from ansible_collections.steady.rollout.plugins.module_utils.judge.history import History
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
     BASELINE,
@@ -80,9 +81,8 @@ def _ruled(
 ) -> Finding:
     """What the metric's rules say, where there is enough to go by."""
     sizes = {group: hosts.count(found, group, evidence.hosts) for group in (CANARY, BASELINE)}
-    earlier = intervals.arranged(metric, evidence.earlier.get(metric.name, ()), -math.inf)
-    past = intervals.arranged(metric, evidence.past.get(metric.name, ()), -math.inf)
-    case = compare.Case(metric, found, earlier, past, sizes, policy.host_noise, chance, progress)
+    before = _history(metric, evidence)
+    case = compare.Case(metric, found, before, sizes, policy.host_noise, chance, progress)
     findings = []
     if metric.limit is not None:
         findings.append(limits.limited(case, metric.limit))
@@ -91,6 +91,15 @@ def _ruled(
     if metric.judge:
         findings.append(compare.judged(case))
     return together(findings)
+
+
+def _history(metric: Metric, evidence: Evidence) -> History:
+    if metric.name not in evidence.histories:
+        earlier = intervals.arranged(metric, evidence.earlier.get(metric.name, ()), -math.inf)
+        past = intervals.arranged(metric, evidence.past.get(metric.name, ()), -math.inf)
+        evidence.histories[metric.name] = History(earlier, past)
+    found: History = evidence.histories[metric.name]
+    return found
 
 
 def _given_up(metric: Metric, found: t.Sequence[Interval], unmeasured: t.Sequence[Unmeasured]) -> Finding | None:

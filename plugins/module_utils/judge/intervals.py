@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import typing as t
 
@@ -24,6 +25,14 @@ class Interval:
     at: float
     canary: dict[str, Cell]
     baseline: dict[str, Cell]
+
+    @functools.cached_property
+    def canary_total(self) -> Cell:
+        return total(self.canary.values())
+
+    @functools.cached_property
+    def baseline_total(self) -> Cell:
+        return total(self.baseline.values())
 
 
 def warm_up(metric: Metric, window: float) -> float:

@@ -15,8 +15,7 @@ import math
 import statistics
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts
-from ansible_collections.steady.rollout.plugins.module_utils.judge.bounded import bounded
+from ansible_collections.steady.rollout.plugins.module_utils.judge import bounded, hosts
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 
 OWN_NOISE = 0.03
@@ -47,7 +46,7 @@ def estimated(past: t.Sequence[Interval]) -> tuple[dict[str, Level], hosts.Withi
         for each in past
     ]
     rows = [row for row in rows if len(row) > 1]
-    rows = bounded(rows, rows, unchanged=())
+    rows = bounded.bounded(rows, bounded.residuals(rows, rows, unchanged=()))
     series: dict[str, list[float]] = {}
     for row in rows:
         middle = statistics.fmean(row.values())

@@ -148,6 +148,8 @@ class Evidence:
     hosts: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
     earlier: t.Mapping[str, t.Sequence[Sample]] = dataclasses.field(default_factory=dict)
     past: t.Mapping[str, t.Sequence[Sample]] = dataclasses.field(default_factory=dict)
+    histories: t.Dict[str, t.Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    """What the judge has worked out of *earlier* and *past*, which are the same at every poll (history.py)."""
 
 
 @dataclasses.dataclass(frozen=True)

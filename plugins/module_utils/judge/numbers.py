@@ -17,6 +17,13 @@ PRECISION = 1e-14
 TINY = 1e-300
 
 
+def median(figures: t.Iterable[float]) -> float:
+    """As that of the module statistics, which takes three times as long for the few figures of an interval."""
+    ordered = sorted(figures)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
 def log_mean_exp(logs: t.Sequence[float]) -> float:
     """The logarithm of the mean of numbers whose logarithms are given."""
     largest = max(logs)
@@ -68,17 +75,21 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def _continued_fraction(a: float, b: float, x: float) -> float:
-    fraction, numerator, denominator = 1.0, 1.0, 0.0
+    both = a + b
+    denominator = 1.0
+    fraction = numerator = 1 - both * x / (a + 1) or TINY
     for term in range(1, MOST_TERMS):
-        half = term // 2
-        if term % 2:
-            part = -(a + half) * (a + b + half) * x / ((a + 2 * half) * (a + 2 * half + 1))
-        else:
-            part = half * (b - half) * x / ((a + 2 * half - 1) * (a + 2 * half))
+        twice = a + 2 * term
+        part = term * (b - term) * x / ((twice - 1) * twice)
         denominator = 1 / (1 + part * denominator or TINY)
         numerator = 1 + part / numerator or TINY
         fraction *= numerator * denominator
-        if abs(numerator * denominator - 1) < PRECISION:
+        part = -(a + term) * (both + term) * x / (twice * (twice + 1))
+        denominator = 1 / (1 + part * denominator or TINY)
+        numerator = 1 + part / numerator or TINY
+        change = numerator * denominator
+        fraction *= change
+        if abs(change - 1) < PRECISION:
             break
     return fraction
 

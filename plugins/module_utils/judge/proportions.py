@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval, total
+from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval, total
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import (
     binomial_tail,
     log_mean_exp,
@@ -48,8 +48,9 @@ def splits(intervals: t.Sequence[Interval], reverse: bool = False, without: str 
     """
     found = []
     for interval in intervals:
-        canary = total(cell for host, cell in interval.canary.items() if host != without)
-        baseline = total(interval.baseline.values())
+        canary, baseline = interval.canary_total, interval.baseline_total
+        if without is not None:
+            canary = total(cell for host, cell in interval.canary.items() if host != without)
         if canary[0] and baseline[0]:
             found.append(Split(*baseline, *canary) if reverse else Split(*canary, *baseline))
     return found
@@ -83,16 +84,17 @@ def p_value(data: t.Sequence[Split], allowed: float, dispersion: float = 1.0, va
         return 1.0
     deviation = math.sqrt(variance)
     if not deviation:
-        return _tail(bad / dispersion, whole / dispersion, 1 / dispersion, _mean_chance(data, allowed, whole))
+        return _tail(bad, whole, dispersion, _mean_chance(data, allowed, whole))
     # The chance of the suspected group for the ratio itself; for others of it only the odds change.
     odds = _odds(_mean_chance(data, allowed, whole))
-    return mean_over_normal(
-        lambda z: _tail(bad / dispersion, whole / dispersion, 1 / dispersion, _chance(odds * math.exp(deviation * z)))
-    )
+    return mean_over_normal(lambda z: _tail(bad, whole, dispersion, _chance(odds * math.exp(deviation * z))))
 
 
-def _tail(bad: float, whole: float, step: float, chance: float) -> float:
-    return (binomial_tail(bad, whole, chance) + binomial_tail(bad + step, whole, chance)) / 2
+def _tail(bad: float, whole: float, dispersion: float, chance: float) -> float:
+    # Divided last: the sum of two rounded quotients may be above the number of all of them, which is never reached.
+    trials = whole / dispersion
+    tails = [binomial_tail(each / dispersion, trials, chance) for each in (bad, bad + 1)]
+    return sum(tails) / 2
 
 
 def _mean_chance(data: t.Sequence[Split], allowed: float, whole: float) -> float:
@@ -127,15 +129,14 @@ def log_evidence_above(requests: float, bad: float, limit: float) -> float:
 def expected(intervals: t.Sequence[Interval]) -> tuple[Expected, Expected]:
     """The canary's hosts and the baseline's."""
     return (
-        _expected([interval.canary for interval in intervals if interval.canary]),
-        _expected([interval.baseline for interval in intervals if interval.baseline]),
+        _expected([(interval.canary, interval.canary_total) for interval in intervals if interval.canary]),
+        _expected([(interval.baseline, interval.baseline_total) for interval in intervals if interval.baseline]),
     )
 
 
-def _expected(intervals: t.Sequence[t.Mapping[str, t.Tuple[float, float]]]) -> Expected:
+def _expected(group: t.Sequence[tuple[t.Mapping[str, Cell], Cell]]) -> Expected:
     hosts: Expected = {}
-    for cells in intervals:
-        requests, bad = total(cells.values())
+    for cells, (requests, bad) in group:
         rate = bad / requests
         for host, (count, seen_now) in cells.items():
             meant, seen = hosts.get(host, (0.0, 0.0))

@@ -18,13 +18,11 @@ after differences beyond three deviations are cut off (Huber 1964); correlation 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts
-from ansible_collections.steady.rollout.plugins.module_utils.judge.bounded import bounded, scale
+from ansible_collections.steady.rollout.plugins.module_utils.judge import bounded, hosts
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Cell, Interval
 from ansible_collections.steady.rollout.plugins.module_utils.judge.levels import Level, logarithm
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import student_tail
@@ -42,8 +40,7 @@ EXACT = 1e6
 Logs = t.Dict[str, float]
 
 
-@dataclasses.dataclass(frozen=True)
-class Change:
+class Change(t.NamedTuple):
     """One interval: every host's logarithm over its own level, and the mean number of requests behind a value."""
 
     at: float
@@ -97,12 +94,13 @@ def changes(intervals: t.Sequence[Interval], levels: t.Mapping[str, Level], reve
 
 def without_outliers(data: t.Sequence[Change]) -> list[Change]:
     """The changes with what a single figure of a single host may say bounded, each group by itself."""
-    baselines = [each.baseline for each in data]
-    believed = scale(baselines, baselines) * math.sqrt(_thinner(data)) if data else 0.0
-    canaries = bounded([each.canary for each in data], baselines, believed)
+    canaries, baselines = [each.canary for each in data], [each.baseline for each in data]
+    usual = bounded.residuals(baselines, baselines)
+    believed = bounded.scale(usual) * math.sqrt(_thinner(data)) if data else 0.0
+    canaries = bounded.bounded(canaries, bounded.residuals(canaries, baselines), believed)
     return [
-        dataclasses.replace(each, canary=canary, baseline=baseline)
-        for each, canary, baseline in zip(data, canaries, bounded(baselines, baselines))
+        each._replace(canary=canary, baseline=baseline)
+        for each, canary, baseline in zip(data, canaries, bounded.bounded(baselines, usual))
     ]
 
 

@@ -14,8 +14,9 @@ import pytest
 from scipy import stats
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import compare, levels, values
-from ansible_collections.steady.rollout.plugins.module_utils.judge.bounded import BOUND, KEPT, bounded, scale
+from ansible_collections.steady.rollout.plugins.module_utils.judge.bounded import BOUND, KEPT, bounded, residuals, scale
 from ansible_collections.steady.rollout.plugins.module_utils.judge.comparisons import Given, OfValues
+from ansible_collections.steady.rollout.plugins.module_utils.judge.history import History
 from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
 
 HOSTS = {"canary": 2, "baseline": 8}
@@ -32,14 +33,14 @@ def beside(count: int) -> list[dict[str, float]]:
 def test_the_scale_is_the_median_absolute_deviation() -> None:
     table = rows(random.Random("scale"), 300)
     expected = stats.median_abs_deviation([each for row in table for each in row.values()], scale="normal")
-    assert scale(table, beside(300)) == pytest.approx(expected, rel=0.1)
+    assert scale(residuals(table, beside(300))) == pytest.approx(expected, rel=0.1)
 
 
 def test_one_outlier_counts_for_no_more_than_the_bound() -> None:
     table = rows(random.Random("one"), 20)
-    spread = scale(table, beside(20))
+    spread = scale(residuals(table, beside(20)))
     table[7]["h3"] = 5.0
-    found = bounded(table, beside(20))[7]["h3"]
+    found = bounded(table, residuals(table, beside(20)))[7]["h3"]
     assert 0 < found < 3 * BOUND * spread / KEPT
 
 
@@ -49,7 +50,7 @@ def test_a_step_stays_a_step() -> None:
         {host: value + (0.5 if at >= 10 else 0.0) for host, value in row.items()}
         for at, row in enumerate(rows(rng, 20))
     ]
-    found = bounded(table, beside(20))
+    found = bounded(table, residuals(table, beside(20)))
     assert statistics.fmean(value for row in found[10:] for value in row.values()) == pytest.approx(0.5, abs=0.05)
     assert statistics.fmean(value for row in found[:7] for value in row.values()) == pytest.approx(0.0, abs=0.05)
 
@@ -60,7 +61,11 @@ def test_normal_figures_keep_their_mean_and_nearly_their_efficiency() -> None:
     means, raw = [], []
     for dummy in range(800):
         table = rows(rng, 12, hosts=2)
-        means.append(statistics.fmean(value for row in bounded(table, beside(12), 0.1) for value in row.values()))
+        means.append(
+            statistics.fmean(
+                value for row in bounded(table, residuals(table, beside(12)), 0.1) for value in row.values()
+            )
+        )
         raw.append(statistics.fmean(value for row in table for value in row.values()))
     assert statistics.fmean(means) == pytest.approx(0.0, abs=0.003)
     assert statistics.variance(raw) / statistics.variance(means) == pytest.approx(0.96, abs=0.06)
@@ -69,12 +74,12 @@ def test_normal_figures_keep_their_mean_and_nearly_their_efficiency() -> None:
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_nothing_is_cut_of_fewer_than_three_intervals(count: int) -> None:
     table = rows(random.Random("few"), count)
-    assert bounded(table, beside(count), 0.01) == table
+    assert bounded(table, residuals(table, beside(count)), 0.01) == table
 
 
 def test_figures_without_noise_stay_as_they_are() -> None:
     table = [{"h1": 0.3, "h2": 0.1}] * 10
-    assert bounded(table, beside(10)) == table
+    assert bounded(table, residuals(table, beside(10))) == table
 
 
 def thin(rng: random.Random, count: int, requests: int) -> list[Interval]:
@@ -110,8 +115,8 @@ def test_a_thin_quantile_with_a_heavy_tail_is_no_reason_to_stop() -> None:
             )
             for at in range(24)
         ]
-        compared = OfValues(Given(intervals, (), (), HOSTS, 0.03, 0.0), reverse=False)
-        low += compared.tests(1.1)[0].p <= 0.05
+        compared = OfValues(Given(intervals, History(), HOSTS, 0.03, 0.0), reverse=False)
+        low += compared.tests(1.1, 0.5)[0].p <= 0.05
     assert low <= 5
 
 
@@ -120,8 +125,8 @@ def test_outliers_of_each_host_are_no_reason_to_stop() -> None:
     intervals = thin(random.Random("three"), 3, 120)
     for interval, slow, other in zip(intervals, ("c0", "c1", "c0"), ("c1", "c0", "c1")):
         interval.canary[slow], interval.canary[other] = (120.0, 400.0), (120.0, 100.0)
-    compared = OfValues(Given(intervals, (), (), HOSTS, 0.03, 0.0), reverse=False)
-    assert min(test.p for test in compared.tests(1.1)) > 0.001
+    compared = OfValues(Given(intervals, History(), HOSTS, 0.03, 0.0), reverse=False)
+    assert min(test.p for test in compared.tests(1.1, 0.5)) > 0.001
 
 
 def test_the_noise_of_other_loads_is_trusted_less() -> None:
@@ -138,6 +143,6 @@ def test_a_regression_of_all_hosts_is_seen_at_the_third_interval() -> None:
         Interval(each.at, {host: (120.0, 2 * value) for host, (dummy, value) in each.canary.items()}, each.baseline)
         for each in thin(rng, 3, 120)
     ]
-    compared = OfValues(Given(intervals, (), (), HOSTS, 0.03, 0.0), reverse=False)
-    assert min(test.p for test in compared.tests(1.1)) < 1e-3
+    compared = OfValues(Given(intervals, History(), HOSTS, 0.03, 0.0), reverse=False)
+    assert min(test.p for test in compared.tests(1.1, 0.5)) < 1e-3
     assert compared.extent(1.1) == compare.SPREAD

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -429,3 +430,35 @@ def test_the_chance_of_a_false_stop_is_shared_by_all_that_can_stop() -> None:
     assert needed(SHARE, SHARE) < alone
     assert needed(SHARE, {**SHARE, "direction": "either"}) < needed(SHARE, SHARE)
     assert needed(SHARE, {**SHARE, "dry_run": True}) == alone
+
+
+@pytest.mark.parametrize(
+    "words", [SHARE, VALUE, {**VALUE, "direction": "either"}], ids=["share", "value", "both directions"]
+)
+def test_what_is_kept_between_polls_changes_no_verdict(words: dict[str, t.Any]) -> None:
+    """One Evidence for all polls of a gate, as the benchmark has it, and a new one for each, as a gate has it."""
+    metrics = spec.parse_metrics([{"name": "m", **words}])
+    cells: t.Any = ({"c1": (500, 7), "c2": (400, 4)}, {"b1": (500, 5), "b2": (450, 3)})
+    seen = samples(*cells, looks=30)
+    before: dict[str, t.Any] = {
+        "earlier": {"m": [dataclasses.replace(each, at=each.at - 400) for each in seen]},
+        "past": {"m": [dataclasses.replace(each, at=each.at - 800, value=each.value + 1) for each in seen]},
+    }
+    gathered: list[Sample] = []
+    kept = Evidence({"m": gathered}, **before)
+    for poll in range(1, 31):
+        gathered.extend(each for each in seen if each.at == 10.0 * poll)
+        progress = Progress(0.0, 10.0 * poll, 300.0, poll == 30)
+        found = [
+            decide(metrics, each, progress, spec.parse_policy(None))
+            for each in (kept, Evidence({"m": gathered}, **before))
+        ]
+        assert found[0] == found[1]
+
+
+def test_what_earlier_gates_measured_counts_with_what_this_one_does() -> None:
+    """So few doubled errors are not enough by themselves."""
+    seen = errors(8, 4, looks=6, requests=800)
+    earlier = [dataclasses.replace(each, at=each.at - 400) for each in errors(9, 4, looks=30, requests=800)]
+    p_values = [verdict(SHARE, seen, earlier={"m": each}).metrics[0].figures["p_value"] for each in ([], earlier)]
+    assert p_values[1] < p_values[0] / 10

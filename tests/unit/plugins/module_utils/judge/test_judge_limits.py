@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import limits, spec
 from ansible_collections.steady.rollout.plugins.module_utils.judge.compare import Case
+from ansible_collections.steady.rollout.plugins.module_utils.judge.history import History
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import BASELINE, CANARY, Progress
 
 
 def test_nothing_measured_is_not_within_a_limit() -> None:
     (metric,) = spec.parse_metrics([{"name": "m", "limit": "< 500ms"}])
-    case = Case(metric, [], [], [], {CANARY: 1, BASELINE: 1}, 0.0, 0.01, Progress(0.0, 60.0, 60.0, True, 0.0))
+    case = Case(metric, [], History(), {CANARY: 1, BASELINE: 1}, 0.0, 0.01, Progress(0.0, 60.0, 60.0, True, 0.0))
     assert metric.limit is not None
     assert limits.limited(case, metric.limit).verdict == "fail"

@@ -106,3 +106,11 @@ def test_the_evidence_against_a_limit(requests: int, bad: int, limit: float, evi
 def test_an_interval_that_only_one_group_was_asked_in_compares_nothing() -> None:
     seen = [Interval(1.0, {"c": (10.0, 9.0)}, {}), Interval(2.0, {}, {"b": (10.0, 9.0)})]
     assert proportions.splits(seen) == []
+
+
+def test_a_rounded_quotient_decided_whether_all_bad_ones_counted() -> None:
+    """Of 57 bad ones all but one were the canary's: that all are has a chance too, whatever they are divided by."""
+    data = [Split(1000, 56, 600, 1)]
+    found = [proportions.p_value(data, 1.0, dispersion) for dispersion in (1.0054475182678853, 1.005447518267886)]
+    assert 56 / 1.0054475182678853 + 1 / 1.0054475182678853 > 57 / 1.0054475182678853
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
