@@ -10,7 +10,7 @@ shows it taken back. Prints what the client saw and writes build/demo/result.jso
      "bad": {"requests", "failed", "versions_after", "hosts_touched", "exit_code"}}
 
 Requests and failures are the client's, the versions are what the instances themselves answer, and a host
-counts as touched when its instance was started anew or was switched to the bad release. Ends with 0 only
+counts as touched when its instance was restarted or was switched to the bad release. Ends with 0 only
 if no request failed, every instance is on 2.0.0 after both, and the bad release was refused.
 """
 

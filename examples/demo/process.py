@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Background processes that outlive whoever started them, remembered in a file.
 
-The file holds the process id and the kernel's start time of that process, so that a number given anew to
+The file holds the process id and the kernel's start time of that process, so that a number reused for
 another process is never mistaken for ours.
 """
 

@@ -77,7 +77,7 @@ class Behaviour:
     burst_after: float = 0.0
     feature: t.Dict[str, t.Any] = dataclasses.field(default_factory=dict)
     """A feature flag that it reads: what Feature of features.py takes. Every answer then says "feature": "on" or "off",
-    and a release that is told to use a feature that it does not have fails with 500."""
+    and a release with a feature turned on that it does not have fails with 500."""
 
     @classmethod
     def read(cls, path: pathlib.Path) -> Behaviour:
@@ -142,8 +142,8 @@ class Shop:
         return Answer(404, dict(identity, status="no such page"))
 
     def _identity(self) -> dict[str, t.Any]:
-        told = {"feature": "on" if self.feature.is_on else "off"} if self.feature else {}
-        return {"version": self.version, "host": self.host, **told}
+        feature = {"feature": "on" if self.feature.is_on else "off"} if self.feature else {}
+        return {"version": self.version, "host": self.host, **feature}
 
     def _stats(self) -> dict[str, t.Any]:
         return dict(self._identity(), pid=os.getpid(), started_at=self.started_at, answered=dict(self.answered))

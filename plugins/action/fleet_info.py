@@ -21,7 +21,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.variables import ev
 
 Result = t.Dict[str, t.Any]
 Readings = t.Tuple[fleet.Seen, t.List[Result], t.List[str]]
-"""What was seen, the nodes that split the traffic, and what speaks against going on."""
+"""What was seen, the nodes that split the traffic, and the reasons not to continue."""
 
 prepare("fleet_info", "health_wait", "lb_member_info")
 

@@ -39,13 +39,13 @@ class Parcel:
 
 
 class ActionModule(InWorkerAction):
-    """At most one module process a call: the host is asked with a line of shell what it has already."""
+    """At most one module process a call: the host is answer with a line of shell what it has already."""
 
     module = "release"
     _requires_connection = True
 
     def in_worker(self, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
-        with self._told() as failure:
+        with self._errors_as_failure() as failure:
             if self._has_source_here(arguments):
                 arguments = {**arguments, "source": self._found(arguments["source"]), "remote_source": True}
             return super().in_worker(arguments)
@@ -54,7 +54,7 @@ class ActionModule(InWorkerAction):
     def as_module(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         if not self._has_source_here(arguments):
             return super().as_module(arguments, task_vars)
-        with self._told() as failure:
+        with self._errors_as_failure() as failure:
             check_version(str(arguments.get("version", "")))
             source = self._found(arguments["source"])
             with self._parcel(source, arguments) as parcel:
@@ -62,7 +62,7 @@ class ActionModule(InWorkerAction):
         return failure
 
     @contextlib.contextmanager
-    def _told(self) -> t.Iterator[dict[str, t.Any]]:
+    def _errors_as_failure(self) -> t.Iterator[dict[str, t.Any]]:
         """Turns an error into the task's failure, as the modules do."""
         failure: dict[str, t.Any] = {"failed": True, "changed": False}
         try:
@@ -121,15 +121,15 @@ class ActionModule(InWorkerAction):
         return result
 
     def _has_already(self, artifact: Artifact, arguments: dict[str, t.Any]) -> bool:
-        """Whether the release is staged there from this very artifact; False also where that cannot be told."""
+        """Whether the release is staged there from this very artifact; False also where that cannot be determined."""
         path, version = str(arguments.get("path", "")), str(arguments["version"])
         if not path.startswith("/"):
             return False
         record = shlex.quote(os.path.join(path, ".rollout", f"{version}.json"))
         files = shlex.quote(os.path.join(path, "releases", version))
-        asked = self._low_level_execute_command(f"test -d {files} && cat {record}")
+        answer = self._low_level_execute_command(f"test -d {files} && cat {record}")
         try:
-            known = Artifact.from_record(documents.parsed(asked["stdout"]))
+            known = Artifact.from_record(documents.parsed(answer["stdout"]))
         except (ValueError, AttributeError):
             return False
         return known is not None and same_artifact(known, artifact)
@@ -149,8 +149,8 @@ class ActionModule(InWorkerAction):
 
     def _why_not_sent(self, source: str, archive: str, directory: str, error: AnsibleError) -> str:
         size = os.path.getsize(archive)
-        told = self._low_level_execute_command(f"df -Pk {shlex.quote(directory)}", sudoable=False)["stdout"].split()
-        free = int(told[-3]) * 1024 if len(told) > 3 and told[-3].isdigit() else None
+        df = self._low_level_execute_command(f"df -Pk {shlex.quote(directory)}", sudoable=False)["stdout"].split()
+        free = int(df[-3]) * 1024 if len(df) > 3 and df[-3].isdigit() else None
         if free is not None and free < size:
             return (
                 f"{source} could not be copied to {directory} on the host: it has {size / 1e6:.1f} MB and {free / 1e6:.1f} "

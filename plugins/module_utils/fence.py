@@ -30,7 +30,7 @@ LONGEST = 65536
 
 # Any Python that Ansible supports on a host has to run this text, which nothing of the collection reaches.
 PROGRAM = '''\
-# Made by the collection steady.rollout, which makes it anew for each host that is rolled.
+# Made by the collection steady.rollout, which writes it again for each host that is updated.
 # A Python module that a rollout has started here ends where a later run has taken over.
 import os
 import sys

@@ -21,7 +21,7 @@ REQUIRED = "/run/reboot-required"
 PACKAGES = "/run/reboot-required.pkgs"
 KERNELS = "/lib/modules"
 PENDING_KERNEL = re.compile(r"^NEEDRESTART-KSTA: [23]$", re.MULTILINE)
-"""needrestart: 2 is a kernel of the same version built anew, 3 another version."""
+"""needrestart: 2 is a new build of the same kernel version, 3 another version."""
 SECONDS = "60"
 NAMED = 5
 
@@ -68,7 +68,7 @@ def _kernels(root: str) -> list[str]:
 
 
 def _newer_kernel(running: str, installed: t.Sequence[str]) -> list[str]:
-    """Only where the running one is among them: in a container, or with a kernel from elsewhere, nothing can be told."""
+    """Only where the running one is among them: in a container, or with a kernel from elsewhere, this cannot be determined."""
     if running not in installed:
         return []
     flavour = _flavour(running)

@@ -35,7 +35,7 @@ def core(call: Call) -> dict[str, t.Any]:
     if unit and not _is_stopped(call, unit):
         found = units.read(call.run_command, unit)
         raise RolloutError(
-            f"{unit} was told to stop and is {found.active} ({found.sub}) with main process {found.main_pid}. End it, "
+            f"{unit} was stopped and is still {found.active} ({found.sub}) with main process {found.main_pid}. End it, "
             "then run again.",
             kind="start",
         )

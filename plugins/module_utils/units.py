@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What systemd knows of a unit: it sees a crash loop at once that probes would be waited out for."""
+"""What systemd reports of a unit: it shows a crash loop at once, long before a wait for probes times out."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ options:
     type: path
 notes:
   - Keys are never returned. Keep them in a vault, or give them in the environment.
-  - Applications ask at intervals of their own. Unleash's SDKs do so every 15 seconds unless told otherwise, so a kill is sent in
+  - Applications poll at intervals of their own. Unleash's SDKs do so every 15 seconds by default, so a kill is sent in
     a moment and seen up to 15 seconds later.
   - The variable C(rollout_coordinator) says where the ledger of O(service) is.
 seealso:
@@ -194,7 +194,7 @@ before:
       type: list
       elements: str
     killed:
-      description: Whether it was killed, where the system can tell that from off.
+      description: Whether it was killed, where the system distinguishes that from off.
       type: bool
     reason:
       description: Why it was killed.
@@ -253,7 +253,7 @@ after:
       type: list
       elements: str
     killed:
-      description: Whether it was killed, where the system can tell that from off.
+      description: Whether it was killed, where the system distinguishes that from off.
       type: bool
     reason:
       description: Why it was killed.

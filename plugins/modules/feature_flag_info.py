@@ -112,7 +112,7 @@ flags:
       type: list
       elements: str
     killed:
-      description: Whether it was killed, where the system can tell that from off.
+      description: Whether it was killed, where the system distinguishes that from off.
       type: bool
     reason:
       description: Why it was killed.

@@ -35,7 +35,7 @@ attributes:
   idempotent:
     support: none
     details:
-      - Each call measures anew.
+      - Each call measures again.
 options:
   plan:
     description: What M(steady.rollout.rollout) with C(state=planned) returned.

@@ -31,7 +31,7 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Every O(state=opened) takes the lease anew, with a new token; that is what it is for.
+      - Every O(state=opened) takes the lease again, with a new token; that is what it is for.
 options:
   state:
     description:
@@ -110,7 +110,7 @@ options:
     type: bool
     default: false
   previous_run:
-    description: The run that O(owner_gone) speaks of.
+    description: The run that O(owner_gone) refers to.
     type: str
   release_run:
     description: The run of the release of several services that the rollout is part of, see M(steady.rollout.rollout_tiers).
@@ -325,7 +325,7 @@ options:
         type: str
       revision:
         description:
-          - The revision that it tells itself. Leave it out where it tells none, then it is the one that was proven with its
+          - The revision that it reports itself. Leave it out where it reports none, then it is the one that was proven with its
             version.
         type: str
       outdated:

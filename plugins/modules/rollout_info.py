@@ -14,7 +14,7 @@ author: "The steady.rollout maintainers (@steady-rollout)"
 description:
   - Shows who holds which service, the rollouts, the hosts of the newest one, the history, and the hosts still drained by a rollout.
   - Verifies the hash chain of the whole history each time. That shows damage, not forgery, since whoever may write the
-    ledger can compute the hashes anew. O(anchor) shows forgery, too.
+    ledger can recompute the hashes. O(anchor) shows forgery, too.
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.attributes.info_module

@@ -117,7 +117,7 @@ go:
   type: bool
   returned: O(state=begun)
 interrupted:
-  description: Whether an earlier run began the phase and never told how it ended.
+  description: Whether an earlier run began the phase and never reported how it ended.
   type: bool
   returned: O(state=begun)
 """

@@ -12,7 +12,7 @@ module: unit_info
 short_description: Read the state of a systemd unit and the end of its journal
 version_added: 0.1.0
 description:
-  - Reads what systemd knows of a unit. A service that crashes in a loop is known to systemd within a second, long before
+  - Reads the state of a unit from systemd. It shows a service that crashes in a loop within a second, long before
     health probes reach their deadline.
 author:
   - The steady.rollout maintainers (@steady-rollout)

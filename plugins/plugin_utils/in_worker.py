@@ -39,7 +39,7 @@ class InWorkerAction(ActionBase):
     def __init_subclass__(cls, **options: t.Any) -> None:
         """Imports core and filters with the action plugin, in the process that all workers are forked from.
 
-        Ansible compiles what it imports from a collection anew in each process, which costs more than most cores do.
+        Ansible compiles what it imports from a collection again in each process, which costs more than most cores do.
         """
         super().__init_subclass__(**options)
         importlib.import_module(f"{COLLECTION}.filter.rollout")

@@ -24,7 +24,7 @@ def distinct(settings: t.Mapping[str, Settings]) -> list[list[str]]:
 
 
 def errors_of(spec: Settings, values: Settings) -> list[str]:
-    """In Ansible's own words; empty where the settings are as the role wants them."""
+    """In Ansible's own words; empty where the settings are as the role requires."""
     outcome = ArgumentSpecValidator(dict(spec)).validate(dict(values), validate_role_argument_spec=True)
     return list(outcome.error_messages)
 

@@ -31,8 +31,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ROLL + "steps/proof.py",
         (
             "9 a half-updated host counts as unchanged",
-            "(is_told or failed.step == ",
-            "(not is_told or failed.step == ",
+            "(is_known or failed.step == ",
+            "(not is_known or failed.step == ",
         ),
         ("smoke tests are left out", 'if not self.now["rollout_smoke_tests"]:', "if True:"),
     ),

@@ -62,7 +62,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         READERS + "etcd.py",
         ("a member without a leader follows", "follows=leader != NO_MEMBER and not", "follows=not"),
-        ("an alarm is no reason", 'and not told.get("errors")', ""),
+        ("an alarm is no reason", 'and not state.get("errors")', ""),
     ),
     *of(
         READERS + "rabbitmq.py",

@@ -157,14 +157,14 @@ class Bin(t.NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Counters:
-    """What a node has counted for one member since it began to. The counts only grow, until the node begins anew."""
+    """What a node has counted for one member since it began to. The counts only grow, until the node restarts them."""
 
     requests: int
     """Requests that ended: with an answer, or without any."""
     errors: int
     """Of these, the ones answered with 5xx and the ones that the member gave no proper answer to."""
     latency: float | None = None
-    """Milliseconds until the answer, as a mean over the last *window* of *timed* requests; None where it is not told."""
+    """Milliseconds until the answer, as a mean over the last *window* of *timed* requests; None where it is not reported."""
     timed: int = 0
     """Requests that went into the mean since the node began to count."""
     window: int = 0
@@ -178,7 +178,7 @@ class Count:
     """One reading of the counters of a pool."""
 
     series: str
-    """Changes when the node began to count anew, as after a reload."""
+    """Changes when the node restarted its counters, as after a reload."""
     members: dict[str, Counters]
     notes: tuple[str, ...] = ()
     """What a reader of these figures should know."""
@@ -222,7 +222,7 @@ class Balancer(abc.ABC):
     def refreshed(self, snapshot: Snapshot, members: t.Sequence[str]) -> Snapshot:
         """*snapshot* with what is in flight to *members* now, read as cheaply as the type can.
 
-        For the many polls of a drain. By default everything is read anew; what else has changed may be shown or not.
+        For the many polls of a drain. By default everything is read again; what else has changed may be shown or not.
         """
         return self.snapshot()
 
@@ -250,7 +250,7 @@ class Balancer(abc.ABC):
         """Sets the weights of all named members in one batch. Accepted is not reached: read back.
 
         0 takes a member's traffic and leaves its admin state alone. A make without such a weight marks the member
-        in a way of its own, told apart from a drain, and its snapshot shows weight 0.
+        in a way of its own, distinct from a drain, and its snapshot shows weight 0.
         """
         raise self._cannot("set weights", CAN_WEIGH)
 

@@ -16,7 +16,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.flags.contract impo
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 TRIES = 8
-"""How often a change is begun anew where somebody else changes the flag at the same time."""
+"""How often a change is started over where somebody else changes the flag at the same time."""
 PAUSE = 0.05
 
 

@@ -128,17 +128,17 @@ class Api:
                 kind="flags_unreachable",
             )
         if answer.status >= 500:
-            raise Unreachable(f"{self.place} answered {answer.status}{self._told(text)}.", kind="flags_unreachable")
+            raise Unreachable(f"{self.place} answered {answer.status}{self._reason(text)}.", kind="flags_unreachable")
         meaning = self.product.meanings.get(answer.status)
         if self.product.approval and BY_APPROVAL.search(text):
             meaning = self.product.approval
         return Refused(
-            f"{self.place}: {method} {self._hide(path)} was refused with {answer.status}{self._told(text)}."
+            f"{self.place}: {method} {self._hide(path)} was refused with {answer.status}{self._reason(text)}."
             + (f" In other words, {meaning}." if meaning else ""),
             answer.status,
         )
 
-    def _told(self, text: str) -> str:
+    def _reason(self, text: str) -> str:
         document = documents.parsed_or_none(text)
         if isinstance(document, dict):
             details = document.get("details")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""The core of health_wait: reads its options, watches the targets and tells what was seen."""
+"""The core of health_wait: reads its options, watches the targets and reports what was seen."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_NAMED = 3
 
 
 def core(call: Call) -> dict[str, t.Any]:
-    """Waits until all targets are healthy; RolloutError names those that are not, unless told not to fail."""
+    """Waits until all targets are healthy; RolloutError names those that are not, unless *fail* is false."""
     policy = policy_from(call.params)
     targets = targets_.from_options(call.params["targets"])
     if call.check_mode:
@@ -114,12 +114,12 @@ def _good_news(watched: list[Watched], waited: float) -> str:
 
 def _bad_news(policy: Policy, watched: list[Watched]) -> str:
     bad = [one for one in watched if not one.healthy]
-    told = [_story(policy, one) for one in bad[:MOST_NAMED]]
+    stories = [_story(policy, one) for one in bad[:MOST_NAMED]]
     if len(bad) > MOST_NAMED:
         rest = [one.target.name for one in bad[MOST_NAMED:]]
-        told.append(f"Also not healthy: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
+        stories.append(f"Also not healthy: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
     names = ", ".join(one.target.name for one in bad[:MOST_NAMED])
-    return f"{' '.join(told)} Check the service's log on {names}."
+    return f"{' '.join(stories)} Check the service's log on {names}."
 
 
 def _story(policy: Policy, one: Watched) -> str:

@@ -173,7 +173,7 @@ class Connection:
         self._socket: socket.socket | None = None
 
     def open(self, deadline: Deadline) -> None:
-        """Connects, anew if it was connected before."""
+        """Connects, or reconnects if it was connected before."""
         self.close()
         self._socket = self._address.connect(deadline)
         if self._tls is not None:

@@ -33,7 +33,7 @@ class Clock:
 
 
 class Controller:
-    """Tells whether the process that wants this call's answer is still there."""
+    """Shows whether the process that waits for this call's answer is still there."""
 
     def __init__(self) -> None:
         worker_of = _parent_of_a_worker()

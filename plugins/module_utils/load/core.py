@@ -85,8 +85,8 @@ def outcome(comparison: Comparison, outcomes: list[Outcome], seconds: float) -> 
     return {
         "changed": False,
         "verdict": judgement.verdict,
-        "baseline": _told(found.get(BASELINE)),
-        "candidate": _told(found[CANDIDATE]),
+        "baseline": _as_result(found.get(BASELINE)),
+        "candidate": _as_result(found[CANDIDATE]),
         "slowdown": _slowdown(judgement.slowdown),
         "seconds": round(seconds, 3),
         "msg": _sentence(judgement, found[CANDIDATE]),
@@ -97,7 +97,7 @@ def _sentence(judgement: Judgement, candidate: Figures) -> str:
     return f"{judgement.verdict}: {judgement.text}.{NEXT[judgement.verdict].format(candidate=candidate.name)}"
 
 
-def _told(figures: Figures | None) -> dict[str, t.Any] | None:
+def _as_result(figures: Figures | None) -> dict[str, t.Any] | None:
     if figures is None:
         return None
     return {

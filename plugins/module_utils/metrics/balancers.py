@@ -14,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers import co
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import SHARE, VALUE
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import alike, counting, queries
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.counting import Books, Growth, Interval, Node
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.counting import Baselines, Growth, Interval, Node
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import (
     BAD,
     TOTAL,
@@ -60,10 +60,10 @@ class Balancers:
     kind = "balancer"
     asks_by_group = False
 
-    def __init__(self, reading: Reading, books: Books) -> None:
+    def __init__(self, reading: Reading, baselines: Baselines) -> None:
         self._reading = reading
         # With a node missing nothing is noted, so that the next poll covers this interval too, on all nodes.
-        self.books, self._interval = counting.advanced(books, {} if reading.silent else reading.nodes)
+        self.baselines, self._interval = counting.advanced(baselines, {} if reading.silent else reading.nodes)
 
     def check(self, metric: t.Any, where: str) -> None:
         check(metric, where)
@@ -97,8 +97,8 @@ class Balancers:
         strangers = [name for members in moment.groups.values() for name in members if name not in known]
         if strangers:
             return f"the balancers have no member '{strangers[0]}'; they have {contract.quoted(sorted(known))}"
-        if self._interval.anew:
-            return f"{contract.quoted(self._interval.anew)} restarted their counters, so the previous interval is lost"
+        if self._interval.restarted:
+            return f"{contract.quoted(self._interval.restarted)} restarted their counters, so the previous interval is lost"
         if self._interval.first:
             return "the first poll of the counters has nothing to compare with"
         if what in QUANTILES and not self._have_histograms():
@@ -195,9 +195,9 @@ def _health(reading: Reading, moment: Moment) -> t.Iterator[Point]:
 
 def _answered(interval: Interval, moment: Moment) -> str:
     """The interval in short, for the record."""
-    told: dict[str, t.Any] = {}
+    counts: dict[str, t.Any] = {}
     for member, growth in interval.members.items():
         group = moment.group_of(member)
         if group is not None:
-            told.setdefault(group, {})[member] = [growth.requests, growth.errors, growth.latency]
-    return json.dumps({**told, **({"counted anew": interval.anew} if interval.anew else {})})
+            counts.setdefault(group, {})[member] = [growth.requests, growth.errors, growth.latency]
+    return json.dumps({**counts, **({"counted anew": interval.restarted} if interval.restarted else {})})

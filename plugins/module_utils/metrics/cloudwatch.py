@@ -63,7 +63,7 @@ class CloudWatch:
 
     def ask(self, question: Question, moment: Moment) -> Reply:
         wanted = data_queries(question.raw, self._period)
-        # Whole periods of the step: what began before it speaks of the release before.
+        # Whole periods of the step: what began before it belongs to the release before.
         start = -(-moment.began // self._period) * self._period
         end = (moment.now - self._lag) // self._period * self._period
         if end <= start:
@@ -174,8 +174,8 @@ def _refuse_failure(result: Json, place: str) -> None:
     status = result.get("StatusCode", COMPLETE)
     if status in (COMPLETE, PARTIAL):
         return
-    told = "; ".join(str(message.get("Value")) for message in result.get("Messages", ()))
-    raise Trouble(f"{place} answered {status}{f': {told}' if told else ''}")
+    reasons = "; ".join(str(message.get("Value")) for message in result.get("Messages", ()))
+    raise Trouble(f"{place} answered {status}{f': {reasons}' if reasons else ''}")
 
 
 def _moment(seconds: float) -> datetime.datetime:

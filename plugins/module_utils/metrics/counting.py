@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """From the counters of balancer nodes at two moments to what happened in between. Pure.
 
-A node that began to count anew in between, as after a reload, says nothing about that interval; it starts a new series.
+A node that restarted its counters in between, as after a reload, has no figures for that interval; it starts a new series.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.common im
 Json = t.Dict[str, t.Any]
 
 # A mean over many requests changes by a rounded number of milliseconds; what follows for the last few of them is only
-# told once the rounding no longer matters.
+# used once the rounding no longer matters.
 LARGEST_ERROR = 0.2
 SMALLEST_ERROR_MS = 2.0
 ROUNDING_MS = 0.5
@@ -74,26 +74,26 @@ class Interval:
     """What happened between two polls, by member and over all nodes."""
 
     members: dict[str, Growth]
-    anew: tuple[str, ...]
-    """Nodes that began to count anew in it."""
+    restarted: tuple[str, ...]
+    """Nodes that restarted their counters in it."""
     first: tuple[str, ...]
     """Nodes that were polled for the first time."""
 
 
-Books = t.Dict[str, Json]
+Baselines = t.Dict[str, Json]
 """What is remembered of each node: series, the counters of the last poll, and of each member's latest latency."""
 
 
-def advanced(books: Books, nodes: t.Mapping[str, Node]) -> tuple[Books, Interval]:
-    """The books after a poll of these nodes, and what happened since the one before. Nodes not seen stay as they were."""
-    after = dict(books)
+def advanced(baselines: Baselines, nodes: t.Mapping[str, Node]) -> tuple[Baselines, Interval]:
+    """The baselines after a poll of these nodes, and what happened since the one before. Nodes not seen stay as they were."""
+    after = dict(baselines)
     members: dict[str, Growth] = {}
-    anew: list[str] = []
+    restarted: list[str] = []
     first: list[str] = []
     for name, node in nodes.items():
-        before = books.get(name)
+        before = baselines.get(name)
         if before is None or not _goes_on(before, node):
-            (first if before is None else anew).append(name)
+            (first if before is None else restarted).append(name)
             after[name] = _page(node, dict(node.members), _latest(node, None))
             continue
         timed_since = dict(before["timed_since"])
@@ -109,7 +109,7 @@ def advanced(books: Books, nodes: t.Mapping[str, Node]) -> tuple[Books, Interval
         for member, growth in logged(node.slices, until, with_counts=not node.members).items():
             members.setdefault(member, Growth()).add(growth)
         after[name] = _page(node, timed_since, _latest(node, until))
-    return after, Interval(members, tuple(anew), tuple(first))
+    return after, Interval(members, tuple(restarted), tuple(first))
 
 
 def mean_since(before: Json, now: Json) -> tuple[float, int] | None:
@@ -175,7 +175,7 @@ def _page(node: Node, timed_since: Json, logged_until: float | None) -> Json:
 
 
 def _goes_on(before: Json, node: Node) -> bool:
-    """Whether the node still counts from where it was; a process may also be told by a counter that fell."""
+    """Whether the node still counts from where it was; a counter that fell shows a new process, too."""
     if before["series"] != node.series:
         return False
     return all(

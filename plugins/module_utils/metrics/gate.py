@@ -32,7 +32,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies im
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.report import Outcome
 
 CONTROL_EVERY = 0.5
-"""Seconds between two reads of what the operator wants and of whether the controller still waits."""
+"""Seconds between two reads of the operator's commands and of whether the controller still waits."""
 # A poll that comes this much before the end of the window is the last one all the same: clocks and sleeps are not exact.
 NEARLY = 0.01
 
@@ -106,8 +106,8 @@ class Gate:
         for metric in self._plan.metrics:
             measurements.append(measure(metric, opened[metric.source], moment, gathered.latest(metric.name)))
             self._store.beat()
-        books = json.dumps(balancers.books)
-        return dataclasses.replace(watch, polled_at=now, polls=watch.polls + 1, books=books), tuple(measurements)
+        baselines = json.dumps(balancers.baselines)
+        return dataclasses.replace(watch, polled_at=now, polls=watch.polls + 1, books=baselines), tuple(measurements)
 
     def _standing(self, watch: Watch) -> Standing:
         elapsed = (watch.polled_at or watch.began_at) - watch.began_at

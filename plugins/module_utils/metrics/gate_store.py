@@ -25,7 +25,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.model impor
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.policies import ABORTED, PAUSED, PROMOTED
 
 PAST_SECONDS = 30 * 86400.0
-"""How old a gate of an earlier rollout may be to tell how each host usually is."""
+"""How old a gate of an earlier rollout may be to show how each host usually behaves."""
 
 Samples = t.Dict[str, t.List[Sample]]
 Failures = t.Dict[str, t.List[Unmeasured]]
@@ -114,7 +114,7 @@ class LocalGateStore:
             self._gathered.add(one.at, one.metric, one.outcome, one.why, one.samples)
 
     def conclude(self, watch: Watch, reason: str) -> None:
-        """There is nobody to tell."""
+        """There is nobody to report to."""
 
     def ask(self, watch: Watch, reason: str) -> None:
         raise RolloutError(f"{reason} There is no rollout that could be paused.")

@@ -55,7 +55,7 @@ class Endpoint:
         status, text = self._exchange(path, parameters, method, body)
         document = documents.parsed_or_none(text)
         if not 200 <= status < 300:
-            raise Trouble(f"{self.place} answered {status}{self._told(document, text)}")
+            raise Trouble(f"{self.place} answered {status}{self._reason(document, text)}")
         if document is None:
             raise Trouble(f"{self.place} gave no JSON but '{self.excerpt(text)}'")
         return document
@@ -76,7 +76,7 @@ class Endpoint:
             raise Trouble(f"{self.place} {reason}") from error
         return answer.status, answer.body.decode("utf-8", "replace")
 
-    def _told(self, document: t.Any, text: str) -> str:
+    def _reason(self, document: t.Any, text: str) -> str:
         """What the answer says went wrong; Prometheus and Alertmanager have it under 'error' or 'message'."""
         if isinstance(document, dict):
             text = str(document.get("error") or document.get("message") or text)

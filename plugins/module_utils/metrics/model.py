@@ -54,7 +54,7 @@ class Moment:
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """One thing to ask a source. *group* None: the answer says which group it speaks of. *part* is what the number is."""
+    """One thing to ask a source. *group* None: the answer names its group. *part* is what the number is."""
 
     raw: t.Any
     group: str | None = None

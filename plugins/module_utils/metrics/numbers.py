@@ -71,7 +71,7 @@ def _placed(found: t.Sequence[Point], moment: Moment) -> dict[tuple[float, str, 
         if key in placed:
             host = f", host '{key[2]}'" if key[2] else ""
             raise Trouble(
-                f"the answer has two numbers for group '{key[1]}'{host}; aggregate them in the query, or tell them apart "
+                f"the answer has two numbers for group '{key[1]}'{host}; aggregate them in the query, or distinguish them "
                 "by a label that names the host"
             )
         placed[key] = point

@@ -22,7 +22,7 @@ ACTIONS = (GO_ON, KEEP_POLLING, ASK, STOP)
 MOST_POLLS = 2000
 DEFAULT_METRICS: tuple[dict[str, t.Any], ...] = (
     {"name": "errors", "query": balancers.ERROR_SHARE, "judge": True, "critical": True},
-    # Not every balancer tells latencies, and with little traffic none does: what is not known there decides nothing.
+    # Not every balancer reports latencies, and with little traffic none does: what is not known there decides nothing.
     {"name": "latency", "query": balancers.LATENCY, "judge": True, "tolerance": "20%", "on_no_data": "ignore"},
     {
         "name": "unhealthy",
@@ -32,7 +32,7 @@ DEFAULT_METRICS: tuple[dict[str, t.Any], ...] = (
         "max_consecutive_failures": 2,
     },
 )
-"""What is judged where the user names nothing: what balancers can tell by themselves."""
+"""What is judged where the user names nothing: what balancers report by themselves."""
 NO_BASELINE = "there is no baseline to compare with"
 
 
@@ -65,7 +65,7 @@ class Plan:
     interval: float
     policies: Policies
     set_aside: dict[str, str]
-    """Metrics that do not decide although the user wants them to, and why."""
+    """Metrics that do not decide although the user has set them to, and why."""
 
     @property
     def needs_balancers(self) -> bool:

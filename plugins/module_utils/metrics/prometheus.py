@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Prometheus, and whatever speaks its query API: instant queries, and range queries whose points come one by one."""
+"""Prometheus, and whatever has its query API: instant queries, and range queries whose points come one by one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ LONGEST_WARNING = 200
 
 
 class Prometheus:
-    """One server. *label* names the label that tells the groups apart; without it any label's value may."""
+    """One server. *label* names the label that distinguishes the groups; without it any label's value may."""
 
     kind = "prometheus"
     asks_by_group = False
@@ -85,12 +85,12 @@ class Prometheus:
                 yield from _numbers(values, group, self._host(labels, moment, group), kind == "matrix")
 
     def _group(self, labels: Labels, moment: Moment, alone: bool) -> str | None:
-        """Which group a series speaks of: the one that it names or whose member it names; None where neither."""
+        """The group of a series: the one that it names or whose member it names; None where neither."""
         values = [labels.get(self._label, "")] if self._label else list(labels.values())
         found = {_group_named(value, moment) for value in values} - {None}
         if len(found) > 1:
             raise Trouble(
-                f"{self._endpoint.place}: a series {labels} names both groups; set label to the one that tells them apart"
+                f"{self._endpoint.place}: a series {labels} names both groups; set label to the one that distinguishes them"
             )
         if found:
             return found.pop()

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import counting
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import LATENCY, Balancers, Reading
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.counting import Books
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.counting import Baselines
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import Moment, Nothing, Question
 
 LEAST_FREEDOM = 4.0
@@ -44,12 +44,12 @@ def known(polls: t.Sequence[Polled], members: t.Collection[str]) -> Known | str:
             return f"{node} could not be read: {why}"
     if len(polls) < 2 or not polls[-1].reading.nodes:
         return "no balancer was read"
-    books: Books = {}
+    baselines: Baselines = {}
     requests = 0
     for each in polls:
-        books, interval = counting.advanced(books, each.reading.nodes)
-        if interval.anew:
-            return f"{', '.join(interval.anew)} restarted their counters meanwhile"
+        baselines, interval = counting.advanced(baselines, each.reading.nodes)
+        if interval.restarted:
+            return f"{', '.join(interval.restarted)} restarted their counters meanwhile"
         requests += sum(growth.requests for member, growth in interval.members.items() if member in members)
     seconds = polls[-1].at - polls[0].at
     return Known(requests / seconds, error_share(polls[-1].reading, members), noise(polls, members))
@@ -72,10 +72,10 @@ def error_share(reading: Reading, members: t.Collection[str]) -> float:
 
 def noise(polls: t.Sequence[Polled], members: t.Collection[str]) -> float | None:
     rows: list[dict[str, float]] = []
-    books: Books = {}
+    baselines: Baselines = {}
     for each in polls:
-        source = Balancers(each.reading, books)
-        books = source.books
+        source = Balancers(each.reading, baselines)
+        baselines = source.baselines
         moment = Moment(each.at, polls[0].at, polls[0].at, {"baseline": tuple(members)})
         try:
             points = source.ask(Question(LATENCY), moment).points

@@ -101,7 +101,7 @@ class Work:
             try:
                 return self._layout.snapshot()
             except (OSError, RolloutError):
-                pass  # told already, or about to be
+                pass  # reported already, or about to be
         return release_plan.after(self._before, self._made, self._now)
 
     def _rehearse(self) -> None:

@@ -225,7 +225,7 @@ def _written(target: t.IO[bytes], data: bytes, place: str) -> int:
     try:
         return target.write(data)
     except OSError as error:
-        error.filename = place  # tells a full disk from a broken connection
+        error.filename = place  # distinguishes a full disk from a broken connection
         raise
 
 

@@ -83,7 +83,7 @@ class Snapshot:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One change, ready to be made or only told."""
+    """One change, ready to be made or only reported."""
 
     kind: str
     version: str
@@ -123,7 +123,7 @@ def check_shared(paths: t.Sequence[str]) -> list[str]:
 
 
 def same_artifact(known: Artifact, given: Artifact) -> bool:
-    """Whether the two unpack to the same files, as far as can be told from what is known of them."""
+    """Whether the two unpack to the same files, as far as their records show."""
     if known.strip != given.strip:
         return False
     same_file = known.checksum is not None and known.checksum == given.checksum

@@ -47,11 +47,11 @@ def environment_of(given: t.Mapping[str, t.Any], timeout: float) -> dict[str, st
 def member_of(status: str, members: str) -> Member:
     """What etcdctl has printed. Raises RolloutError where that is something else."""
     try:
-        told = json.loads(status)[0]["Status"]
-        header = told["header"]
+        state = json.loads(status)[0]["Status"]
+        header = state["header"]
         itself, cluster = _number(header["member_id"]), _number(header["cluster_id"])
-        leader = _number(told.get("leader", NO_MEMBER))
-        position = _number(told.get("raftAppliedIndex", told["raftIndex"]))
+        leader = _number(state.get("leader", NO_MEMBER))
+        position = _number(state.get("raftAppliedIndex", state["raftIndex"]))
         learners = {_number(one["ID"]): one.get("isLearner") is True for one in json.loads(members)["members"]}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RolloutError(
@@ -65,12 +65,12 @@ def member_of(status: str, members: str) -> Member:
         )
     return Member(
         role=PRIMARY if leader == itself else REPLICA,
-        follows=leader != NO_MEMBER and not told.get("errors"),
+        follows=leader != NO_MEMBER and not state.get("errors"),
         position=position,
         cluster=str(cluster),
         voters=sum(not is_learner for is_learner in learners.values()),
         votes=not learners[itself],
-        objection=", ".join(str(one) for one in told.get("errors") or ()),
+        objection=", ".join(str(one) for one in state.get("errors") or ()),
     )
 
 

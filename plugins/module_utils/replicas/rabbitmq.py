@@ -48,10 +48,10 @@ def critical_queues(check: Said) -> list[str]:
 def member_of(status: str, critical: t.Sequence[str]) -> Member:
     """What rabbitmqctl has printed. Raises RolloutError where that is something else."""
     try:
-        told = json.loads(status)
-        nodes = [*_names(told["disk_nodes"]), *_names(told.get("ram_nodes") or [])]
-        running = _names(told["running_nodes"])
-        partitions = dict(told.get("partitions") or {})
+        state = json.loads(status)
+        nodes = [*_names(state["disk_nodes"]), *_names(state.get("ram_nodes") or [])]
+        running = _names(state["running_nodes"])
+        partitions = dict(state.get("partitions") or {})
     except (ValueError, LookupError, TypeError) as error:
         raise RolloutError(
             f"rabbitmqctl: expected the JSON of version 3.8 or later, found {status.strip()!r:.80}. Check which RabbitMQ is "

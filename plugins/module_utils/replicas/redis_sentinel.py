@@ -81,11 +81,11 @@ def member_of(server: Reply, master: Reply, quorum: Reply) -> Member:
 def _known(master: Reply) -> tuple[int, str]:
     """How many sentinels a failover needs: those of the quorum, and more than half of all to elect one of them."""
     words = [str(word) for word in master] if isinstance(master, list) else []
-    told = dict(zip(words[::2], words[1::2]))
-    others, quorum = told.get("num-other-sentinels", ""), told.get("quorum", "")
-    if not FIGURE.fullmatch(others) or not FIGURE.fullmatch(quorum) or not told.get("ip"):
+    fields = dict(zip(words[::2], words[1::2]))
+    others, quorum = fields.get("num-other-sentinels", ""), fields.get("quorum", "")
+    if not FIGURE.fullmatch(others) or not FIGURE.fullmatch(quorum) or not fields.get("ip"):
         raise _not_understood("Sentinel", master)
-    return max(int(quorum), (int(others) + 1) // 2 + 1), f"{told['ip']}:{told.get('port')}"
+    return max(int(quorum), (int(others) + 1) // 2 + 1), f"{fields['ip']}:{fields.get('port')}"
 
 
 def _usable(quorum: Reply) -> int:

@@ -91,7 +91,7 @@ class Look:
         return Report(self.wall_clock(), timer.token, where, member, outcome, why)
 
     def _settle(self, seen: Timer) -> None:
-        """Ends the looks once there is nothing left to restore. A heartbeat that comes after that begins them anew."""
+        """Ends the polls once there is nothing left to restore. A later heartbeat starts them again."""
         with self._alone():
             timer = record.read(self.path)
             if timer is None or not timer.is_of(seen.ledger, seen.token):

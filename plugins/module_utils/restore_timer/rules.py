@@ -134,7 +134,7 @@ class Timer:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """WAIT, RESTORE those of *restore* by pool, OVER: nothing will be restored any more, RESTART: count anew."""
+    """WAIT, RESTORE those of *restore* by pool, OVER: nothing will be restored any more, RESTART: count again from the start."""
 
     kind: str
     why: str

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""The core of smoke_test: reads its options, goes through the requests on every target and tells how they went."""
+"""The core of smoke_test: reads its options, sends the requests to every target and returns the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_NAMED = 3
 
 
 def core(call: Call) -> dict[str, t.Any]:
-    """Sends the requests to every target; RolloutError names what failed, unless told not to fail."""
+    """Sends the requests to every target; RolloutError names what failed, unless *fail* is false."""
     plan = options.from_params(call.params)
     context = _context(plan)
     hidden = secrets.Secrets(secrets.of_params(call.params))
@@ -62,13 +62,13 @@ def outcome(
     return {
         "changed": False,
         "passed": passed,
-        "requests": [_told(done, hidden) for run in runs for done in run],
+        "requests": [_as_result(done, hidden) for run in runs for done in run],
         "seconds": round(seconds, 3),
         "msg": hidden.hide(message),
     }
 
 
-def _told(done: Done, hidden: secrets.Secrets) -> dict[str, t.Any]:
+def _as_result(done: Done, hidden: secrets.Secrets) -> dict[str, t.Any]:
     return {
         "target": done.target.name or None,
         "name": done.step.name,
@@ -93,13 +93,13 @@ def _good_news(runs: list[list[Done]], seconds: float) -> str:
 
 def _bad_news(runs: list[list[Done]]) -> str:
     failed = [run for run in runs if not all(done.passed for done in run)]
-    told = [_story(run) for run in failed[:MOST_NAMED]]
+    stories = [_story(run) for run in failed[:MOST_NAMED]]
     if len(failed) > MOST_NAMED:
         rest = [run[0].target.name for run in failed[MOST_NAMED:]]
-        told.append(f"Also failed: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
+        stories.append(f"Also failed: {', '.join(rest[:20])}{' and more' if len(rest) > 20 else ''}.")
     names = ", ".join(run[0].target.name for run in failed[:MOST_NAMED])
     where = f" on {names}" if names else ""
-    return f"{' '.join(told)} Check the service's log{where}."
+    return f"{' '.join(stories)} Check the service's log{where}."
 
 
 def _story(run: list[Done]) -> str:

@@ -56,7 +56,7 @@ def _has_setting(path: str, prefix: str) -> bool:
         with open(path, encoding="utf-8") as file:
             content = yaml_load(file)
     except (OSError, ValueError, yaml.YAMLError):
-        return False  # a folder, or encrypted: it cannot be told
+        return False  # a folder, or encrypted: its content is not known
     return isinstance(content, dict) and any(str(name).startswith(prefix) for name in content)
 
 

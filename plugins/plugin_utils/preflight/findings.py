@@ -17,11 +17,11 @@ class Finding(t.NamedTuple):
 
 def refusals(findings: t.Iterable[Finding], accepted: t.Collection[str]) -> list[str]:
     """The sentences of what is not accepted, each once, with how to accept it where that is possible."""
-    told = [_told(finding) for finding in findings if not finding.check or finding.check not in accepted]
-    return list(dict.fromkeys(told))
+    sentences = [_sentence(finding) for finding in findings if not finding.check or finding.check not in accepted]
+    return list(dict.fromkeys(sentences))
 
 
-def _told(finding: Finding) -> str:
+def _sentence(finding: Finding) -> str:
     if not finding.check:
         return finding.sentence
     return f"{finding.sentence.rstrip('.')}; to go on all the same, add -e rollout_accept={finding.check}."

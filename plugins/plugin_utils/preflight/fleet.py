@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the fleet and the load balancers show that speaks against the settings, before anything is touched."""
+"""What the fleet and the load balancers show that conflicts with the settings, before anything is changed."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ class RecreateSteps:
         self.ledger.done(facts=self.facts, restore=restore, database=database, lost=lost or None)
 
     def report_failed(self, failure: StepFailed) -> bool:
-        """Whether the rollout goes back: not once users were let in."""
+        """Whether the rollout is rolled back: not once users were let in."""
         answer = self.ledger.failed(kind=failure.kind, error=failure.error)
         return bool(answer["go_back"])
 
@@ -344,7 +344,7 @@ class RecreateSteps:
 
 
 def _is_lost(outcome: Outcome) -> bool:
-    """Its host does not answer, or it does not do what it is told. What a guard or a drain refuses has a kind."""
+    """Its host does not answer, or a command there fails. What a guard or a drain refuses has a kind."""
     return bool(outcome.unreachable) or (outcome.failed and not outcome.result.get("kind"))
 
 
@@ -353,10 +353,10 @@ def _refuse_failures(kind: str, outcomes: t.Sequence[Outcome]) -> None:
     bad = [one for one in outcomes if one.failed]
     if bad:
         first = str(bad[0].result.get("kind") or "") or ("unreachable" if bad[0].unreachable else kind)
-        raise StepFailed(first, " ".join(dict.fromkeys(_told(one) for one in bad)))
+        raise StepFailed(first, " ".join(dict.fromkeys(_error_line(one) for one in bad)))
 
 
-def _told(outcome: Outcome) -> str:
+def _error_line(outcome: Outcome) -> str:
     error, host = error_of(outcome), outcome.invocation.host
     return error if host in error or host == "localhost" else f"{host}: {error}"
 

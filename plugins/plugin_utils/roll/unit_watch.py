@@ -17,7 +17,7 @@ Read = t.Callable[[int], t.Optional[Result]]
 LOOK_EVERY = 2.0
 """Seconds."""
 CRASHES = 3
-"""A service that systemd had to start anew so often while it was waited for is in a crash loop."""
+"""A service that systemd restarted so often while it was waited for is in a crash loop."""
 LINES = 20
 JOURNAL = "unit_journal"
 """In the result of the step that failed: lines, which are shown below it and in no sentence."""

@@ -91,7 +91,7 @@ class HostExecutor:
     ) -> Result:
         """What the module would return, a failure too; raises Unreachable where the host does not answer.
 
-        A session that ended is opened anew for the next call, never for the one that it broke. After *timeout*
+        A session that ended is reopened for the next call, never for the one that it broke. After *timeout*
         seconds without an answer the host counts as one that does not answer, and so it does where opening a session takes
         longer; a module has its own limits only.
         """

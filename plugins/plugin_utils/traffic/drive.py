@@ -155,7 +155,7 @@ class TrafficDrive:
     def _route_testers(self, asked: Answer) -> None:
         """Testers meet the candidate, whatever its share, from when it is verified until it is changed again or all is over.
 
-        Every phase sees to it anew, so what failed is tried again; what users meet does not depend on it. While traffic is
+        Every phase sets the route again, so what failed is tried again; users do not depend on it. While traffic is
         being taken off the candidate nobody waits for a route.
         """
         route = self.settings["rollout_header_route"]

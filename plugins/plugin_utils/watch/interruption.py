@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is told to whoever interrupts a run: which hosts are drained or half-updated, and what a rerun does.
+"""The message to whoever interrupts a run: which hosts are drained or half-updated, and what a rerun does.
 
 The watch asks the ledger for it with each report and keeps it in a file of the run. An interrupted ansible-playbook asks
 the watch to do so once more, when its workers are gone, and prints the file.

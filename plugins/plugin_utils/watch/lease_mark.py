@@ -1,10 +1,10 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the watch last heard of the run's lease, for those who are about to run a step of the user's.
+"""What the watch last learned of the run's lease, read before a step of the user's is run.
 
-A controller that was suspended, a closed laptop among them, finds the mark too old when it wakes up. It waits for the
-watch to ask the ledger anew: another run may have taken over meanwhile, and then the step must not run.
+A controller that was suspended, a closed laptop among them, finds the mark too old when it resumes. It waits for the
+watch to ask the ledger again: another run may have taken over meanwhile, and then the step must not run.
 """
 
 from __future__ import annotations

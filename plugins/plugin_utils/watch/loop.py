@@ -64,7 +64,7 @@ class Watch:
     show: t.Callable[[str], None]
     keep: t.Callable[[t.Sequence[str]], None] = lambda lines: None
     is_asked: t.Callable[[], bool] = lambda: False
-    """*keep* gets what to tell the operator if the run is interrupted; *is_asked* once that is to be found out anew."""
+    """*keep* gets the message for an interrupted run; *is_asked* returns true once that is to be read again."""
     renew: t.Callable[[], None] = lambda: None
     lose: t.Callable[[str], None] = lambda reason: None
     """Called with every report that the run holds its lease, and once when it does not any more."""

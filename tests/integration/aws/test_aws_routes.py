@@ -171,7 +171,7 @@ def test_a_network_load_balancer_knows_no_requests(start: t.Callable[..., World]
     for module, options in ((lb_page, {}), (lb_route, {"header": "X-Canary", "value": "green", "target": "shop"})):
         outcome = call_core(module, balancer={"type": "aws_listener", "pool": listener}, **t.cast("Settings", options))
         assert outcome.error == (
-            f"AWS eu-central-1 {listener}: the listener speaks TCP and knows neither headers nor pages: only an "
+            f"AWS eu-central-1 {listener}: the listener uses TCP, which has neither headers nor pages: only an "
             "Application Load Balancer's does."
         )
         assert outcome["changed"] is False

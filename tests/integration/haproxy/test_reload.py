@@ -29,7 +29,7 @@ def test_the_old_process_keeps_its_sessions_when_they_are_to_be_ended(node: Node
     outcome = balancer.put("app1", state="drained", timeout=0.5, on_timeout="force")
     assert outcome.error == (
         f"lb1 {node.socket('admin')}: pool 'shop' did not reach the requested state within 0.5 s: 'app1' still has sessions: 1 in "
-        "processes that a reload left behind. An old process cannot be told to end sessions: wait for it, set "
+        "processes that a reload left behind. An old process has no command to end sessions: wait for it, set "
         "'hard-stop-after', or stop that process."
     )
     assert outcome["members"]["app1"]["old_sessions"] == 1

@@ -23,7 +23,7 @@ PAUSE = 0.2
 
 
 class Flight(t.NamedTuple):
-    """What is in flight to a member as far as it can be told."""
+    """What is in flight to a member as far as that can be determined."""
 
     sessions: int
     old: int | None
@@ -51,7 +51,7 @@ class FlightLog:
 
     @property
     def watches(self) -> bool:
-        """Whether leftovers of the counters can be told."""
+        """Whether leftovers of the counters can be determined."""
         return self._status is not None
 
     def read(self, name: str, worker: Worker, out: bool, persists: bool) -> Flight:

@@ -4,8 +4,8 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """The running Apache: its processes, its own check of the configuration, and a graceful restart that is waited for.
 
-After a graceful restart the old processes end what they have begun. They close their listening sockets at once, by
-which they are told from those that take new connections. The parent writes its process id again whenever it has read
+After a graceful restart the old processes finish what they have begun. They close their listening sockets at once,
+which distinguishes them from those that take new connections. The parent writes its process id again whenever it has read
 its configuration, and only then starts new processes.
 """
 

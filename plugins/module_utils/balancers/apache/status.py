@@ -6,7 +6,7 @@
 
 The balancer-manager counts requests in flight in a number that can stay above 0 for ever: it is lowered without a
 lock, and not at all for requests that a graceful restart left to the old processes. Without BalancerPersist those are
-not counted in the first place. The status page knows of every request since when it runs, though not to which member.
+not counted in the first place. The status page shows since when every request runs, though not to which member.
 """
 
 from __future__ import annotations

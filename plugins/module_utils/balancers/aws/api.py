@@ -109,7 +109,7 @@ def open_session(settings: dict[str, t.Any]) -> Session:
     except errors as error:
         raise _sentence(error, f"{host}AWS", "sts:AssumeRole") from error
     where = f"{host}AWS {boto.region_name}" if boto.region_name else f"{host}AWS"
-    # Asking again is done here and not by boto3: on one clock, and with the throttled told from the lost.
+    # Asking again is done here and not by boto3: on one clock, and distinguishing throttled requests from lost ones.
     options = config(
         connect_timeout=settings["timeout"],
         read_timeout=settings["timeout"],

@@ -82,7 +82,7 @@ def _reweigh(action: Action, wanted: t.Mapping[str, int]) -> None:
 
 
 def _keep_secret(action: Action) -> None:
-    """AWS never shows the client secret, and drops it unless told to keep the one it has."""
+    """AWS never shows the client secret, and drops it unless the request says to keep the existing one."""
     config = action.get("AuthenticateOidcConfig")
     if config is not None and "ClientSecret" not in config:
         config["UseExistingClientSecret"] = True

@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Weighted records of Amazon Route 53. The pool is a name, its members are the records by their SetIdentifier.
 
-Out of service is weight 0. What DNS has told somebody it cannot take back: a change is over when all name servers
+Out of service is weight 0. A DNS answer that was sent cannot be withdrawn: a change is over when all name servers
 have it (INSYNC) and the TTL that resolvers may keep the old answer for has passed since.
 """
 

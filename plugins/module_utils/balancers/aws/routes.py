@@ -64,7 +64,7 @@ class ListenerRules:
         (listener,) = self.api.call("describe_listeners", ListenerArns=[self.listener])["Listeners"]
         if listener.get("Protocol") not in ("HTTP", "HTTPS"):
             raise RolloutError(
-                f"{self.place}: the listener speaks {listener.get('Protocol')} and knows neither headers nor pages: only an "
+                f"{self.place}: the listener uses {listener.get('Protocol')}, which has neither headers nor pages: only an "
                 "Application Load Balancer's does."
             )
         nothing = {

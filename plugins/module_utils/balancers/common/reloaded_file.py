@@ -14,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 
 
 class Server(t.Protocol):
-    """A server that reads its configuration when it is told to."""
+    """A server that reads its configuration on a reload command."""
 
     def check(self, file: OwnedFile) -> None:
         """Raises RolloutError unless it takes the configuration on disk and *file* is a part of it."""

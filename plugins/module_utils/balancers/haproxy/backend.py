@@ -164,7 +164,7 @@ class HAProxy(Balancer):
             return {}
 
     def counters(self) -> Count:
-        """Only what the process behind the admin socket has counted: a reload begins anew."""
+        """Only what the process behind the admin socket has counted: a reload resets the counters."""
         (info,) = self._cli.ask(["show info"])
         dummy, stat = self._read()
         return Count(series=haproxy_counters.series(info), members=haproxy_counters.counters(stat))

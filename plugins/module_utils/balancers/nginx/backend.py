@@ -214,7 +214,7 @@ class NginxUpstream(Balancer):
         if left.unseen:
             return f"may have requests in {workers}, whose connections cannot be seen by this user"
         if left.workers and not self._traffic.places(server.address):
-            return f"may have requests in {workers}, for connections to '{server.address}' cannot be told apart"
+            return f"may have requests in {workers}, for connections to '{server.address}' cannot be distinguished"
         if left.undecided:
             return f"may still get the requests of {left.undecided} clients that are connected to {workers}"
         return ""

@@ -15,7 +15,7 @@ OPTIONS: Options = {
         "The file of nginx's configuration that holds the upstream, with all its C(server) lines. A change edits those "
         "lines only, has nginx check its configuration, reloads it and waits until the old workers take nothing more.",
         "A member's name is the address in its line, or what a comment behind the line says, as C(# member=app1).",
-        "nginx has one way out, C(down). V(maintenance) and a weight of 0 are told apart by a word in that comment.",
+        "nginx has one way to take a server out, C(down). V(maintenance) and a weight of 0 are distinguished by a word in that comment.",
         "A drain also waits for clients that were connected before the reload and have not sent their whole request. "
         "C(worker_shutdown_timeout) in nginx's configuration bounds that.",
         "The module runs on nginx's host, as a user that may reload it and see its connections, normally root.",

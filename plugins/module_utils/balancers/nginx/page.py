@@ -59,10 +59,10 @@ class NginxPages(ReloadedPages):
     def _page(self, text: str) -> Page | None:
         refuse_foreign(self._where, self._file, text)
         first = text.partition("\n")[0]
-        told = first[len(OURS) :]
-        if not told.startswith("{"):
+        header_text = first[len(OURS) :]
+        if not header_text.startswith("{"):
             return None
-        page = Page(**{**json.loads(told), "body": ""})
+        page = Page(**{**json.loads(header_text), "body": ""})
         return dataclasses.replace(page, body=self._body(text))
 
     def _body(self, text: str) -> str:

@@ -29,7 +29,7 @@ OPTIONS: Options = {
         no_log=False,
     ),
     "reload": option(
-        "For V(file), a command that makes the application read the file anew, such as V(systemctl reload shop). It runs "
+        "For V(file), a command that makes the application read the file again, such as V(systemctl reload shop). It runs "
         "without a shell after each change.",
     ),
 }

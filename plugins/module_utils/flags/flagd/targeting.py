@@ -29,7 +29,7 @@ class Targeting(t.NamedTuple):
     segments: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     bucketed_by: tuple[t.Any, ...] = ()
-    """The expression that users are told apart by, where there is one."""
+    """The expression that distinguishes users, where there is one."""
 
 
 def read(given: t.Any, variants: Variants) -> Targeting:

@@ -21,9 +21,9 @@ LONGEST_LINE = 4096
 MOST_ELEMENTS = 100_000
 DEEPEST = 4
 MEANINGS = {
-    "NOAUTH": "it wants a password; give {0}password",
+    "NOAUTH": "it requires a password; give {0}password",
     "WRONGPASS": "user or password is wrong; correct {0}user and {0}password",
-    "NOPERM": "this user may not do that; give it leave with ACL SETUSER",
+    "NOPERM": "this user may not do that; permit it with ACL SETUSER",
     "OOM": "it has no memory left for writes; free some, or raise maxmemory",
     "READONLY": "it is a replica and takes no writes; give the address of the primary",
     "MISCONF": "it refuses writes because it cannot save to disk; look at its log",

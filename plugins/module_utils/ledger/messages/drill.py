@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What a rehearsed rollback has shown: how long it took, and how long the host was out of service in all."""
+"""The result of a rollback drill: how long it took, and how long the host was out of service in all."""
 
 from __future__ import annotations
 

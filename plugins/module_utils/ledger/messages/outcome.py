@@ -32,7 +32,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 from ansible_collections.steady.rollout.plugins.module_utils.plurals import all_of, are, counted
 
 NAMED = 5
-"""Different troubles that are told; hosts in the same one are told together."""
+"""Different problems that are listed; hosts with the same one are listed together."""
 
 
 def outcome_message(session: Session, outcome: str, endings: t.Sequence[Ending], split_fault: str = "") -> str:

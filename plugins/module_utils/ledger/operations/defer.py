@@ -37,7 +37,7 @@ def defer(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         counts, is_last_word = params.get("counts") is not False, bool(params.get("last_word"))
         objection = Objection(said, session.now, wait, poll, counts, is_last_word, _standstill(session))
         deferral = veto.deferred(before, objection)
-        if veto.back_in_the_books(before):
+        if veto.is_recorded_in_service(before):
             session.records.note_back(session.service, before.name)
         host = _given_up(session, before, deferral) if deferral.is_over else _deferred(session, before, deferral)
         return _answer(before, host, deferral)

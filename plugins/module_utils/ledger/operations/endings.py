@@ -103,7 +103,7 @@ class Ending:
 
 
 def fault_of(session: Session, host: Host, seen: Seen | None) -> str:
-    """What is wrong with a host that should be in service where the rollout wants it; empty where nothing is."""
+    """What is wrong with a host that should be in service and in the rollout's target state; empty where nothing is."""
     if seen is None:
         return "no longer seen"
     if seen.lb_state != model.IN_SERVICE:
@@ -111,7 +111,7 @@ def fault_of(session: Session, host: Host, seen: Seen | None) -> str:
     if seen.healthy is not True:
         return "not healthy" if seen.healthy is False else "its health is unknown"
     if seen.version is None:
-        # A health check that tells no version cannot contradict what the run verified.
+        # A health check that reports no version cannot contradict what the run verified.
         return ""
     is_back = session.rollout.status == model.REVERTING
     wrong = _is_not_back(session, host, seen) if is_back else seen.version != host.target_version

@@ -28,7 +28,7 @@ VERDICTS = ("pass", "fail", "inconclusive", "no_data", "not_judged")
 
 
 def claim_last_gate(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Claims the last stage's gate where every place is proven and nobody is left to be told by admission."""
+    """Claims the last stage's gate where every place is proven and no host is left that would claim it on admission."""
     with open_session(ledger, params) as session:
         upkeep.expire_overdue(session)
         stage = len(session.limits.stages)

@@ -71,14 +71,14 @@ def _host_plan(
 
 
 def _out_of_scope(host: Host, old: Host | None) -> Host:
-    """Its history stays in the books for the run that has it in scope again; it waits for nothing in this one."""
+    """Its history stays recorded for the run that has it in scope again; it waits for nothing in this one."""
     if old is None or old.phase in (model.WAITING, model.EXCLUDED):
         return dataclasses.replace(host, phase=model.OUTSIDE, in_scope=0)
-    return dataclasses.replace(_seen_anew(old, host), in_scope=0, deadline_at=None)
+    return dataclasses.replace(_with_new_state(old, host), in_scope=0, deadline_at=None)
 
 
-def _seen_anew(old: Host, host: Host) -> Host:
-    """What the rollout did so far stays in the books; only what is seen is new."""
+def _with_new_state(old: Host, host: Host) -> Host:
+    """What the rollout did so far stays recorded; only the observed state is new."""
     return dataclasses.replace(
         old,
         in_scope=1,
@@ -164,7 +164,7 @@ def _rolling_back(host: Host, old: Host | None, seen: Seen) -> Host:
         if seen.lb_state == model.DRAINED_EXTERNALLY:
             return dataclasses.replace(host, phase=model.EXCLUDED, error=_drained_externally(seen))
         return dataclasses.replace(host, phase=model.WAITING)
-    return _seen_anew(old, host)
+    return _with_new_state(old, host)
 
 
 def _recovering(host: Host, seen: Seen, proofs: list[str], bad: t.Container[str]) -> Host:

@@ -72,7 +72,7 @@ class OpenRequest:
 
 
 def open_rollout(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Takes the lease or says who holds it; continues what is unfinished or starts anew."""
+    """Takes the lease or says who holds it; continues what is unfinished or starts a new rollout."""
     required(params, "service")
     ended = end_stopped_writer(ledger, params)
     with ledger.writing() as records:
@@ -288,7 +288,7 @@ def _is_rolled_back_automatically(session: Session, unfinished: Rollout) -> bool
 
 
 def _go_on(session: Session, request: OpenRequest) -> None:
-    """An unfinished rollout of the same intent: it still goes back if it was going back, else it goes forward."""
+    """An unfinished rollout of the same intent: it continues its rollback if it was rolling back, else the rollout."""
     rollout = session.rollout
     if rollout.status == model.REVERTING:
         return

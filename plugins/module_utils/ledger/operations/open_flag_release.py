@@ -143,7 +143,7 @@ def _begin(session: Session, params: Params, steps: t.Sequence[Step], found: t.S
 
 
 def _resume(session: Session, release: FlagRelease, params: Params, steps: t.Sequence[Step]) -> FlagRelease:
-    """The same release goes on; a step that was baking bakes anew, as nobody has judged it meanwhile."""
+    """The same release goes on; a step that was baking starts its bake again, as nothing has judged it meanwhile."""
     is_back = release.phase == rules.WITHDRAWING or session.rollout.status in (model.FAILING, model.REVERTING)
     if release.flag != params["flag"] or not (is_back or tuple(release.all_steps) == tuple(steps)):
         raise InputError(

@@ -179,7 +179,7 @@ def _without_closed_sites(session: Session, hosts: list[Host], opened: window.Wi
 
 
 def _see_approvals(session: Session, params: dict[str, t.Any], answer: dict[str, t.Any], check_mode: bool) -> None:
-    """What moves nothing needs no approval, and neither does what goes back."""
+    """A run that changes nothing needs no approval, and neither does a rollback."""
     wanted = approval.validated(params.get("approvals"))
     if wanted is None or not answer["order"] or session.rollout.direction != model.FORWARD:
         return

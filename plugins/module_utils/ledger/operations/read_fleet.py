@@ -17,7 +17,7 @@ Rows = t.Sequence[t.Dict[str, t.Any]]
 
 
 def read_fleet(session: Session, hosts: Rows, balancers: Rows, strict: bool = True) -> list[Seen]:
-    """As rules.fleet.read_fleet. A host's revision is the one proven with its version, unless it tells one itself."""
+    """As rules.fleet.read_fleet. A host's revision is the one proven with its version, unless it reports one itself."""
     left_out = session.records.left_out(session.service)
     proofs = session.records.all_proofs(session.service)
     seen = fleet.read_fleet(hosts, balancers, left_out, strict)

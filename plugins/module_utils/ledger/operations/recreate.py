@@ -93,7 +93,7 @@ def finish(ledger: Ledger, params: Params) -> Answer:
 
 
 def fail(ledger: Ledger, params: Params) -> Answer:
-    """The rollout goes back; the version is marked bad if it failed by itself."""
+    """The rollout is rolled back; the version is marked bad if it failed by itself."""
     required(params, "kind", "error")
     with open_session(ledger, params) as session:
         found = _current(session)

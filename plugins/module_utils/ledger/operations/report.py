@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What a host's run tells the ledger: it is changing, it is proven, it failed, it is back, it is stuck."""
+"""The reports on a host: it is changing, proven, failed, rolled back, stuck."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def prove(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def revert(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The host is verified in service on the version it goes back to."""
+    """The host is verified in service on the version that it was rolled back to."""
     required(params, "host", "version")
     with open_session(ledger, params) as session:
         before = session.host(params["host"])
@@ -89,7 +89,7 @@ def revert(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def fail(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The host failed: the answer says whether it goes back at once, to what, and whether the rollout stops."""
+    """The host failed: the answer says whether it is rolled back at once, to what, and whether the rollout stops."""
     required(params, "host", "kind")
     if params["kind"] not in failure.KINDS:
         raise InputError(f"kind: '{params['kind']}' is not one of {', '.join(failure.KINDS)}.")
@@ -195,7 +195,7 @@ def _error(params: dict[str, t.Any]) -> str:
 def _phase_after_failure(host: Host, is_rolled_back: bool) -> str:
     if is_rolled_back:
         return model.BACK_CHANGING
-    # A host that is in service on the new version stays there until the rollout as a whole goes back.
+    # A host that is in service on the new version stays there until the rollout as a whole is rolled back.
     return model.PROVEN if host.phase == model.PROVEN else model.FAILED
 
 

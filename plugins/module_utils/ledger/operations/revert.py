@@ -40,7 +40,7 @@ def revert(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def reverts_automatically(session: Session) -> bool:
-    """Not where nothing bad was measured, because a gate could not tell or a balancer was lost: all is held as it stands.
+    """Not where nothing bad was measured, because a gate was inconclusive or a balancer was lost: all is held as it stands.
 
     Without that balancer no host could be taken out of service safely either. A candidate group that nobody can judge
     is no place for users, and what has no traffic is rolled back at no risk.

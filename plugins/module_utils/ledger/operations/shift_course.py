@@ -114,7 +114,7 @@ class Course:
         )
 
     def _intend(self, act: Act) -> None:
-        """Intent first: what the nodes are to show is on record before one of them is told."""
+        """Intent first: what the nodes are to show is on record before the first of them is changed."""
         if act.kind != traffic_acts.SET:
             return
         tries = self._shift.tries + 1 if self._shift.goal_split == act.split else 1

@@ -27,7 +27,7 @@ def stop(session: Session, reason: str, kind: str) -> None:
 
 
 def _mark_bad(session: Session, reason: str, kind: str) -> None:
-    """A host in flight that fails after the rollout has stopped speaks against the version all the same."""
+    """A host in flight that fails after the rollout has stopped counts against the version all the same."""
     version = session.rollout.version
     if session.rollout.direction != model.FORWARD or session.rollout.keeps_release:
         return
@@ -56,7 +56,7 @@ def count_failure(session: Session, host: Host, kind: str, error: str) -> None:
 
 
 def expire_overdue(session: Session) -> list[Host]:
-    """Counts the hosts in flight whose declared time is over as failed; they stay out of service in the books."""
+    """Counts the hosts in flight whose declared time is over as failed; they stay recorded as out of service."""
     if session.rollout.limits is None:
         return []
     return [

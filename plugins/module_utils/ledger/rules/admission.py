@@ -130,7 +130,7 @@ def stopped_because(rollout: Rollout) -> str:
 
 
 def _time_left(inputs: Inputs) -> Decision | None:
-    """The rollout goes on in the next maintenance window; what goes back does so at any time."""
+    """The rollout goes on in the next maintenance window; a rollback continues at any time."""
     why = _window_objection(inputs, inputs.now)
     return Decision(STOP, why, window.CLOSED) if why else None
 

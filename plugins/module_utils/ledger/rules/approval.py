@@ -52,7 +52,7 @@ class Approval:
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the run was told about approvals. *content* is what the plan's hash covers besides the plan itself."""
+    """The run's settings for approvals. *content* is what the plan's hash covers besides the plan itself."""
 
     required: int
     approvers: tuple[str, ...]

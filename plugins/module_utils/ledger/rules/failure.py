@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What a failure means: for the rollout, for the version, and where the host goes back to."""
+"""What a failure means: for the rollout, for the version, and what the host is rolled back to."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = (
 )
 LOST = "lost"
 DRAINED_EXTERNALLY = "drained_externally"
-"""Somebody else took the host out: it is left alone and speaks against nobody."""
+"""Somebody else took the host out: it is skipped and counts against nothing."""
 BALANCER = "balancer"
 STOPS_AT_ONCE = (BALANCER, "coordinator")
 SPEAKS_AGAINST_THE_VERSION = ("health", "smoke", "start", "gate")
@@ -69,7 +69,7 @@ def standing(proofs: t.Sequence[str]) -> list[str]:
 def rollback_target(
     host: Host, proofs: t.Sequence[str], source_version: str | None, bad: t.Container[str]
 ) -> str | None:
-    """Where a host of a rollout goes back to: to what stood there before it, which may even be the same version.
+    """What a host of a rollout is rolled back to: what was there before it, which may even be the same version.
 
     So a host that was only to be repaired is not sent further back than the hosts beside it.
     """
@@ -92,7 +92,7 @@ def is_late_report(host: Host, run: str | None) -> bool:
 
 
 def is_rolled_back_at_once(host: Host, direction: str, kind: str, target: str | None, run: str | None = None) -> bool:
-    """A host that failed on its way forward goes back by itself, if it can be reached and there is a way back.
+    """A host that failed its update is rolled back automatically, if it is reachable and there is a version to go back to.
 
     Not one that is healthy on the new version and could not return because a balancer node was lost: that says
     nothing against it, and it must not be changed while it serves on the other nodes.

@@ -65,12 +65,12 @@ def read_fleet(
 
 
 def answered(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[dict[str, t.Any]]:
-    """The balancer nodes that told of their members."""
+    """The balancer nodes that reported their members."""
     return [lb for lb in balancers or [] if not lb.get("unreachable") and lb.get("members") is not None]
 
 
 def unreachable(balancers: t.Sequence[dict[str, t.Any]] | None) -> list[str]:
-    """The nodes that should have told of their members and did not."""
+    """The nodes that should have reported their members and did not."""
     heard = answered(balancers)
     return [lb["host"] for lb in balancers or [] if lb not in heard]
 
@@ -127,7 +127,7 @@ def condition_of(
 ) -> str:
     """How far a host can be trusted: down, half_updated, unknown, healthy, or current (already on the target).
 
-    *proven* is the version proven there last; it stands for one that the health check does not tell. *needs_change* is
+    *proven* is the version proven there last; it stands for one that the health check does not report. *needs_change* is
     what else is known of whether the host is as it should be; None leaves it to the version.
     """
     if seen.healthy is False:

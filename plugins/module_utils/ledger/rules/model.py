@@ -84,7 +84,7 @@ class Host:
     from_version: str | None = None
     target_version: str | None = None
     last_good_version: str | None = None
-    """What was proven here before this rollout: where it goes back to."""
+    """What was proven here before this rollout: what it is rolled back to."""
     kind: str | None = None
     error: str | None = None
     step: str | None = None
@@ -135,7 +135,7 @@ class Rollout:
     direction: str = FORWARD
     status: str = OPEN
     reason: str | None = None
-    """Why it stopped or goes back."""
+    """Why it stopped or is rolled back."""
     reason_kind: str | None = None
     revert_requested: int = 0
     source_version: str | None = None
@@ -158,7 +158,7 @@ class Rollout:
 
     @property
     def keeps_release(self) -> bool:
-        """Version and revision stay, so that nothing speaks against them and there is nothing to roll back to."""
+        """Version and revision stay, so that nothing counts against them and there is nothing to roll back to."""
         return self.kind in (RESTART, PATCH)
 
     @property

@@ -29,7 +29,7 @@ class Observation:
     """What was seen of one host at one moment."""
 
     lb_state: str | None
-    """None where no balancer told."""
+    """None where no balancer reported it."""
     note: str = ""
     """Where it is out of service, in words."""
     down_on: str = ""

@@ -86,7 +86,7 @@ DEFAULTS: dict[str, t.Any] = {
 
 
 def of_one_host(policy: Policy) -> Policy:
-    """One host at a time, and everything goes back once it fails."""
+    """One host at a time, and everything is rolled back once it fails."""
     one, none, everything = amount("max_unavailable", "1"), amount("max_failures", "0"), amount("stages", "100%")
     return dataclasses.replace(
         policy,

@@ -91,7 +91,7 @@ class Act:
 
 @dataclasses.dataclass(frozen=True)
 class Transition:
-    """A step of the shift itself: what is to be written, and then decided anew."""
+    """A step of the shift itself: what is to be written, and then decided again."""
 
     changes: dict[str, t.Any]
     word: str = ""

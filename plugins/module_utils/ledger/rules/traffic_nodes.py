@@ -22,7 +22,7 @@ Members = t.Mapping[str, t.Mapping[str, t.Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """One balancer node; *members* is None where it did not answer. *why* is what it said against what it was told."""
+    """One balancer node; *members* is None where it did not answer. *why* is its reason for refusing the command."""
 
     name: str
     members: dict[str, dict[str, t.Any]] | None

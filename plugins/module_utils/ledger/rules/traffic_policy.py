@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What the user wants of a shift: groups, steps, times."""
+"""The user's settings of a shift: groups, steps, times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ShiftRequest:
     groups: dict[str, list[str]]
     candidate: str
     live: str
-    """The group that the operator says is live, where the balancers cannot tell."""
+    """The group that the operator says is live, where the balancers do not show it."""
     steps: tuple[Step, ...]
     rollback_window: float
 

@@ -119,7 +119,7 @@ def deferred(host: Host, objection: Objection) -> Deferral:
         "vetoed_at": since,
         "vetoed_until": now + poll,
         "slot": host.slot if host.phase in model.GOING_BACK else None,
-        # A host that goes back was changed by this rollout, whatever becomes of it now.
+        # A host that is rolled back was changed by this rollout, whatever becomes of it now.
         "admitted_at": host.admitted_at if host.phase in model.GOING_BACK else None,
         "deadline_at": None,
         "drained_at": None,
@@ -155,6 +155,6 @@ def was_weak(host: Host) -> bool:
     return host.condition in model.WEAK or lb_state != model.IN_SERVICE
 
 
-def back_in_the_books(host: Host) -> bool:
+def is_recorded_in_service(host: Host) -> bool:
     """Whether it is off the list of those that this ledger keeps out of service: an earlier run's drain stays on it."""
     return host.lb_before != model.DRAINED_BY_US and not host.drained_by_us

@@ -15,7 +15,7 @@ BEFORE = "before"
 MOST_BEFORE = 600
 """Rows of the past that are read; more would not make a host's level much surer."""
 STEPS_KEPT = 50
-"""Of each service; the measurements of older ones are dropped, the events tell their verdicts."""
+"""Of each service; the measurements of older ones are dropped, the events keep their verdicts."""
 
 
 @dataclasses.dataclass(frozen=True)

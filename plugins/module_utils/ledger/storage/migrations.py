@@ -49,7 +49,7 @@ class Migrations(Tables):
         self._insert("migration", dataclasses.replace(migration, id=None))  # type: ignore[arg-type]
 
     def running_migration(self, service: str, database: str, phase: str) -> Migration | None:
-        """The newest that was begun and whose end nobody has told."""
+        """The newest that was begun and whose end was not reported."""
         return self._one(
             Migration,
             "SELECT * FROM migration WHERE service = ? AND database = ? AND phase = ? AND status = 'running' "
@@ -60,7 +60,7 @@ class Migrations(Tables):
         )
 
     def end_migrations(self, service: str, database: str, phase: str, changes: t.Mapping[str, t.Any]) -> None:
-        """All that were begun: the tool has told where the database stands, which answers for interrupted ones too."""
+        """All that were begun: the tool has reported the database's version, which settles interrupted ones too."""
         columns = ", ".join(f"{name} = ?" for name in changes)
         self._connection.execute(
             f"UPDATE migration SET {columns} WHERE service = ? AND database = ? AND phase = ? AND status = 'running'",

@@ -28,7 +28,7 @@ Seen = t.TypeVar("Seen")
 
 
 def verdict(state: str, member: Member | None, require_weight: bool = True) -> Verdict:
-    """Whether *member* is where *state* wants it: out and idle, or in rotation and fully up.
+    """Whether *member* is in *state*: out and idle, or in rotation and fully up.
 
     Without *require_weight* a member of weight 0 counts as in rotation once it could take traffic.
     """
@@ -69,7 +69,7 @@ SOMEBODY_ELSE = "Find out what changes it besides this call, then run again."
 
 
 def shortfall(state: str, member: Member | None, forced: bool = False) -> Shortfall:
-    """Why *member* is not where *state* wants it; *forced* if its sessions were ended already."""
+    """Why *member* is not in *state*; *forced* if its sessions were ended already."""
     if member is None:
         return Shortfall("is gone from the pool", SOMEBODY_ELSE)
     if state == contract.IN_SERVICE:
@@ -125,7 +125,7 @@ def _advice_for_busy(member: Member, forced: bool) -> str:
         return "It stays out of rotation: wait longer (timeout), or end what is left with on_timeout=force."
     if member.old_sessions:
         return (
-            "An old process cannot be told to end sessions: wait for it, set 'hard-stop-after', or stop that process."
+            "An old process has no command to end sessions: wait for it, set 'hard-stop-after', or stop that process."
         )
     return "Sessions were ended but new ones came, from clients tied to it: state=maintenance sends those elsewhere."
 

@@ -147,9 +147,9 @@ class WeightChange(GuardedChange[Snapshot, t.Dict[str, int]]):
         while self._report.pending:
             waited = self._clock.now() - started
             if waited >= self._timeout:
-                told = "; ".join(f"'{name}' {pending}" for name, pending in self._report.pending.items())
+                waiting_for = "; ".join(f"'{name}' {pending}" for name, pending in self._report.pending.items())
                 raise RolloutError(
-                    f"{self._balancer.where}: pool '{self._balancer.pool}' has the weights, but after {waited:.0f} s {told}. "
+                    f"{self._balancer.where}: pool '{self._balancer.pool}' has the weights, but after {waited:.0f} s {waiting_for}. "
                     "Wait longer (timeout), or do not count on the split yet."
                 )
             self._clock.sleep(POLL_EVERY)

@@ -127,8 +127,8 @@ def _notes(snapshot: Snapshot, groups: Groups, by_group: t.Mapping[str, int]) ->
     ]
     if absent:
         later = split.achieved_shares(by_group, {name: len(members) for name, members in groups.items()})
-        told = ", ".join(f"{name} {split.shown(share)} %" for name, share in later.items())
-        yield f"{quoted(absent)} take no traffic now and are not counted; with them the split becomes {told}."
+        shares = ", ".join(f"{name} {split.shown(share)} %" for name, share in later.items())
+        yield f"{quoted(absent)} take no traffic now and are not counted; with them the split becomes {shares}."
     agents = [name for name, member in snapshot.members.items() if member.agent]
     if agents:
         yield f"An agent check may change the weights of {quoted(agents)} by itself."

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ALTER by its tree: one function for each kind of action; what has none cannot be told."""
+"""ALTER by its tree: one function for each kind of action; what has none cannot be classified."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements that are told by their tree. Every kind of node has a function; a kind without one cannot be told."""
+"""Statements classified by their tree. Every kind of node has a function; a kind without one cannot be classified."""
 
 from __future__ import annotations
 

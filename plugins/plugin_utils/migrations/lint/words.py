@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Statements that are told by their words, because the parser leaves them opaque or takes them for something else."""
+"""Statements classified by their words, because the parser leaves them opaque or takes them for something else."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ VALIDATE = re.compile(rf"{TABLE} VALIDATE CONSTRAINT (?P<constraint>{NAME})")
 
 
 def hits(statement: Statement, setting: Setting) -> list[Hit] | None:
-    """The rules that its words break; None where the words do not tell."""
+    """The rules that its words break; None where the words do not show that."""
     words = statement.words
     if words.startswith("RENAME TABLE ") and setting.database == MYSQL:
         return _renamed(words)

@@ -60,18 +60,18 @@ class Proof(HostCalls):
         agrees = seen["version"] in (None, self._version) and seen["revision"] in (None, self._revision)
         left_for = versions.of_target(self.admission.get("target") or {})
         same_version = versions.plain(left_for) == self._version and left_for != self.target
-        is_told = seen["version"] is not None and (seen["revision"] is not None or not same_version)
-        return bool(seen["healthy"]) and agrees and (is_told or failed.step == "before_update")
+        is_known = seen["version"] is not None and (seen["revision"] is not None or not same_version)
+        return bool(seen["healthy"]) and agrees and (is_known or failed.step == "before_update")
 
     def _seen_version(self) -> Result:
         health = self.settings.of(versions.of_target(targets.ANY))["rollout_health"]
         options = {"targets": [targets.any_version_target(health, self.name)], "timeout": 0, "fail": False}
         seen = self._probed("health_wait", options)
-        told = {what: targets.found(seen, what) for what in ("version", "revision")}
-        return {"healthy": bool(seen.get("healthy")), **told}
+        releases = {what: targets.found(seen, what) for what in ("version", "revision")}
+        return {"healthy": bool(seen.get("healthy")), **releases}
 
     def _with_unit(self, work: t.Callable[[], Result]) -> Result:
-        """What systemd knows of the unit ends the wait early, and explains a failure."""
+        """The unit's state in systemd ends the wait early, and explains a failure."""
         unit = self.now["rollout_unit"]
         return wait_with_unit(work, lambda lines_wanted: self._read_unit(unit, lines_wanted)) if unit else work()
 

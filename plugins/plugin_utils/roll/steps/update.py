@@ -104,6 +104,6 @@ class Update(HostCalls):
         if hung or failure.kind not in RETRIED or self._tries >= int(self.now["rollout_retries"]):
             return False
         self._tries += 1
-        told = f"{self._tries} of {self.now['rollout_retries']} (rollout_retries), after: {failure.error}"
-        self.journal.perform("try again", "step", lambda: {"msg": told}, lines.message)
+        message = f"{self._tries} of {self.now['rollout_retries']} (rollout_retries), after: {failure.error}"
+        self.journal.perform("try again", "step", lambda: {"msg": message}, lines.message)
         return True

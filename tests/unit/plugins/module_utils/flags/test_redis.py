@@ -106,7 +106,7 @@ def test_what_is_written() -> None:
     [
         (
             b"-NOAUTH Authentication required.\r\n",
-            "refused the command: it wants a password; give system.password. It said: NOAUTH Authentication required.",
+            "refused the command: it requires a password; give system.password. It said: NOAUTH Authentication required.",
         ),
         (
             b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",

@@ -68,6 +68,8 @@ def test_where_the_node_counts_its_figures_are_not_counted_twice() -> None:
     counters = {"requests": 10, "errors": 0, "latency": None, "timed": 0, "window": 0, "histogram": []}
     slices = [{"at": 10.0, "members": {"app1": {"GET /page": cell(20.0, 10)}}}]
     books, dummy = counting.advanced({}, {"lb1": Node("1", {"app1": counters}, [])})
-    dummy_books, interval = counting.advanced(books, {"lb1": Node("1", {"app1": {**counters, "requests": 25}}, slices)})
+    dummy_baselines, interval = counting.advanced(
+        books, {"lb1": Node("1", {"app1": {**counters, "requests": 25}}, slices)}
+    )
     assert interval.members["app1"].requests == 15
     assert list(interval.members["app1"].kinds) == ["GET /page"]

@@ -14,7 +14,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge import spec
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import Metric
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import balancers
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.balancers import Balancers, reading_of
-from ansible_collections.steady.rollout.plugins.module_utils.metrics.counting import Books
+from ansible_collections.steady.rollout.plugins.module_utils.metrics.counting import Baselines
 from ansible_collections.steady.rollout.plugins.module_utils.metrics.model import (
     Moment,
     Nothing,
@@ -45,11 +45,11 @@ def node(host: str = "lb1", series: str = "1", **members: dict[str, t.Any]) -> d
 
 def polled(*polls: t.Any) -> Balancers:
     """The last of several polls."""
-    books: Books = {}
+    baselines: Baselines = {}
     source = None
     for results in polls:
-        source = Balancers(reading_of(results), books)
-        books = source.books
+        source = Balancers(reading_of(results), baselines)
+        baselines = source.baselines
     assert source is not None
     return source
 

@@ -48,12 +48,12 @@ class HaproxyMean:
 
 def test_what_grew_is_summed_over_the_nodes() -> None:
     before = {"lb1": node(a=counters(100, 2), b=counters(50)), "lb2": node(a=counters(10, 1))}
-    books, interval = counting.advanced({}, before)
-    assert (interval.members, interval.first, interval.anew) == ({}, ("lb1", "lb2"), ())
+    baselines, interval = counting.advanced({}, before)
+    assert (interval.members, interval.first, interval.restarted) == ({}, ("lb1", "lb2"), ())
     after = {"lb1": node(a=counters(130, 5), b=counters(50)), "lb2": node(a=counters(20, 1))}
-    books, interval = counting.advanced(books, after)
+    baselines, interval = counting.advanced(baselines, after)
     assert interval.members == {"a": Growth(40, 3), "b": Growth(0, 0)}
-    assert (interval.first, interval.anew) == ((), ())
+    assert (interval.first, interval.restarted) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -68,27 +68,29 @@ def test_what_grew_is_summed_over_the_nodes() -> None:
     ids=["another process", "fewer requests", "fewer errors", "fewer timed", "fewer of another member"],
 )
 def test_counters_that_began_anew_say_nothing_about_that_interval(reloaded: Node) -> None:
-    books, dummy = counting.advanced({}, {"lb1": node(a=counters(100, 2), b=counters(40))})
-    books, interval = counting.advanced(books, {"lb1": reloaded})
-    assert (interval.members, interval.anew) == ({}, ("lb1",))
+    baselines, dummy = counting.advanced({}, {"lb1": node(a=counters(100, 2), b=counters(40))})
+    baselines, interval = counting.advanced(baselines, {"lb1": reloaded})
+    assert (interval.members, interval.restarted) == ({}, ("lb1",))
     grown = {name: {**one, "requests": one["requests"] + 7} for name, one in reloaded.members.items()}
-    books, interval = counting.advanced(books, {"lb1": Node(reloaded.series, grown)})
+    baselines, interval = counting.advanced(baselines, {"lb1": Node(reloaded.series, grown)})
     assert interval.members == {"a": Growth(7, 0), "b": Growth(7, 0)}
 
 
 def test_a_node_that_was_not_seen_stays_as_it_was() -> None:
-    books, dummy = counting.advanced({}, {"lb1": node(a=counters(100)), "lb2": node(a=counters(10))})
-    books, interval = counting.advanced(books, {"lb1": node(a=counters(110))})
+    baselines, dummy = counting.advanced({}, {"lb1": node(a=counters(100)), "lb2": node(a=counters(10))})
+    baselines, interval = counting.advanced(baselines, {"lb1": node(a=counters(110))})
     assert interval.members == {"a": Growth(10, 0)}
-    dummy_books, interval = counting.advanced(books, {"lb1": node(a=counters(110)), "lb2": node(a=counters(40))})
+    dummy_baselines, interval = counting.advanced(
+        baselines, {"lb1": node(a=counters(110)), "lb2": node(a=counters(40))}
+    )
     assert interval.members == {"a": Growth(30, 0)}
 
 
 def test_a_member_that_appears_is_counted_from_its_second_look_on() -> None:
-    books, dummy = counting.advanced({}, {"lb1": node(a=counters(1))})
-    books, interval = counting.advanced(books, {"lb1": node(a=counters(1), b=counters(1000, 900))})
+    baselines, dummy = counting.advanced({}, {"lb1": node(a=counters(1))})
+    baselines, interval = counting.advanced(baselines, {"lb1": node(a=counters(1), b=counters(1000, 900))})
     assert interval.members == {"a": Growth(0, 0)}
-    dummy_books, interval = counting.advanced(books, {"lb1": node(a=counters(1), b=counters(1010, 901))})
+    dummy_baselines, interval = counting.advanced(baselines, {"lb1": node(a=counters(1), b=counters(1010, 901))})
     assert interval.members == {"a": Growth(0, 0), "b": Growth(10, 1)}
 
 
@@ -96,11 +98,11 @@ def test_the_mean_of_the_latest_requests_is_told_from_that_of_all() -> None:
     haproxy = HaproxyMean()
     for dummy in range(2000):
         haproxy.add(20)
-    books, dummy_interval = counting.advanced({}, {"lb1": node(a=haproxy.counters())})
+    baselines, dummy_interval = counting.advanced({}, {"lb1": node(a=haproxy.counters())})
     for dummy in range(300):
         haproxy.add(60)
     assert haproxy.counters()["latency"] < 39
-    dummy_books, interval = counting.advanced(books, {"lb1": node(a=haproxy.counters())})
+    dummy_baselines, interval = counting.advanced(baselines, {"lb1": node(a=haproxy.counters())})
     growth = interval.members["a"]
     assert growth.timed == 300
     assert growth.latency == pytest.approx(60, rel=0.05)
@@ -110,12 +112,12 @@ def test_too_few_requests_are_waited_for_and_then_reported_together() -> None:
     haproxy = HaproxyMean()
     for dummy in range(2000):
         haproxy.add(20)
-    books, dummy_interval = counting.advanced({}, {"lb1": node(a=haproxy.counters())})
+    baselines, dummy_interval = counting.advanced({}, {"lb1": node(a=haproxy.counters())})
     told = []
     for dummy in range(8):
         for dummy_request in range(40):
             haproxy.add(30)
-        books, interval = counting.advanced(books, {"lb1": node(a=haproxy.counters())})
+        baselines, interval = counting.advanced(baselines, {"lb1": node(a=haproxy.counters())})
         told.append((interval.members["a"].timed, interval.members["a"].latency))
     assert [timed for timed, dummy in told][:6] == [0, 80, 0, 0, 120, 0]
     assert all(
@@ -169,9 +171,9 @@ def histogram(*bins: tuple[float, float, int]) -> dict[str, t.Any]:
 
 
 def test_a_histogram_tells_the_latencies_since() -> None:
-    books, dummy = counting.advanced({}, {"lb1": node(a=histogram((1.0, 0.1, 500)))})
+    baselines, dummy = counting.advanced({}, {"lb1": node(a=histogram((1.0, 0.1, 500)))})
     now = histogram((1.0, 0.1, 500), (20.0, 1.0, 90), (100.0, 10.0, 10))
-    dummy_books, interval = counting.advanced(books, {"lb1": node(a=now)})
+    dummy_baselines, interval = counting.advanced(baselines, {"lb1": node(a=now)})
     bins = interval.members["a"].bins
     assert bins == {20.0: (1.0, 90), 100.0: (10.0, 10)}
     assert counting.quantile(bins, 0.5) == pytest.approx(20.556, abs=0.001)
@@ -180,10 +182,10 @@ def test_a_histogram_tells_the_latencies_since() -> None:
 
 
 def test_a_few_requests_make_no_histogram_until_there_are_more() -> None:
-    books, dummy = counting.advanced({}, {"lb1": node(a=histogram())})
-    books, interval = counting.advanced(books, {"lb1": node(a=histogram((5.0, 1.0, 12)))})
+    baselines, dummy = counting.advanced({}, {"lb1": node(a=histogram())})
+    baselines, interval = counting.advanced(baselines, {"lb1": node(a=histogram((5.0, 1.0, 12)))})
     assert interval.members["a"].bins == {}
-    dummy_books, interval = counting.advanced(books, {"lb1": node(a=histogram((5.0, 1.0, 20)))})
+    dummy_baselines, interval = counting.advanced(baselines, {"lb1": node(a=histogram((5.0, 1.0, 20)))})
     assert interval.members["a"].bins == {5.0: (1.0, 20)}
 
 
@@ -203,7 +205,7 @@ def test_quantiles_grow_and_stay_within_the_bins(counts: dict[int, int], one: fl
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50), st.booleans()), max_size=30))
 def test_no_interval_ever_shrinks(steps: list[tuple[int, int, bool]]) -> None:
-    books: counting.Books = {}
+    baselines: counting.Baselines = {}
     requests = errors = 0
     series = 0
     for more, bad, is_reloaded in steps:
@@ -212,7 +214,7 @@ def test_no_interval_ever_shrinks(steps: list[tuple[int, int, bool]]) -> None:
             series += 1
         requests, errors = requests + more + bad, errors + bad
         # A reload may stay unseen where the same name counts on: then only a falling counter tells.
-        books, interval = counting.advanced(books, {"lb1": node(str(series % 2), a=counters(requests, errors))})
+        baselines, interval = counting.advanced(baselines, {"lb1": node(str(series % 2), a=counters(requests, errors))})
         growth = interval.members.get("a", Growth())
         assert growth.requests >= 0
         assert growth.errors >= 0

@@ -115,6 +115,6 @@ def test_two_numbers_for_the_same_are_not_guessed_at() -> None:
     with pytest.raises(Trouble) as caught:
         numbers.samples(VALUE, [Point(1.0, "canary", "a"), Point(2.0, "canary", "a")], MOMENT, False)
     assert str(caught.value) == (
-        "the answer has two numbers for group 'canary', host 'a'; aggregate them in the query, or tell them apart by a "
+        "the answer has two numbers for group 'canary', host 'a'; aggregate them in the query, or distinguish them by a "
         "label that names the host"
     )

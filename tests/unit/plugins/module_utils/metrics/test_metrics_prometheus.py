@@ -100,7 +100,7 @@ def test_only_the_label_that_is_named_counts() -> None:
         asked(answer)
     assert str(caught.value) == (
         "http://prometheus:9090: a series {'job': 'canary', 'track': 'baseline'} names both groups; set label to the one "
-        "that tells them apart"
+        "that distinguishes them"
     )
 
 

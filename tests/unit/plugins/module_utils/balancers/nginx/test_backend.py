@@ -208,7 +208,7 @@ def test_a_unix_socket_is_not_drained_before_old_workers_are_gone(site: Site) ->
     site.proc.worker(202, leaving=True)
     assert site.pool.snapshot().members["app3"].pending == (
         "may have requests in 1 nginx processes that a reload left behind, "
-        "for connections to 'unix:/run/app3.sock' cannot be told apart"
+        "for connections to 'unix:/run/app3.sock' cannot be distinguished"
     )
 
 

@@ -110,7 +110,7 @@ def test_a_member_that_vanished() -> None:
             {"own": DRAINED, "old_sessions": 2},
             True,
             "still has sessions: 2 in processes that a reload left behind",
-            "An old process cannot be told to end sessions: wait for it, set 'hard-stop-after', or stop that process.",
+            "An old process has no command to end sessions: wait for it, set 'hard-stop-after', or stop that process.",
         ),
         (DRAINED, {}, False, "was put back in service by somebody else or a reload", SOMEBODY),
         (
