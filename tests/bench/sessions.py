@@ -29,7 +29,7 @@ KEEP_ALIVE_EVERY = 5.0
 
 
 class Upload:
-    """A request in flight to one host through one balancer, until told to end."""
+    """A request in flight to one host through one balancer, until it is ended."""
 
     def __init__(self, address: str, app: str) -> None:
         self._address = address

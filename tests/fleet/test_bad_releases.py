@@ -41,7 +41,7 @@ SMOKE: dict[str, t.Any] = {
         ),
     ],
 )
-def test_a_bad_release_is_taken_back(
+def test_a_bad_release_is_rolled_back(
     shop: Shop,
     rolling: Rolling,
     users: Background,

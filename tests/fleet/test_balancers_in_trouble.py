@@ -187,7 +187,7 @@ def test_a_node_that_restarts_for_20_s_during_a_drain_left_both_hosts_stuck(
 
 
 @pytest.mark.long
-def test_a_host_that_only_one_node_takes_back_is_drained_again_before_it_is_changed_back(
+def test_a_host_that_only_one_node_restores_is_drained_again_before_it_is_rolled_back(
     shop: Shop, rolling: Rolling, users_of_lb1: Background, eyes: Background
 ) -> None:
     cut_from_lb2 = ["ip", "route", "add", "blackhole", f"{Host.named('lb2').address}/32"]

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A version earns its traffic in growing shares; one that does not goes home, and few users meet it."""
+"""A version gets its traffic in growing shares; a bad one is rolled back, and few users meet it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fleet.world.shifting import (
     CANARY_SETTINGS,
     QUICK_USERS,
     STEADY_USERS,
-    assert_went_home,
+    assert_traffic_rolled_back,
     carries,
     requests_by_share,
     time_to_verdict,
@@ -38,7 +38,7 @@ THRICE = {"latency": 0.030, "spread": 0.4}
 THRICE_IN_THE_TAIL = {"latency": 0.010, "spread": 0.4 + math.log(3) / 1.645}
 """The median is as before."""
 long = pytest.mark.long
-"""One case is for every run: that a bad version goes home."""
+"""One case is for every run: that a bad version is rolled back."""
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_good_version_gets_all_traffic_and_then_the_whole_fleet(
     ],
     indirect=["fronts"],
 )
-def test_a_bad_version_goes_home(
+def test_a_bad_version_is_rolled_back(
     shop: Shop,
     fronts: list[Front],
     shifting: Rolling,
@@ -89,7 +89,7 @@ def test_a_bad_version_goes_home(
 ) -> None:
     shop.lab.add_release(BAD, behaviour)
     ended = shifting.run(BAD, playbook="canary")
-    assert_went_home(shop, ended, BAD, fronts)
+    assert_traffic_rolled_back(shop, ended, BAD, fronts)
     assert f"%: fail: {because}" in ended.last_line, ended.output
     assert f"{BAD} is marked bad" in ended.last_line
     assert verdicts(shop)[-1][1] == "fail"
@@ -106,17 +106,17 @@ def test_a_bad_version_goes_home(
     "latency", [pytest.param(THRICE, id="all"), pytest.param(THRICE_IN_THE_TAIL, id="in the tail")]
 )
 @long
-def test_a_version_that_is_three_times_slower_at_the_95th_percentile_goes_home(
+def test_a_version_that_is_three_times_slower_at_the_95th_percentile_is_rolled_back(
     shop: Shop, shifting: Rolling, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], latency: dict[str, float]
 ) -> None:
-    """HAProxy itself tells means only, in whole milliseconds: it takes a hundred requests to a host to tell one of them."""
+    """HAProxy itself reports means only, in whole milliseconds: it takes a hundred requests to a host to resolve one of them."""
     shop.behave(USUAL_LATENCY)
     shop.lab.add_release(BAD, latency)
     crowd = traffic(shop.lab.urls(), tmp_path / "crowd.json", inside=shop.lab.inside(), **STEADY_USERS)
     with crowd:
         ended = shifting.run(BAD, playbook="canary", rollout_canary_steps=PATIENT_STEPS)
         seen = crowd.stop()
-    assert_went_home(shop, ended, BAD)
+    assert_traffic_rolled_back(shop, ended, BAD)
     assert "%: fail: latency" in ended.last_line, ended.output
     assert f"{BAD} is marked bad" in ended.last_line
     assert seen["failed"] == 0, seen["failures"]
@@ -134,7 +134,7 @@ def test_a_version_that_is_three_times_slower_at_the_95th_percentile_goes_home(
 def test_no_traffic_is_no_good_news(shop: Shop, shifting: Rolling) -> None:
     shop.lab.add_release("2.0.0")
     ended = shifting.run("2.0.0", playbook="canary", rollout_canary_steps=HASTY_STEPS)
-    assert_went_home(shop, ended, "2.0.0")
+    assert_traffic_rolled_back(shop, ended, "2.0.0")
     assert verdicts(shop) == [(5.0, "no_data")]
     assert "is marked bad" not in ended.last_line
 
@@ -146,7 +146,7 @@ def test_a_source_that_is_down_is_no_good_news(shop: Shop, shifting: Rolling, cr
     sources = {"prometheus": {"type": "prometheus", "url": "http://127.0.0.1:9"}}
     settings = {"rollout_metrics": metrics, "rollout_metric_sources": sources, "rollout_canary_steps": HASTY_STEPS}
     ended = shifting.run("2.0.0", playbook="canary", **settings)
-    assert_went_home(shop, ended, "2.0.0")
+    assert_traffic_rolled_back(shop, ended, "2.0.0")
     assert verdicts(shop) == [(5.0, "no_data")]
     assert crowd.stop()["failed"] == 0
 
@@ -158,7 +158,7 @@ def test_the_operator_aborts_from_another_terminal(shop: Shop, shifting: Rolling
     await_in(run, lambda: bool(happened(shop, "shifted")), "the first share is set")
     call(shop.lab, "localhost", "rollout_control", {"state": "aborted", "service": "shop", "ledger": str(shop.ledger)})
     ended = run.wait()
-    assert_went_home(shop, ended, "2.0.0")
+    assert_traffic_rolled_back(shop, ended, "2.0.0")
     assert "rolled back: the operator aborted it" in ended.last_line
     assert crowd.stop()["failed"] == 0
 

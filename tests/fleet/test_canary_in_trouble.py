@@ -17,8 +17,8 @@ from fleet.world.shifting import (
     CANARY,
     CANARY_SETTINGS,
     QUICK_USERS,
-    assert_is_home,
-    assert_went_home,
+    assert_traffic_rolled_back,
+    assert_usual_split,
     carries,
     weights,
 )
@@ -56,7 +56,9 @@ def test_a_balancer_that_is_reloaded_midway_changes_nothing(shop: Shop, shifting
     assert crowd.stop()["failed"] == 0
 
 
-def test_a_node_that_is_lost_midway_does_not_keep_the_other_from_going_home(shop: Shop, shifting: Rolling) -> None:
+def test_a_node_that_is_lost_midway_does_not_keep_the_other_from_being_rolled_back(
+    shop: Shop, shifting: Rolling
+) -> None:
     shop.lab.add_release("2.0.0")
     run = shifting.start("2.0.0", playbook="canary")
     await_in(run, lambda: bool(happened(shop, "shifted")), "the first share is set")
@@ -68,7 +70,7 @@ def test_a_node_that_is_lost_midway_does_not_keep_the_other_from_going_home(shop
         assert {weights(shop, ["lb1"])["lb1"][name] for name in CANARY} == {0}, weights(shop, ["lb1"])
     back = shifting.run("2.0.0", playbook="canary", rollout_resume="revert")
     assert back.exit_code == 0, back.output
-    assert_is_home(shop)
+    assert_usual_split(shop)
 
 
 def test_a_promotion_that_fails_sends_nobody_to_the_half_updated_group(
@@ -80,7 +82,7 @@ def test_a_promotion_that_fails_sends_nobody_to_the_half_updated_group(
     shop.lab.add_release("2.0.0")
     steps = [{"share": 100, "bake": 15}]
     ended = shifting.run("2.0.0", playbook="canary", rollout_canary_steps=steps, rollout_after_update_tasks=str(step))
-    assert_went_home(shop, ended, "2.0.0")
+    assert_traffic_rolled_back(shop, ended, "2.0.0")
     seen = crowd.stop()
     assert seen["failed"] == 0, seen["failures"]
 

@@ -58,17 +58,17 @@ def test_testers_meet_the_new_version_before_it_has_any_share(
     assert set(map(tuple, seen["journeys"].values())) == {("1.0.0", "2.0.0")}
 
 
-def test_a_route_that_cannot_be_had_is_told_and_stops_nothing(shop: Shop, shifting: Rolling) -> None:
-    """The nodes know neither the map nor such a backend."""
+def test_a_route_that_cannot_be_set_is_reported_and_stops_nothing(shop: Shop, shifting: Rolling) -> None:
+    """The nodes have neither the map nor such a backend."""
     shop.lab.add_release("2.0.0")
     settings = {"rollout_balancers": with_routes(shop.lab), "rollout_header_route": ROUTE}
     for name in shop.balancers:
         shop.lab.run(name, ["touch", ROUTES])
     ended = shifting.run("2.0.0", playbook="canary", **settings)
     assert ended.exit_code == 0, f"{ended.output}\n{shop.story()}"
-    told = [line for line in ended.output.splitlines() if "testers' requests are not routed as wanted" in line]
-    assert any("lb1" in line for line in told), ended.output
-    assert any("lb2" in line for line in told), ended.output
+    lines = [line for line in ended.output.splitlines() if "testers' requests are not routed as wanted" in line]
+    assert any("lb1" in line for line in lines), ended.output
+    assert any("lb2" in line for line in lines), ended.output
     assert shop.all_on("2.0.0"), shop.versions()
 
 

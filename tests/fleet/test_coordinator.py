@@ -60,7 +60,7 @@ def test_the_coordinator_lost_before_anything_was_changed(
     """Those in flight are drained and as they were: they return. No other host is touched."""
     before = shop.starts()
     ended = lose_coordinator(shop, rolling, coordinator, step, "rollout_after_drain_tasks")
-    assert_told_that_nothing_is_verified(ended)
+    assert_nothing_is_reported_as_verified(ended)
     shop.await_all_in_rotation()
     assert shop.starts() == before, ended.output
     assert_one_more_run_finishes(shop, rolling, coordinator, users)
@@ -72,7 +72,7 @@ def test_the_coordinator_lost_while_hosts_are_changed(
 ) -> None:
     """Those in flight are healthy on what they were changed to: they finish. No other host is touched."""
     ended = lose_coordinator(shop, rolling, coordinator, step, "rollout_after_update_tasks")
-    assert_told_that_nothing_is_verified(ended)
+    assert_nothing_is_reported_as_verified(ended)
     shop.await_all_in_rotation()
     assert sorted(map(str, shop.versions().values())) == ["1.0.0"] * 4 + ["2.0.0"] * 2, ended.output
     assert_one_more_run_finishes(shop, rolling, coordinator, users)
@@ -82,10 +82,10 @@ def test_the_coordinator_lost_while_hosts_are_changed(
 def test_the_coordinator_lost_while_hosts_are_changed_to_a_bad_release(
     shop: Shop, rolling: Rolling, coordinator: Coordinator, users: Background, step: HeldStep
 ) -> None:
-    """Those in flight stay out of service and are named; back again, the coordinator has them taken back."""
+    """Those in flight stay out of service and are named; once the coordinator is back, they are restored."""
     bad = {"health": "unhealthy"}
     ended = lose_coordinator(shop, rolling, coordinator, step, "rollout_after_update_tasks", "6.6.6", bad)
-    assert_told_that_nothing_is_verified(ended)
+    assert_nothing_is_reported_as_verified(ended)
     left_out = shop.drained()
     assert len(left_out) == 2, ended.output
     assert all(app in ended.last_line for app in left_out), ended.output
@@ -97,7 +97,7 @@ def test_the_coordinator_lost_while_hosts_are_changed_to_a_bad_release(
     assert users.stop()["failed"] == 0
 
 
-def test_a_second_run_is_told_who_holds_the_lease_and_how_to_take_over(
+def test_a_second_run_reports_who_holds_the_lease_and_how_to_take_over(
     shop: Shop, rolling: Rolling, step: HeldStep
 ) -> None:
     first = start_and_hold(shop, rolling, step)
@@ -167,7 +167,7 @@ def start_and_hold(shop: Shop, rolling: Rolling, step: HeldStep) -> Run:
     return run
 
 
-def assert_told_that_nothing_is_verified(ended: Ended) -> None:
+def assert_nothing_is_reported_as_verified(ended: Ended) -> None:
     assert ended.exit_code != 0
     assert ended.last_line.startswith(
         "Nothing is verified: The coordinator does not answer: keeper cannot be reached over ssh"

@@ -47,7 +47,7 @@ CASES = [
 
 
 class Disappeared:
-    """A run whose controller nobody hears of: SIGKILL, SIGSTOP, or a network that carries no word to the balancers."""
+    """A run whose controller is silent: SIGKILL, SIGSTOP, or a network that carries nothing to the balancers."""
 
     def __init__(self, shop: Shop, run: Run, how: str) -> None:
         self._shop = shop
@@ -74,7 +74,7 @@ class Disappeared:
             self._to_sshd("CONT")
 
     def _to_sshd(self, number: str) -> None:
-        """Not a byte comes through, and nobody is told: connections stay open, and new ones do not answer."""
+        """Not a byte comes through, and nothing reports it: connections stay open, and new ones do not answer."""
         for balancer in self._shop.balancers:
             self._shop.lab.run(balancer, ["pkill", f"-{number}", "sshd"], check=False)
 
@@ -111,7 +111,7 @@ def test_unchanged_hosts_are_back_within_their_time_and_changed_ones_stay_out(
     assert shop.all_on("2.0.0"), ended.output
     shop.await_all_in_rotation()
     for app in out:
-        assert told(app, how, run, ended), f"{ended.output}\n{run.output}"
+        assert is_reported(app, how, run, ended), f"{ended.output}\n{run.output}"
     assert_clean(shop, rolling, users, eyes)
 
 
@@ -163,15 +163,15 @@ def stop_at(shop: Shop, rolling: Rolling, folder: pathlib.Path, moment: str, sta
     return run
 
 
-def told(app: str, how: str, run: Run, ended: Ended) -> bool:
-    """A run that was only suspended says at its own end what the timers did meanwhile."""
+def is_reported(app: str, how: str, run: Run, ended: Ended) -> bool:
+    """A run that was only suspended reports at its own end what the timers did meanwhile."""
     if how == "suspended":
         return f"{app} was put back in service by the restore timer on lb1" in " ".join(run.output.split())
     return ended.said(f"{app}: the restore timer on lb1 has")
 
 
 def assert_said(shop: Shop, moment: str, out: set[str]) -> None:
-    """The balancer's host says in its journal what was done with whom."""
+    """The journal of the balancer's host shows what was done with which host."""
     unit = "steady-rollout-restore-*.service"
     said = shop.lab.run("lb1", ["journalctl", "--no-pager", "--output=cat", f"--unit={unit}"], check=False).stdout
     for app in out:

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A rehearsed rollback: users notice nothing, and the report tells what an observer of the balancers saw."""
+"""A rollback drill: no request fails, and the report agrees with an observer of the balancers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSED = re.compile(
 RESOLUTION = 1.0
 
 
-def test_a_drill_tells_how_long_a_rollback_takes_and_nobody_notices(
+def test_a_drill_reports_how_long_a_rollback_takes_and_no_request_fails(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background
 ) -> None:
     shop.lab.add_release("2.0.0")

@@ -20,7 +20,7 @@ from fleet.world.shifting import (
     CANARY_SETTINGS,
     COLOURS,
     QUICK_USERS,
-    assert_went_home,
+    assert_traffic_rolled_back,
     carries,
 )
 from fleet.world.shop import Shop
@@ -76,7 +76,7 @@ def test_a_release_that_fails_after_its_proof_takes_no_more_hosts(
 ) -> None:
     ended, touched = failing_release(shop, rolling, behaviour, settings)
     assert 1 <= len(touched) <= WINDOW, ended.output
-    assert_taken_back(shop, ended, touched)
+    assert_rolled_back(shop, ended, touched)
     assert violations(eyes.stop(), FLOOR, WINDOW) == []
     assert users.stop()["requests"] > 0
 
@@ -91,7 +91,7 @@ def test_with_the_settings_of_the_readme_only_the_first_host_meets_it(
     settings = {**IN_STAGES, "rollout_bake_time": seconds + LATER}
     ended, touched = failing_release(shop, rolling, behaviour, settings)
     assert len(touched) == 1, ended.output
-    assert_taken_back(shop, ended, touched)
+    assert_rolled_back(shop, ended, touched)
     assert violations(eyes.stop(), floor=5, window=1) == []
     assert users.stop()["requests"] > 0
 
@@ -100,10 +100,10 @@ def test_with_the_settings_of_the_readme_only_the_first_host_meets_it(
 def test_without_stages_the_host_in_flight_is_the_last(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background
 ) -> None:
-    """The next host was admitted before the first one failed: it is taken back with it."""
+    """The next host was admitted before the first one failed: it is rolled back with it."""
     ended, touched = failing_release(shop, rolling, {"healthy_for": 15}, AS_IN_THE_README)
     assert 1 <= len(touched) <= 2, ended.output
-    assert_taken_back(shop, ended, touched)
+    assert_rolled_back(shop, ended, touched)
     assert violations(eyes.stop(), FLOOR) == []
     assert users.stop()["requests"] > 0
 
@@ -120,7 +120,7 @@ def test_it_fails_while_the_others_wait_at_a_gate(
     settings = {**BAKING, "rollout_bake_time": 0, "rollout_gate_tasks": str(gate)}
     ended, touched = failing_release(shop, rolling, {"healthy_for": 12}, settings)
     assert 1 <= len(touched) <= WINDOW, ended.output
-    assert_taken_back(shop, ended, touched)
+    assert_rolled_back(shop, ended, touched)
     assert violations(eyes.stop(), FLOOR, WINDOW) == []
     assert users.stop()["requests"] > 0
 
@@ -155,8 +155,8 @@ def test_a_canary_that_fails_after_its_proof_loses_its_share(
     settings = {**CANARY_SETTINGS, "rollout_metric_gate": False}
     ended, touched = failing_release(shop, Rolling(fleet, settings), {"healthy_for": 20}, {}, playbook="canary")
     assert set(touched) <= set(CANARY), ended.output
-    assert_taken_back(shop, ended, touched)
-    assert_went_home(shop, ended, BAD)
+    assert_rolled_back(shop, ended, touched)
+    assert_traffic_rolled_back(shop, ended, BAD)
     assert violations(eyes.stop(), FLOOR, WINDOW) == []
     assert users.stop()["requests"] > 0
 
@@ -186,7 +186,7 @@ def failing_release(
     return ended, shop.touched(BAD, before)
 
 
-def assert_taken_back(shop: Shop, ended: Ended, touched: t.Sequence[str]) -> None:
+def assert_rolled_back(shop: Shop, ended: Ended, touched: t.Sequence[str]) -> None:
     assert_named(ended, touched)
     assert_as_before(shop)
 

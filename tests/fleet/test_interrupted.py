@@ -45,7 +45,7 @@ def test_who_interrupts_a_rollout_reads_what_it_leaves(
     hook: str,
 ) -> None:
     ended, held = interrupted(shop, rolling, tmp_path, number, group, hook)
-    assert_told(ended, held, hook)
+    assert_shown(ended, held, hook)
     assert shop.drained() == held
     assert_one_more_run_finishes(shop, rolling, users)
 
@@ -60,7 +60,7 @@ def test_what_it_leaves_is_known_of_a_ledger_elsewhere_too(
     try:
         words, settings = coordinator.words, coordinator.settings
         ended, held = interrupted(shop, rolling, tmp_path, signal.SIGINT, True, "after_update", *words, **settings)
-        assert_told(ended, held, "after_update")
+        assert_shown(ended, held, "after_update")
         assert_one_more_run_finishes(shop, rolling, users, *words, **settings)
     finally:
         coordinator.remove()
@@ -101,12 +101,12 @@ def interrupted(
     return ended, held
 
 
-def assert_told(ended: Ended, held: set[str], hook: str) -> None:
+def assert_shown(ended: Ended, held: set[str], hook: str) -> None:
     assert ended.exit_code == 99, ended.output
     after = ended.output.partition("The rollout was interrupted.\n")[2].splitlines()
-    told = [line for line in after if line.strip()]
-    assert told[: len(held)] == [f"{app}: drained on lb1, lb2; {HOOKS[hook]}" for app in sorted(held)], ended.output
-    assert told[len(held) :] == [RERUN], ended.output
+    lines = [line for line in after if line.strip()]
+    assert lines[: len(held)] == [f"{app}: drained on lb1, lb2; {HOOKS[hook]}" for app in sorted(held)], ended.output
+    assert lines[len(held) :] == [RERUN], ended.output
 
 
 def assert_one_more_run_finishes(

@@ -46,8 +46,8 @@ def test_one_more_run_finishes_what_a_killed_one_began(
 ) -> None:
     killed = start_and_kill(shop, rolling, moment, group)
     ended = rolling.run("2.0.0")
-    assert ended.exit_code == 0, told(killed, ended, shop)
-    assert shop.all_on("2.0.0"), told(killed, ended, shop)
+    assert ended.exit_code == 0, story_of(killed, ended, shop)
+    assert shop.all_on("2.0.0"), story_of(killed, ended, shop)
     assert_nobody_noticed(shop, rolling, users, eyes)
 
 
@@ -59,19 +59,19 @@ def test_a_run_that_repairs_may_be_killed_too(
     for events in (6, 13, 20, 27):
         killed = start_and_kill(shop, rolling, Moment(events, 0.5), group)
     ended = rolling.run("2.0.0")
-    assert ended.exit_code == 0, told(killed, ended, shop)
-    assert shop.all_on("2.0.0"), told(killed, ended, shop)
+    assert ended.exit_code == 0, story_of(killed, ended, shop)
+    assert shop.all_on("2.0.0"), story_of(killed, ended, shop)
     assert_nobody_noticed(shop, rolling, users, eyes)
 
 
 @pytest.mark.long
-def test_after_a_kill_everything_goes_back_where_the_operator_says_so(
+def test_after_a_kill_everything_is_rolled_back_if_the_operator_requests_it(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background
 ) -> None:
     killed = start_and_kill(shop, rolling, Moment(11, 1.0), group=True)
     ended = rolling.run("2.0.0", rollout_resume="revert")
-    assert ended.exit_code == 0, told(killed, ended, shop)
-    assert shop.all_on("1.0.0"), told(killed, ended, shop)
+    assert ended.exit_code == 0, story_of(killed, ended, shop)
+    assert shop.all_on("1.0.0"), story_of(killed, ended, shop)
     assert_nobody_noticed(shop, rolling, users, eyes)
 
 
@@ -89,13 +89,13 @@ def test_recover_returns_what_a_killed_run_left_out_and_nothing_else(
     assert shop.drained() == {theirs} | step.hosts()
     step.let_go()
     ended = rolling.run("", playbook="recover")
-    assert ended.exit_code == 0, told(killed, ended, shop)
-    assert shop.drained() == {theirs}, told(killed, ended, shop)
-    assert shop.all_on("1.0.0"), told(killed, ended, shop)
+    assert ended.exit_code == 0, story_of(killed, ended, shop)
+    assert shop.drained() == {theirs}, story_of(killed, ended, shop)
+    assert shop.all_on("1.0.0"), story_of(killed, ended, shop)
     shop.undrain(theirs)
     ended = rolling.run("2.0.0")
-    assert ended.exit_code == 0, told(killed, ended, shop)
-    assert shop.all_on("2.0.0"), told(killed, ended, shop)
+    assert ended.exit_code == 0, story_of(killed, ended, shop)
+    assert shop.all_on("2.0.0"), story_of(killed, ended, shop)
     assert_nobody_noticed(shop, rolling, users, eyes, zone_floor=0)
 
 
@@ -113,12 +113,12 @@ def test_the_next_run_waits_for_a_step_that_outlived_the_killed_one(
     shop.await_that(lambda: killed.is_over or any(shop.read(app, DIARY) for app in shop.apps), AWAITED)
     killed.kill(group)
     ended = rolling.run("2.0.0", rollout_after_update_tasks=str(step))
-    assert ended.exit_code == 0, told(killed, ended, shop)
+    assert ended.exit_code == 0, story_of(killed, ended, shop)
     assert ended.said("waiting until what it had started is over"), ended.output
     diaries = [shop.read(app, DIARY).split() for app in shop.apps]
     for words in diaries:
-        assert words == ["begin", "end"] * (len(words) // 2), told(killed, ended, shop)
-    assert max(map(len, diaries)) == 4, told(killed, ended, shop)
+        assert words == ["begin", "end"] * (len(words) // 2), story_of(killed, ended, shop)
+    assert max(map(len, diaries)) == 4, story_of(killed, ended, shop)
 
 
 DIARY = "/var/lib/steady-rollout/diary"
@@ -151,6 +151,6 @@ def assert_nobody_noticed(
     assert info["holder"] is None
 
 
-def told(killed: Run, ended: Ended, shop: Shop) -> str:
+def story_of(killed: Run, ended: Ended, shop: Shop) -> str:
     """All that helps to understand a failure."""
     return f"{shop.versions()}\nkilled run:\n{killed.output}\nnext run:\n{ended.output}\nevents:\n{shop.story()}"

@@ -87,7 +87,7 @@ def test_nothing_stays_drained_after_one_more_run(
 
 
 @pytest.mark.parametrize("what", [pytest.param("watch"), pytest.param("watch and keeper", marks=long)])
-def test_a_rollout_whose_watch_is_killed_succeeds_and_says_so(
+def test_a_rollout_whose_watch_is_killed_succeeds_and_reports_it(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background, what: str
 ) -> None:
     shop.lab.add_release(NEW)
@@ -125,7 +125,7 @@ def test_the_lease_of_a_container_that_was_killed_is_free_soon(
     assert "on container (pid " in refused.last_line, refused.output
     time.sleep(max(0.0, dead_since + LEASE_IS_FREE_AFTER - time.monotonic()))
     ended = rolling.run(NEW, **settings)
-    assert ended.exit_code == 0, told(killed, ended, shop)
+    assert ended.exit_code == 0, story_of(killed, ended, shop)
     assert_nobody_noticed(shop, users, eyes)
 
 
@@ -138,5 +138,5 @@ def assert_nobody_noticed(shop: Shop, users: Background, eyes: Background) -> No
     assert violations(eyes.stop(), FLOOR, WINDOW, shop.zones, 1) == []
 
 
-def told(killed: Run, ended: Ended, shop: Shop) -> str:
+def story_of(killed: Run, ended: Ended, shop: Shop) -> str:
     return f"{shop.versions()}\nkilled run:\n{killed.output}\nnext run:\n{ended.output}\nevents:\n{shop.story()}"

@@ -44,7 +44,7 @@ def test_within_the_budget_the_rest_goes_on_and_one_more_run_finishes(
 
 
 @pytest.mark.parametrize("loss", ["kill", pytest.param("cut", marks=pytest.mark.long)])
-def test_beyond_the_budget_it_stops_and_goes_back(
+def test_beyond_the_budget_it_stops_and_rolls_back(
     shop: Shop, rolling: Rolling, users: Background, eyes: Background, loss: str
 ) -> None:
     ended = lost_in_its_restart(shop, rolling, loss, rollout_max_failures=0)

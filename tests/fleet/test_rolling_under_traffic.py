@@ -24,7 +24,7 @@ ENOUGH = 100_000 if LONG else 1
 RATE = 600 if LONG else 200
 KINDS = {"keepalive", "close", "slow", "upload"}
 RESOLUTION = 0.6
-"""Seconds between what is told and what the observer saw: two of its looks, a poll of the balancers, and the first command."""
+"""Seconds between what is reported and what the observer saw: two of its looks, a poll of the balancers, and the first command."""
 FLOOR = 4
 WINDOW = 2
 SMOKE = [{"name": "home", "url": "/", "expect": "version == '{{ rollout_target.version }}'"}]
@@ -60,10 +60,10 @@ def test_out_of_service_counted_from_admission_and_not_what_users_saw(
     ended = rolling.run("2.0.0", rollout_before_drain_tasks=slow_step(shop))
     assert ended.exit_code == 0, ended.output
     seen = seconds_out(eyes.stop(), shop.apps)
-    told = {e["host"]: json.loads(e["data"])["out_for"] for e in shop.events() if e["kind"] == "proven"}
-    assert set(told) == set(shop.apps)
+    reported = {e["host"]: json.loads(e["data"])["out_for"] for e in shop.events() if e["kind"] == "proven"}
+    assert set(reported) == set(shop.apps)
     for app in shop.apps:
-        assert abs(told[app] - seen[app]) < RESOLUTION, (told, seen)
+        assert abs(reported[app] - seen[app]) < RESOLUTION, (reported, seen)
         assert ended.said(f"{app} in service on 2.0.0, "), ended.output
 
 

@@ -74,9 +74,9 @@ def test_a_canary_by_target_groups(
     shop: Shop, rolling: Rolling, front: Background, tmp_path: pathlib.Path, version: str
 ) -> None:
     shop.lab.add_release(version)
-    told = front.report()
-    with traffic([told["url"]], tmp_path / "traffic.json", inside=shop.lab.inside(), **MIX) as users:
-        ended = rolling.run(version, playbook="canary", **settings(shop.lab, told["endpoint"], tmp_path))
+    report = front.report()
+    with traffic([report["url"]], tmp_path / "traffic.json", inside=shop.lab.inside(), **MIX) as users:
+        ended = rolling.run(version, playbook="canary", **settings(shop.lab, report["endpoint"], tmp_path))
         seen = users.stop()
     shares = [(10.0, "pass"), (50.0, "pass"), (100.0, "pass")]
     if version == "2.0.0":

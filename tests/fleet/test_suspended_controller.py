@@ -86,9 +86,9 @@ def test_whatever_was_suspended_changes_nothing_after_another_run_took_over(
         try:
             assert not first.is_over, first.output
             second = rolling.run("2.0.0", *words, diary_name="second", rollout_take_over=True, **settings)
-            told = f"{second.output}\nfirst run:\n{first.output}"
-            assert second.exit_code == 0, told
-            assert shop.all_on("2.0.0"), told
+            outputs = f"{second.output}\nfirst run:\n{first.output}"
+            assert second.exit_code == 0, outputs
+            assert shop.all_on("2.0.0"), outputs
             before = everything(shop)
         finally:
             stopped.go_on()

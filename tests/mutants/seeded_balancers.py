@@ -147,7 +147,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "return bool(active - before)",
         ),
         (
-            "nginx: the youngest worker speaks for all",
+            "nginx: only the youngest worker is read",
             "and min(map(self._proc.started, active)) >=",
             "and max(map(self._proc.started, active)) >=",
         ),

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Seeded bugs on the controller and in the sessions: what runs cores elsewhere, what observes, and what is told to the run."""
+"""Seeded bugs on the controller and in the sessions: what runs cores elsewhere, what observes, and what is reported to the run."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "if False:",
         ),
         (
-            "8 a lost lease is not told",
+            "8 a lost lease is not reported",
             '            self.lose(str(answer["reason"]))\n',
             "            pass\n",
         ),
@@ -141,7 +141,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         SESSIONS + "session.py",
         (
-            "who waits is not told that the session ended",
+            "a wait does not end with its session",
             "            for waiting in self._waiting.values():\n                waiting.put(None)\n",
             "",
         ),

@@ -88,11 +88,11 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         ("the guard is not waited for", "return self._request.guard_timeout", "return 0.0"),
         (
-            "what is late is never told",
+            "what is late is never reported",
             "if late and self._request.on_timeout != CONTINUE:",
             "if late and self._request.on_timeout == RESTORE:",
         ),
-        ("what is lost is never told", "        if lost:\n", "        if lost and late:\n"),
+        ("what is lost is never reported", "        if lost:\n", "        if lost and late:\n"),
         (
             "sessions of members in service are cut",
             "if name in members and members[name].own in OUT_STATES]",

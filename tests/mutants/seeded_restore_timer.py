@@ -112,7 +112,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         ROLL + "nodes.py",
         (
-            "a host is changed though a timer could not be told",
+            "a host is changed though a timer could not be notified",
             '        self._refuse_failures("balancer", marked, [])\n',
             "",
         ),

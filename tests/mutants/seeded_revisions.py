@@ -53,7 +53,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         LEDGER + "operations/operation.py",
         (
-            "an interrupted restart begins anew",
+            "an interrupted restart starts over",
             "if latest is not None and latest.kind == model.RESTART and _is_left(latest):",
             "if False:",
         ),

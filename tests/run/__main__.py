@@ -4,7 +4,7 @@
 """Usage: python -m run test | test-long | PART...   (see the Makefile)
 
 Ends with a table of the parts and the line "N passed, N failed, N skipped"; the exit code is 1 where a part failed.
-STEADY_ALL_PARTS=1 makes a part that this machine cannot run a failure, as CI wants it.
+STEADY_ALL_PARTS=1 makes a part that this machine cannot run a failure, as CI requires.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def run_lane(parts: t.Sequence[Part], long: bool) -> list[Line]:
 def announced(part: Part, long: bool) -> Line:
     print(f"{part.name}: {part.does}", flush=True)
     line = run_part(part, live=False, long=long)
-    told = line.note if line.result == "not run" else f"{line.count} in {line.seconds:.0f} s"
-    print(f"  {part.name} {line.result}: {told}", flush=True)
+    note = line.note if line.result == "not run" else f"{line.count} in {line.seconds:.0f} s"
+    print(f"  {part.name} {line.result}: {note}", flush=True)
     return line
 
 

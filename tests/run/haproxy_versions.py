@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """HAProxy of other Debian releases, for the tests: unpacked below build/ with its libraries, nothing is installed.
 
-A wrapper starts the binary by its own loader. HAProxy starts itself anew at a reload, by the name that the wrapper
+A wrapper starts the binary by its own loader. HAProxy executes itself again at a reload, by the name that the wrapper
 gives it, which is the wrapper's.
 """
 

@@ -54,7 +54,7 @@ def which(command: str) -> str | None:
 def copy_sources(destination: pathlib.Path) -> pathlib.Path:
     """Copies what belongs to the collection (no build, nothing ignored) to .../ansible_collections/steady/rollout.
 
-    ansible-test wants a real directory of that name that is a git work tree, and a build from it cannot pick up
+    ansible-test requires a real directory of that name that is a git work tree, and a build from it cannot pick up
     what lies about in the checkout.
     """
     copy = destination / COLLECTION

@@ -156,9 +156,9 @@ def main(words: t.Sequence[str]) -> int:
             done = waited.result()
             codes.append(done.exit_code)
             print(f"-- {done.name}: exit code {done.exit_code} after {done.seconds:.0f} s\n{done.output}", flush=True)
-    for path, told in ((TRAFFIC, traffic_table), (RESULTS, table)):
+    for path, table_of in ((TRAFFIC, traffic_table), (RESULTS, table)):
         if path.exists():
-            print(f"{told(json.loads(path.read_text(encoding='utf-8')))}\n")
+            print(f"{table_of(json.loads(path.read_text(encoding='utf-8')))}\n")
     return int(any(codes))
 
 

@@ -25,7 +25,7 @@ POLL_EVERY = 0.2
 """Seconds between two looks whether a step is over."""
 
 interrupted = threading.Event()
-"""Set to end all that is at work; only the main thread hears of Ctrl-C."""
+"""Set to end all that is at work; only the main thread gets Ctrl-C."""
 
 
 def run_part(part: Part, live: bool, long: bool) -> Line:
@@ -76,7 +76,7 @@ def run_steps(part: Part, live: bool, limit: float) -> tuple[Count, list[str]]:
                 written = set(reports.rglob("*.xml")) - seen
                 seen |= written
                 count += count_step(code == 0, sorted(written))
-                broken += [f"{step.name} ({told(code)})"] if code != 0 else []
+                broken += [f"{step.name} ({ending(code)})"] if code != 0 else []
         finally:
             if part.after:
                 clean_up = Step("clean up", part.after)
@@ -85,7 +85,7 @@ def run_steps(part: Part, live: bool, limit: float) -> tuple[Count, list[str]]:
     return count, broken
 
 
-def told(code: int | None) -> str:
+def ending(code: int | None) -> str:
     return "took too long" if code is None else f"exit code {code}"
 
 

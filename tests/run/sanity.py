@@ -94,7 +94,9 @@ def pip_version() -> str:
     [source] = house.VENV.glob("lib/python*/site-packages/ansible_test/_internal/python_requirements.py")
     found = re.search(r"""\bpip=["']([0-9.]+)["']""", source.read_text())
     if not found:
-        raise SystemExit(f"{source}: the version of pip that ansible-test wants is not where it was; look for 'pip='.")
+        raise SystemExit(
+            f"{source}: the version of pip that ansible-test requires is not where it was; look for 'pip='."
+        )
     return found.group(1)
 
 
@@ -113,7 +115,7 @@ def write_bootstrap(version: str) -> None:
 
 
 def write_pip_settings() -> None:
-    """ansible-test passes no PIP_ variables on and has another home here: what pip was told comes along in its file."""
+    """ansible-test passes no PIP_ variables on and has another home here: pip's settings are copied with its file."""
     listing = house.run([house.VENV / "bin" / "pip", "config", "list"], capture=True)
     settings = HOME / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)

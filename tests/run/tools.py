@@ -81,7 +81,7 @@ def venv(name: str) -> pathlib.Path:
 
 
 def try_unleash() -> None:
-    """Gets a real Unleash into build/unleash; where that fails its tests are skipped, and what went wrong is told."""
+    """Gets a real Unleash into build/unleash; where that fails its tests are skipped, and what went wrong is printed."""
     if os.environ.get("STEADY_UNLEASH"):
         return
     try:
@@ -152,7 +152,7 @@ def get_programs(wanted: t.Iterable[str], sudo: bool = False) -> None:
 
 
 def try_programs(wanted: t.Iterable[str], sudo: bool = False) -> None:
-    """The same for programs without which there is another way: what goes wrong is told and is no failure."""
+    """The same for programs without which there is another way: what goes wrong is printed and is no failure."""
     try:
         get_programs(wanted, sudo)
     except Unavailable as obstacle:

@@ -51,14 +51,14 @@ def main() -> int:
     parser.add_argument("--for-process", type=int, help="end when this process, our parent, is gone")
     arguments = parser.parse_args()
     addresses = dict(target.split("=", 1) for target in arguments.target)
-    told = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: told.set())
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     with World(members=len(addresses), delay=DELAY, make_member=lambda name: Remote(addresses[name])) as world:
         forward_to(world, dict(group.split("=", 1) for group in arguments.group))
         draft = arguments.json.with_suffix(".draft")
         draft.write_text(json.dumps({"endpoint": world.aws.endpoint, "url": f"http://127.0.0.1:{world.port}"}))
         draft.replace(arguments.json)
-        while not told.wait(0.5) and arguments.for_process in (None, os.getppid()):
+        while not stop.wait(0.5) and arguments.for_process in (None, os.getppid()):
             pass
     return 0
 

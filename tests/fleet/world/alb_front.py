@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's hosts behind the Application Load Balancer of alb.py, and how a rollout is told of it."""
+"""The lab's hosts behind the Application Load Balancer of alb.py, and the settings of a rollout for it."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def downgrade():
 
 
 class Database:
-    """Orders, the migration that waits for them, and what a playbook has to be told."""
+    """Orders, the migration that waits for them, and the settings that a playbook needs."""
 
     def __init__(self, server: Postgres, folder: pathlib.Path) -> None:
         self.server = server

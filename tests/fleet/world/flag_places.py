@@ -27,7 +27,7 @@ ITSELF = f"http://127.0.0.1:{SERVICE_PORT}/health"
 
 @dataclasses.dataclass(frozen=True)
 class FlagPlace:
-    """*system* is what the collection is told, *reader* what the shop is told, *hosts* where the module runs."""
+    """*system* is the setting of the collection, *reader* that of the shop, *hosts* where the module runs."""
 
     system: dict[str, t.Any]
     reader: dict[str, t.Any]

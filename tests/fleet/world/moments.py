@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Moments at which a run is killed, told by what it has written to its ledger."""
+"""Moments at which a run is killed, recognized by what it has written to its ledger."""
 
 from __future__ import annotations
 

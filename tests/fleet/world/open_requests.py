@@ -44,7 +44,7 @@ print(json.dumps(answers), flush=True)
 
 
 class OpenRequests:
-    """So many requests through one balancer; each takes as long as the test wants (a minute at most)."""
+    """So many requests through one balancer; each takes as long as the test needs (a minute at most)."""
 
     def __init__(self, lab: Lab, balancer: str, count: int) -> None:
         address = Host.named(balancer).address

@@ -93,13 +93,13 @@ def time_to_verdict(shop: Shop) -> str:
     return f"verdict at {share:g} % after {said['at'] - first:.1f} s, home {home - said['at']:.1f} s later"
 
 
-def assert_went_home(shop: Shop, ended: Ended, version: str, fronts: t.Sequence[Front] = ()) -> None:
-    """The version was taken back from wherever it was, and the usual split is in force."""
+def assert_traffic_rolled_back(shop: Shop, ended: Ended, version: str, fronts: t.Sequence[Front] = ()) -> None:
+    """The version was rolled back wherever it was, and the usual split is in force."""
     assert ended.exit_code != 0, ended.output
     assert f"{version} rolled back" in ended.last_line, ended.output
-    assert_is_home(shop, fronts)
+    assert_usual_split(shop, fronts)
 
 
-def assert_is_home(shop: Shop, fronts: t.Sequence[Front] = ()) -> None:
+def assert_usual_split(shop: Shop, fronts: t.Sequence[Front] = ()) -> None:
     assert shop.all_on("1.0.0"), shop.versions()
     assert carries(shop, fronts) == {tuple(shop.apps)}

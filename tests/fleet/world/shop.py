@@ -49,7 +49,7 @@ class Shop:
             self.balancers,
             "rm -rf /var/lib/steady-rollout /var/lib/steady-rollout-claims; : > /var/lib/haproxy/server-state",
         )
-        self._tell_balancers(ready)
+        self._send_to_balancers(ready)
         shutil.rmtree(self.ledger, ignore_errors=True)
         # The balancers may not have noticed the restart yet.
         self.await_that(lambda: self.all_on(FIRST_VERSION))
@@ -96,12 +96,12 @@ class Shop:
 
     def drain(self, app: str) -> None:
         """As an operator does, past the collection."""
-        self._tell_balancers(f"set server shop/{app} state drain")
+        self._send_to_balancers(f"set server shop/{app} state drain")
 
     def undrain(self, app: str) -> None:
-        self._tell_balancers(f"set server shop/{app} state ready")
+        self._send_to_balancers(f"set server shop/{app} state ready")
 
-    def _tell_balancers(self, commands: str) -> None:
+    def _send_to_balancers(self, commands: str) -> None:
         for balancer in self.balancers:
             self.haproxy(balancer, commands)
 

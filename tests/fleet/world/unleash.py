@@ -60,11 +60,11 @@ class FlaggedShop:
         return self.server.is_on(FLAG)
 
     def is_seen(self, state: bool) -> bool:
-        """By every app host that is up, as it says itself."""
-        told = [self._told(url) for url in self.instances]
-        return bool(told) and all(one is state for one in told)
+        """By every app host that is up, as it reports itself."""
+        states = [self._state(url) for url in self.instances]
+        return bool(states) and all(one is state for one in states)
 
-    def _told(self, url: str) -> t.Any:
+    def _state(self, url: str) -> t.Any:
         answer = self.server.fetched(url)
         return answer["flags"][FLAG] if answer else None
 
@@ -73,7 +73,7 @@ class FlaggedShop:
 
 
 def instances(shop: Shop) -> list[str]:
-    """Where each app host says which flags it sees."""
+    """Where each app host reports its flags."""
     return [f"http://{Host.named(app).address}:{SERVICE_PORT}/health" for app in shop.apps]
 
 

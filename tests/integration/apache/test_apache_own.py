@@ -58,7 +58,7 @@ def test_a_counter_that_leaked_without_the_status_page(node: Apache) -> None:
     assert outcome["notes"] == [NO_STATUS]
 
 
-def test_a_leak_is_told_from_a_request(node: Apache, shop: Caller) -> None:
+def test_a_leak_is_distinguished_from_a_request(node: Apache, shop: Caller) -> None:
     leak(node, "app1")
     slow = SlowRequests(node, "app1", seconds=4)
     outcome = shop.put("app1", state="drained")

@@ -37,7 +37,7 @@ def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[StartWorld]:
-    """Starts one account; the test's end stops it. The process then knows of no other AWS."""
+    """Starts one account; the test's end stops it. The process then reaches no other AWS."""
     worlds: list[World] = []
 
     def start_world(**options: t.Any) -> World:

@@ -94,7 +94,7 @@ def test_several_types_change_together(records: Records, shop: Balancer) -> None
     assert len(records.aws.route53.batches[-1]) == 8
 
 
-def test_types_that_are_weighed_differently_must_be_told_apart(
+def test_types_that_are_weighed_differently_must_be_distinguished(
     records: Records, shop: Balancer, make_balancer: type[Balancer]
 ) -> None:
     records.create(records.record("blue", 7, "AAAA"), records.record("green", 3, "AAAA"))
@@ -143,7 +143,7 @@ def test_a_drain_waits_for_insync_and_the_ttl(records: Records, shop: Balancer) 
     assert outcome["members"]["blue"]["weight"] == weight
 
 
-def test_a_drain_that_takes_too_long_says_what_is_waited_for(records: Records, shop: Balancer) -> None:
+def test_a_drain_that_takes_too_long_reports_what_is_waited_for(records: Records, shop: Balancer) -> None:
     shop.split(shares={"blue": 50, "green": 50})
     records.aws.route53.in_sync = 60.0
     outcome = shop.put("blue", state="drained", timeout=0.3)

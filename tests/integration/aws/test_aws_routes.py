@@ -165,7 +165,7 @@ def test_types_that_aws_does_not_have(site: Site) -> None:
     )
 
 
-def test_a_network_load_balancer_knows_no_requests(start: t.Callable[..., World]) -> None:
+def test_a_network_load_balancer_has_no_requests(start: t.Callable[..., World]) -> None:
     world = start(kind="network")
     listener = world.listener
     for module, options in ((lb_page, {}), (lb_route, {"header": "X-Canary", "value": "green", "target": "shop"})):

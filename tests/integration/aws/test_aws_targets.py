@@ -53,7 +53,7 @@ def test_it_comes_back_in_the_middle_of_its_drain(start: StartWorld, make_group:
     assert (back.error, back["changed"], world.states()["app1"]) == ("", True, "healthy")
 
 
-def test_a_drain_that_takes_too_long_says_what_is_waited_for(start: StartWorld, make_group: MakeGroup) -> None:
+def test_a_drain_that_takes_too_long_reports_what_is_waited_for(start: StartWorld, make_group: MakeGroup) -> None:
     world = start(delay=300)
     balancer = make_group(world, targets={})
     name = world.name("app1")
@@ -129,7 +129,7 @@ def test_restore_puts_back_what_it_drained(start: StartWorld, make_group: MakeGr
     wait_until(lambda: world.states()["app1"] == "healthy", "app1 is healthy again")
 
 
-def test_maintenance_is_told_from_a_drain_by_whoever_looks_later(world: World, group: Balancer) -> None:
+def test_maintenance_is_distinguished_from_a_drain_later_on(world: World, group: Balancer) -> None:
     assert group.put("app1", state="maintenance", timeout=10).error == ""
     assert group.info()["members"]["app1"]["admin"] == "maintenance"
     changed = group.put("app1", state="drained", timeout=10)
@@ -275,7 +275,7 @@ def test_a_failing_target_is_not_in_service(world: World, group: Balancer) -> No
     )
 
 
-def test_a_target_that_is_still_initial_says_so(world: World, group: Balancer) -> None:
+def test_a_target_that_is_still_initial_is_reported(world: World, group: Balancer) -> None:
     group.put("app1", state="drained", timeout=10)
     world.aws.elb.times.initial = 60.0
     outcome = group.put("app1", state="in_service", timeout=0.5)

@@ -142,7 +142,7 @@ def test_a_file_that_envoy_does_not_read(node: Node, make_balancer: t.Any, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("version_info: 1\n", "it is not JSON"),
         ("{}", "a DiscoveryResponse with exactly one ClusterLoadAssignment under 'resources' is expected"),
@@ -152,10 +152,10 @@ def test_a_file_that_envoy_does_not_read(node: Node, make_balancer: t.Any, tmp_p
         ),
     ],
 )
-def test_a_file_that_is_something_else(node: Node, balancer: t.Any, content: str, told: str) -> None:
+def test_a_file_that_is_something_else(node: Node, balancer: t.Any, content: str, message: str) -> None:
     node.eds_file().write_text(content)
     outcome = balancer.put("app1", state="drained")
-    assert f"{node.eds_file()} is not the endpoints of one cluster: {told}" in outcome.error
+    assert f"{node.eds_file()} is not the endpoints of one cluster: {message}" in outcome.error
     assert node.eds_file().read_text() == content
 
 
@@ -202,8 +202,8 @@ def test_a_directory_that_may_not_be_written(node: Node, make_balancer: t.Any) -
             directory.chmod(0o755)
     os.chown(node.eds_file(), NOBODY, NOBODY)
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        told = pool.apply(as_nobody, (settings,))
-    assert told == (
+        message = pool.apply(as_nobody, (settings,))
+    assert message == (
         f"lb1 127.0.0.1:{node.admin_port}: uid {NOBODY} may not replace {node.eds_file()}, for the directory "
         f"{node.directory} is not writable. Use become, or give this user the directory."
     )

@@ -125,7 +125,7 @@ def test_another_pool_with_the_same_names_is_not_touched(start: t.Any, make_bala
     assert node.admin_bits("other") == {"app1": 0, "app10": FORCED_DRAIN}
 
 
-def test_a_socket_that_tells_severities(node: Node, make_balancer: t.Any) -> None:
+def test_a_socket_that_prints_severities(node: Node, make_balancer: t.Any) -> None:
     balancer = make_balancer(node, socket=node.socket("severe"))
     assert balancer.put("app1", state="drained").error == ""
     assert make_balancer(node, socket=node.socket("severe"), pool="shup").info().error == (

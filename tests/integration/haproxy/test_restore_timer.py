@@ -74,14 +74,14 @@ def test_the_oldest_python_of_a_host_restores_too(host: TimedHost, timed: t.Any)
     assert states(timed)["app1"] == "in_service"
 
 
-def test_the_next_run_is_told_and_has_what_is_left(host: TimedHost, timed: t.Any) -> None:
+def test_the_next_run_reports_it_and_does_what_is_left(host: TimedHost, timed: t.Any) -> None:
     host.begin()
     drain(timed, host, "app1", "app2")
     host.call("changing", members=["app2"])
     host.later(601)
     host.look()
-    told = host.begin(4)["reports"]
-    assert [(one["member"], one["outcome"]) for one in told] == [("app1", "restored"), ("app2", "left_changing")]
+    reports = host.begin(4)["reports"]
+    assert [(one["member"], one["outcome"]) for one in reports] == [("app1", "restored"), ("app2", "left_changing")]
     assert host.record["token"] == 4
     assert host.members() == [([], ["app2"])]
     outcome = timed.put("app2", state="in_service", claim=host.claim(4))
@@ -151,7 +151,7 @@ def test_a_run_that_was_silent_and_is_alive_after_all_changes_no_host_that_was_p
     assert host.call("changing", members=["app1"])["changed"]
 
 
-def test_after_a_reboot_of_the_balancers_host_the_time_counts_anew(host: TimedHost, timed: t.Any) -> None:
+def test_after_a_reboot_of_the_balancers_host_the_time_starts_again(host: TimedHost, timed: t.Any) -> None:
     host.begin()
     drain(timed, host, "app1")
     host.reboot()

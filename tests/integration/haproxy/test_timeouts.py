@@ -1,4 +1,4 @@
-"""What happens to members that are not there in time, and what the operator is told."""
+"""What happens to members that are not there in time, and the message that the operator gets."""
 
 from __future__ import annotations
 

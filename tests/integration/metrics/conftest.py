@@ -67,7 +67,7 @@ Start = t.Callable[..., HAProxyUnderTraffic]
 
 @pytest.fixture
 def start(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Start]:
-    """Starts HAProxy and, unless told not to, users; the test's end stops them."""
+    """Starts HAProxy and, by default, users; the test's end stops them."""
     with contextlib.ExitStack() as stack:
 
         def started(

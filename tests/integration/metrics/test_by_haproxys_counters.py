@@ -61,7 +61,7 @@ def test_a_reload_midway_is_no_harm(start: t.Any, gate: t.Any) -> None:
     outcome = gate(patient=True, balancers=[world.balancer], **WINDOW)
     reloads.join()
     assert outcome["verdict"] == "pass", outcome.error
-    # Counted anew, it would have fewer requests than before; nothing negative may come of that.
+    # With its counters restarted, it would have fewer requests than before; nothing negative may come of that.
     assert all(one["figures"]["canary"] >= 0 for one in outcome["metrics"])
 
 

@@ -143,7 +143,7 @@ def environment(directory: pathlib.Path) -> dict[str, str]:
     }
 
 
-def test_a_rehearsal_tells_and_touches_nothing(played: Played) -> None:
+def test_check_mode_reports_and_changes_nothing(played: Played) -> None:
     assert played["rehearsed"]["actions"] == ["stage 1.0", "switch from nothing to 1.0"]
     assert played["rehearsed"]["diff"]["after"]["current"] == "1.0"
     assert played["first"]["diff"]["before"] == {"current": None, "versions": [], "bad": []}

@@ -79,7 +79,7 @@ def test_a_baseline_that_does_not_answer_is_no_data() -> None:
     )
 
 
-def test_it_goes_on_while_nobody_knows() -> None:
+def test_it_goes_on_while_it_is_inconclusive() -> None:
     """3 failures of 150 may be chance; 3 of 300 are within what is allowed."""
     asked = itertools.count(1)
     with answering(delay=0.03) as blue, answering(

@@ -140,12 +140,12 @@ def test_check_mode_sends_nothing(server: Customers) -> None:
 def test_a_failure_has_the_keys_of_a_success(server: Customers) -> None:
     good = ask(server, LOG_IN)
     bad = ask(server, {"url": "/nothing"})
-    told = ask(server, {"url": "/nothing"}, fail=False)
-    assert set(good.result) == {"msg", *bad.result} == set(told.result)
+    reported = ask(server, {"url": "/nothing"}, fail=False)
+    assert set(good.result) == {"msg", *bad.result} == set(reported.result)
     assert {frozenset(one) for outcome in (good, bad) for one in outcome["requests"]} == {
         frozenset({"target", "name", "method", "passed", "status", "seconds", "tries", "reason"})
     }
-    assert (told["passed"], told["msg"]) == (False, bad.error)
+    assert (reported["passed"], reported["msg"]) == (False, bad.error)
 
 
 def test_nobody_listens() -> None:
@@ -157,7 +157,7 @@ def test_nobody_listens() -> None:
     assert port
 
 
-def test_certificates_are_checked_unless_told_otherwise(certificate: pathlib.Path) -> None:
+def test_certificates_are_checked_by_default(certificate: pathlib.Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with customers.serving(context) as server:

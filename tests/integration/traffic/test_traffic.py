@@ -96,7 +96,7 @@ def test_a_killed_instance_is_seen_by_the_users_and_by_the_observer(fleet: t.Any
     )
 
 
-def test_an_instance_told_to_stop_finishes_what_it_answers(fleet: t.Any) -> None:
+def test_an_instance_that_is_stopped_finishes_its_answers(fleet: t.Any) -> None:
     mix = Mix(rate=50.0, keepalive=0, close=0, slow=8, slow_seconds=4.0, uploads=0)
     traffic = Traffic([fleet.app_urls()["app1"]], mix)
 
@@ -110,7 +110,7 @@ def test_an_instance_told_to_stop_finishes_what_it_answers(fleet: t.Any) -> None
     assert (report["ok"], report["failed"]) == (8, 0)
 
 
-def test_a_release_that_refuses_to_start_is_told_by_the_start_command(fleet: t.Any) -> None:
+def test_a_release_that_refuses_to_start_fails_the_start_command(fleet: t.Any) -> None:
     directory = fleet.app_directory("app1")
     app_ctl.stop(directory)
     (directory / "current" / "behaviour.json").write_text('{"start": "refuse"}', encoding="utf-8")
@@ -120,7 +120,7 @@ def test_a_release_that_refuses_to_start_is_told_by_the_start_command(fleet: t.A
         app_ctl.start(directory)
 
 
-def test_users_go_when_told_to_and_when_their_starter_is_gone(fleet: t.Any, tmp_path: pathlib.Path) -> None:
+def test_users_end_when_stopped_and_when_their_starter_is_gone(fleet: t.Any, tmp_path: pathlib.Path) -> None:
     report = tmp_path / "traffic.json"
     program = str(pathlib.Path(background.__file__).with_name("traffic.py"))
     argv = [sys.executable, program, f"--url={fleet.urls()[0]}", f"--json={report}", "--slow=0", "--uploads=0"]

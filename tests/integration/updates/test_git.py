@@ -75,7 +75,7 @@ class Project:
         git(self.work, "push", "--quiet", "--tags", "origin", "HEAD:main")
 
     def _wheel(self, version: str) -> None:
-        """As much of one as pip wants."""
+        """As much of one as pip needs."""
         info = f"steady_part-{version}.dist-info"
         files = {
             "steady_part.py": f"VERSION = '{version}'\n",

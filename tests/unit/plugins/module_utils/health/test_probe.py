@@ -229,7 +229,7 @@ def test_the_last_line_of_a_failed_command_is_its_body() -> None:
     assert probe(command=["sh", "-c", "echo one >&2; echo two >&2; exit 1"]).body == "two"
 
 
-def test_certificates_are_checked_unless_told_otherwise(certificate: pathlib.Path) -> None:
+def test_certificates_are_checked_by_default(certificate: pathlib.Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with serving(answering(200, HEALTHY), context) as port:
