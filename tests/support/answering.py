@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTP/1.1 server on the loopback interface that answers as late and as badly as a test wants it to."""
+"""An HTTP/1.1 server on the loopback interface that answers as late and as badly as a test sets it to."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from unittest import mock
 from moto.core.responses import ActionResult
 from moto.elbv2 import models, responses
 from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError, TooManyTagsError
-from support.aws_targets import Key, Target, TargetBook, Times
+from support.aws_targets import Key, Target, TargetRegistry, Times
 
 Action = t.Dict[str, t.Any]
 
@@ -45,7 +45,7 @@ class Elb:
     def __init__(self, page_size: int = 2) -> None:
         self.times = Times()
         self.page_size = page_size
-        self._books: dict[str, TargetBook] = {}
+        self._books: dict[str, TargetRegistry] = {}
         self._secrets: dict[str, str] = {}
         self._patches = contextlib.ExitStack()
 
@@ -74,12 +74,14 @@ class Elb:
 
     # Targets
 
-    def book(self, backend: models.ELBv2Backend, arn: str) -> TargetBook:
+    def registry(self, backend: models.ELBv2Backend, arn: str) -> TargetRegistry:
         group = backend.target_groups.get(arn)
         if group is None:
             raise TargetGroupNotFoundError()
         if arn not in self._books:
-            self._books[arn] = TargetBook(time.monotonic, lambda: self._times_of(group), lambda: _in_use(backend, arn))
+            self._books[arn] = TargetRegistry(
+                time.monotonic, lambda: self._times_of(group), lambda: _in_use(backend, arn)
+            )
         return self._books[arn]
 
     def _times_of(self, group: models.FakeTargetGroup) -> Times:
@@ -88,32 +90,32 @@ class Elb:
         return Times(self.times.initial, self.times.lag, delay, draining)
 
     def _register(self, backend: models.ELBv2Backend, arn: str, targets: list[dict[str, t.Any]]) -> None:
-        book, group = self.book(backend, arn), backend.target_groups[arn]
+        registry, group = self.registry(backend, arn), backend.target_groups[arn]
         for target in targets:
             _refuse_malformed(group, target["Id"])
         for target in targets:
-            book.register(_key(group, target), target.get("AvailabilityZone", ""))
+            registry.register(_key(group, target), target.get("AvailabilityZone", ""))
 
     def _deregister(self, backend: models.ELBv2Backend, arn: str, targets: list[dict[str, t.Any]]) -> None:
         """A target that is not registered, as one without its port is, is no error and changes nothing."""
-        book, group = self.book(backend, arn), backend.target_groups[arn]
+        registry, group = self.registry(backend, arn), backend.target_groups[arn]
         for target in targets:
             _refuse_malformed(group, target["Id"])
         for target in targets:
-            book.deregister(_key(group, target))
+            registry.deregister(_key(group, target))
 
     def _describe(
         self, backend: models.ELBv2Backend, arn: str, targets: list[dict[str, t.Any]]
     ) -> list[models.FakeHealthStatus]:
-        book, group = self.book(backend, arn), backend.target_groups[arn]
-        keys = [_key(group, target) for target in targets] or book.listed()
-        return [self._health(group, book, key) for key in keys]
+        registry, group = self.registry(backend, arn), backend.target_groups[arn]
+        keys = [_key(group, target) for target in targets] or registry.listed()
+        return [self._health(group, registry, key) for key in keys]
 
-    def _health(self, group: models.FakeTargetGroup, book: TargetBook, key: Key) -> Health:
-        seen = book.seen(key)
+    def _health(self, group: models.FakeTargetGroup, registry: TargetRegistry, key: Key) -> Health:
+        seen = registry.seen(key)
         port: t.Any = key[1]
         health = Health(key[0], port, group.health_check_port, seen.state, seen.reason, seen.description)
-        health.zone = book.targets.get(key, Target()).zone
+        health.zone = registry.targets.get(key, Target()).zone
         return health
 
     # Actions

@@ -8,7 +8,7 @@
 
 It reads listeners, rules, weights and targets as they are at each request, and checks the targets' health itself.
 It is a fake. Unlike AWS it takes groups in exact turn by their weights and not at random, opens a connection to the
-target for every request, knows of conditions only http-header and path-pattern, has no stickiness, and learns of a
+target for every request, supports of conditions only http-header and path-pattern, has no stickiness, and learns of a
 change at once. HTTP only: a Network Load Balancer's targets are checked and chosen alike, connections are not.
 """
 
@@ -85,7 +85,7 @@ class Plane(Proxy):
             return None
         chosen = self._turns.next(groups)
         with self._aws.lock:
-            targets = self._aws.elb.book(self._aws.backend(), chosen).routable()
+            targets = self._aws.elb.registry(self._aws.backend(), chosen).routable()
         if not targets or wish in targets:
             return wish if wish in targets else None
         self._next[chosen] += 1
@@ -111,7 +111,7 @@ class Plane(Proxy):
                 (arn, key, group.health_check_path or "/")
                 for arn, group in backend.target_groups.items()
                 if arn not in self.unchecked
-                for key in self._aws.elb.book(backend, arn).registered()
+                for key in self._aws.elb.registry(backend, arn).registered()
             ]
 
     async def _check(self, arn: str, key: Key, path: str) -> None:
@@ -121,7 +121,7 @@ class Plane(Proxy):
             request = Request(head, b"", path, {}, False)
             answer = await asyncio.wait_for(exchange(request, self._address(key)), CHECK_PATIENCE)
         with self._aws.lock:
-            self._aws.elb.book(self._aws.backend(), arn).checked(key, answer.startswith(b"HTTP/1.1 200"))
+            self._aws.elb.registry(self._aws.backend(), arn).checked(key, answer.startswith(b"HTTP/1.1 200"))
 
 
 def _fits(condition: dict[str, t.Any], request: Request) -> bool:

@@ -40,7 +40,7 @@ class Target:
     """What its health checks say, once there was time for them."""
     failed_at: float = 0.0
     forced: Seen | None = None
-    """What a test wants to be seen while it is registered, whatever its checks say."""
+    """The state that a test sets to be shown while it is registered, whatever its checks return."""
 
 
 @dataclasses.dataclass
@@ -54,7 +54,7 @@ class Times:
     unhealthy_draining: float = 0.0
 
 
-class TargetBook:
+class TargetRegistry:
     """The targets of one group."""
 
     def __init__(
@@ -66,7 +66,7 @@ class TargetBook:
         self.targets: dict[Key, Target] = {}
 
     def register(self, key: Key, zone: str = "") -> None:
-        """Of a registered target nothing changes; a draining one starts anew."""
+        """Of a registered target nothing changes; a draining one starts from the beginning."""
         target = self.targets.setdefault(key, Target())
         target.zone = zone or target.zone
         if not target.events or target.events[-1][1] == DEREGISTER:

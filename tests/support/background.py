@@ -96,5 +96,5 @@ def order_observer(
 
 
 def _words(options: t.Mapping[str, float | str]) -> list[str]:
-    told = {name: value if isinstance(value, str) else f"{value:g}" for name, value in options.items()}
-    return [f"--{name.replace('_', '-')}={value}" for name, value in told.items()]
+    texts = {name: value if isinstance(value, str) else f"{value:g}" for name, value in options.items()}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in texts.items()]

@@ -6,7 +6,7 @@
     with FakeCloudWatch() as cloudwatch:
         cloudwatch.put("AWS/ApplicationELB", "RequestCount", [(minute, 120.0)], TargetGroup="tg/blue")
 
-It speaks through the real boto3. What is still different from AWS:
+It is reached through the real boto3. What is still different from AWS:
 - An expression may have ids, numbers, + - * /, parentheses and FILL(id, number), and nothing else.
 - Percentiles are between the two nearest values; AWS keeps a distribution that is a little coarser.
 - Points appear at once and never change; with AWS the newest ones still grow.

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Members of a pool that err and dawdle as told, and users that send them requests."""
+"""Members of a pool that fail and delay as set, and users that send them requests."""
 
 from __future__ import annotations
 

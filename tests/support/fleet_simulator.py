@@ -4,7 +4,7 @@
 """A fleet behind two balancer nodes, and runs that change it as the roles do, one act at a time.
 
 What the world does is judged by the world: floor, window, order and stages are counted from the hosts and
-nodes as they really are, never from what the ledger believes.
+nodes as they really are, never from what the ledger records.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UNCLEAR = ("fail", "no_data", "inconclusive")
 
 @dataclasses.dataclass
 class Host:
-    """One real machine; *admin* is what each balancer node was told about it."""
+    """One real machine; *admin* is the admin state that was set on each balancer node."""
 
     name: str
     zone: str
@@ -97,13 +97,13 @@ class World:
                 "zone": host.zone,
                 "in_scope": host.in_scope,
                 "healthy": self.is_healthy(host),
-                **self._told(host),
+                **self._reported(host),
             }
             for host in self.hosts.values()
         ]
 
-    def _told(self, host: Host) -> dict[str, t.Any]:
-        """What its health answer says of what it runs: the version, and the revision only where hosts tell it."""
+    def _reported(self, host: Host) -> dict[str, t.Any]:
+        """The release in its health answer: the version, and the revision only where hosts report it."""
         version, revision = versions.split(None if host.broken else host.version)
         return {"version": version, "revision": revision if self.tells_revisions and version else None}
 
@@ -156,7 +156,7 @@ class Run:
         self.workers: list[Worker] = []
         self.conclusion: dict[str, t.Any] | None = None
         self.refusal = ""
-        # The test's own books for this plan.
+        # The test's own record of this plan.
         self.weak: set[str] = set()
         self.touched: set[str] = set()
         self.left_alone: set[str] = set()

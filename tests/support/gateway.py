@@ -129,12 +129,12 @@ class Gateway:
         request = urllib.request.Request(self._target + path, body, given, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, _told(answer.headers), answer.read()
+                return answer.status, _as_dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, _told(error.headers), error.read()
+            return error.code, _as_dict(error.headers), error.read()
         except OSError as error:
             return 502, {"Content-Type": "text/plain"}, str(error).encode()
 
 
-def _told(headers: t.Any) -> dict[str, str]:
+def _as_dict(headers: t.Any) -> dict[str, str]:
     return {name: headers[name] for name in TOLD if headers[name]}

@@ -238,7 +238,7 @@ backend shop
 
 
 class Client:
-    """Sends requests through a node in threads until told to stop, and counts those that fail."""
+    """Sends requests through a node in threads until stopped, and counts those that fail."""
 
     def __init__(self, node: Node, threads: int = 4, path: str = "/") -> None:
         self._address = ("127.0.0.1", node.port)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A raw HTTP/1.1 client connection that hides nothing: no pool, no retry, no redirect.
 
-The one thing that HTTP lets a client repeat is told apart: a connection that the server closed while it
+The one thing that HTTP lets a client repeat is distinguished: a connection that the server closed while it
 was idle, after it had served a request (RFC 9112, 9.3.1). That raises ClosedWhileIdle and is no failure.
 It is recognised by its time: the close was there before the request was sent, or crossed it on its way,
 which shows within CROSSING seconds. A close that comes later broke off an answer in the making and fails.

@@ -19,7 +19,7 @@ START = 1_790_000_000.0
 
 
 class FakeClock:
-    """Moves only when told or when somebody sleeps."""
+    """Moves only when it is set or when somebody sleeps."""
 
     def __init__(self) -> None:
         self.time = START

@@ -84,7 +84,7 @@ sys.exit(shop_base.main())
 
 
 class Site:
-    """Three instances behind two HAProxys, and what a rollout of theirs is told of the database."""
+    """Three instances behind two HAProxys, and a rollout's settings for the database."""
 
     def __init__(self, fleet: t.Any, database: Postgres, folder: pathlib.Path) -> None:
         self.fleet, self.database, self.folder = fleet, database, folder

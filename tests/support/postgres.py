@@ -60,7 +60,7 @@ class Postgres:
         run([PROGRAMS / "pg_ctl", "-D", self._data, "-o", options, "-w", "-l", log, "start"], self._inside)
 
     def crash(self) -> None:
-        """As by a power loss: nobody is told, and the next start recovers from the log."""
+        """As by a power loss: without a shutdown, and the next start recovers from the log."""
         run([PROGRAMS / "pg_ctl", "-D", self._data, "-m", "immediate", "-w", "stop"])
 
     @property

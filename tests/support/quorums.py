@@ -86,8 +86,8 @@ class Cluster(Replicas):
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)
         self.peers = {name: free_port() for name in NAMES}
-        told = "".join(f"{name}={self.ports[name]} peer_{name}={self.peers[name]}\n" for name in NAMES)
-        (directory / "ports").write_text(told)
+        ports = "".join(f"{name}={self.ports[name]} peer_{name}={self.peers[name]}\n" for name in NAMES)
+        (directory / "ports").write_text(ports)
 
     def do(self, *words: str) -> None:
         """As the operator, with the script of this cluster."""

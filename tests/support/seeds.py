@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
 EXAMPLES = {"ci": 2000, "long": 10000}
-# Hypothesis's own derandomize would draw anew after each edit of a machine, and differently on another patch of Python.
+# Hypothesis's own derandomize would draw other examples after each edit of a machine, and differently on another patch of Python.
 SEED = int(os.environ.get("STEADY_SEED") or (1 if PROFILE == "ci" else secrets.randbelow(2**32)))
 # A seeded bug need only be found, not be explained.
 PHASES = [Phase.generate] if PROFILE == "mutants" else [Phase.generate, Phase.shrink]

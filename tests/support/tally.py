@@ -16,7 +16,7 @@ import typing as t
 SAMPLES = 100
 STICKY = "sticky"
 BIN = math.log(1.02)
-"""Latencies are told to two percent."""
+"""Latencies are resolved to two percent."""
 
 
 class Failed(Exception):

@@ -9,7 +9,7 @@ Five kinds of clients work side by side: quick ones that keep their connection, 
 each request (``Connection: close``), slow ones (``GET /slow?seconds=5``, half of them keeping the connection),
 uploads whose body arrives in pieces, and sticky ones that send back the cookie that they are given and remember
 which versions they met, one after the other. The rate is that of the quick ones, half of it each; who falls behind
-does not catch up. It ends by itself after the given seconds or requests, or when told to by SIGTERM or
+does not catch up. It ends by itself after the given seconds or requests, or is ended by SIGTERM or
 SIGINT; then nothing new is begun and what was begun is brought to its end, so every request is counted once.
 
 A request failed unless a whole 2xx answer came within the time limit: another status, a refused or reset
@@ -257,7 +257,7 @@ async def _main(arguments: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", action="append", required=True, help="http://host:port; may be repeated")
-    parser.add_argument("--seconds", type=float, default=0.0, help="0: until told to stop")
+    parser.add_argument("--seconds", type=float, default=0.0, help="0: until stopped")
     parser.add_argument("--requests", type=int, default=0, help="stop once so many have ended; 0: no limit")
     parser.add_argument("--json", type=pathlib.Path, help="where the report is written")
     parser.add_argument("--for-process", type=int, help="end when this process, our parent, is gone")

@@ -4,7 +4,7 @@
 """Two groups of hosts behind two balancer nodes, and runs that shift traffic as the playbooks do, one act at a time.
 
 Where traffic goes is judged by the world after every single act, from the weights that the nodes really have and the
-versions that the hosts really run, never from what the ledger believes.
+versions that the hosts really run, never from what the ledger records.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ class Run:
                 "checked": checked,
                 "played": self.played,
                 "verdict": self.verdict,
-                "reason": "as told",
+                "reason": "as scripted",
             },
         )
         self.verdict = None

@@ -318,7 +318,7 @@ def test_a_zonal_shift_keeps_a_healthy_target_out_of_rotation(
 
 
 def test_no_healthy_target_is_noted(world: World, group: Balancer) -> None:
-    for target in world.aws.elb.book(world.aws.backend(), world.groups["shop"]).targets.values():
+    for target in world.aws.elb.registry(world.aws.backend(), world.groups["shop"]).targets.values():
         target.forced = Seen("unhealthy", "Target.Timeout", "Request timed out")
     info = group.info()
     assert info["notes"][1] == "No target is healthy: AWS then sends traffic to all that are registered."

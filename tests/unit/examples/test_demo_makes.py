@@ -49,7 +49,7 @@ def test_envoy_is_got_only_where_haproxy_cannot_be_had(
     assert got == [requirements]
 
 
-def test_an_envoy_is_told_where_its_members_stand(tmp_path: pathlib.Path) -> None:
+def test_an_envoy_is_configured_with_its_members(tmp_path: pathlib.Path) -> None:
     node = {"name": "lb1", **envoy_node.described(tmp_path, [8080, 9901])}
     envoy_node.prepare(node, APPS, tmp_path)
     settings = envoy_node.settings(node, tmp_path)

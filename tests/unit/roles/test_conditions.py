@@ -76,7 +76,7 @@ def test_a_step_has_its_time_limit_and_loses_an_unreachable_host(file: str) -> N
 
 
 @pytest.mark.parametrize(("file", "fact"), [("hook", "__rollout_done"), ("judge", "__rollout_judged")])
-def test_a_step_that_failed_is_told_apart_from_one_that_succeeded(file: str, fact: str) -> None:
+def test_a_step_that_failed_is_distinguished_from_one_that_succeeded(file: str, fact: str) -> None:
     went_on, failed = (one["vars"][fact] for one in tasks_of(file) if fact in one.get("vars", {}))
     assert "failure" not in went_on
     assert failed["failure"] == (

@@ -33,7 +33,7 @@ def loaded(path: pathlib.Path, how: str) -> set[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROLES)))
 def test_no_rolling_deployment_ran_on_ansible_core_2_16_to_2_18(path: pathlib.Path) -> None:
     """Below an include whose file is a template they refuse an import: "Error when evaluating variable in dynamic parent
-    include path". Which files an include reaches cannot be told from the text, so a file that imports may be reached by
+    include path". Which files an include reaches cannot be determined from the text, so a file that imports may be reached by
     none: it is loaded by a playbook's import_role, or imported itself.
     """
     if not loaded(path, IMPORT):

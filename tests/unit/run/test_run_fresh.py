@@ -23,7 +23,7 @@ def test_the_readme_has_its_set_up_commands() -> None:
     assert commands[1] == "make demo"
 
 
-def test_a_readme_without_them_is_told() -> None:
+def test_a_readme_without_them_is_reported() -> None:
     with pytest.raises(SystemExit) as refused:
         fresh.setup_commands("# steady.rollout\n")
 

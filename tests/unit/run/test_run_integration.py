@@ -82,7 +82,7 @@ def test_what_an_earlier_run_said_of_the_contract_is_forgotten(
     ]
 
 
-def test_what_clients_saw_is_told_by_series() -> None:
+def test_what_clients_saw_is_printed_by_series() -> None:
     seen = {"changes": 40, "requests": 8669, "failed": 0, "reconnects_a_change": 7.925}
     figures = {"nginx": {"drain_cycles": seen, "split": {"requests": 3000}}}
     assert integration.traffic_table(figures).splitlines() == [

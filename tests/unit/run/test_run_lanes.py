@@ -15,7 +15,7 @@ def part(name: str, lane: str) -> Part:
     return Part(name, "a sample", (), limit=60, lane=lane)
 
 
-def test_lanes_run_at_the_same_time_and_are_told_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lanes_run_at_the_same_time_and_are_printed_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     both = threading.Barrier(2, timeout=30)
     order: list[str] = []
 

@@ -109,7 +109,7 @@ def test_an_unleash_of_the_caller_s_is_taken(tmp_path: pathlib.Path, monkeypatch
     assert ran == []
 
 
-def test_no_unleash_is_told_and_no_failure(
+def test_no_unleash_is_printed_and_no_failure(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unleash(tmp_path, monkeypatch)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from support.aws_targets import Seen, TargetBook, Times
+from support.aws_targets import Seen, TargetRegistry, Times
 from support.pools import ManualClock
 
 KEY = ("10.0.0.1", 80)
@@ -16,71 +16,71 @@ class Story:
     def __init__(self, in_use: bool = True, **times: float) -> None:
         self.clock = ManualClock()
         self.times = Times(**{"initial": 4.0, "deregistration_delay": 10.0, **times})
-        self.book = TargetBook(lambda: self.clock.now, lambda: self.times, lambda: in_use)
+        self.registry = TargetRegistry(lambda: self.clock.now, lambda: self.times, lambda: in_use)
 
     def after(self, seconds: float) -> tuple[str, str | None]:
         self.clock.sleep(seconds)
-        return self.book.seen(KEY)[:2]
+        return self.registry.seen(KEY)[:2]
 
 
 def test_a_whole_life() -> None:
     story = Story()
     assert story.after(0) == ("unused", "Target.NotRegistered")
-    story.book.register(KEY)
+    story.registry.register(KEY)
     assert story.after(1) == ("initial", "Elb.RegistrationInProgress")
     assert story.after(2) == ("initial", "Elb.InitialHealthChecking")
     assert story.after(2) == ("healthy", None)
-    story.book.checked(KEY, False)
+    story.registry.checked(KEY, False)
     assert story.after(0) == ("unhealthy", "Target.FailedHealthChecks")
-    story.book.checked(KEY, True)
-    story.book.deregister(KEY)
+    story.registry.checked(KEY, True)
+    story.registry.deregister(KEY)
     assert story.after(9) == ("draining", "Target.DeregistrationInProgress")
-    assert story.book.listed() == [KEY]
+    assert story.registry.listed() == [KEY]
     assert story.after(2) == ("unused", "Target.NotRegistered")
-    assert story.book.listed() == []
+    assert story.registry.listed() == []
 
 
-def test_registering_again_starts_a_draining_target_anew_and_leaves_a_registered_one_alone() -> None:
+def test_registering_again_restarts_a_draining_target_and_leaves_a_registered_one_alone() -> None:
     story = Story()
-    story.book.register(KEY)
+    story.registry.register(KEY)
     assert story.after(5) == ("healthy", None)
-    story.book.register(KEY)
+    story.registry.register(KEY)
     assert story.after(0) == ("healthy", None)
-    story.book.deregister(KEY)
+    story.registry.deregister(KEY)
     assert story.after(1)[0] == "draining"
-    story.book.register(KEY)
+    story.registry.register(KEY)
     assert story.after(1)[0] == "initial"
 
 
 def test_deregistering_what_is_not_registered_changes_nothing() -> None:
     story = Story()
-    story.book.deregister(KEY)
-    story.book.register(KEY)
-    story.book.deregister((KEY[0], 81))
+    story.registry.deregister(KEY)
+    story.registry.register(KEY)
+    story.registry.deregister((KEY[0], 81))
     assert story.after(5) == ("healthy", None)
 
 
 def test_a_group_in_no_use() -> None:
     story = Story(in_use=False)
-    story.book.register(KEY)
+    story.registry.register(KEY)
     assert story.after(5) == ("unused", "Target.NotInUse")
 
 
 def test_unhealthy_draining_ends() -> None:
     story = Story(unhealthy_draining=3.0)
-    story.book.register(KEY)
+    story.registry.register(KEY)
     story.after(5)
-    story.book.checked(KEY, False)
+    story.registry.checked(KEY, False)
     assert story.after(1)[0] == "unhealthy.draining"
     assert story.after(3)[0] == "unhealthy"
 
 
 def test_a_change_shows_late() -> None:
     story = Story(lag=2.0)
-    story.book.register(KEY)
+    story.registry.register(KEY)
     assert story.after(1)[0] == "unused"
     assert story.after(5)[0] == "healthy"
-    story.book.deregister(KEY)
+    story.registry.deregister(KEY)
     assert story.after(1)[0] == "healthy"
     assert story.after(2)[0] == "draining"
 
@@ -91,9 +91,9 @@ def test_where_requests_go(healthy: int) -> None:
     story = Story()
     keys = [("10.0.0.1", port) for port in (80, 81, 82)]
     for key in keys:
-        story.book.register(key)
-    story.book.targets[keys[2]].forced = Seen("initial")
+        story.registry.register(key)
+    story.registry.targets[keys[2]].forced = Seen("initial")
     story.clock.sleep(5)
     for key in keys[healthy:]:
-        story.book.checked(key, False)
-    assert story.book.routable() == (keys[:healthy] or keys[:2])
+        story.registry.checked(key, False)
+    assert story.registry.routable() == (keys[:healthy] or keys[:2])

@@ -122,13 +122,13 @@ def test_any_status_but_2xx_is_a_failure() -> None:
     assert failed(ask(Script(answer))[0]) == ("status 503", "answered 503: 'sick'")
 
 
-def test_a_503_that_says_when_to_come_back_is_told_apart() -> None:
+def test_a_503_with_retry_after_is_distinguished() -> None:
     (failed,) = ask(Script(b"HTTP/1.1 503 Soon\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nsoon"))
     assert (failed.kind, str(failed)) == ("maintenance page", "Retry-After 60: 'soon'")
 
 
 def test_an_answer_before_the_body_was_sent_ends_the_upload() -> None:
-    """A server that refuses an upload closes the connection, and whoever goes on sending is told of a reset instead."""
+    """A server that refuses an upload closes the connection, and whoever goes on sending gets a reset instead."""
     refusal = b"HTTP/1.1 503 Soon\r\nRetry-After: 60\r\nContent-Length: 4\r\n\r\nsoon"
 
     async def upload() -> Failed:

@@ -49,7 +49,7 @@ def test_a_feature_is_counted_by_host_version_and_value() -> None:
     ]
 
 
-def test_the_95th_percentile_is_told_by_client_and_version() -> None:
+def test_the_95th_percentile_is_printed_by_client_and_version() -> None:
     tally = Tally(0.0)
     for number in range(1, 101):
         tally.count_ok("close", "1.0.0", 1.0, number / 1000)

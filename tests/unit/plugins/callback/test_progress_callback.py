@@ -105,7 +105,7 @@ def test_the_end_of_one_service_of_several_is_shown_where_it_happens_and_is_not_
     assert progress._display.colour == C.COLOR_ERROR
 
 
-def test_a_run_that_failed_after_its_success_was_told_does_not_end_in_green(progress: t.Any) -> None:
+def test_a_run_that_failed_after_its_success_was_printed_does_not_end_in_green(progress: t.Any) -> None:
     """What comes after the conclusion, such as your own last task, may fail all the same."""
     outcome = {"succeeded": True, "message": "shop: all done.", "text": []}
     progress.v2_runner_on_ok(result_of("steady.rollout.rollout", outcome))
@@ -141,7 +141,9 @@ def test_a_playbook_that_is_no_rollout_is_shown_as_ansible_shows_it(monkeypatch:
     )
     callback = CallbackModule()
     callback._display = Screen()
-    monkeypatch.setattr("ansible.plugins.callback.default.CallbackModule.v2_playbook_on_start", lambda self, book: None)
+    monkeypatch.setattr(
+        "ansible.plugins.callback.default.CallbackModule.v2_playbook_on_start", lambda self, playbook: None
+    )
     callback.v2_playbook_on_start(playbook_with("", "geerlingguy.nginx"))
     callback.v2_playbook_on_play_start(None)
     assert seen == ["play"]

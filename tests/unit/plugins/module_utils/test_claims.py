@@ -60,7 +60,7 @@ def test_a_change_claims_a_host_that_was_never_claimed(directory: str) -> None:
     )
 
 
-def test_who_takes_over_is_told_whom_the_other_ledger_has_drained(directory: str) -> None:
+def test_a_takeover_returns_the_hosts_that_the_other_ledger_has_drained(directory: str) -> None:
     with claims.held(ours(directory)):
         claims.note_members(ours(directory), drained=["a", "b"])
     with claims.held(ours(directory)):

@@ -20,17 +20,17 @@ def test_options(module: t.Any) -> None:
 
 
 def test_results_of_lb_member_info() -> None:
-    told = yaml.safe_load(lb_member_info.RETURN)
-    assert set(told["members"]["contains"]) == {*member_report.facts(member("a")), "counters"}
+    returned = yaml.safe_load(lb_member_info.RETURN)
+    assert set(returned["members"]["contains"]) == {*member_report.facts(member("a")), "counters"}
     counted = member_report.counted(Counters(requests=1, errors=0))
-    assert set(told["members"]["contains"]["counters"]["contains"]) == set(counted or {})
+    assert set(returned["members"]["contains"]["counters"]["contains"]) == set(counted or {})
 
 
 def test_results_of_lb_member() -> None:
-    told = yaml.safe_load(lb_member.RETURN)
-    assert set(told) | {"changed"} == set(member_report.nothing_done("shop"))
+    returned = yaml.safe_load(lb_member.RETURN)
+    assert set(returned) | {"changed"} == set(member_report.nothing_done("shop"))
     facts = set(member_report.facts(member("a"))) - {"own"}
-    assert set(told["members"]["contains"]) == facts | {
+    assert set(returned["members"]["contains"]) == facts | {
         "before",
         "after",
         "outcome",

@@ -185,7 +185,7 @@ def test_results_are_documented(service: Service) -> None:
         documented = set(yaml.safe_load(module.RETURN)) | {"changed", "diff"}
         returned = set().union(*messages[name])
         assert returned - documented == set(), f"{name} returns more than it documents"
-        # The rest is told only where the lease is refused or the coordinator does not answer.
+        # The rest is returned only where the lease is refused or the coordinator does not answer.
         rest = {"holder", "kind", "diff"}
         assert documented - returned - rest == set(), f"{name} documents more than it returns"
 

@@ -88,7 +88,7 @@ def test_the_command_line_itself_is_not_written_down() -> None:
 
 
 def test_a_worker_leaves_once_its_run_has_ended(tmp_path: pathlib.Path) -> None:
-    told = tmp_path / "told"
+    error_file = tmp_path / "error_file"
     script = f"""
 import multiprocessing, os, pathlib, sys, time
 sys.path[:0] = {sys.path!r}
@@ -101,16 +101,16 @@ def work():
     try:
         controller.leave_if_ended()
     except Exception as error:
-        pathlib.Path({str(told)!r}).write_text(str(error))
+        pathlib.Path({str(error_file)!r}).write_text(str(error))
 multiprocessing.get_context("fork").Process(target=work).start()
 time.sleep(30)
 """
     subprocess.run([sys.executable, "-c", script], check=False)
     end = time.monotonic() + 30
-    while not told.exists() or not told.read_text():
+    while not error_file.exists() or not error_file.read_text():
         assert time.monotonic() < end
         time.sleep(0.01)
-    assert told.read_text() == "The run that this worker belongs to has ended; nothing more is started."
+    assert error_file.read_text() == "The run that this worker belongs to has ended; nothing more is started."
 
 
 WORKERS = 2

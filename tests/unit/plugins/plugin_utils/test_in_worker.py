@@ -17,7 +17,7 @@ SILENCE = "Failed to connect to the host via ssh: ssh: connect to host 192.0.2.1
 
 
 class OnLostHost(InWorkerAction):
-    """An action whose host does not answer, whatever Ansible wants from it."""
+    """An action whose host does not answer, whatever Ansible calls."""
 
     module = "release"
 

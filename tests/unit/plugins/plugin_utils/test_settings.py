@@ -15,7 +15,7 @@ def test_hosts_whose_settings_are_written_alike_are_one_group() -> None:
     assert settings.distinct(written) == [["app1", "app2"], ["app3"]]
 
 
-def test_settings_as_the_role_wants_them() -> None:
+def test_settings_as_the_role_requires_them() -> None:
     assert settings.errors_of(SPEC, {"service": "shop", "keep": "3"}) == []
 
 

@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import targets
         ({"tcp": "app1:80"}, "", []),
     ],
 )
-def test_smoke_tests_go_where_they_are_told_or_where_health_is(
+def test_smoke_tests_go_to_their_setting_or_to_that_of_health(
     health: dict[str, t.Any], url: str, found: list[dict[str, str]]
 ) -> None:
     assert targets.smoke_targets(health, url, "app1") == found

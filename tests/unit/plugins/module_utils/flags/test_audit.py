@@ -39,7 +39,7 @@ def test_markdown_that_nobody_can_break_out_of() -> None:
     assert audit.markdown([flag("young")], []) == ""
 
 
-def test_the_module_fails_for_findings_when_told_to() -> None:
+def test_the_module_fails_for_findings_if_so_set() -> None:
     system = InMemory(flag("old", age=400), flag("young", on_for=1))
     params = {"names": [], "fail_on": "never", "system": {}}
     result = info.report(system, params, RULES, NOW)

@@ -104,7 +104,7 @@ def seen(monkeypatch: pytest.MonkeyPatch, **answers: list[bool | str]) -> instan
     return instances.Instances({name: name for name in answers}, None, 5.0)
 
 
-def test_it_is_told_when_all_instances_have_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_reported_when_all_instances_have_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = seen(monkeypatch, app1=[True, False], app2=[False])
     result = change(InMemory(ON), Wanted("killed", reason="x"), listed)
     assert result["msg"] == "a is killed (x): sent after 0.1 s, seen by 2 of 2 instances after 0.65 s"

@@ -164,7 +164,7 @@ def test_flagd_a_kill_whose_flag_is_on_again_is_over(tmp_path: pathlib.Path) -> 
     assert (found.on, found.state, found.reason) == (False, "killed", "orders twice")
 
 
-def test_flagd_how_users_are_told_apart_stays(tmp_path: pathlib.Path) -> None:
+def test_flagd_how_users_are_distinguished_stays(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "flags.json"
     by = {"cat": [{"var": "email"}]}
     split = {"fractional": [by, ["new", 1], ["old", 3]]}

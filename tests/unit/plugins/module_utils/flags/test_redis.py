@@ -24,7 +24,7 @@ NOTHING: backend.Values = [None] * 6
 
 @contextlib.contextmanager
 def answering(*answers: bytes) -> t.Iterator[int]:
-    """A server that gives these answers, one to each command, to each connection anew; then it closes."""
+    """A server that gives these answers, one to each command, from the first one for each connection; then it closes."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:

@@ -120,7 +120,7 @@ def test_a_flag_without_a_definition_in_the_environment_is_off() -> None:
     assert split(Api(by={PLACE: {"name": "a"}})).read("a") == Flag("a", exists=True)
 
 
-def test_a_flag_and_a_workspace_that_are_not_there_are_told_apart() -> None:
+def test_a_missing_flag_and_a_missing_workspace_are_distinguished() -> None:
     assert split(Api(by={"/internal/api/v2/splits/ws/w1?limit=1&offset=0": {}})).read("a") == Flag("a")
     with pytest.raises(Refused):
         split(Api(by={})).read("a")

@@ -192,7 +192,7 @@ def test_refusals_have_a_sentence_each(status: int, message: str) -> None:
     assert failed.value.message == (f"{said} {message}" if message else said)
 
 
-def test_a_flag_and_a_project_that_are_not_there_are_told_apart() -> None:
+def test_a_missing_flag_and_a_missing_project_are_distinguished() -> None:
     server = Server(by={FLAG: [(404, {})], "GET /api/admin/projects/default/features": [(200, {"features": []})]})
     with serving(server.respond) as port:
         assert unleash(port, []).read("a") == Flag("a")

@@ -70,7 +70,7 @@ def test_a_failure_has_the_keys_of_a_success() -> None:
     assert {"msg", *failed.value.result} == set(success)
 
 
-def test_told_not_to_fail_it_only_says_so() -> None:
+def test_with_fail_false_it_only_reports() -> None:
     result = core(call(targets=BAD, timeout=0, fail=False))
     assert (result["healthy"], result["msg"]) == (False, BAD_NEWS)
 

@@ -329,7 +329,7 @@ class Fleet(RuleBasedStateMachine):
             host.broken = False
             host.admin = ["up" if admin == "drained_externally" else admin for admin in host.admin]
         self.ledger.fake.move(300)
-        # Who holds on failure wants to look at it; the way home is to revert.
+        # Who holds on failure does so to look at it; a revert rolls back.
         self.policy = {**self.policy, "on_failure": "revert"}
         run = self.start(self.asked, allow_bad=True)
         if not self.finish():

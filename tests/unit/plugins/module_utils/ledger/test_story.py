@@ -575,7 +575,7 @@ def test_a_host_that_tells_another_revision_than_was_proven_is_outdated():
     ledger = LedgerClient()
     with_revision(ledger, "7")
     ledger.open("1.0.0", revision="7")
-    hosts = [{**host, "revision": told} for host, told in zip(fleet(2), ("7", "6"))]
+    hosts = [{**host, "revision": revision} for host, revision in zip(fleet(2), ("7", "6"))]
     plan = ledger.plan(hosts, balancers=[pool(hosts)])
     assert plan["up_to_date"] == ["app1"]
     assert [(row["from"], row["to"]) for row in plan["plan"]] == [("1.0.0 revision 6", "1.0.0 revision 7")]

@@ -134,7 +134,7 @@ class Traffic(RuleBasedStateMachine):
 
     def check_rerun(self):
         """Invariant 18: from when a run has seen the traffic in place, runs of that version move none, cut off or not."""
-        # A run that fails wants the traffic elsewhere, whether or not a balancer has heard of it.
+        # A run that fails has decided to move the traffic elsewhere, whether or not a balancer was changed yet.
         is_over = self.run.asked.get("act") == "over" and self.run.asked["status"] == "open"
         if self.settled is None and is_over and len(self.world.splits()) == 1 and self.world.serves(self.run.version):
             self.settled = (self.run.version, copy.deepcopy(self.world.weights))
@@ -165,7 +165,7 @@ class Traffic(RuleBasedStateMachine):
         self.one_more_run(self.asked)
         if self.was_given_up and self.is_unfinished():
             # What a crash has left of a version that was then given up, idle and torn, stays where the next one is
-            # taken back, aborted or serves already. The release after that brings it home.
+            # rolled back, aborted or serves already. The release after that replaces it.
             self.ledger.fake.move(300)
             self.one_more_run("4")
         if self.torn():

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole shifts of traffic, told act by act: they end well, go home, are cut off, and are steered by the operator."""
+"""Whole shifts of traffic, act by act: they succeed, are rolled back, interrupted, and controlled by the operator."""
 
 from __future__ import annotations
 
@@ -72,9 +72,9 @@ def test_a_canary_ends_with_the_whole_fleet_on_the_version_and_the_usual_split(c
     assert conclusion["message"] == "shop: all 3 hosts are in service on 2. Traffic: main 66.67 %, canary 33.33 %."
     assert [line.split("  ", 1)[1].strip() for line in conclusion["text"][5:-2]] == [
         "main 100 %, canary 0 %        -        -",
-        "main 95 %, canary 5 %         pass     as told",
-        "main 50 %, canary 50 %        pass     as told",
-        "main 0 %, canary 100 %        pass     as told",
+        "main 95 %, canary 5 %         pass     as scripted",
+        "main 50 %, canary 50 %        pass     as scripted",
+        "main 0 %, canary 100 %        pass     as scripted",
         "main 66.67 %, canary 33.33 %  -        -",
     ]
 
@@ -140,7 +140,7 @@ def test_a_gate_that_does_not_pass_sends_the_share_to_nothing_first(canary: Site
     said = run.verdict = ("fail", "no_data", "inconclusive")[verdict]
     run.act(True)
     assert (run.asked["act"], run.asked["split"], run.asked["urgent"]) == ("set", {"main": 100.0, "canary": 0.0}, True)
-    assert run.asked["messages"] == [f"gate at 5 %: {said}, as told", "stopped"]
+    assert run.asked["messages"] == [f"gate at 5 %: {said}, as scripted", "stopped"]
     conclusion = ended(run)
     assert (conclusion["succeeded"], conclusion["outcome"]) == (False, "reverted")
     assert canary.versions() == {"main": {"1"}, "canary": {"1"}}
@@ -157,7 +157,7 @@ def test_a_colour_that_is_no_match_gets_no_traffic(colours: Site, verdict: str, 
     run.verdict = verdict
     conclusion = ended(run)
     assert conclusion["outcome"] == "reverted"
-    assert f"rolled back: green failed the comparison with blue ({verdict}: as told)" in conclusion["message"]
+    assert f"rolled back: green failed the comparison with blue ({verdict}: as scripted)" in conclusion["message"]
     assert colours.versions() == {"blue": {"1"}, "green": {"1"}}
     assert colours.world.splits() == {(100, 0)}
     assert colours.bad() == bad
@@ -223,7 +223,7 @@ def test_a_node_that_refuses_has_the_switch_undone_on_the_others(colours: Site) 
     assert colours.world.splits() == {(0, 100)}
 
 
-def test_a_node_that_would_refuse_is_found_before_the_others_are_told(colours: Site) -> None:
+def test_a_node_that_would_refuse_is_found_before_the_others_are_changed(colours: Site) -> None:
     run = colours.start()
     colours.until(run, "shifting", "check")
     colours.world.refusing.add("lb2")

@@ -56,20 +56,20 @@ def test_a_kind_that_the_baseline_does_not_have_is_left_out() -> None:
 
 def test_slices_are_counted_once() -> None:
     slices = [{"at": at, "members": {"app1": {"GET /page": cell(20.0, 10, bad=1)}}} for at in (5.0, 10.0, 15.0)]
-    books, interval = counting.advanced({}, {"lb1": Node("", {}, slices[:2])})
+    baselines, interval = counting.advanced({}, {"lb1": Node("", {}, slices[:2])})
     assert interval.first == ("lb1",)
-    books, interval = counting.advanced(books, {"lb1": Node("", {}, slices)})
+    baselines, interval = counting.advanced(baselines, {"lb1": Node("", {}, slices)})
     assert (interval.members["app1"].requests, interval.members["app1"].errors) == (11, 1)
-    books, interval = counting.advanced(books, {"lb1": Node("", {}, slices)})
+    baselines, interval = counting.advanced(baselines, {"lb1": Node("", {}, slices)})
     assert interval.members == {}
 
 
 def test_where_the_node_counts_its_figures_are_not_counted_twice() -> None:
     counters = {"requests": 10, "errors": 0, "latency": None, "timed": 0, "window": 0, "histogram": []}
     slices = [{"at": 10.0, "members": {"app1": {"GET /page": cell(20.0, 10)}}}]
-    books, dummy = counting.advanced({}, {"lb1": Node("1", {"app1": counters}, [])})
+    baselines, dummy = counting.advanced({}, {"lb1": Node("1", {"app1": counters}, [])})
     dummy_baselines, interval = counting.advanced(
-        books, {"lb1": Node("1", {"app1": {**counters, "requests": 25}}, slices)}
+        baselines, {"lb1": Node("1", {"app1": {**counters, "requests": 25}}, slices)}
     )
     assert interval.members["app1"].requests == 15
     assert list(interval.members["app1"].kinds) == ["GET /page"]

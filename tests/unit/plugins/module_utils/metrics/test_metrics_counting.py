@@ -67,7 +67,7 @@ def test_what_grew_is_summed_over_the_nodes() -> None:
     ],
     ids=["another process", "fewer requests", "fewer errors", "fewer timed", "fewer of another member"],
 )
-def test_counters_that_began_anew_say_nothing_about_that_interval(reloaded: Node) -> None:
+def test_counters_that_were_restarted_give_no_figures_for_that_interval(reloaded: Node) -> None:
     baselines, dummy = counting.advanced({}, {"lb1": node(a=counters(100, 2), b=counters(40))})
     baselines, interval = counting.advanced(baselines, {"lb1": reloaded})
     assert (interval.members, interval.restarted) == ({}, ("lb1",))
@@ -94,7 +94,7 @@ def test_a_member_that_appears_is_counted_from_its_second_look_on() -> None:
     assert interval.members == {"a": Growth(0, 0), "b": Growth(10, 1)}
 
 
-def test_the_mean_of_the_latest_requests_is_told_from_that_of_all() -> None:
+def test_the_mean_of_the_latest_requests_is_computed_from_that_of_all() -> None:
     haproxy = HaproxyMean()
     for dummy in range(2000):
         haproxy.add(20)
@@ -113,15 +113,15 @@ def test_too_few_requests_are_waited_for_and_then_reported_together() -> None:
     for dummy in range(2000):
         haproxy.add(20)
     baselines, dummy_interval = counting.advanced({}, {"lb1": node(a=haproxy.counters())})
-    told = []
+    means = []
     for dummy in range(8):
         for dummy_request in range(40):
             haproxy.add(30)
         baselines, interval = counting.advanced(baselines, {"lb1": node(a=haproxy.counters())})
-        told.append((interval.members["a"].timed, interval.members["a"].latency))
-    assert [timed for timed, dummy in told][:6] == [0, 80, 0, 0, 120, 0]
+        means.append((interval.members["a"].timed, interval.members["a"].latency))
+    assert [timed for timed, dummy in means][:6] == [0, 80, 0, 0, 120, 0]
     assert all(
-        latency == pytest.approx(30, rel=counting.LARGEST_ERROR) for dummy, latency in told if latency is not None
+        latency == pytest.approx(30, rel=counting.LARGEST_ERROR) for dummy, latency in means if latency is not None
     )
 
 
@@ -129,7 +129,7 @@ def test_too_few_requests_are_waited_for_and_then_reported_together() -> None:
     st.lists(st.integers(1, 400), max_size=1200),
     st.lists(st.integers(1, 400), min_size=1, max_size=900),
 )
-def test_a_mean_that_is_told_is_as_near_as_promised(before: list[int], after: list[int]) -> None:
+def test_a_reported_mean_is_as_near_as_documented(before: list[int], after: list[int]) -> None:
     haproxy = HaproxyMean()
     for milliseconds in before:
         haproxy.add(milliseconds)

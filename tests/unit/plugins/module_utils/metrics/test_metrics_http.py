@@ -77,7 +77,7 @@ def test_credentials(settings: dict[str, t.Any], authorization: str | None) -> N
         (ConnectionResetError(), "reset the connection"),
     ],
 )
-def test_trouble_is_told_without_secrets(answers: t.Any, answer: t.Any, message: str) -> None:
+def test_trouble_is_reported_without_secrets(answers: t.Any, answer: t.Any, message: str) -> None:
     answers[0][0] = answer
     with pytest.raises(Trouble) as caught:
         endpoint(token="s3cret", url="http://u:pw12@prometheus:9090/?key=v").ask("")

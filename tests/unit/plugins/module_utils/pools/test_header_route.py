@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Calls of lb_route and lb_page on a balancer in memory: what is asked of it, what is told."""
+"""Calls of lb_route and lb_page on a balancer in memory: what is sent to it, what is returned."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_a_claim_of_a_later_run_is_respected(routes: FakeRoutes, tmp_path: pathl
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (("x canary", None, "a"), "header: 'x canary' cannot be its name; up to 40 letters, digits and - can."),
         ((None, "a;b", "a"), "cookie: 'a;b' cannot be its name; up to 40 letters, digits and - can."),
@@ -252,10 +252,10 @@ def test_a_claim_of_a_later_run_is_respected(routes: FakeRoutes, tmp_path: pathl
         (("X-Canary", None, ""), "value: '' cannot be sent everywhere; up to 64 letters, digits and ._~:@/+=- can."),
     ],
 )
-def test_testers_that_cannot_be_right(given: tuple[str | None, str | None, str], told: str) -> None:
+def test_testers_that_cannot_be_right(given: tuple[str | None, str | None, str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         Selector.given(*given)
-    assert caught.value.message == told
+    assert caught.value.message == message
 
 
 def test_a_balancer_without_routes_says_why() -> None:
@@ -293,10 +293,10 @@ def test_a_file_that_was_not_given_is_asked_for() -> None:
 def test_a_page_is_put_up_once_and_reported(pages: FakePages) -> None:
     result = page(pages, body="Soon.\n", retry_after=60)
     assert pages.asked == [Page("Soon.\n", "text/plain", 60)]
-    told = {"status": 503, "body": "Soon.\n", "content_type": "text/plain", "retry_after": 60}
-    assert (result["changed"], result["before"], result["after"]) == (True, {}, told)
+    shown = {"status": 503, "body": "Soon.\n", "content_type": "text/plain", "retry_after": 60}
+    assert (result["changed"], result["before"], result["after"]) == (True, {}, shown)
     assert result["actions"] == ["put up the maintenance page of pool 'shop'"]
-    assert (result["diff"]["before"], result["diff"]["after"]) == ({}, told)
+    assert (result["diff"]["before"], result["diff"]["after"]) == ({}, shown)
     assert page(pages, body="Soon.\n", retry_after=60)["changed"] is False
 
 
@@ -333,7 +333,7 @@ def test_a_page_that_is_too_long_for_the_make(pages: FakePages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"body": " \n"}, "body: the page is empty, or has a zero byte; write in it what users should know."),
         (
@@ -343,10 +343,10 @@ def test_a_page_that_is_too_long_for_the_make(pages: FakePages) -> None:
         ({"retry_after": 0}, "retry_after: must be 1 s or more, is 0."),
     ],
 )
-def test_a_page_that_cannot_be_right(pages: FakePages, options: dict[str, t.Any], told: str) -> None:
+def test_a_page_that_cannot_be_right(pages: FakePages, options: dict[str, t.Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         maintenance_page.core(call_of(lb_page, False, options))
-    assert caught.value.message == told
+    assert caught.value.message == message
     assert set(caught.value.result) == set(maintenance_page.nothing_done("shop"))
 
 

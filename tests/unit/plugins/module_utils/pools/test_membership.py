@@ -25,14 +25,14 @@ class Growing(FakePool):
 
     capabilities = FakePool.capabilities | {contract.CAN_ADD}
 
-    def __init__(self, *names: str, busy: int = 0, deaf: bool = False) -> None:
+    def __init__(self, *names: str, busy: int = 0, ignores_changes: bool = False) -> None:
         super().__init__(*(member(name) for name in names))
         self.busy = busy
-        self.deaf = deaf
+        self.ignores_changes = ignores_changes
 
     def add_member(self, new: NewMember) -> None:
         self.asked.append(("add", new))
-        if not self.deaf:
+        if not self.ignores_changes:
             self.members[new.name] = member(new.name, contract.DRAINED, address=new.address)
 
     def remove_member(self, name: str) -> None:
@@ -40,7 +40,7 @@ class Growing(FakePool):
         if self.busy:
             self.busy -= 1
             raise MemberBusy(f"lb1: '{name}' has connections.")
-        if not self.deaf:
+        if not self.ignores_changes:
             del self.members[name]
 
     def lost_by_reload(self, change: NewMember | str) -> str:
@@ -89,7 +89,7 @@ def test_a_member_with_another_address_is_refused() -> None:
 
 
 def test_a_member_that_is_accepted_and_not_shown_is_an_error() -> None:
-    outcome = called(Growing("app1", deaf=True), **NEW)
+    outcome = called(Growing("app1", ignores_changes=True), **NEW)
     assert outcome.error == (
         "lb1: pool 'shop' accepted 'app9' but does not show it. Check whether the load balancer is being reloaded, then run again."
     )

@@ -24,12 +24,12 @@ def snapshot(*versions: str, current: str | None = None, activated: str = "", ba
     )
 
 
-def told(steps: list[release_plan.Step]) -> list[str]:
+def texts(steps: list[release_plan.Step]) -> list[str]:
     return [str(step) for step in steps]
 
 
 def plan(state: str, version: str, before: Snapshot, stage: bool = False, keep: int = 5) -> list[str]:
-    return told(release_plan.plan(state, version, before, stage, [], keep, now=100.0))
+    return texts(release_plan.plan(state, version, before, stage, [], keep, now=100.0))
 
 
 def test_a_first_release() -> None:
@@ -49,7 +49,7 @@ def test_what_is_reached_needs_no_step() -> None:
 
 def test_an_already_staged_release_gets_its_missing_links() -> None:
     steps = release_plan.plan("active", "1", snapshot("1", current="1"), False, ["log", "uploads"], 5, 0.0)
-    assert told(steps) == ["link log of 1 to shared", "link uploads of 1 to shared"]
+    assert texts(steps) == ["link log of 1 to shared", "link uploads of 1 to shared"]
 
 
 def test_old_releases_go_when_a_new_one_is_active() -> None:

@@ -69,7 +69,9 @@ def test_a_host_without_systemd_and_cron_says_so(host: TimedHost) -> None:
     assert not (host.directory / "shop.restore").exists()
 
 
-def test_another_user_than_root_is_told_to_become(host: TimedHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_user_than_root_is_refused_and_pointed_to_become(
+    host: TimedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert host.call("armed", digest=program().digest)["why_not"] == "it needs root there (become)"
 
@@ -184,7 +186,7 @@ def test_a_run_that_was_refused_and_has_nothing_to_leave_leaves_nothing(host: Ti
     assert not (host.directory / "shop.restore").exists()
 
 
-def test_what_was_done_is_told_to_each_run_until_one_has_planned(host: TimedHost) -> None:
+def test_what_was_done_is_reported_to_each_run_until_one_has_planned(host: TimedHost) -> None:
     host.begin()
     drain(host, "app1")
     host.call("changing", members=["app1"])

@@ -58,7 +58,7 @@ def test_a_timer_never_acts_against_a_newer_claim(standing: Standing | None, why
     assert (verdict.kind, verdict.why, verdict.restore) == (rules.OVER, why, {})
 
 
-def test_after_a_reboot_the_time_counts_anew() -> None:
+def test_after_a_reboot_the_time_starts_again() -> None:
     """The clock of before says nothing any more."""
     assert rules.decide(DRAINED, RUN, at(600, "later")).kind == rules.RESTART
     again = dataclasses.replace(DRAINED, renewed=at(600, "later"))
@@ -90,7 +90,7 @@ def test_an_outcome_is_reported_once() -> None:
     assert timer.unreported([later, other]) == [other]
 
 
-def test_a_run_that_is_alive_after_all_is_told_who_was_restored_until_it_drains_them_again() -> None:
+def test_a_run_that_is_alive_after_all_gets_who_was_restored_until_it_drains_them_again() -> None:
     timer = TIMER.reported([rules.Report(1.0, 7, "lb1", "app1", rules.RESTORED, "silence")])
     assert timer.restored_meanwhile(["app1", "app2"]) == ["app1"]
     assert dataclasses.replace(timer, token=8).restored_meanwhile(["app1"]) == []
@@ -151,7 +151,7 @@ def test_nobody_is_restored_and_left_out_at_once(acts: list[tuple[str, str]], si
 class Switch(RuleBasedStateMachine):
     """Runs that come, drain, change, die or end, with a timer or without; looks and reboots at any moment.
 
-    What is true is kept beside what the timer believes: *changed* are the hosts that some run has begun to change since
+    What is true is kept beside what the timer has recorded: *changed* are the hosts that some run has begun to change since
     they were drained.
     """
 

@@ -183,7 +183,7 @@ def test_after_a_failure_nothing_is_sent() -> None:
     )
 
 
-def test_told_to_go_on_only_what_needs_a_missing_value_is_left_out() -> None:
+def test_without_stop_only_what_needs_a_missing_value_is_left_out() -> None:
     service = Service(said(500, ""), said())
     done = service.run(
         {"url": "/a", "keep": {"t": "body.t"}},

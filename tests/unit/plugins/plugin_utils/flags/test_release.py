@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release by a flag as the controller carries it out: what is sent where, and what the ledger hears of it."""
+"""A release by a flag as the controller carries it out: what is sent where, and what is reported to the ledger."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_the_version_to_go_back_to_was_nowhere() -> None:
     assert said(staged=(), served="") == []
 
 
-def test_a_host_that_does_not_answer_is_told_of_elsewhere() -> None:
+def test_a_host_that_does_not_answer_is_reported_elsewhere() -> None:
     executors = ScriptedExecutors(lambda host, module, given: Unreachable("app1", "gone"))
     assert findings({"app1": settings()}, {}, executors) == []
 

@@ -123,7 +123,7 @@ def test_a_type_that_no_timer_can_change_is_not_left_to_one() -> None:
     assert [given.get("restore_timer") for dummy, given in executors.done("lb_member")] == [None]
 
 
-def test_every_timer_is_told_before_a_host_is_changed() -> None:
+def test_every_timer_is_notified_before_a_host_is_changed() -> None:
     executors = ScriptedExecutors()
     timed(executors).mark_changing()
     assert executors.done("restore_timer") == [
@@ -131,7 +131,7 @@ def test_every_timer_is_told_before_a_host_is_changed() -> None:
     ]
 
 
-def test_a_host_is_not_changed_while_a_timer_cannot_be_told() -> None:
+def test_a_host_is_not_changed_while_a_timer_cannot_be_notified() -> None:
     executors = ScriptedExecutors(
         lambda host, module, given: {"failed": True, "msg": "put back"} if host == "lb3" else None
     )

@@ -80,7 +80,7 @@ class Artifacts:
 
 
 class Objecting:
-    """Rules that object as often as they are told to, then consent."""
+    """Rules that object a given number of times, then consent."""
 
     def __init__(self, times: int) -> None:
         self.times = times
@@ -266,7 +266,7 @@ def test_reports_say_how_long_users_did_without_the_host() -> None:
 
 
 def judged(answer: t.Any, **settings: t.Any) -> dict[str, t.Any]:
-    """What the ledger is told about the gate."""
+    """What is reported to the ledger about the gate."""
     host, executors = steps(answer, gate_tasks="", **settings)
     host.run_gate(GATE)
     return executors.done("rollout_gate")[-1][1]
@@ -373,7 +373,7 @@ def test_a_host_that_is_drained_again_on_its_way_back_is_not_left_to_a_restore_t
     assert [given.get("restore_timer") for dummy, given in executors.done("lb_member")] == [None]
 
 
-def test_timers_are_told_once_and_only_where_there_is_one() -> None:
+def test_timers_are_notified_once_and_only_where_there_is_one() -> None:
     host, executors = steps()
     host.mark_changing()
     assert executors.done("restore_timer") == []

@@ -124,11 +124,11 @@ class Sudo:
         return b"required" in line
 
 
-ASKING = "import sys; print('password:', file=sys.stderr, flush=True); told = sys.stdin.readline()\n"
+ASKING = "import sys; print('password:', file=sys.stderr, flush=True); answer = sys.stdin.readline()\n"
 
 
 def test_the_password_is_sent_when_it_is_asked_for() -> None:
-    accepted = "assert told == 'secret\\n'\nprint('BECOME-SUCCESS-x', flush=True)"
+    accepted = "assert answer == 'secret\\n'\nprint('BECOME-SUCCESS-x', flush=True)"
     link = attempt(ASKING + accepted + READY, become=Sudo())
     assert "sudo" in link.commands[0]
 

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's end of a session, with a process at the other end that answers as it is told."""
+"""The controller's end of a session, with a scripted process at the other end."""
 
 from __future__ import annotations
 

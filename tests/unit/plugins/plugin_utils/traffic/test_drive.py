@@ -90,7 +90,7 @@ class World:
         return [given for dummy, given in self.executors.done("rollout_shift") if given.get("state") != "baked"]
 
 
-def test_every_node_is_asked_before_the_split_and_told_after_it() -> None:
+def test_every_node_is_read_before_the_split_and_reported_after_it() -> None:
     world = World(act("check"), act("set"), act("over"))
     assert world.drive.drive(world.drive.begin(""))[0]["act"] == "over"
     assert [host for host, dummy in world.executors.done("lb_weight")] == ["lb1", "lb2"] * 2

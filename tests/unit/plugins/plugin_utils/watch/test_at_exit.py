@@ -16,7 +16,7 @@ PROGRAM = """
 import os, signal, sys, time
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-at_exit.call(lambda: print("told", flush=True))
+at_exit.call(lambda: print("called", flush=True))
 worker = os.fork()
 if worker == 0:
     os.write(1, b"worker\\n")
@@ -40,5 +40,5 @@ def test_an_interrupted_run_said_nothing(number: signal.Signals) -> None:
     process.send_signal(number)
     rest, dummy = process.communicate()
     assert begun == {"worker\n", "ready\n"}
-    assert rest.splitlines() == [f"worker ended by {int(signal.SIGTERM)}", "told"]
+    assert rest.splitlines() == [f"worker ended by {int(signal.SIGTERM)}", "called"]
     assert process.returncode == 99

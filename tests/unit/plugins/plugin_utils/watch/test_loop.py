@@ -243,7 +243,7 @@ def test_a_worker_that_was_killed_kept_the_run_waiting_for_ever() -> None:
 
 
 def test_a_run_that_is_interrupted_ends_its_workers_first() -> None:
-    """It was told that they had been killed, and to end once more while it said what it left."""
+    """It was reported that they had been killed, and SIGTERM came once more while it printed what it left."""
     assert World(lasts=13.0, worker_dies_at=5.0).shown == []
     assert World(lasts=60.0, worker_dies_at=5.0, interrupted_at=12.0).ended_at == math.inf
 

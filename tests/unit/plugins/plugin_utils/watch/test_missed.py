@@ -25,7 +25,7 @@ def test_a_host_that_is_being_updated_goes_down_without_failing() -> None:
     assert with_missed_failures([node(app1=3)], [node(app1=2)], ["app2"]) == [node(app1=3)]
 
 
-def test_a_node_that_counts_anew_or_not_at_all_says_nothing() -> None:
+def test_a_node_that_restarted_its_counters_or_has_none_gives_no_figures() -> None:
     for before in ([node(app1=9)], [node(app1=None)], [node()], [], [{"host": "lb1", "unreachable": "gone"}]):
         assert with_missed_failures([node(app1=3)], before, ["app1"]) == [node(app1=3)]
     silent = {"host": "lb1", "members": {}, "unreachable": "gone"}

@@ -69,7 +69,7 @@ def found_spans(window: dict[str, t.Any], zone: str, day: dt.date) -> list[Span]
 
 
 def clock_offset(at: int, zone: zoneinfo.ZoneInfo) -> int:
-    """Seconds east of UTC at that second, told by the clock alone."""
+    """Seconds east of UTC at that second, found by the clock alone."""
     wall = dt.datetime.fromtimestamp(at, zone).replace(tzinfo=UTC)
     return int(wall.timestamp()) - at
 

@@ -314,7 +314,7 @@ def test_what_began_after_the_drain_is_another_members() -> None:
     assert follow.after(1.0, 1, busy_for(0)) == Flight(0, 0)
 
 
-def test_a_member_that_was_chosen_again_starts_anew() -> None:
+def test_a_member_that_was_chosen_again_is_counted_from_the_start() -> None:
     follow = Follow()
     assert follow.after(0, 1) == Flight(0, 0)
     assert follow.after(5, 2, busy_for(3), elected=6) == Flight(2, 0)

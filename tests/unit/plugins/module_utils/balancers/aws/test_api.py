@@ -18,7 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 class Answered(Exception):
     """As botocore's ClientError."""
 
-    def __init__(self, code: str, message: str = "told so", status: int = 400) -> None:
+    def __init__(self, code: str, message: str = "by the test", status: int = 400) -> None:
         super().__init__(message)
         self.response = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
 
@@ -114,7 +114,7 @@ def test_denied_names_the_permission() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (Answered("ExpiredToken"), AwsError, "the AWS credentials are not accepted (ExpiredToken: told so)"),
+        (Answered("ExpiredToken"), AwsError, "the AWS credentials are not accepted (ExpiredToken: by the test)"),
         (named("NoCredentialsError", "none"), RolloutError, "no AWS credentials (none). Set balancer.profile"),
         (named("NoRegionError", "none"), InputError, "no AWS region is known. Set balancer.region or AWS_REGION."),
         (named("ProfileNotFound", "shpo"), InputError, "shpo. Correct balancer.profile or AWS_PROFILE."),

@@ -467,7 +467,7 @@ def test_either_file_makes_its_kind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({}, "balancer: type=envoy needs exactly one of eds_file"),
         ({"eds_file": "/e.json", "rds_file": "/r.json"}, "balancer: type=envoy needs exactly one of eds_file"),
@@ -475,7 +475,7 @@ def test_either_file_makes_its_kind() -> None:
         ({"eds_file": "/e.json", "admin": "lb1"}, "balancer.admin: 'lb1' is neither 'host:port' nor"),
     ],
 )
-def test_settings_that_cannot_be_right(changes: Json, told: str) -> None:
+def test_settings_that_cannot_be_right(changes: Json, message: str) -> None:
     with pytest.raises(InputError) as caught:
         envoy.open_envoy({**SETTINGS, **changes})
-    assert caught.value.message.startswith(told)
+    assert caught.value.message.startswith(message)

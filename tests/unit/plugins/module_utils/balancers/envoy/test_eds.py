@@ -173,7 +173,7 @@ def test_addresses(address: Json, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             "a: b",
@@ -192,10 +192,10 @@ def test_addresses(address: Json, shown: str) -> None:
         ),
     ],
 )
-def test_a_file_that_is_something_else(text: str, told: str) -> None:
+def test_a_file_that_is_something_else(text: str, message: str) -> None:
     with pytest.raises(BadDocument) as caught:
         Document.parse(text)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_a_new_endpoint_is_drained_and_has_its_name() -> None:

@@ -169,22 +169,22 @@ def test_of_two_maps_the_one_of_the_pool_counts(routes: NginxRoutes, path: pathl
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("server { }", "'server' is not a map"),
         ("map $a $b { default c;", "the map of $a is not closed"),
         ("}", "a '}' closes nothing"),
     ],
 )
-def test_a_file_that_is_not_understood(routes: NginxRoutes, path: pathlib.Path, text: str, told: str) -> None:
+def test_a_file_that_is_not_understood(routes: NginxRoutes, path: pathlib.Path, text: str, message: str) -> None:
     with pytest.raises(NotUnderstood) as caught:
         maps(text)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
     path.write_text(text)
     with pytest.raises(RolloutError) as error:
         routes.read(GREEN)
     assert error.value.message == (
-        f"lb1: {path} cannot be read as nginx configuration: {told}. Keep nothing but plain maps in that file."
+        f"lb1: {path} cannot be read as nginx configuration: {message}. Keep nothing but plain maps in that file."
     )
 
 

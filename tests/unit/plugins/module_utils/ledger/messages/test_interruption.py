@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operator is told who has interrupted a run."""
+"""The message to an operator who has interrupted a run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def ledger() -> LedgerClient:
     return client
 
 
-def told(ledger: LedgerClient, **drained: dict[str, str]) -> list[str]:
+def lines_of(ledger: LedgerClient, **drained: dict[str, str]) -> list[str]:
     return list(ledger.watch(balancers=[pool(fleet(6), **drained)])["if_interrupted"])
 
 
 def test_with_nobody_in_flight_only_the_rerun_is_explained(ledger: LedgerClient) -> None:
-    assert told(ledger) == [
+    assert lines_of(ledger) == [
         "Run the same command again to resume the rollout of 2.0.0; to roll back, add -e rollout_resume=revert."
     ]
 
@@ -32,7 +32,7 @@ def test_hosts_are_named_with_what_was_done_to_them(ledger: LedgerClient) -> Non
         ledger.admit(app)
     ledger.host("changing", "app1", step="update")
     ledger.host("changing", "app2", step="drain", modifies=False)
-    assert told(ledger, app1=DRAINED, app2=DRAINED) == [
+    assert lines_of(ledger, app1=DRAINED, app2=DRAINED) == [
         "app1: drained on lb1; may be half-updated to 2.0.0 at the step 'update'",
         "app2: drained on lb1; not changed yet, still on 1.0.0 at the step 'drain'",
         "app3: not drained when the balancers were last read; not changed yet, still on 1.0.0",
@@ -45,7 +45,7 @@ def test_a_host_that_failed_and_stays_drained_is_named_too(ledger: LedgerClient)
     ledger.admit("app1")
     ledger.host("stuck", "app1", kind="restore", error="lb1 does not answer")
     ledger.rollout("reverting")
-    assert told(ledger, app1=DRAINED)[0] == "app1: drained earlier by this rollout"
+    assert lines_of(ledger, app1=DRAINED)[0] == "app1: drained earlier by this rollout"
 
 
 def test_a_rollback_is_finished_by_the_same_command(ledger: LedgerClient) -> None:
@@ -54,4 +54,4 @@ def test_a_rollback_is_finished_by_the_same_command(ledger: LedgerClient) -> Non
     ledger.host("failed", "app2", kind="health", error="HTTP 500")
     ledger.host("reverted", "app2", version="1.0.0")
     ledger.rollout("reverting")
-    assert told(ledger) == ["Run the same command again to finish the rollback of 2.0.0."]
+    assert lines_of(ledger) == ["Run the same command again to finish the rollback of 2.0.0."]

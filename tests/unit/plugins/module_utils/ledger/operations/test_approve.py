@@ -239,8 +239,8 @@ def test_settings_that_cannot_be_met_are_refused(ledger, change, message):
     st.sampled_from(["ops", "ana"]),
 )
 def test_it_starts_exactly_with_enough_valid_approvals_of_others(acts: list[tuple[str, int]], runner: str) -> None:
-    """Against a book of the test's own."""
-    ledger, book = LedgerClient(), {}
+    """Against a record of the test's own."""
+    ledger, approved_until = LedgerClient(), {}
     plan = plan_of(refused(ledger))
     for user, dummy in acts:
         if user == "wait":
@@ -251,9 +251,9 @@ def test_it_starts_exactly_with_enough_valid_approvals_of_others(acts: list[tupl
         except RolloutError:
             assert user in ("ops", "eve")
             continue
-        if book.get(user, 0.0) <= ledger.fake.time:
-            book[user] = ledger.fake.time + 3600
-    valid = [user for user, until in book.items() if until > ledger.fake.time and user not in ("ops", runner)]
+        if approved_until.get(user, 0.0) <= ledger.fake.time:
+            approved_until[user] = ledger.fake.time + 3600
+    valid = [user for user, until in approved_until.items() if until > ledger.fake.time and user not in ("ops", runner)]
     if len(valid) >= 2:
         assert start(ledger, user=runner)["order"]
     else:

@@ -146,7 +146,7 @@ def test_what_cannot_be_meant_is_refused(ledger, options, message):
 
 @given(st.lists(st.tuples(st.sampled_from(["blocked", "unblocked", "move"]), st.sampled_from(["ana", "ben", "eve"]))))
 def test_a_service_is_open_exactly_while_nobody_who_may_has_blocked_it(acts: list[tuple[str, str]]) -> None:
-    """Against a book of the test's own: who set the block that is in force, and until when."""
+    """Against a record of the test's own: who set the block that is in force, and until when."""
     ledger, holder, until = LedgerClient(), "", 0.0
     for act, user in acts:
         if act == "move":

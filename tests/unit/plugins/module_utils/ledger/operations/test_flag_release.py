@@ -18,7 +18,7 @@ BAD = ("fail", "inconclusive", "no_data")
 
 
 class Release(LedgerClient):
-    """With a flag that does what it is told."""
+    """With a flag that is set without errors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ def test_one_lease_for_rollouts_and_releases(client: Release) -> None:
         client.open("2.0.0")
 
 
-def test_a_release_that_was_killed_goes_on_where_it_was_and_bakes_anew(client: Release) -> None:
+def test_a_release_that_was_killed_goes_on_where_it_was_and_bakes_again(client: Release) -> None:
     client.begin()
     client.to(10)
     client.kill_the_controller()

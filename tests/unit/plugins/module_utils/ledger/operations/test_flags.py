@@ -60,7 +60,7 @@ def test_a_rollout_is_refused_while_the_flag_is_on(client: LedgerClient) -> None
     assert shown(client) == []
 
 
-def test_or_turns_it_off_when_told_to(client: LedgerClient) -> None:
+def test_or_turns_it_off_if_so_set(client: LedgerClient) -> None:
     planned(client)
     assert flag(client, "begun", goal="off", found="on", refuse=False)["go"] is True
     assert shown(client) == [("off", "intended", "")]

@@ -85,7 +85,7 @@ def test_what_was_read_before_the_proof_does_not_count(ledger):
     assert ledger.watch(balancers=[pool(fleet(4), app2=DOWN)], age=0.5)["stop"] is True
 
 
-def test_a_host_that_is_proven_anew_begins_without_the_observations_of_before(ledger):
+def test_a_host_that_is_proven_again_begins_without_earlier_observations(ledger):
     for dummy in range(2):
         ledger.watch(hosts=BAD, balancers=seen())
     hosts = fleet(4)
@@ -149,7 +149,7 @@ def test_a_watch_that_is_gone_is_replaced_by_declared_steps(ledger):
     assert ledger.info()["services"][0]["is_held"] is True
 
 
-def test_a_run_that_lost_the_lease_is_told_and_records_only_its_attempt(ledger):
+def test_a_run_that_lost_the_lease_is_refused_and_records_only_its_attempt(ledger):
     run, token = ledger.run, ledger.token
     ledger.open(take_over=True, owner={"user": "ann", "controller": "desktop"})
     ledger.run, ledger.token = run, token

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opening: which rollout a run works on, and what it is told."""
+"""Opening: which rollout a run works on, and the answer to it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refusal(ledger, *arguments, **options):
     return caught.value.message
 
 
-def test_what_a_run_is_told(ledger):
+def test_the_answer_to_a_run(ledger):
     opened = ledger.open()
     assert opened["token"] == 1
     assert opened["resumed"] is False
@@ -57,7 +57,7 @@ def test_the_same_version_goes_on(ledger):
     assert second["previous_owner"]["run"] == first["run"]
 
 
-def test_another_version_starts_anew(ledger):
+def test_another_version_starts_a_new_rollout(ledger):
     """Invariant 16: it inherits no place, no proof and no gate of the first."""
     ledger.open()
     ledger.plan(fleet(4), policy={"stages": ["2", "100%"], "gate": True})

@@ -54,7 +54,7 @@ def test_a_restart_keeps_the_version_and_restarts_every_host_once(ledger: Ledger
     assert planned(ledger)["text"][0] == "shop: nothing to do for restart november, 2 hosts are done already"
 
 
-def test_a_restart_without_a_name_begins_anew_once_the_last_one_is_done(ledger: LedgerClient) -> None:
+def test_a_restart_without_a_name_is_a_new_one_once_the_last_one_is_done(ledger: LedgerClient) -> None:
     for _time in range(2):
         ledger.fake.move(100)
         ledger.open(None, **RESTART)

@@ -115,17 +115,17 @@ def test_a_step_that_hung_left_its_processes_at_work() -> None:
 
 def test_a_step_that_ignores_sigterm_is_killed() -> None:
     script = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    module = subprocess.Popen([sys.executable], env={**os.environ, VARIABLE: "deaf-run"}, **pipes)
+    module = subprocess.Popen([sys.executable], env={**os.environ, VARIABLE: "ignoring-run"}, **pipes)
     assert module.stdin is not None
     assert module.stdout is not None
     module.stdin.write(f"{script}\n".encode())
     module.stdin.close()
     module.stdout.readline()
     clock = clock_that_reaps(module)
-    params = {"interrupted_run": "deaf-run", "host": "app1", "terminate": True, "timeout": 30}
+    params = {"interrupted_run": "ignoring-run", "host": "app1", "terminate": True, "timeout": 30}
     try:
         answer = wait_until_quiesced(params, clock, check_mode=False)
         assert (answer["is_quiesced"], module.returncode) == (True, -signal.SIGKILL)

@@ -367,7 +367,7 @@ def test_a_gate_left_by_a_run_that_had_one_holds_up_nobody_where_none_is_configu
 
 
 @pytest.mark.parametrize("budget", ["0", "3"])
-def test_a_host_that_fails_after_the_rollout_stopped_still_speaks_against_the_version(budget):
+def test_a_host_that_fails_after_the_rollout_stopped_still_counts_against_the_version(budget):
     ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(8), policy={"max_unavailable": "2", "max_failures": budget})

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs that may touch only a part of the fleet, and what the ledger still knows of the rest."""
+"""Runs that may touch only a part of the fleet, and what the ledger keeps on the rest."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_limited_revert_does_not_forget_what_the_rollout_did_to_the_other_host
     assert ledger.rollout("reverting")["order"] == ["app4", "app2", "app3"]
 
 
-def test_a_limited_rerun_does_not_forget_what_a_later_revert_takes_back(ledger):
+def test_a_limited_rerun_keeps_what_a_later_revert_rolls_back(ledger):
     """Invariant 14."""
     hosts = killed(ledger)
     plan = run_again(ledger, limited(hosts, "app5"), hosts)

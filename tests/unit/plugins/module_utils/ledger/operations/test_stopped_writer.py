@@ -93,7 +93,7 @@ def test_nor_does_one_that_takes_over_another_service(tmp_path: pathlib.Path) ->
         assert processes.is_stopped(pid)
 
 
-def test_a_rehearsal_ends_nothing(tmp_path: pathlib.Path) -> None:
+def test_check_mode_ends_nothing(tmp_path: pathlib.Path) -> None:
     ledger = at(tmp_path)
     ledger.open()
     ledger.ledger.check_mode = True

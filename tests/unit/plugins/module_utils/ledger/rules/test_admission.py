@@ -90,7 +90,7 @@ def test_while_paused_everybody_waits():
         ({"phase": model.OUTSIDE}, "app1 has nothing to do: it is not in scope"),
     ],
 )
-def test_a_host_with_nothing_to_do_is_told_so(changes, reason):
+def test_a_host_with_nothing_to_do_gets_the_reason(changes, reason):
     assert said(decide(host(**changes), group(4))) == ("stop", reason)
 
 

@@ -134,5 +134,5 @@ OUT = {"lb_state": model.DRAINED_BY_US}
         (host(model.PROVEN, lb_state=model.DRAINED_EXTERNALLY), False),
     ],
 )
-def test_what_a_revert_takes_back(found, goes):
+def test_what_a_revert_rolls_back(found, goes):
     assert failure.must_go_back(found, "run-1") is goes

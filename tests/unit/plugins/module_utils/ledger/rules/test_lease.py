@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lease: who may take it, and what the others are told."""
+"""The lease: who may take it, and how the others are refused."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_who_may_take_it(now, take_over, gone_run, may):
     assert leases.may_take(held(), now, take_over, gone_run) is may
 
 
-def test_a_second_run_is_told_who_holds_it_and_how_to_take_over():
+def test_a_second_run_is_refused_with_who_holds_it_and_how_to_take_over():
     refusal = leases.refusal(held(), "a rollout of 2.0.0", NOON + 12)
     assert refusal.message == (
         "shop: a rollout of 2.0.0 is being run by ops on laptop (pid 4711) since 2026-09-21 14:13:20 UTC; last "

@@ -129,7 +129,7 @@ def test_a_forged_history_is_found_out(forgery, broken_at):
     assert f"the history is DAMAGED from event {broken_at} on" in ledger.info()["text"]
 
 
-def test_a_history_computed_anew_is_intact_and_does_not_fit_its_anchor():
+def test_a_recomputed_history_is_intact_and_does_not_fit_its_anchor():
     """Who may write the ledger may forge it; what is kept elsewhere gives that away (invariant 19)."""
     ledger = LedgerClient()
     ledger.open()
@@ -308,7 +308,7 @@ def wait_for_word(number, directory, lease, answers):
     answers.put(at(directory, **lease).admit("app2", timeout=100)["msg"])
 
 
-def test_a_waiting_process_hears_at_once_that_the_rollout_stopped(tmp_path):
+def test_a_waiting_process_sees_at_once_that_the_rollout_stopped(tmp_path):
     """Invariant 6."""
     ledger = at(tmp_path)
     ledger.open()

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A call of lb_weight on a pool in memory: what is set, what is put back, what is told."""
+"""A call of lb_weight on a pool in memory: what is set, what is put back, what is returned."""
 
 from __future__ import annotations
 

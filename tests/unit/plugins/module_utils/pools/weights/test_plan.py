@@ -47,7 +47,7 @@ def test_groups_are_lists_or_single_names_and_say_a_name_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("groups", "told"),
+    ("groups", "message"),
     [
         (
             {"blue": ["a"]},
@@ -68,10 +68,10 @@ def test_groups_are_lists_or_single_names_and_say_a_name_once() -> None:
         ({"blue": ["a", "b"], "green": ["b"]}, "groups: 'b' is in 'blue' and in 'green'; a member has one group."),
     ],
 )
-def test_groups_that_cannot_be_right(groups: dict[str, t.Any], told: str) -> None:
+def test_groups_that_cannot_be_right(groups: dict[str, t.Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_groups(groups, ["blue", "green"])
-    assert caught.value.message == told
+    assert caught.value.message == message
 
 
 @pytest.mark.parametrize("state", [contract.UP, contract.NO_CHECK])

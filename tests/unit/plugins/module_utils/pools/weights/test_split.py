@@ -157,7 +157,7 @@ def test_thirds_need_not_be_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shares", "told"),
+    ("shares", "message"),
     [
         ({}, "shares: is empty; give each group its percentage of the traffic, for example {blue: 95, green: 5}."),
         ({"blue": 95, "green": 10}, "shares: blue: 95, green: 10 add up to 105, not to 100."),
@@ -171,10 +171,10 @@ def test_thirds_need_not_be_exact() -> None:
         ({"blue": "1e2"}, "shares: 'blue' cannot be '1e2'; a percentage from 0 to 100 is expected."),
     ],
 )
-def test_shares_that_cannot_be_right(shares: dict[str, t.Any], told: str) -> None:
+def test_shares_that_cannot_be_right(shares: dict[str, t.Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_shares(shares)
-    assert caught.value.message == told
+    assert caught.value.message == message
 
 
 def test_without_any_weight_nobody_has_a_share() -> None:
