@@ -27,7 +27,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result: Result = super().run(tmp, task_vars)
         arguments = validated("check_tiers", source_of("check_tiers").SPEC, self._task.args)
-        found, errors = self._read(arguments["hosts"], task_vars)
+        found, errors = self._read(arguments, task_vars)
         return {
             **result,
             "changed": False,
@@ -37,17 +37,20 @@ class ActionModule(ActionBase):
             "msg": " ".join([*errors, "Nothing was touched."]) if errors else "The services can be released.",
         }
 
-    def _read(self, in_view: t.Sequence[str], task_vars: Result) -> tuple[list[settings.Service], list[str]]:
+    def _read(self, arguments: Result, task_vars: Result) -> tuple[list[settings.Service], list[str]]:
+        raw = task_vars.get(settings.WHERE)
         try:
-            tiers = evaluated(self, task_vars.get(settings.WHERE), task_vars)
+            tiers = evaluated(self, settings.without_versions(raw) if arguments["drill"] else raw, task_vars)
         except AnsibleError as error:
             return [], [why_not_evaluated(settings.WHERE, error)]
         given = settings.Given(
             tiers=tiers,
             groups=task_vars.get("groups") or {},
-            in_view=in_view,
+            in_view=arguments["hosts"],
             extra=set(task_vars["hostvars"]._variable_manager.extra_vars),
             of_host=lambda name: self._of_host(name, task_vars),
+            drill=arguments["drill"],
+            fails=arguments["fails"],
         )
         try:
             return settings.services(given)

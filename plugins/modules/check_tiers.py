@@ -36,6 +36,16 @@ options:
     type: list
     elements: str
     required: true
+  drill:
+    description:
+      - Whether the playbook C(drill_tiers.yml) asks. The versions of the services are then those that run, and one host of each
+        service is rolled.
+    type: bool
+    default: false
+  fails:
+    description: With O(drill), the service that fails on purpose; the last one if it is empty.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -59,7 +69,7 @@ errors:
 tiers:
   description:
     - The services in the order in which they are rolled out, each with C(name), C(service) (the name of its lease), C(fleet), C(version),
-      C(needs), and C(first), the host whose settings are read.
+      C(revision), C(needs), C(hosts), those that are rolled, and C(first), the host whose settings are read.
   type: list
   elements: dict
   returned: always
@@ -72,5 +82,7 @@ msg:
 SPEC = {
     "argument_spec": {
         "hosts": {"type": "list", "elements": "str", "required": True},
+        "drill": {"type": "bool", "default": False},
+        "fails": {"type": "str", "default": ""},
     },
 }

@@ -65,6 +65,10 @@ options:
         description: The version to roll out.
         type: str
         required: true
+      revision:
+        description: The revision that is rolled out with it. The playbook C(drill_tiers.yml) sets it.
+        type: str
+        default: ""
       needs:
         description: The services that are released before it.
         type: list
@@ -189,6 +193,10 @@ version:
   description: The version that it is rolled out to, or rolled back from.
   type: str
   returned: O(state=next)
+revision:
+  description: The revision that belongs to this version; empty where there is none.
+  type: str
+  returned: O(state=next)
 resume:
   description: V(revert) if it is rolled back, else V(continue).
   type: str
@@ -231,6 +239,7 @@ TIER: dict[str, t.Any] = {
     "service": {"type": "str", "required": True},
     "fleet": {"type": "str", "required": True},
     "version": {"type": "str", "required": True},
+    "revision": {"type": "str", "default": ""},
     "needs": {"type": "list", "elements": "str", "default": []},
 }
 SPEC: dict[str, t.Any] = {

@@ -26,6 +26,12 @@ EVENTS = 66
 """What an undisturbed release of three services with two hosts each writes."""
 MOMENTS = spread(EVENTS, 10, 2.0, 12_000)
 SAMPLE = 6
+DRILL_EVENTS = 52
+"""What an undisturbed drill on three services writes, about."""
+DRILL_PASSED = (
+    "The drill of db 1.0.0, api 1.0.0, web 1.0.0 has passed: web-app5 failed on purpose, and web, api, db were rolled back in this "
+    "order, one host each, within "
+)
 BAD = "1.5.0"
 """Never healthy; newer than the first version, and not newer than what it needs."""
 
@@ -44,6 +50,10 @@ class Release:
         others = {name: value for name, value in versions.items() if name not in NEEDS}
         return self.rolling.start("", *self.tiers.words(), playbook="tiers", **wanted, **others)
 
+    def start_drill(self, *words: str, **settings: str) -> Run:
+        """No version is given: it is what runs."""
+        return self.rolling.start("", *self.tiers.words(), *words, playbook="drill_tiers", **settings)
+
     def run(self, **versions: str) -> Ended:
         return self.start(**versions).wait()
 
@@ -60,6 +70,10 @@ class Release:
 
 def concluded(shop: Shop) -> list[str]:
     return [event["service"] for event in shop.events() if event["kind"] == "concluded"]
+
+
+def admitted(shop: Shop) -> list[str]:
+    return [event["host"] for event in shop.events() if event["kind"] == "admitted"]
 
 
 @pytest.fixture
@@ -171,4 +185,31 @@ def test_of_two_releases_at_once_one_is_refused(release: Release, shop: Shop) ->
     ended = first.wait()
     assert ended.exit_code == 0, ended.output
     release.all_on("2.0.0", ended)
+    release.nobody_noticed()
+
+
+@pytest.mark.long
+def test_a_drill_takes_every_service_back_in_reverse_order(release: Release, shop: Shop) -> None:
+    ended = release.start_drill().wait()
+    assert ended.exit_code == 0, ended.output
+    assert ended.last_line.startswith(DRILL_PASSED), ended.output
+    release.all_on("1.0.0", ended)
+    assert concluded(shop) == ["db", "api", "web", "api", "db"]
+    assert admitted(shop) == ["db-app1", "api-app3", "web-app5", "api-app3", "db-app1"], "one host of each service"
+    released = release.run()
+    assert released.exit_code == 0, released.output
+    release.all_on("2.0.0", released)
+    release.nobody_noticed()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("moment", spread(DRILL_EVENTS, 5, 2.0, 12_001)[1:4], ids=str)
+def test_after_a_kill_the_same_command_finishes_the_drill(release: Release, shop: Shop, moment: Moment) -> None:
+    run = release.start_drill()
+    moment.await_in(run, shop)
+    run.kill(group=True)
+    ended = release.start_drill().wait()
+    assert ended.exit_code == 0, f"{run.output}\n{ended.output}\n{shop.story()}"
+    assert ended.last_line.startswith(DRILL_PASSED), ended.output
+    release.all_on("1.0.0", ended)
     release.nobody_noticed()

@@ -49,6 +49,7 @@ BOTH = [
     },
 ]
 """Task file that updates two services on a host that is drained for both."""
+Events = t.List[t.Tuple[str, str]]
 OWN_NAME = "{{ rollout_member }}"
 
 
@@ -121,7 +122,7 @@ class TiersSite:
         os.killpg(run.pid, signal.SIGKILL)
         run.wait()
 
-    def events(self) -> list[tuple[str, str]]:
+    def events(self) -> Events:
         """Service and kind of each, in their order."""
         path = self.folder / "ledger" / "ledger.db"
         if not path.exists():
@@ -136,12 +137,18 @@ class TiersSite:
 
     def await_events(self, count: int, run: subprocess.Popen[bytes], within: float = 120.0) -> bool:
         """False where the run has ended before."""
+        return self.await_that(lambda events: len(events) >= count, run, within)
+
+    def await_that(
+        self, holds: t.Callable[[Events], bool], run: subprocess.Popen[bytes], within: float = 120.0
+    ) -> bool:
+        """Until it holds of the events; False where the run has ended before."""
         deadline = time.monotonic() + within
-        while len(self.events()) < count:
+        while not holds(self.events()):
             if run.poll() is not None:
                 return False
             if time.monotonic() > deadline:
-                raise AssertionError(f"no {count} events after {within:g} s: {self.events()}")
+                raise AssertionError(f"still not after {within:g} s: {self.events()}")
             time.sleep(0.02)
         return True
 

@@ -11,14 +11,12 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.plays import JUDGES, NOBODY, Groups, HostVars
+from ansible_collections.steady.rollout.plugins.plugin_utils.plays import JUDGES, NOBODY, HostVars
 
 ORDERS = {"roll": "__rollout_plan", "roll_back": "__rollout_rollback"}
 
 
-def hosts_of_turn(
-    groups: Groups, what: str, hostvars: HostVars, number: int = 0, check_mode: bool = False
-) -> list[str]:
+def hosts_of_turn(hostvars: HostVars, what: str, number: int = 0, check_mode: bool = False) -> list[str]:
     """Hosts to read settings from (*first*, one of each service), *all* of them, and for the turn of this *number* those to
     *choose* from, to *begin* on, to *roll*, to *judge* on, to *roll_back*, and to *conclude* on.
 
@@ -28,11 +26,11 @@ def hosts_of_turn(
     if what == "first":
         return [str(one["first"]) for one in services] or NOBODY
     if what == "all":
-        return _members(groups, services) or NOBODY
+        return _members(services) or NOBODY
     if what == "choose":
-        return NOBODY if number > 1 and _turn(hostvars, number - 1).get("over", True) else _members(groups, services)
+        return NOBODY if number > 1 and _turn(hostvars, number - 1).get("over", True) else _members(services)
     turn = _turn(hostvars, number)
-    fleet = list(groups.get(str(turn.get("fleet") or "")) or [])
+    fleet = _members(one for one in services if one["fleet"] == turn.get("fleet"))
     if what == "begin":
         return fleet or NOBODY
     return NOBODY if check_mode else _begun(what, fleet, hostvars, number) or NOBODY
@@ -51,8 +49,8 @@ def _known(hostvars: HostVars) -> list[t.Mapping[str, t.Any]]:
     return list(_fact(hostvars, hostvars, "__rollout_tiers").get("tiers") or [])
 
 
-def _members(groups: Groups, services: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
-    return [name for one in services for name in groups.get(str(one["fleet"])) or []]
+def _members(services: t.Iterable[t.Mapping[str, t.Any]]) -> list[str]:
+    return [str(name) for one in services for name in one["hosts"]]
 
 
 def _turn(hostvars: HostVars, number: int) -> t.Mapping[str, t.Any]:

@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import constraints
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import constraints, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import in_order
 
 WHERE = "rollout_tiers"
@@ -29,7 +29,9 @@ STRATEGIES = {
     "rollout_canary_steps": "canary.yml",
 }
 """What asks for another strategy than a rolling deployment, and the playbook that carries it out."""
-OF_A_HOST = ("rollout_service", *SHARED, *STRATEGIES)
+RUNNING = "__rollout_drill_version"
+"""The fact in which a drill keeps the version that runs."""
+OF_A_HOST = ("rollout_service", *SHARED, *STRATEGIES, RUNNING)
 """What is read of one host for all hosts of its service."""
 
 Values = t.Mapping[str, t.Any]
@@ -37,18 +39,24 @@ Values = t.Mapping[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-    """*of_host* evaluates settings for one host; *in_view* are the hosts that the run may touch."""
+    """*of_host* evaluates settings for one host; *in_view* are the hosts that the run may touch.
+
+    A *drill* takes the versions from what runs, and one host of each service. *fails* is the service that fails on purpose;
+    the last one where it is empty.
+    """
 
     tiers: t.Any
     groups: t.Mapping[str, t.Sequence[str]]
     in_view: t.Collection[str]
     extra: t.Collection[str]
     of_host: t.Callable[[str], Values]
+    drill: bool = False
+    fails: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Service:
-    """One service of the release; *first* is the host whose settings are read for all of its hosts."""
+    """One service of the release; *first* is the host whose settings are read for all of its *hosts* that are rolled."""
 
     name: str
     service: str
@@ -56,17 +64,19 @@ class Service:
     version: str
     needs: t.Sequence[str]
     first: str
+    hosts: t.Sequence[str]
+    revision: str = ""
 
     def shown(self) -> dict[str, t.Any]:
-        return {**dataclasses.asdict(self), "needs": list(self.needs)}
+        return {**dataclasses.asdict(self), "needs": list(self.needs), "hosts": list(self.hosts)}
 
 
 def services(given: Given) -> tuple[list[Service], list[str]]:
     """The services in their order, or what has to be corrected; a wrong form hides the mistakes that depend on it."""
-    wrong = [*_extra(given.extra), *_form(given.tiers)]
+    wrong = [*_extra(given), *_form(given.tiers)]
     if wrong:
         return [], wrong
-    for rule in (_needs, _versions, _requirements, _hosts):
+    for rule in (_needs, _fails, _hosts) if given.drill else (_needs, _versions, _requirements, _hosts):
         wrong += rule(given)
     if wrong:
         return [], wrong
@@ -76,18 +86,31 @@ def services(given: Given) -> tuple[list[Service], list[str]]:
     return ([], wrong) if wrong else (known, [])
 
 
+def without_versions(tiers: t.Any) -> t.Any:
+    """For a drill, which takes the versions that run: those of the next release may not be given yet."""
+    if not isinstance(tiers, t.Mapping):
+        return tiers
+    return {
+        name: {key: value for key, value in one.items() if key != "version"} if isinstance(one, t.Mapping) else one
+        for name, one in tiers.items()
+    }
+
+
 def needed(one: Values) -> list[str]:
     """A service also needs what it requires."""
     return list(dict.fromkeys([*(one.get("needs") or []), *(one.get("requires") or {})]))
 
 
-def _extra(names: t.Collection[str]) -> t.Iterator[str]:
+def _extra(given: Given) -> t.Iterator[str]:
     for name in OF_EACH_SERVICE:
-        if name in names:
-            yield (
-                f"{name} is set with -e, which would apply to every service: remove it"
-                + (f", and set the version of each service in {WHERE}." if name == "rollout_version" else ".")
-            )
+        if name in given.extra:
+            also = f", and set the version of each service in {WHERE}" if name == "rollout_version" else ""
+            yield f"{name} is set with -e, which would apply to every service: remove it{'' if given.drill else also}."
+    if given.drill and "rollout_resume" in given.extra:
+        yield (
+            "rollout_resume is set with -e, but a drill is resumed by the same command: remove it. To end an interrupted drill, "
+            "run tiers.yml with -e rollout_resume=revert."
+        )
 
 
 def _form(tiers: t.Any) -> t.Iterator[str]:
@@ -126,6 +149,12 @@ def _needs(given: Given) -> t.Iterator[str]:
         in_order({str(name): needed(one) for name, one in given.tiers.items()})
     except InputError as error:
         yield f"{error.message}."
+
+
+def _fails(given: Given) -> t.Iterator[str]:
+    if given.fails and given.fails not in given.tiers:
+        expected = ", ".join(str(name) for name in given.tiers)
+        yield f"rollout_drill_service: expected one of {expected}, found {given.fails:.80}; name the service that is to fail."
 
 
 def _versions(given: Given) -> t.Iterator[str]:
@@ -167,7 +196,9 @@ def _hosts(given: Given) -> t.Iterator[str]:
         if not hosts:
             yield f"{WHERE}.{name}.fleet: the group '{one['fleet']:.80}' has no hosts; correct the name or the inventory."
         lost = [host for host in hosts if host not in given.in_view]
-        if lost:
+        if given.drill and lost and len(lost) == len(hosts):
+            yield f"{name}: --limit leaves out all of its hosts, but a drill needs one of each service; name one in --limit."
+        if lost and not given.drill:
             yield (
                 f"{name}: --limit leaves out {lost[0]}, but whole services are released together. Run without --limit."
             )
@@ -186,11 +217,24 @@ def _found(given: Given) -> list[tuple[Service, Values]]:
     found = []
     for name in order:
         one = given.tiers[name]
-        first = given.groups[one["fleet"]][0]
-        values = given.of_host(first)
-        service = str(values.get("rollout_service") or "")
-        found.append((Service(name, service, one["fleet"], one["version"], needed(one), first), values))
+        hosts = [host for host in given.groups[one["fleet"]] if host in given.in_view]
+        values = given.of_host(hosts[0])
+        service = Service(
+            name=name,
+            service=str(values.get("rollout_service") or ""),
+            fleet=one["fleet"],
+            version=str(values.get(RUNNING) or "") if given.drill else one["version"],
+            needs=needed(one),
+            first=hosts[0],
+            hosts=hosts[:1] if given.drill else hosts,
+            revision=_revision(name == (given.fails or order[-1])) if given.drill else "",
+        )
+        found.append((service, values))
     return found
+
+
+def _revision(fails: bool) -> str:
+    return versions.DRILL if fails else versions.PASSING_DRILL
 
 
 def _names(found: t.Sequence[Service]) -> t.Iterator[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import pathlib
 import random
+import re
 import typing as t
 
 import pytest
@@ -25,6 +26,11 @@ EVENTS = 66
 SEED = 12_000
 MOMENTS = sorted(random.Random(SEED).sample(range(2, EVENTS), 10))
 SAMPLE = MOMENTS[len(MOMENTS) // 2]
+PASSED = re.compile(
+    r"The drill of db 1\.0\.0, api 1\.0\.0, web 1\.0\.0 has passed: web-app1 failed on purpose, and web, api, db were rolled back "
+    r"in this order, one host each, within [0-9.]+ s\. A release that never becomes healthy is noticed later, by "
+    r"rollout_healthy_deadline\."
+)
 
 
 class Judged:
@@ -169,3 +175,53 @@ def test_a_mistake_is_refused_before_anything_is_touched_also_in_check_mode(judg
             "rollout_tiers. Nothing was touched."
         )
     assert judged.site.events() == []
+
+
+def test_a_drill_rolls_one_host_of_each_service_back_in_reverse_order(judged: Judged) -> None:
+    ended = judged.site.run(playbook="drill_tiers")
+    assert ended.exit_code == 0, ended.output
+    assert PASSED.fullmatch(ended.last_line), ended.output
+    judged.all_on("1.0.0", ended)
+    events = judged.site.events()
+    assert [service for service, kind in events if kind == "concluded"] == ["db", "api", "web", "api", "db"]
+    assert [service for service, kind in events if kind == "admitted"] == ["db", "api", "web", "api", "db"], (
+        "one host each"
+    )
+    judged.nobody_noticed()
+
+
+def test_after_a_kill_the_same_command_finishes_the_drill_and_a_release_goes_on_from_there(judged: Judged) -> None:
+    run = judged.site.start(playbook="drill_tiers")
+    assert judged.site.await_that(lambda events: ("api", "changing") in events, run)
+    judged.site.kill(run)
+    ended = judged.site.run(playbook="drill_tiers")
+    assert ended.exit_code == 0, ended.output
+    assert PASSED.fullmatch(ended.last_line), ended.output
+    judged.all_on("1.0.0", ended)
+    released = judged.site.run()
+    assert released.exit_code == 0, released.output
+    judged.all_on("2.0.0", released)
+    judged.nobody_noticed()
+
+
+@pytest.mark.skipif(not LONG, reason="of the long series: make test-long")
+def test_the_hosts_of_a_drill_and_the_service_that_fails_are_chosen(judged: Judged) -> None:
+    ended = judged.site.run("--limit", "db-app2,api-app2,web-app1", playbook="drill_tiers", rollout_drill_service="api")
+    assert ended.exit_code == 0, ended.output
+    assert "has passed: api-app2 failed on purpose, and api, db were rolled back in this order" in ended.last_line
+    judged.all_on("1.0.0", ended)
+    judged.nobody_noticed()
+
+
+@pytest.mark.skipif(not LONG, reason="of the long series: make test-long")
+def test_no_drill_where_a_release_is_not_finished(judged: Judged) -> None:
+    judged.site.add_release("3.0.0", bad="api")
+    assert judged.site.run(release="3.0.0", rollout_on_failure="hold").exit_code != 0
+    refused = judged.site.run(playbook="drill_tiers")
+    assert refused.exit_code == 2, refused.output
+    assert refused.last_line == (
+        "api: the rollout of 3.0.0 is not finished (failed), and a drill would replace it. Finish it or roll it back first. Nothing "
+        "was touched."
+    )
+    assert judged.site.run(rollout_resume="revert").exit_code == 0
+    judged.nobody_noticed()

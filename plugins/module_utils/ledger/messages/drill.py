@@ -10,22 +10,31 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.endings import Ending
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, tiers, versions
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State, Tier
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 NEWEST = 200
 """Events; a drill of one host writes about ten."""
+NOTICED_LATER = "A release that never becomes healthy is noticed later, by rollout_healthy_deadline."
 
 
 def has_passed(session: Session) -> bool:
-    """One host failed on purpose, nothing else failed, and it was rolled back by itself."""
-    if not versions.is_drill(session.rollout.version):
-        return False
-    return _on_purpose(session) == _rolled_back(session) != []
+    return _passes(session.records, session.rollout)
+
+
+def release_has_passed(records: Records, state: State) -> bool:
+    """A release that was rolled back: the service that was to fail did, and no other one."""
+    tier = _failing(state)
+    rollout = records.rollout(tier.rollout) if tier is not None and tier.rollout is not None else None
+    is_as_planned = rollout is not None and tier is not None and tier.state == tiers.REVERTED
+    return is_as_planned and rollout is not None and _passes(records, rollout)
 
 
 def message(session: Session, endings: t.Sequence[Ending]) -> str:
-    names = _on_purpose(session)
+    names = _on_purpose(session.records, session.rollout)
     at = {(event.kind, event.host): event for event in session.records.events(session.service, NEWEST)}
     parts = []
     for name in names:
@@ -37,17 +46,45 @@ def message(session: Session, endings: t.Sequence[Ending]) -> str:
     kept = sum(1 for ending in endings if ending.host.name not in names and ending.is_back)
     return (
         f"{session.service}: the drill of {versions.plain(session.rollout.version)} has passed: {', '.join(parts)}. "
-        f"{kept} other {'host' if kept == 1 else 'hosts'} stayed as they were. A release that never becomes healthy is "
-        "noticed later, by rollout_healthy_deadline."
+        f"{kept} other {'host' if kept == 1 else 'hosts'} stayed as they were. {NOTICED_LATER}"
     )
 
 
-def _on_purpose(session: Session) -> list[str]:
-    hosts = session.records.hosts(session.rollout.id)
+def release_message(records: Records, state: State, now: float) -> str:
+    """*now* is the end of the release, of which release_has_passed."""
+    services = state[1]
+    tier = next(one for one in services if versions.fails_on_purpose(one.version))
+    rollout = records.rollout(tier.rollout or 0)
+    names = _on_purpose(records, rollout) if rollout is not None else []
+    failed = [
+        event.at for event in records.events(tier.service, NEWEST) if event.kind == "failed" and event.host in names
+    ]
+    back = [one.name for one in reversed(services) if one.state == tiers.REVERTED]
+    order = " in this order" if len(back) > 1 else ""
+    what = ", ".join(f"{one.name} {versions.plain(one.version)}" for one in services)
+    return (
+        f"The drill of {what} has passed: {', '.join(names)} failed on purpose, and {', '.join(back)} {'was' if len(back) == 1 else 'were'} rolled "
+        f"back{order}, one host each, within {now - max(failed):.1f} s. {NOTICED_LATER}"
+    )
+
+
+def _failing(state: State) -> Tier | None:
+    return next((one for one in state[1] if versions.fails_on_purpose(one.version)), None)
+
+
+def _passes(records: Records, rollout: Rollout) -> bool:
+    """One host failed on purpose, nothing else failed, and it was rolled back by itself."""
+    if not versions.fails_on_purpose(rollout.version):
+        return False
+    return _on_purpose(records, rollout) == _rolled_back(records, rollout) != []
+
+
+def _on_purpose(records: Records, rollout: Rollout) -> list[str]:
+    hosts = records.hosts(rollout.id)
     return sorted(host.name for host in hosts if host.kind == "health" and host.error == versions.ON_PURPOSE)
 
 
-def _rolled_back(session: Session) -> list[str]:
+def _rolled_back(records: Records, rollout: Rollout) -> list[str]:
     """Every host that this rollout has counted as a failure, if it is back."""
-    hosts = [host for host in session.records.hosts(session.rollout.id) if host.counted]
+    hosts = [host for host in records.hosts(rollout.id) if host.counted]
     return sorted(host.name for host in hosts if host.phase == model.REVERTED) if hosts else []

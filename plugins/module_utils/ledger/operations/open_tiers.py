@@ -17,7 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages imp
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import open as opening
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.block import refuse_blocked
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.stopped_writer import end_stopped_writer
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, tiers
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, tiers, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State, Tier, TieredRelease
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, required
@@ -64,12 +64,14 @@ def _asked(given: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[Tier, ...]:
     order = tiers.in_order({name: list(one.get("needs") or []) for name, one in by_name.items()})
     for name in order:
         check_version(by_name[name]["version"])
+        if by_name[name].get("revision"):
+            versions.check_revision(by_name[name]["revision"])
     return tuple(
         Tier(
             release=0,
             name=name,
             service=by_name[name]["service"],
-            version=by_name[name]["version"],
+            version=versions.of_target(by_name[name]) or "",
             position=position,
             fleet=by_name[name]["fleet"],
             needs=json.dumps(list(by_name[name].get("needs") or [])),
@@ -112,11 +114,13 @@ def _chosen(records: Records, asked: tuple[Tier, ...], run: str, params: Params,
         state = tiers.resumed(_to_revert(unfinished or records.latest_change(services), asked), run, revert=True)
         records.save_release(state)
         return state, True
-    if before is not None and not tiers.is_over(before[0]) and _targets(before[1]) == _targets(asked):
+    if before is not None and not tiers.is_over(before[0]) and _is_the_same(before[1], asked):
         state = tiers.resumed(_as_written_now(before, asked), run, revert=False)
         records.save_release(state)
         return state, True
     _refuse_bad(records, asked, params)
+    if tiers.is_drill(asked):
+        _refuse_to_replace(records, services)
     _supersede(records, asked, now)
     release = TieredRelease(id=0, services=json.dumps(sorted(services)), run=run, created_at=now)
     return records.add_release((release, asked)), False
@@ -133,8 +137,8 @@ def _to_revert(before: State | None, asked: t.Sequence[Tier]) -> State:
     return before
 
 
-def _targets(services: t.Iterable[Tier]) -> dict[str, str]:
-    return {tier.service: tier.version for tier in services}
+def _is_the_same(before: t.Sequence[Tier], asked: t.Sequence[Tier]) -> bool:
+    return tiers.is_drill(before) == tiers.is_drill(asked) and tiers.targets(before) == tiers.targets(asked)
 
 
 def _as_written_now(before: State, asked: t.Sequence[Tier]) -> State:
@@ -159,6 +163,15 @@ def _refuse_bad(records: Records, asked: t.Sequence[Tier], params: Params) -> No
             raise InputError(
                 f"{tier.service}: {bad['version']} is marked bad since {lease.moment(bad['at'])} ({bad['why']}). "
                 "Release another version, or try this one again with -e rollout_allow_bad=true."
+            )
+
+
+def _refuse_to_replace(records: Records, services: t.Collection[str]) -> None:
+    for dummy, known in records.unfinished_releases():
+        if {tier.service for tier in known} & set(services) and not tiers.is_drill(known):
+            raise RolloutError(
+                f"the release of {', '.join(f'{tier.name} {tier.version}' for tier in known)} is not finished, and a drill "
+                "would replace it. Finish it or roll it back first. Nothing was touched."
             )
 
 

@@ -10,9 +10,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import drill
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import tiers as messages
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.tier_notes import state_of_run
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, tiers
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import lease, tiers, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Lease
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State, Tier
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, required
@@ -41,7 +42,7 @@ def _rehearsed(params: Params) -> Answer:
     if number > len(given) or params.get("resume") == "revert":
         return _turn(params, None, "continue", "")
     one = given[number - 1]
-    tier = Tier(0, one["name"], one["service"], one["version"], number, one["fleet"])
+    tier = Tier(0, one["name"], one["service"], versions.of_target(one) or "", number, one["fleet"])
     text = f"{tier.name}: {tier.version}, service {number} of {len(given)}"
     return _turn(params, tier, params.get("resume") or "continue", text)
 
@@ -54,7 +55,8 @@ def _turn(params: Params, tier: Tier | None, resume: str, text: str) -> Answer:
         "name": tier.name if tier else "",
         "service": tier.service if tier else "",
         "fleet": tier.fleet if tier else "",
-        "version": tier.version if tier else "",
+        "version": (versions.plain(tier.version) or "") if tier else "",
+        "revision": versions.split(tier.version)[1] if tier else "",
         "resume": resume,
         "release_run": params.get("run") or "",
         "text": [text] if text else [],
@@ -90,7 +92,8 @@ def conclude(ledger: Ledger, params: Params) -> Answer:
         now = ledger.clock.now()
         state = _at_work(records, params["run"], now)
         outcome = tiers.outcome_of(state)
-        message = messages.ending(state, outcome)
+        has_passed = outcome == tiers.REVERTED and drill.release_has_passed(records, state)
+        message = drill.release_message(records, state, now) if has_passed else messages.ending(state, outcome)
         release = dataclasses.replace(state[0], concluded_at=now, outcome=outcome, message=message)
         state = release, state[1]
         records.save_release(state)
@@ -102,7 +105,9 @@ def conclude(ledger: Ledger, params: Params) -> Answer:
             )  # fmt: skip
         return {
             "changed": True,
-            "succeeded": outcome == tiers.DONE or (outcome == tiers.REVERTED and bool(release.revert_requested)),
+            "succeeded": outcome == tiers.DONE
+            or has_passed
+            or (outcome == tiers.REVERTED and bool(release.revert_requested)),
             "outcome": outcome,
             "reason_kind": release.stopped_kind,
             "message": message,

@@ -15,7 +15,7 @@ import json
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, versions
 
 PENDING = "pending"
 GOING = "in_progress"
@@ -180,6 +180,18 @@ def why_back(state: State) -> str:
 
 def is_over(release: TieredRelease) -> bool:
     return release.outcome in (DONE, REVERTED, SUPERSEDED)
+
+
+def is_drill(services: t.Iterable[Tier]) -> bool:
+    return any(versions.fails_on_purpose(tier.version) for tier in services)
+
+
+def targets(services: t.Iterable[Tier]) -> dict[str, str | None]:
+    """What each service is released to. A drill is the same drill whichever service is to fail."""
+    return {
+        tier.service: versions.plain(tier.version) if versions.is_drill(tier.version) else tier.version
+        for tier in services
+    }
 
 
 def _turned(release: TieredRelease, why: str) -> TieredRelease:

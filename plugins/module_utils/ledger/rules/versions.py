@@ -19,8 +19,10 @@ REVISION = " revision "
 """No version has a space in it."""
 
 DRILL = "rollback-drill"
-"""The revision that drill.yml rolls out: the version that runs already, on which a host fails on purpose."""
-ON_PURPOSE = "failed on purpose by drill.yml"
+"""The revision that a drill rolls out: the version that runs already, on which a host fails on purpose."""
+PASSING_DRILL = "tiers-drill"
+"""That of the services which drill_tiers.yml updates before the one that fails; nothing fails on it."""
+ON_PURPOSE = "failed on purpose by the drill"
 
 
 def known(reported: t.Any) -> str | None:
@@ -75,6 +77,10 @@ def of_target(given: t.Mapping[str, t.Any]) -> str | None:
 
 
 def is_drill(both: str | None) -> bool:
+    return split(both)[1] in (DRILL, PASSING_DRILL)
+
+
+def fails_on_purpose(both: str | None) -> bool:
     return split(both)[1] == DRILL
 
 
@@ -85,8 +91,10 @@ def covers(asked: str | None, running: str | None) -> bool:
 
 
 def kept(asked: str | None, running: str | None) -> str | None:
-    """What a host is to run: it keeps its revision where none was asked for."""
-    return joined(asked, split(running)[1]) if asked and not split(asked)[1] else asked
+    """What a host is to run: it keeps its revision where none was asked for, except that of a drill that was interrupted."""
+    if not asked or split(asked)[1] or is_drill(running):
+        return asked
+    return joined(asked, split(running)[1])
 
 
 def recognised(version: str | None, revision: str | None, records: t.Iterable[str | None]) -> str | None:

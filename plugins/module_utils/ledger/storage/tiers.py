@@ -10,7 +10,12 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State, Tier, TieredRelease
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import (
+    State,
+    Tier,
+    TieredRelease,
+    is_drill,
+)
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.tables import Tables
 
 SCHEMA = """
@@ -35,10 +40,14 @@ class TieredReleases(Tables):
         return self._release_where("services = ?", json.dumps(sorted(services)))
 
     def latest_change(self, services: t.Sequence[str]) -> State | None:
-        """The newest of exactly these services that had something to change."""
-        return self._release_where(
-            "services = ? AND id IN (SELECT release FROM tier WHERE changed = 1)", json.dumps(sorted(services))
+        """The newest of exactly these services that had something to change, and was no drill."""
+        rows = self._all(
+            TieredRelease,
+            "SELECT * FROM tiered_release WHERE services = ? AND id IN (SELECT release FROM tier WHERE changed = 1) "
+            "ORDER BY id DESC",
+            json.dumps(sorted(services)),
         )
+        return next((state for state in map(self._with_tiers, rows) if not is_drill(state[1])), None)
 
     def release_of_run(self, run: str) -> State | None:
         return self._release_where("run = ?", run)

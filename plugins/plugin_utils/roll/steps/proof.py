@@ -32,7 +32,7 @@ class Proof(HostCalls):
 
     def fail_on_purpose(self) -> None:
         """In a drill, once the host is as healthy as before: what follows is what follows a bad release."""
-        if versions.is_drill(self.target):
+        if versions.fails_on_purpose(self.target):
             self.journal.perform("fail", "health", _fail_on_purpose)
 
     def smoke_test(self) -> None:

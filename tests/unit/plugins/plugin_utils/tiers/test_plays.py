@@ -8,8 +8,9 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.plugin_utils.plays import NOBODY
 from ansible_collections.steady.rollout.plugins.plugin_utils.tiers.plays import hosts_of_turn
 
-GROUPS = {"all": ["lb1", "api1", "api2", "web1"], "api": ["api1", "api2"], "web": ["web1"]}
-CHECKED = {"__rollout_tiers": {"tiers": [{"fleet": "api", "first": "api1"}, {"fleet": "web", "first": "web1"}]}}
+API = {"fleet": "api", "first": "api1", "hosts": ["api1", "api2"]}
+WEB = {"fleet": "web", "first": "web1", "hosts": ["web1"]}
+CHECKED = {"__rollout_tiers": {"tiers": [API, WEB]}}
 BEGUN = {
     **CHECKED,
     "__rollout_turn": {"number": 2, "fleet": "api", "over": False},
@@ -21,7 +22,7 @@ KNOWN: dict[str, dict[str, t.Any]] = {"lb1": CHECKED, "api1": BEGUN, "api2": BEG
 
 
 def hosts(what: str, known: dict[str, dict[str, t.Any]] | None = None, check_mode: bool = False) -> list[str]:
-    return hosts_of_turn(GROUPS, what, known or KNOWN, 2, check_mode)
+    return hosts_of_turn(known or KNOWN, what, 2, check_mode)
 
 
 def test_each_play_of_a_turn_has_its_hosts() -> None:
@@ -32,6 +33,13 @@ def test_each_play_of_a_turn_has_its_hosts() -> None:
     assert hosts("judge") == ["api1", "api2"]
     assert hosts("roll_back") == ["api1"]
     assert hosts("conclude") == ["api1", "api2"]
+
+
+def test_a_drill_rolls_one_host_of_each_service() -> None:
+    checked = {"__rollout_tiers": {"tiers": [{**API, "first": "api2", "hosts": ["api2"]}, WEB]}}
+    known = {name: {**values, **checked} for name, values in KNOWN.items()}
+    assert hosts("all", known) == ["api2", "web1"]
+    assert hosts("begin", known) == ["api2"]
 
 
 def test_check_mode_ends_a_turn_with_its_plan() -> None:
@@ -58,15 +66,15 @@ def test_the_plan_of_a_host_that_was_lost_in_an_earlier_turn_does_not_count() ->
 
 
 def test_a_service_is_chosen_until_none_is_left() -> None:
-    assert hosts_of_turn(GROUPS, "choose", dict.fromkeys(KNOWN, CHECKED), 1) == ["api1", "api2", "web1"]
-    assert hosts_of_turn(GROUPS, "choose", KNOWN, 3) == ["api1", "api2", "web1"]
+    assert hosts_of_turn(dict.fromkeys(KNOWN, CHECKED), "choose", 1) == ["api1", "api2", "web1"]
+    assert hosts_of_turn(KNOWN, "choose", 3) == ["api1", "api2", "web1"]
     over = {**BEGUN, "__rollout_turn": {"number": 2, "fleet": "", "over": True}}
     known = dict.fromkeys(KNOWN, over)
     for number in (3, 4, 15):
-        assert hosts_of_turn(GROUPS, "choose", known, number) == NOBODY
-        assert hosts_of_turn(GROUPS, "begin", known, number) == NOBODY
+        assert hosts_of_turn(known, "choose", number) == NOBODY
+        assert hosts_of_turn(known, "begin", number) == NOBODY
 
 
 def test_without_services_nobody_is_named() -> None:
-    assert hosts_of_turn(GROUPS, "first", {}) == NOBODY
-    assert hosts_of_turn(GROUPS, "all", {}) == NOBODY
+    assert hosts_of_turn({}, "first") == NOBODY
+    assert hosts_of_turn({}, "all") == NOBODY

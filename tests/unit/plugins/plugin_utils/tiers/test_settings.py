@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.tiers.settings import Given, services
+from ansible_collections.steady.rollout.plugins.plugin_utils.tiers.settings import Given, services, without_versions
 
 GROUPS = {"api": ["api1", "api2"], "web": ["web1", "web2"], "empty": [], "both": ["web1", "x1"]}
 API = {"fleet": "api", "version": "2.0.0"}
@@ -31,8 +31,26 @@ def test_services_come_in_their_order_and_what_is_required_is_needed() -> None:
     found, wrong = services(given({"web": WEB, "api": API}))
     assert wrong == []
     assert [one.shown() for one in found] == [
-        {"name": "api", "service": "shop-api", "fleet": "api", "version": "2.0.0", "needs": [], "first": "api1"},
-        {"name": "web", "service": "shop-web", "fleet": "web", "version": "2.0.0", "needs": ["api"], "first": "web1"},
+        {
+            "name": "api",
+            "service": "shop-api",
+            "fleet": "api",
+            "version": "2.0.0",
+            "revision": "",
+            "needs": [],
+            "first": "api1",
+            "hosts": ["api1", "api2"],
+        },
+        {
+            "name": "web",
+            "service": "shop-web",
+            "fleet": "web",
+            "version": "2.0.0",
+            "revision": "",
+            "needs": ["api"],
+            "first": "web1",
+            "hosts": ["web1", "web2"],
+        },
     ]
 
 
@@ -52,6 +70,36 @@ def test_the_steps_of_a_canary_without_a_group_are_a_default_and_ask_for_nothing
     steps = [{"share": 5, "bake": "5m"}, {"share": 100, "bake": "10m"}]
     tiers = given({"api": API, "web": WEB}, rollout_canary_steps=steps, rollout_canary_group=[], rollout_colours={})
     assert services(tiers)[1] == []
+
+
+def drill(
+    tiers: t.Any = None, *, lost: t.Collection[str] = (), fails: str = "", extra: t.Collection[str] = ()
+) -> Given:
+    """Of what runs, whichever versions are given for the next release."""
+    hosts = {"api2": {**OF_HOSTS["api1"], "__rollout_drill_version": "1.9.0"}, "web1": OF_HOSTS["web1"]}
+    wanted = given(tiers or {"web": {"fleet": "web", "needs": ["api"]}, "api": {"fleet": "api"}}, extra)
+    in_view = [host for host in wanted.in_view if host not in ("api1", *lost)]
+    return dataclasses.replace(wanted, in_view=in_view, of_host=hosts.__getitem__, drill=True, fails=fails)
+
+
+@pytest.mark.parametrize(
+    ("fails", "revisions"),
+    [("", ["tiers-drill", "rollback-drill"]), ("api", ["rollback-drill", "tiers-drill"])],
+)
+def test_a_drill_rolls_one_host_in_view_of_each_service_on_the_version_that_runs(fails: str, revisions: t.Any) -> None:
+    found, wrong = services(drill(fails=fails))
+    assert wrong == []
+    assert [(one.name, one.version, one.first, one.hosts) for one in found] == [
+        ("api", "1.9.0", "api2", ["api2"]),
+        ("web", "", "web1", ["web1"]),
+    ]
+    assert [one.revision for one in found] == revisions
+
+
+def test_the_versions_of_the_next_release_are_not_evaluated_for_a_drill() -> None:
+    assert without_versions({"api": {"fleet": "api", "version": "{{ api_version }}"}}) == {"api": {"fleet": "api"}}
+    for wrong in ("{{ tiers }}", None, {"api": "2.0.0"}):
+        assert without_versions(wrong) == wrong
 
 
 MISTAKES: dict[str, tuple[Given, str]] = {
@@ -166,6 +214,23 @@ MISTAKES: dict[str, tuple[Given, str]] = {
         given({"api": API}, extra=["rollout_version"]),
         "rollout_version is set with -e, which would apply to every service: remove it, and set the version of each "
         "service in rollout_tiers.",
+    ),
+    "drill of an unknown service": (
+        drill(fails="app"),
+        "rollout_drill_service: expected one of web, api, found app; name the service that is to fail.",
+    ),
+    "drill without a host of a service": (
+        drill(lost=("web1", "web2")),
+        "web: --limit leaves out all of its hosts, but a drill needs one of each service; name one in --limit.",
+    ),
+    "drill with a version": (
+        drill(extra=["rollout_version"]),
+        "rollout_version is set with -e, which would apply to every service: remove it.",
+    ),
+    "drill that is to be rolled back": (
+        drill(extra=["rollout_resume"]),
+        "rollout_resume is set with -e, but a drill is resumed by the same command: remove it. To end an interrupted drill, run "
+        "tiers.yml with -e rollout_resume=revert.",
     ),
     "fleet with -e": (
         given({"api": API}, extra=["rollout_fleet"]),

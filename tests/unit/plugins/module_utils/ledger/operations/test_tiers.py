@@ -12,6 +12,7 @@ from support.ledger_client import OWNER, FakeClock, LedgerClient, fleet, pool
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger import dispatch
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.lease import HELD, LOST, LeaseLost
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.store import Store
@@ -20,6 +21,10 @@ TIERS = [
     {"name": "web", "service": "shop-web", "fleet": "web", "version": "2.0.0", "needs": ["api"]},
     {"name": "api", "service": "shop-api", "fleet": "api", "version": "2.0.0", "needs": ["db"]},
     {"name": "db", "service": "shop-db", "fleet": "db", "version": "2.0.0", "needs": []},
+]
+DRILL = [
+    {**one, "version": "1.0.0", "revision": "rollback-drill" if one["name"] == "web" else "tiers-drill"}
+    for one in TIERS
 ]
 OTHER = {**OWNER, "pid": 815}
 
@@ -57,7 +62,7 @@ class Release:
 
     def begin(self, turn: dict[str, t.Any]) -> LedgerClient:
         client = self.client(turn)
-        client.open(turn["version"], resume=turn["resume"], release_run=turn["release_run"])
+        client.open(turn["version"], revision=turn["revision"], resume=turn["resume"], release_run=turn["release_run"])
         hosts = self.hosts(turn["service"])
         client.plan(hosts, balancers=[pool(hosts)])
         return client
@@ -395,7 +400,7 @@ def test_a_restart_or_a_drill_after_the_release_does_not_stand_in_the_way_of_its
     own.open("2.0.0", revision="rollback-drill")
     own.plan(hosts, balancers=[pool(hosts)])
     own.admit("app1")
-    own.host("failed", "app1", kind="health", error="failed on purpose by drill.yml")
+    own.host("failed", "app1", kind="health", error=versions.ON_PURPOSE)
     own.host("reverted", "app1", version="2.0.0")
     own.rollout("reverting")
     assert release.end(own)["outcome"] == "reverted"
@@ -418,3 +423,105 @@ def test_check_mode_gives_each_service_its_turn_and_records_nothing(release: Rel
     assert turns[-1]["over"] is True
     release.ledger = Ledger(release.store, clock=release.fake.clock())
     assert release.client({"service": None}).info()["services"] == []
+
+
+def test_a_drill_passes_where_the_service_that_is_to_fail_was_rolled_back_and_the_others_after_it(
+    release: Release,
+) -> None:
+    release.open(DRILL)
+    assert drilled(release) == ["db continue", "api continue", "web continue", "api revert", "db revert"]
+    end = release.conclude()
+    assert (end["succeeded"], end["outcome"]) == (True, "reverted")
+    assert end["message"] == (
+        "The drill of db 1.0.0, api 1.0.0, web 1.0.0 has passed: app1 failed on purpose, and web, api, db were rolled back in this "
+        "order, one host each, within 7.0 s. A release that never becomes healthy is noticed later, by rollout_healthy_deadline."
+    )
+    assert release.client({"service": None}).info()["bad"] == []
+
+
+def test_a_drill_does_not_pass_where_another_service_failed(release: Release) -> None:
+    release.open(DRILL)
+    drilled(release, error="HTTP 500", failing="api")
+    end = release.conclude()
+    assert (end["succeeded"], end["outcome"]) == (False, "reverted")
+    assert end["message"] == (
+        "The release of db, api, web was rolled back: shop-api: 1.0.0 revision tiers-drill rolled back: app1 failed (health: HTTP "
+        "500). The one changed host, app1, serves 1.0.0 again. Fix the cause, then run again. 2 services are back on the previous "
+        "version: api, db."
+    )
+
+
+def test_a_killed_drill_goes_on_whichever_service_is_to_fail_now(release: Release) -> None:
+    release.open(DRILL)
+    drill_one(release, release.next())
+    release.fake.move(61)
+    other = [{**one, "revision": "rollback-drill" if one["name"] == "api" else "tiers-drill"} for one in DRILL]
+    assert release.open(other, owner=OTHER)["resumed"] is True
+    assert drilled(release) == ["api continue", "web continue", "api revert", "db revert"]
+
+
+def test_no_drill_replaces_a_release_that_is_not_finished(release: Release) -> None:
+    release.open()
+    release.roll(release.next())
+    release.conclude()
+    with pytest.raises(RolloutError) as refused:
+        release.open(DRILL)
+    assert refused.value.message == (
+        "the release of db 2.0.0, api 2.0.0, web 2.0.0 is not finished, and a drill would replace it. Finish it or roll it back "
+        "first. Nothing was touched."
+    )
+
+
+def test_a_release_of_what_runs_is_not_taken_for_the_drill_that_was_killed(release: Release) -> None:
+    release.open(DRILL)
+    drill_one(release, release.next())
+    release.fake.move(61)
+    assert release.open([{**one, "version": "1.0.0"} for one in TIERS], owner=OTHER)["resumed"] is False
+    assert release.next()["revision"] == ""
+
+
+def test_after_a_drill_the_release_before_it_is_rolled_back(release: Release) -> None:
+    """The drill was the last one, and was rolled back already."""
+    release.open()
+    release.roll_all()
+    release.conclude()
+    release.open([{**one, "version": "2.0.0"} for one in DRILL])
+    drilled(release)
+    assert release.conclude()["succeeded"] is True
+    release.open(resume="revert")
+    assert release.roll_all() == ["web revert", "api revert", "db revert"]
+    assert set(release.runs.values()) == {"1.0.0"}
+
+
+def drilled(release: Release, error: str = versions.ON_PURPOSE, failing: str = "web") -> list[str]:
+    """The services in the order in which they had their turn."""
+    seen: list[str] = []
+    while not (turn := release.next())["over"]:
+        seen.append(f"{turn['name']} {turn['resume']}")
+        fails = turn["name"] == failing and turn["resume"] == "continue"
+        drill_one(release, turn, error if fails else "")
+    return seen
+
+
+def drill_one(release: Release, turn: dict[str, t.Any], error: str = "") -> None:
+    """On one of its two hosts; a rollback takes 7 s."""
+    client = release.client(turn)
+    client.open(turn["version"], revision=turn["revision"], resume=turn["resume"], release_run=turn["release_run"])
+    hosts = [{**host, "in_scope": host["name"] == "app1"} for host in release.hosts(turn["service"])]
+    client.plan(hosts, balancers=[pool(hosts)])
+    runs = release.runs[turn["service"]]
+    if turn["resume"] == "revert":
+        assert client.rollout("reverting")["order"] == ["app1"]
+        client.admit("app1")
+        client.host("reverted", "app1", version=runs)
+    elif error:
+        client.admit("app1")
+        client.host("failed", "app1", kind="health", error=error)
+        release.fake.move(7)
+        client.host("reverted", "app1", version=runs)
+        client.rollout("reverting")
+    else:
+        client.admit("app1")
+        client.host("changing", "app1", step="update", limit=100)
+        client.host("proven", "app1", version=runs, revision=turn["revision"])
+    client.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])

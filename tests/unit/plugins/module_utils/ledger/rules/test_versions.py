@@ -122,3 +122,13 @@ def test_a_bad_version_is_bad_with_every_revision_and_a_bad_revision_with_its_ve
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize("drill", [versions.DRILL, versions.PASSING_DRILL])
+def test_a_host_that_an_interrupted_drill_left_does_not_keep_its_revision(drill: str) -> None:
+    """The next release would have been a drill, and would have failed on purpose."""
+    running = f"1.0.0 revision {drill}"
+    assert versions.kept("1.1.0", running) == "1.1.0"
+    assert versions.kept("1.1.0", "1.0.0 revision 7") == "1.1.0 revision 7"
+    assert versions.is_drill(running)
+    assert versions.fails_on_purpose(running) is (drill == versions.DRILL)
