@@ -14,6 +14,7 @@ STORIES = (
     "tests/unit/plugins/module_utils/ledger/operations/test_operation.py",
     "tests/unit/plugins/module_utils/ledger/rules/test_versions.py",
 )
+DRILLS = ("tests/unit/plugins/module_utils/ledger/operations/test_tiers.py",)
 
 MUTANTS: tuple[Mutant, ...] = (
     *of(
@@ -21,8 +22,13 @@ MUTANTS: tuple[Mutant, ...] = (
         ("16 any revision is the one asked for", "bool(asked) and not revision and", "bool(asked) and"),
         (
             "a rollout of a version forgets the revision",
-            "return joined(asked, split(running)[1]) if asked",
-            "return asked if asked",
+            "return joined(asked, split(running)[1])\n",
+            "return asked\n",
+        ),
+        (
+            "the release after an interrupted drill is a drill",
+            "if not asked or split(asked)[1] or is_drill(running):",
+            "if not asked or split(asked)[1]:",
         ),
         ("9 a host between two revisions is taken for one", "    if len(found) == 1:\n", "    if found:\n"),
         (
@@ -31,6 +37,39 @@ MUTANTS: tuple[Mutant, ...] = (
             "return known(reported)",
         ),
         tests=STORIES,
+    ),
+    *of(
+        LEDGER + "storage/tiers.py",
+        ("a drill hides the release before it from its rollback", "if not is_drill(state[1])), None)", "), None)"),
+        tests=DRILLS,
+    ),
+    *of(
+        LEDGER + "operations/open_tiers.py",
+        ("a drill replaces a release that is not finished", "    if tiers.is_drill(asked):\n", "    if False:\n"),
+        (
+            "a release of what runs goes on with a drill that was killed",
+            "return tiers.is_drill(before) == tiers.is_drill(asked) and",
+            "return",
+        ),
+        tests=DRILLS,
+    ),
+    *of(
+        LEDGER + "messages/drill.py",
+        (
+            "a drill passes whichever service failed",
+            "return is_as_planned and rollout is not None and _passes(records, rollout)",
+            "return tier is not None",
+        ),
+        tests=DRILLS,
+    ),
+    *of(
+        LEDGER + "rules/tiers.py",
+        (
+            "a killed drill begins anew where another service is to fail",
+            "versions.plain(tier.version) if versions.is_drill(tier.version) else tier.version",
+            "tier.version",
+        ),
+        tests=DRILLS,
     ),
     *of(
         LEDGER + "operations/read_fleet.py",
