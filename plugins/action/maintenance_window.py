@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks whether a window is open, on the controller, and waits for it where that is wanted."""
+"""Asks whether a window is open, on the controller, and waits for it where that is set."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells cron, systemd and scripts how a rollout ended: by the exit code, and in a file."""
+"""Reports how a rollout ended to cron, systemd and scripts: by the exit code, and in a file."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """How a core is called, whether from a module on a host or from an action plugin in Ansible's worker.
 
-A core is a function ``core(call) -> result``. It knows nothing of AnsibleModule: everything it may ask of
+A core is a function ``core(call) -> result``. It does not use AnsibleModule: everything it may request of
 Ansible is in the Call, and everything it has to say is in the result or in a RolloutError.
 """
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Marks a change that must not be cut short, so that a process whose controller has gone knows when it may end.
+"""Marks a change that must not be cut short, so that a process whose controller has gone can determine when it may end.
 
 Whoever runs cores for a controller calls ``closed`` when the controller is gone: no new change begins, and it
 returns when the last one is over. A wait, such as that for a drain, is no change: it can be cut at any moment.

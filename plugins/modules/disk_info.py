@@ -12,7 +12,7 @@ short_description: Read how much room there is where a path is, or is to be
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
-  - Asks the file system of a path or, where it does not exist yet, of the nearest folder above it.
+  - Reads the file system of a path or, where it does not exist yet, of the nearest folder above it.
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.attributes.info_module

@@ -15,7 +15,7 @@ author:
 description:
   - Reads flags as their system shows them. With O(audit) also says which ones should be cleaned up, as a table, in Markdown for
     an issue, and by failing, for cron.
-  - An audit needs a system that knows when a flag was created. A plain file does not.
+  - An audit needs a system that records when a flag was created. A plain file does not.
 extends_documentation_fragment:
   - steady.rollout.attributes
   - steady.rollout.attributes.info_module
@@ -29,7 +29,7 @@ options:
   audit:
     description:
       - What to look for. Flags that somebody has marked as stale are always found. Flags that no application has ever asked for
-        are found where the system knows it, as Unleash does, once they are a day old.
+        are found where the system records it, as Unleash does, once they are a day old.
     type: dict
     suboptions:
       older_than:
@@ -46,7 +46,7 @@ options:
         elements: str
         default: []
       ticket:
-        description: A regular expression that each flag's description has to hold. An empty one asks for nothing.
+        description: A regular expression that each flag's description has to hold. An empty one requires nothing.
         type: str
         default: "[A-Z][A-Z0-9]+-[0-9]+"
   fail_on:
@@ -170,7 +170,7 @@ markdown:
   type: str
   returned: success
 listeners:
-  description: The processes that get their flags from the system, where it knows them; for Unleash with O(system.application).
+  description: The processes that get their flags from the system, where it lists them; for Unleash with O(system.application).
   type: list
   elements: dict
   returned: success

@@ -81,7 +81,7 @@ RETURN = r"""
 hosts:
   description:
     - For each host its C(name), C(zone), C(member), whether it is C(in_scope) and C(healthy), its C(version)
-      and, where it tells one, its C(revision).
+      and, where it reports one, its C(revision).
   type: list
   elements: dict
   returned: always

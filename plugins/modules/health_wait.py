@@ -146,7 +146,7 @@ options:
     type: str
     default: "1"
   fail:
-    description: Whether a target that is not healthy fails the task. With V(false) only RV(healthy) tells.
+    description: Whether a target that is not healthy fails the task. With V(false) only RV(healthy) shows it.
     type: bool
     default: true
 author:

@@ -53,7 +53,7 @@ options:
         required: true
       headers:
         description:
-          - HTTP headers that only this group gets, such as the one by which a balancer tells testers.
+          - HTTP headers that only this group gets, such as the one by which a balancer recognizes testers.
           - The values of all but a few well-known harmless ones are kept out of results and logs.
         type: dict
         default: {}
@@ -149,7 +149,7 @@ options:
     description: A file or directory with certificates of authorities to trust as well.
     type: path
   fail_on:
-    description: The verdicts that fail the task. With an empty list only RV(verdict) tells.
+    description: The verdicts that fail the task. With an empty list only RV(verdict) shows it.
     type: list
     elements: str
     choices: [fail, no_data, inconclusive]
@@ -189,7 +189,7 @@ EXAMPLES = r"""
 RETURN = r"""
 verdict:
   description:
-    - V(pass) or V(fail), V(inconclusive) where the answers do not tell, V(no_data) where there were none.
+    - V(pass) or V(fail), V(inconclusive) where the answers do not decide, V(no_data) where there were none.
   returned: always
   type: str
   sample: pass

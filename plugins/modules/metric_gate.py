@@ -42,7 +42,7 @@ options:
   metrics:
     description:
       - What is judged, as a list of dictionaries. Without any, these are the errors of the canary against the baseline, its
-        latencies where the balancers tell enough of them, and at most 20 percent of unhealthy members.
+        latencies where the balancers report enough of them, and at most 20 percent of unhealthy members.
       - C(name) - how the metric is called.
       - C(source) - a name from O(sources), or V(balancer), the default.
       - C(query) - what to ask the source for; see the notes.
@@ -70,7 +70,7 @@ options:
     description:
       - Where to measure, as a dictionary of dictionaries by name. Each has a C(type).
       - V(prometheus) - C(url) of its root. C(range=true) asks for all points of the step, C(step) seconds apart. C(label) is
-        the label whose value is the group or a member, C(host_label) the one that tells hosts apart; by default any label.
+        the label whose value is the group or a member, C(host_label) the one that distinguishes hosts; by default any label.
       - V(cloudwatch) - C(region), C(profile), C(role_arn), C(endpoint_url) as usual with AWS. C(period) (60) and C(lag) (120)
         in seconds, the time that CloudWatch takes until a point is complete. It needs the Python package boto3.
       - V(json) - any JSON over HTTP, by C(url), C(method) and C(body).

@@ -12,7 +12,7 @@ module: migration
 short_description: Run a database migration tool with limits for locks
 version_added: 0.1.0
 description:
-  - Reads where a database stands by the word of its migration tool, applies what is pending, or goes back. It runs on the
+  - Reads the version of a database from its migration tool, applies what is pending, or migrates back. It runs on the
     host that has the tool.
   - A migration waits for its locks for O(lock_timeout) only, since all queries wait behind it, and is tried again. The
     result names the sessions that held the lock.
@@ -36,9 +36,9 @@ attributes:
 options:
   state:
     description:
-      - V(read) tells the version and what is pending.
+      - V(read) returns the version and what is pending.
       - V(applied) applies what is pending up to O(target).
-      - V(reverted) goes back to O(target).
+      - V(reverted) migrates back to O(target).
       - V(batched) repeats O(batch) until it changes nothing more, for at most O(batch_time).
     type: str
     choices: [read, applied, reverted, batched]

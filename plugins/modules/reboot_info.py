@@ -12,7 +12,7 @@ short_description: Read which boot a host is in and whether it needs another one
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
-  - Asks whatever the host has that knows, which are the file C(/run/reboot-required), the installed kernels, C(needrestart) and
+  - Reads what the host has of the file C(/run/reboot-required), the installed kernels, C(needrestart) and
     C(needs-restarting). Each of them is enough.
   - A boot id that differs from the one before proves that a host was rebooted.
 extends_documentation_fragment:

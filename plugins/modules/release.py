@@ -47,7 +47,7 @@ options:
       - V(staged) has the version's files on the host, complete, with everything in O(shared) linked.
       - V(active) has it staged, makes it C(current) and then removes releases beyond O(keep).
       - V(bad) marks the version as one that must not be activated. Its files stay.
-      - V(query) only tells what is there.
+      - V(query) only returns what is there.
     type: str
     choices: [staged, active, bad, query]
     default: active

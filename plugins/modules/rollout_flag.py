@@ -12,7 +12,7 @@ short_description: Record what a rollout does to feature flags
 version_added: 0.1.0
 author: "The steady.rollout maintainers (@steady-rollout)"
 description:
-  - Says whether a flag may be changed now, and records the intent before it is and what came of it, so that the next run knows.
+  - Returns whether a flag may be changed now, and records the intent before the change and its outcome, for the next run.
   - A flag may be turned on only when every host that gets traffic is proven on the version and in service on every load balancer.
   - With O(state=killed) needs no lease. It is what M(steady.rollout.feature_flag) calls for its service.
 extends_documentation_fragment:
@@ -29,7 +29,7 @@ attributes:
 options:
   state:
     description:
-      - V(begun) asks and records the intent, V(done) that the flag was read back as wanted, V(failed) that it was not.
+      - V(begun) asks and records the intent, V(done) that the flag was read back as set, V(failed) that it was not.
       - V(killed) records that somebody has killed it, pauses the rollout under way, and keeps it from turning the flag on.
     type: str
     choices: [begun, done, failed, killed]

@@ -30,7 +30,7 @@ options:
   state:
     description:
       - V(begun) says where to go on. V(noted) records that O(step) begins.
-      - V(done) records that all hosts serve the version, V(failed) that the rollout goes back, V(restored) that the old version
+      - V(done) records that all hosts serve the version, V(failed) that the rollout is rolled back, V(restored) that the old version
         serves again, V(stuck) that it does not.
     type: str
     choices: [begun, noted, done, failed, restored, stuck]
@@ -92,7 +92,7 @@ status:
   type: str
   returned: always
 go_back:
-  description: Whether the rollout goes back now.
+  description: Whether the rollout is rolled back now.
   type: bool
   returned: O(state=failed)
 targets:
@@ -100,7 +100,7 @@ targets:
   type: dict
   returned: always
 previous:
-  description: The version that each host goes back to.
+  description: The version that each host is rolled back to.
   type: dict
   returned: always
 estimate:

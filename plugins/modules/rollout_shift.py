@@ -100,7 +100,7 @@ options:
         description: The version it serves.
         type: str
       revision:
-        description: The revision that it tells itself.
+        description: The revision that it reports itself.
         type: str
       outdated:
         description: Whether it was found to need the change, where somebody has looked.
@@ -115,8 +115,8 @@ options:
     choices: [prepare, promote, demote, revert]
   checked:
     description:
-      - The split, in percent by group, that every node was asked about since the last call, as the answer V(check) wants it.
-        Nodes that refuse it say so in O(nodes[].why).
+      - The split, in percent by group, that every node was asked about since the last call, as the answer V(check) requires.
+        Nodes that refuse it have the reason in O(nodes[].why).
     type: dict
   verdict:
     description: The verdict on the step that has baked.

@@ -151,7 +151,7 @@ total:
   type: int
   returned: success
 if_interrupted:
-  description: What to tell the operator if the run is interrupted now, which hosts are drained or half-updated and what a rerun does.
+  description: The message to the operator if the run is interrupted now, which hosts are drained or half-updated and what a rerun does.
   type: list
   elements: str
   returned: success

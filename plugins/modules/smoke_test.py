@@ -156,7 +156,7 @@ options:
     description: A file or directory with certificates of authorities to trust as well.
     type: path
   fail:
-    description: Whether a request that did not pass fails the task. With V(false) only RV(passed) tells.
+    description: Whether a request that did not pass fails the task. With V(false) only RV(passed) shows it.
     type: bool
     default: true
 author:

@@ -21,7 +21,7 @@ description:
   - It shows what is in flight every 15 seconds. It changes nothing, and it takes no place in forks. If it is killed, it is
     started again.
   - Ansible waits for ever for a worker that was killed while the strategy is C(host_pinned); the
-    process sees that, says so, and ends the run with SIGTERM.
+    process detects that, prints a message, and ends the run with SIGTERM.
   - Made for the role P(steady.rollout.rollout#role), whose settings it takes from each host's variables; it may
     change with it. It runs on the controller, as an action plugin.
 extends_documentation_fragment:

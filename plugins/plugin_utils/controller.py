@@ -4,7 +4,7 @@
 """Who runs this playbook, and does the run that held the lease before still live?
 
 The answer is only given for processes of this machine, this boot and this process namespace; for any
-other, nobody but the lease's own clock can tell.
+other, only the lease's own expiry can show it.
 """
 
 from __future__ import annotations

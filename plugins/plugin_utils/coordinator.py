@@ -67,5 +67,5 @@ class JudgedSteps(LedgerCalls):
         return bool(self.call("baked", {"timeout": str(seconds)})["baked"])
 
     def measure(self, **options: t.Any) -> Answer:
-        """One measurement; a gate that cannot measure says so instead of failing."""
+        """One measurement; a gate that cannot measure reports that instead of failing."""
         return self._executor.call("metric_gate", {**self._common, "once": True, **options})

@@ -84,7 +84,7 @@ class InWorkerAction(ActionBase):
         return f"The coordinator does not answer: {failures.unreachable(str(name), str(error))}"
 
     def arguments(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What the module gets; an action plugin may add what only the controller knows."""
+        """What the module gets; an action plugin may add what is known only on the controller."""
         return arguments
 
     def is_local(self) -> bool:

@@ -59,7 +59,7 @@ def read_counters(balancers: t.Sequence[dict[str, t.Any]], executors: Executors)
 
 
 def verdict_of(measured: Facts) -> dict[str, t.Any]:
-    """What a look of metric_gate, or a comparison, tells the ledger; nothing while there is no verdict.
+    """What a poll of metric_gate, or a comparison, reports to the ledger; nothing while there is no verdict.
 
     No measure is no good news.
     """

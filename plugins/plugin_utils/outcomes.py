@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How a run ended, and the exit code that says so. The codes are documented in callback/outcome.py."""
+"""How a run ended, and the exit code for it. The codes are documented in callback/outcome.py."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def hosts_to(groups: Groups, what: str, hostvars: HostVars, fleet: str, check_mo
 
 
 def _fact(names: t.Sequence[str], hostvars: HostVars, fact: str) -> t.Mapping[str, t.Any]:
-    """What a task that ran once for all hosts has registered: the first host that has it tells."""
+    """What a task that ran once for all hosts has registered: the first host that has it counts."""
     for name in names:
         found = hostvars[name].get(fact) if name in hostvars else None
         if isinstance(found, t.Mapping):

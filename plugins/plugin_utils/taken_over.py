@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What another ledger has left drained, as the claims tell that this run has taken over from it."""
+"""What another ledger has left drained, according to the claims that this run has taken over from it."""
 
 from __future__ import annotations
 

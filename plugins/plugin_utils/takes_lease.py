@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells the ledger who takes a lease, and proves that a killed run of this machine is over before it is replaced."""
+"""Adds to the request who takes a lease, and proves that a killed run of this machine is over before it is replaced."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def why_not_evaluated(name: str, error: AnsibleError) -> str:
 
 
 def variables_of(action: ActionBase, name: str, task_vars: t.Mapping[str, t.Any]) -> Variables:
-    """All variables of another host as the task of a role sees them there: hostvars knows no role and no play."""
+    """All variables of another host as the task of a role sees them there: hostvars has no variables of roles or plays."""
     hostvars = task_vars["hostvars"]
     manager = hostvars._variable_manager
     host = hostvars._inventory.get_host(name)

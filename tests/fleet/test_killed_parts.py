@@ -111,7 +111,7 @@ def test_a_rollout_whose_watch_is_killed_succeeds_and_reports_it(
 def test_the_lease_of_a_container_that_was_killed_is_free_soon(
     shop: Shop, rolling: Rolling, fleet: Lab, users: Background, eyes: Background, tmp_path: pathlib.Path
 ) -> None:
-    """From elsewhere nobody can tell that the run is dead: only its lease says so, with hosts in a step of hours."""
+    """From elsewhere it cannot be seen that the run is dead: only its lease expires, with hosts in a step of hours."""
     shop.lab.add_release(NEW)
     step = HeldStep(shop, tmp_path)
     settings = {"rollout_after_update_tasks": step.tasks, "rollout_step_timeout": "2h"}

@@ -92,7 +92,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "key=lambda found: found[1] != DRAINED",
         ),
         (
-            "a version that health does not tell is not current",
+            "a version that health does not report is not current",
             "version = seen.version or proven",
             "version = seen.version",
         ),

@@ -301,8 +301,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "playbooks/rolling.yml",
         (
             "8 nothing on the hosts names its run",
-            "  vars:\n    # A host that goes back",
-            "  environment: {}\n  vars:\n    # A host that goes back",
+            "  vars:\n    # A host that is rolled back",
+            "  environment: {}\n  vars:\n    # A host that is rolled back",
         ),
         (
             "check mode concludes",

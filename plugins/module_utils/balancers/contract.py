@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What the collection asks of a load balancer, whatever its make.
+"""What the collection requires of a load balancer of any type.
 
 A new make is one file with a subclass of Balancer, and its row in registry.py.
 """
@@ -278,18 +278,18 @@ class Balancer(abc.ABC):
 
     def counters(self) -> Count:
         """What the node has counted for each member until now."""
-        raise self._cannot("tell what it has counted for its members", CAN_COUNT)
+        raise self._cannot("report what it has counted for its members", CAN_COUNT)
 
     def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
         """The newest single requests that members of the pool answered; *log* is the setting that names where they are."""
-        raise self._cannot("tell single requests apart", CAN_LOG)
+        raise self._cannot("report single requests", CAN_LOG)
 
     def routes(self) -> Routes:
-        """Where testers' requests go; talks to nobody yet. Raises InputError where a setting for it is missing."""
+        """Where testers' requests go; connects to nothing yet. Raises InputError where a setting for it is missing."""
         raise self._cannot("route testers' requests", CAN_ROUTE)
 
     def pages(self) -> Pages:
-        """The maintenance page; talks to nobody yet. Raises InputError where a setting for it is missing."""
+        """The maintenance page; connects to nothing yet. Raises InputError where a setting for it is missing."""
         raise self._cannot("show a maintenance page", CAN_PAGE)
 
     def check_members(self, snapshot: Snapshot, names: t.Iterable[str]) -> None:

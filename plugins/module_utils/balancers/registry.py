@@ -38,7 +38,7 @@ class Row(t.NamedTuple):
     """Beside the common ones. Types may share one; its documentation is then that of all."""
     required: tuple[str, ...]
     open: t.Callable[[Settings, RunCommand | None], Balancer]
-    """Raises InputError where the settings cannot be right; talks to nobody yet."""
+    """Raises InputError where the settings cannot be right; connects to nothing yet."""
 
 
 def _apache(settings: Settings, run_command: RunCommand | None) -> Balancer:

@@ -89,7 +89,7 @@ class Routes(abc.ABC):
 
     @abc.abstractmethod
     def resolve(self, target: str) -> str:
-        """The target by the name that reading gives; raises InputError unless the load balancer knows it."""
+        """The target by the name that reading gives; raises InputError unless the load balancer has it."""
 
     @abc.abstractmethod
     def require_admin(self) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Which flags nobody needs any more, by what their system says of them: functions of flags and of the time."""
+"""Which flags are not needed any more, by what their system reports of them: functions of flags and of the time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Finding(t.NamedTuple):
 
 
 def findings(flags: t.Iterable[Flag], rules: Rules, now: float, sees_use: bool) -> list[Finding]:
-    """In the order of the flags. *sees_use* is whether their system knows when a flag was asked for."""
+    """In the order of the flags. *sees_use* is whether their system records when a flag was evaluated."""
     return [
         Finding(flag.name, check, why)
         for flag in flags

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What the collection asks of a system of feature flags, whatever its make.
+"""What the collection requires of a system of feature flags of any type.
 
 A new type is a folder with a subclass of FlagSystem and its options, and its row in registry.py.
 """

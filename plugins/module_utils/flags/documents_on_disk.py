@@ -16,8 +16,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 from ansible_collections.steady.rollout.plugins.module_utils.flags.contract import Conflict
 
 NO_COMPARE = (
-    "another program that writes the file may do so between the last look at it and its replacement; what reads it back "
-    "afterwards notices"
+    "another program that writes the file may do so between the last read of it and its replacement; reading it back "
+    "afterwards detects that"
 )
 
 

@@ -36,7 +36,7 @@ class Row(t.NamedTuple):
     """Beside the common ones. Types may share one; its documentation is then that of all."""
     required: tuple[str, ...]
     open: t.Callable[[Settings, RunCommand], FlagSystem]
-    """Raises InputError where the settings cannot be right; talks to nobody yet."""
+    """Raises InputError where the settings cannot be right; connects to nothing yet."""
 
 
 def _file(settings: Settings, run_command: RunCommand) -> FlagSystem:

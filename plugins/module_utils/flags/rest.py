@@ -26,7 +26,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.http import exchang
 LARGEST = 8 * 1024 * 1024
 TRIES = 3
 LONGEST_WAIT = 5.0
-"""Seconds that a server may ask to be left alone for; more is an error that says so."""
+"""The longest Retry-After in seconds that is waited for; a longer one is an error."""
 ENVIRONMENT = "STEADY_ROLLOUT_FLAG_TOKEN"
 NOT_FOUND, CONFLICT = 404, 409
 JSON = "application/json"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""A backfill: one bounded statement, repeated until it changes nothing more. Where it stopped, the data tells."""
+"""A backfill: one bounded statement, repeated until it changes nothing more. Where it stopped is seen in the data."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Batches:
             found = said.out.split()[-1:]
         if len(found) != 1 or not found[0].lstrip("-").isdigit():
             raise RolloutError(
-                "batch: is not one UPDATE, DELETE or INSERT, so nobody can tell when it has nothing left to do; "
+                "batch: is not one UPDATE, DELETE or INSERT, so it cannot be determined when it has nothing left to do; "
                 f"found {said.out.strip()[:80]!r}.",
                 kind="migration",
             )

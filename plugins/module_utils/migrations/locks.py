@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Who holds the lock that a migration waits for, as PostgreSQL and MySQL tell it."""
+"""Who holds the lock that a migration waits for, as PostgreSQL and MySQL report it."""
 
 from __future__ import annotations
 

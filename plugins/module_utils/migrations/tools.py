@@ -146,7 +146,7 @@ class Django(Tool):
     def down(self, target: str) -> None:
         if not target:
             raise InputError(
-                "target: Django goes back to a migration of one app; give for example 'shop 0012' or 'shop zero'."
+                "target: Django migrates back to a migration of one app; give for example 'shop 0012' or 'shop zero'."
             )
         self.change([*self._program, "migrate", "--noinput", *target.replace(".", " ", 1).split()])
 

@@ -141,7 +141,7 @@ def needs_staging(path: str, snapshot: Snapshot, version: str, artifact: Artifac
     if version != snapshot.current:
         return True
     if release.artifact is None:
-        return False  # put there by other means: nobody knows from what, and it is in use
+        return False  # put there by other means: its source is not known, and it is in use
     raise RolloutError(
         f"{path}: {version} is the current release and the artifact is another one (staged from "
         f"{release.artifact.checksum}, strip {release.artifact.strip}; given {artifact.checksum}, strip {artifact.strip}). "

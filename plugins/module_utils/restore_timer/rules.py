@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What a restore timer knows and what follows from it: a dead man's switch, without clock or I/O.
+"""What a restore timer has recorded and what follows from it: a dead man's switch, without clock or I/O.
 
 A member that a run has drained is *drained* until it is back in service, and *changing* from just before the first step
 that could change its host. Only what is drained and not changing is ever put back. Whatever is unclear leaves it out.

@@ -25,7 +25,7 @@ SYSTEMD, CRON = "systemd", "cron"
 ROOT = "/"
 NAME = "steady-rollout-restore"
 OFTENEST, SELDOMEST, LOOKS = 5, 60, 20
-"""Seconds from one look to the next, and about how many looks there are before anything is restored; cron knows minutes only."""
+"""Seconds from one look to the next, and about how many looks there are before anything is restored; cron has a resolution of minutes."""
 LONGEST_RUN = 300
 """Seconds that a look may take: reloading a balancer and waiting for the claim's lock."""
 UNSAFE = re.compile("[^A-Za-z0-9_]+")

@@ -110,7 +110,7 @@ def of_headers(headers: t.Mapping[str, t.Any]) -> set[str]:
 
 
 def of_url(url: t.Any) -> set[str]:
-    """The password in a URL and the values of telling parameters."""
+    """The password in a URL and the values of parameters with the name of a secret."""
     parts = targets_.split_url(url) if isinstance(url, str) else None
     if parts is None:
         return set()
@@ -122,7 +122,7 @@ def of_url(url: t.Any) -> set[str]:
 
 
 def of_body(body: t.Any, is_secret: bool) -> set[str]:
-    """The texts and figures of a body: all of a secret one, else those whose names tell."""
+    """The texts and figures of a body: all of a secret one, else those with the name of a secret."""
     if isinstance(body, dict):
         return {
             one

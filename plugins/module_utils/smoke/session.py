@@ -57,7 +57,7 @@ class Session:
 
 
 def on_same_host(request: client.Request, location: str) -> str:
-    """Where a redirect leads: a service knows its public name only, and that may lead to another host of the fleet."""
+    """Where a redirect leads: a service redirects to its public name, and that may lead to another host of the fleet."""
     parts = urlsplit(urljoin(request.url, location))
     if parts.netloc.lower() != _host_header(request).lower():
         return location

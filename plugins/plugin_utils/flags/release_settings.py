@@ -136,7 +136,7 @@ def _counts(metric: Metric) -> bool:
 
 
 def _by_variant(metric: Metric, sources: Values) -> bool:
-    """Whether something tells the groups apart: the query, or what its source is set to ask."""
+    """Whether something distinguishes the groups: the query, or what its source is set to ask."""
     query = metric.get("query")
     if isinstance(query, t.Mapping) and set(query) == set(GROUPS):
         return bool(query["canary"] != query["baseline"])

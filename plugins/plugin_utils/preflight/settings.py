@@ -360,7 +360,7 @@ RANGE = re.compile(r"\[((?:[0-9]+(?:ms|s|m|h|d))+)\]")
 
 
 def _ranges(s: Values) -> t.Iterator[tuple[str, float]]:
-    """How far back the queries of the metrics look, where they say so as PromQL does."""
+    """How far back the queries of the metrics look, where they show it as PromQL does."""
     for metric in s["rollout_metrics"]:
         query = metric.get("query")
         texts = [query] if isinstance(query, str) else list(query.values()) if isinstance(query, t.Mapping) else []

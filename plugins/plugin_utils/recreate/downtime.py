@@ -18,7 +18,7 @@ SERVED = range(200, 400)
 
 
 class Downtime:
-    """*answers* tells whether a user is served at this moment; None where there is no address to ask."""
+    """*answers* returns whether a user is served at this moment; None where there is no address to ask."""
 
     def __init__(self, answers: t.Callable[[], bool] | None, now: t.Callable[[], float] = time.monotonic) -> None:
         self._answers = answers

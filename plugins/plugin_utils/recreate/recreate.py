@@ -39,7 +39,7 @@ def recreate(it: RecreateSteps) -> None:
 
 
 def go_back(it: RecreateSteps) -> None:
-    """The old version on all hosts, the database as it knows it; the page goes only once that is proven.
+    """The old version on all hosts, the database in a state that it can use; the page is taken down only once that is proven.
 
     A balancer that does not answer is left alone here: it cannot be changed, and the others need not wait for it.
     """

@@ -65,7 +65,7 @@ class RecreateSteps:
         self.targets = {host: version for host, version in answer["targets"].items() if host in self.settings}
         self.previous = {host: answer["previous"].get(host) for host in self.targets}
         self.is_rolling_back = answer["status"] == "reverting"
-        # What an earlier run has done, nobody knows beyond the step that it began last.
+        # What an earlier run has done is not known beyond the step that it began last.
         self.has_drained = self.is_rolling_back or answer["step"] not in UNTOUCHED
         # The old version serves already; only what a lost balancer shows is left to be changed.
         self.has_stopped = self.has_drained and answer["step"] != "restored"
@@ -282,7 +282,7 @@ class RecreateSteps:
         self.ledger.restored(facts=self.facts)
 
     def report_stuck(self, failure: StepFailed) -> None:
-        """The page stays up: nobody knows what users would get behind it."""
+        """The page stays up: it is not known what users would get behind it."""
         error = (
             f"{failure.error.rstrip('.')}; the maintenance page is still up. Fix this, then run recreate.yml again with "
             "-e rollout_resume=revert"

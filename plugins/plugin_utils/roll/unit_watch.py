@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ends a wait for health early where systemd knows that the service will not become healthy, and says what it logged."""
+"""Ends a wait for health early where systemd shows that the service will not become healthy, and reports what it logged."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Invocation:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """*result* is what the module returned or, where the host does not answer, a failure that says so."""
+    """*result* is what the module returned or, where the host does not answer, a failure with that reason."""
 
     invocation: Invocation
     result: Result

@@ -46,7 +46,7 @@ class TrafficDrive:
     routed_in: str = ""
     """The phase in which the testers' route was seen to last."""
     check_watch: t.Callable[[], None] = lambda: None
-    """Says so where nobody watches the run any more."""
+    """Prints a warning where the run is not watched any more."""
     before_rollback: t.Callable[[], None] = lambda: None
     """What comes before the first share and the first host are rolled back."""
 

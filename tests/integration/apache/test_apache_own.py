@@ -18,7 +18,7 @@ ALL = set(SHOP)
 NOT_KEPT = "BalancerPersist is off: a graceful restart of Apache puts all members back as its configuration has them."
 NO_STATUS = (
     "Apache's counters of requests in flight can stay above 0 after a graceful restart: give balancer.status_url, so "
-    "that a drain can tell."
+    "that the end of a drain is certain."
 )
 Start = t.Callable[..., Apache]
 

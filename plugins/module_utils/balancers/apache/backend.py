@@ -51,7 +51,7 @@ DRAINING, DISABLED, STOPPED, IN_ERROR, FAILED_CHECK = "Drn", "Dis", "Stop", "Err
 STANDBY, SPARE, USABLE = "Stby", "Spar", "Ok"
 NOTE_NO_STATUS = (
     "Apache's counters of requests in flight can stay above 0 after a graceful restart: give balancer.status_url, so "
-    "that a drain can tell."
+    "that the end of a drain is certain."
 )
 NOTE_NOT_KEPT = (
     "BalancerPersist is off: a graceful restart of Apache puts all members back as its configuration has them."
@@ -70,7 +70,7 @@ POOL = re.compile(r"[A-Za-z0-9._~-]+\Z")
 
 
 def open_apache(settings: dict[str, t.Any], run_command: RunCommand | None = None) -> Apache:
-    """Raises InputError where the settings cannot be right; talks to nobody yet."""
+    """Raises InputError where the settings cannot be right; connects to nothing yet."""
     if settings["timeout"] <= 0:
         raise InputError(f"balancer.timeout: must be more than 0 s, is {settings['timeout']:g}.")
     if not POOL.match(settings["pool"]):

@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """When a member of Apache that was taken out has nothing in flight any more.
 
-Its counter of busy requests says so when it is 0. When it stays above, requests that began before the member was
+That is certain when its counter of busy requests is 0. When it stays above, requests that began before the member was
 taken out are looked for: if there are none on the whole server, and the member was chosen for none since, then what
 the counter says is a leftover.
 """
@@ -32,7 +32,7 @@ class Flight(t.NamedTuple):
 
 @dataclasses.dataclass
 class _Out:
-    """A member that is out, since when nobody was sent there any more."""
+    """A member that is out, and since when no request was sent there."""
 
     since: float
     elected: int

@@ -20,7 +20,7 @@ OPTIONS: Options = {
     "status_url": option(
         "Apache's C(server-status) page, as V(http://127.0.0.1/server-status).",
         "Apache's counters of requests in flight can stay above 0, mostly after a graceful restart. With this page a "
-        "drain can tell, when every request that began before the drain is over.",
+        "drain knows when every request that began before it is over.",
     ),
     "manager_user": option("User for these two pages, if they ask for one.", default=""),
     "manager_password": option("Password of O(balancer.manager_user).", no_log=True),

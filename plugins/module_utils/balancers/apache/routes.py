@@ -4,8 +4,8 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Apache's routes for testers and its maintenance page: files of our own that its configuration includes.
 
-A tester's request is rewritten to another balancer where ProxyPass would have sent it to the pool's, which a
-subrequest tells (LA-U). Those of its paths that a subrequest reads differently, with % ? or # in them, are left alone.
+A tester's request is rewritten to another balancer where ProxyPass would have sent it to the pool's, which is found by a
+subrequest (LA-U). Those of its paths that a subrequest reads differently, with % ? or # in them, are left alone.
 
 A page is a setting for all that is sent to the pool's balancer, wherever it was sent from. It switches the pool's
 routes off, so that testers get it, too.

@@ -123,7 +123,7 @@ class ApacheService:
             return 0.0  # It is just being written.
 
     def _taken_over(self, read: float) -> bool:
-        """Whether nobody who was started before that takes new connections."""
+        """Whether no process that was started before that takes new connections."""
         taking = self._taking()
         return bool(taking) and min(map(self._proc.started, taking)) >= read - CLOCK_STEP
 

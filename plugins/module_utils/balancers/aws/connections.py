@@ -4,8 +4,8 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """The connections that a draining target's host itself has open, by which a drain ends early.
 
-AWS shows a target as draining until the group's deregistration delay is over, idle or not, and tells nobody how
-many requests are still in flight. The host knows: a command of the user's choice counts them.
+AWS shows a target as draining until the group's deregistration delay is over, idle or not, and does not report how
+many requests are still in flight. The host can: a command of the user's choice counts them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Counted(t.NamedTuple):
 
 
 class Connections:
-    """Counts the connections of hosts, and knows since when each has had none.
+    """Counts the connections of hosts, and records since when each has had none.
 
     *quiet* is the number of seconds without any that count as the end of a drain: a load balancer's nodes learn of
     a deregistration one after the other, within seconds.

@@ -46,7 +46,7 @@ RULE = re.compile(r"^arn:[^:]+:elasticloadbalancing:[^:]*:\d*:listener-rule/\S+\
 
 
 def open_listener(settings: dict[str, t.Any]) -> Listener:
-    """Raises InputError where the settings cannot be right; asks AWS for nothing yet."""
+    """Raises InputError where the settings cannot be right; calls no API yet."""
     pool = settings["pool"]
     if not any(form.match(pool) for form in (NAMED, LISTENER, RULE)):
         raise InputError(
@@ -132,7 +132,7 @@ class Listener(Balancer):
     def _place(self) -> str:
         return f"{self.where} {self.pool}"
 
-    # What AWS knows
+    # What AWS shows
 
     @property
     def _found_arn(self) -> str:

@@ -43,7 +43,7 @@ NOTE = (
 
 
 def open_route53(settings: dict[str, t.Any]) -> Route53:
-    """Raises InputError where the settings cannot be right; asks AWS for nothing yet."""
+    """Raises InputError where the settings cannot be right; calls no API yet."""
     api = aws_api.open_session(settings).api("route53", "route53")
     zone = Zone(api, settings["zone"])
     return Route53(settings["pool"], api.where, zone, settings.get("record_type"), Clock())

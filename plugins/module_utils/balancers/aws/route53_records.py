@@ -5,7 +5,7 @@
 """Weighted records of Route 53: which ones there are and how one change reweighs them. No I/O.
 
 A record that is drained has the weight 0, and so may one that is not. A tag of the hosted zone, written before the
-act, tells the two apart and keeps the weight that the record had.
+act, distinguishes the two and keeps the weight that the record had.
 """
 
 from __future__ import annotations

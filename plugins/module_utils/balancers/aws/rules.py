@@ -5,7 +5,7 @@
 """Rules of an AWS listener for testers and for a maintenance page: which one it is, and which priority is free. No I/O.
 
 A rule of ours has the conditions of the one that it stands before (none, where that is the listener's default action)
-and one more. By these it is known: AWS knows rules by nothing else that lasts.
+and one more. These identify it: rules in AWS have no other lasting identity.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CONFIGS = (
     "SourceIpConfig",
     "QueryStringConfig",
 )
-UNTOLD_SECRET = "authenticate-oidc"
+HIDDEN_SECRET = "authenticate-oidc"
 
 
 class Base(t.NamedTuple):
@@ -94,9 +94,9 @@ def page_of(rule: Rule | None) -> Page | None:
 
 def forwarding(base: Base, group: str, where: str) -> list[Action]:
     """The actions of the base, with all requests sent to one target group, by ARN."""
-    if any(action["Type"] == UNTOLD_SECRET for action in base.actions):
+    if any(action["Type"] == HIDDEN_SECRET for action in base.actions):
         raise RolloutError(
-            f"{where}: authenticates users by OIDC, with a secret that AWS shows nobody, so no other rule can do the same. "
+            f"{where}: authenticates users by OIDC, with a secret that AWS never shows, so no other rule can do the same. "
             "Make a rule for testers there yourself."
         )
     before = [action for action in base.actions if action["Type"].startswith("authenticate")]

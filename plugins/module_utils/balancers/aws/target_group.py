@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Target groups of AWS Application and Network Load Balancers: targets in and out.
 
-Out means deregistered. What AWS cannot tell is in the words of the members: how long a drain still takes, which
+Out means deregistered. What AWS does not report is in the texts of the members: how long a drain still takes, which
 it always does for the group's whole deregistration delay, and what keeps a target from being used.
 """
 
@@ -39,7 +39,7 @@ NOBODY = "steady-rollout-permission-check"
 
 
 def open_target_group(settings: dict[str, t.Any], run_command: RunCommand | None = None) -> TargetGroup:
-    """Raises InputError where the settings cannot be right; asks AWS for nothing yet."""
+    """Raises InputError where the settings cannot be right; calls no API yet."""
     clock = Clock()
     connections = None
     if settings.get("connections_command"):
@@ -159,7 +159,7 @@ class TargetGroup(Balancer):
             f"{self.where}: single targets have no weights in AWS. Weigh target groups, with balancer.type=aws_listener."
         )
 
-    # What AWS knows
+    # What AWS shows
 
     @property
     def _group(self) -> dict[str, t.Any]:
@@ -212,7 +212,7 @@ class TargetGroup(Balancer):
     def _read(self) -> Snapshot:
         health = self._health()
         records = self._records_of(frozenset(one for one in health if not aws_targets.is_registered(health[one])))
-        # Once seen it stays a member here: after its drain AWS knows nothing of it any more.
+        # Once seen it stays a member here: after its drain AWS does not list it any more.
         self._seen.update(dict.fromkeys([*health, *self._targets().values(), *records]))
         members = {}
         for target in self._seen:

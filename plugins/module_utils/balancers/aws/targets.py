@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Targets of an AWS target group: how they are called, and what their states mean. No I/O.
 
-A target that is taken out is deregistered, and once it has drained AWS knows nothing of it any more. What was
+A target that is taken out is deregistered, and once it has drained AWS does not list it any more. What was
 taken out is therefore kept in tags of the target group, written before the act, by which a later call, of
 whomever, finds it and the Availability Zone that it had.
 """
@@ -153,9 +153,9 @@ class Drain:
     delay: float
     """Seconds of the group's deregistration delay."""
     left: float | None = None
-    """Seconds of it that are left; None where nobody knows when it began."""
+    """Seconds of it that are left; None where it is not known when it began."""
     connections: int | None = None
-    """What the host itself still has open; None where nobody counts."""
+    """What the host itself still has open; None where it is not counted."""
     over: bool = False
     """The host has had no connection for long enough: what AWS still waits for is nothing."""
     problem: str = ""

@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """Single requests that a load balancer has logged, put together by slice of time, member and kind of request. Pure.
 
-Counters know a mean over all requests of a member; the log knows which took how long, so that pages are compared with pages
+Counters know a mean over all requests of a member; the log has the time of each, so that pages are compared with pages
 and downloads with downloads. What is kept is bounded, whatever clients send: kinds beyond the most frequent ones are one,
 latencies are counted in bins that grow by a fifth.
 """
@@ -27,7 +27,7 @@ SMALLEST_MS = 0.1
 MOST_BINS = 80
 LONGEST_SEGMENT = 24
 DEPTH = 2
-"""How many segments of a path tell kinds of requests apart."""
+"""How many segments of a path distinguish kinds of requests."""
 METHOD = re.compile(r"[A-Z]{1,10}")
 VARIABLE = re.compile(r".*\d.*|.*[^\x21-\x7e].*")
 """A segment that is likely to differ from request to request: one with a digit, or with unusual characters."""

@@ -22,7 +22,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 
 
 def open_envoy(settings: dict[str, t.Any]) -> Balancer:
-    """Raises InputError where the settings cannot be right; talks to nobody yet."""
+    """Raises InputError where the settings cannot be right; connects to nothing yet."""
     if settings["timeout"] <= 0:
         raise InputError(f"balancer.timeout: must be more than 0 s, is {settings['timeout']:g}.")
     given = [name for name in ("eds_file", "rds_file") if settings.get(name)]

@@ -44,7 +44,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 NOTE_OLD_PROCESS = (
-    "A hot restart left a process behind. Envoy does not tell its requests apart by member, and its figures are as old "
+    "A hot restart left a process behind. Envoy does not report its requests by member, and its figures are as old "
     "as stats_flush_interval."
 )
 

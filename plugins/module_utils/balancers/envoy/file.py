@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """A file that Envoy reads again whenever another one is renamed onto it.
 
-Envoy takes or rejects what it finds there without a word to the writer; the statistics of the subscription tell.
+Envoy takes or rejects what it finds there without an answer to the writer; the statistics of the subscription show it.
 """
 
 from __future__ import annotations

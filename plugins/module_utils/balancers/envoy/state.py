@@ -40,7 +40,7 @@ class Host:
     active: int
     """Requests (HTTP) or connections (TCP) in flight."""
     waiting: int
-    """Requests waiting for a connection to it; older Envoys do not tell."""
+    """Requests waiting for a connection to it; older Envoys do not report it."""
 
     @property
     def admin(self) -> str:
@@ -90,7 +90,7 @@ def members(
     """The members of a cluster by name.
 
     *unweighted* are the admin states of those marked as without weight, by address. *old* are the requests in a process that a hot
-    restart left behind, which Envoy does not tell apart by host. *undelivered* are the names whose last change has
+    restart left behind, which Envoy does not report by host. *undelivered* are the names whose last change has
     not reached the threads that balance.
     """
     spread = _traffic_by_priority(found.values())

@@ -54,7 +54,7 @@ NOTE_NO_MASTER = (
 
 
 def open_haproxy(settings: dict[str, t.Any]) -> HAProxy:
-    """Raises InputError where the settings cannot be right; talks to nobody yet."""
+    """Raises InputError where the settings cannot be right; connects to nothing yet."""
     pool, timeout = settings["pool"], settings["timeout"]
     if not re.match(r"^[A-Za-z0-9_.:-]+\Z", pool):
         raise InputError(f"balancer.pool: {pool!r} cannot be the name of a backend; letters, digits and - _ . : can.")
@@ -269,5 +269,5 @@ class HAProxy(Balancer):
 
 
 def _identity(row: haproxy_state.Row) -> tuple[str | None, ...]:
-    """What tells that a row of 'show stat' is of the same server in the same state."""
+    """What identifies a row of 'show stat' as the same server in the same state."""
     return tuple(row.get(name) for name in ("pxname", "svname", "iid", "sid", "status", "weight"))

@@ -48,7 +48,7 @@ class HAProxyMap:
     def put(self, key: str, value: str | None) -> None:
         """Sets the value of a key, or removes the key.
 
-        The file is first: if we die in between, what is in force tells the next call that there is more to do.
+        The file is first: if we die in between, what is in force shows the next call that there is more to do.
         """
         with self._file.locked():
             before = self._file.read()

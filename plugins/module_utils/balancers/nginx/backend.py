@@ -51,7 +51,7 @@ Change = t.Callable[[Server], Server]
 
 
 def open_nginx(settings: dict[str, t.Any], run_command: RunCommand) -> NginxUpstream:
-    """Raises InputError where the settings cannot be right; talks to nobody yet."""
+    """Raises InputError where the settings cannot be right; connects to nothing yet."""
     if settings["timeout"] <= 0:
         raise InputError(f"balancer.timeout: must be more than 0 s, is {settings['timeout']:g}.")
     where = f"{settings.get('host') or ''} nginx".strip()
@@ -184,7 +184,7 @@ class NginxUpstream(Balancer):
         if twins:
             raise RolloutError(
                 f"{self.where}: {quoted(twins)} stands more than once in pool '{self.pool}' of {self._file.path}. "
-                "Tell them apart with a comment behind each: '# member=name'."
+                "Distinguish them by a comment behind each: '# member=name'."
             )
 
     def _member(self, server: Server, sessions: t.Mapping[str, int], left: Left) -> Member:

@@ -41,7 +41,7 @@ class Map(t.NamedTuple):
     source: str
     default: str
     lines: dict[str, Line]
-    """By the value in small letters: nginx does not tell case."""
+    """By the value in small letters: nginx ignores case."""
     start: int
     end: int
 

@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """The running nginx: its processes, its own check of the configuration, and a reload that is waited for.
 
-A reload starts new workers at once and tells the old ones to leave 0.1 s later; until then both take requests.
+A reload starts new workers at once and stops the old ones 0.1 s later; until then both take requests.
 Workers that leave serve what they have, by the configuration that they started with.
 """
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What nginx's workers have in flight, from their TCP connections, since nginx itself does not tell.
+"""What nginx's workers have in flight, from their TCP connections, since nginx itself does not report it.
 
 A worker that a reload left behind goes on by the configuration that it started with. So what counts against a member
 that was taken out is not only its connection to that member: a client that is connected to such a worker and has

@@ -4,7 +4,7 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """The servers of an upstream in nginx's configuration: found, and changed without touching anything else in the text.
 
-nginx knows one way out of rotation, 'down'. What more there is to say about a server stands in the comment behind it:
+nginx has one way to take a server out of rotation, 'down'. Everything else about a server is in the comment behind it:
 
     server 10.0.0.11:8080 weight=5;                             in service, named 10.0.0.11:8080
     server 10.0.0.12:8080 down; # member=app2                   drained, named app2

@@ -125,5 +125,5 @@ def open_flagsmith(settings: dict[str, t.Any]) -> Flagsmith:
     url = (settings.get("url") or ADDRESS).rstrip("/")
     environment = str(settings.get("environment") or "production")
     base = url[: -len("/api/v1")] if url.endswith("/api/v1") else url
-    # An environment goes by a key; the one for browsers is no secret, and nobody can tell which one was given.
+    # An environment goes by a key; the one for browsers is no secret, and nothing shows which one was given.
     return Flagsmith(opened(PRODUCT, settings, base, hidden=(environment,)), project, environment)

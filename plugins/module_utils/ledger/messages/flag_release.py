@@ -48,7 +48,7 @@ def moved(release: FlagRelease) -> str:
 
 
 def where(release: FlagRelease) -> str:
-    """Where it stands, as far as the ledger knows."""
+    """Where it stands according to the ledger."""
     if release.phase == rules.WITHDRAWING:
         return "it is being turned off"
     if release.phase == rules.SETTING:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""A host asks to be taken, and waits here until the answer is go, stop or: run this gate."""
+"""A host requests admission, and waits here until the answer is go, stop or: run this gate."""
 
 from __future__ import annotations
 

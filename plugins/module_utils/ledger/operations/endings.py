@@ -161,7 +161,7 @@ def is_as_asked(session: Session, endings: t.Sequence[Ending]) -> bool:
 
 
 def still_on(session: Session, endings: t.Sequence[Ending]) -> list[str]:
-    """The hosts seen on the version left, except where going back ends on that very version."""
+    """The hosts seen on the version left, except where the rollback ends on that very version."""
     left = session.rollout.version
     return [
         ending.host.name

@@ -63,7 +63,7 @@ def end(ledger: Ledger, params: Params) -> Answer:
 
 
 def fail(ledger: Ledger, params: Params) -> Answer:
-    """Records that the flag could not be changed, or that nobody knows whether it was."""
+    """Records that the flag could not be changed, or that it is not known whether it was."""
     required(params, "flag", "goal", "error")
     with open_session(ledger, params) as session:
         _save(session, params, goal=params["goal"], status=rules.FAILED, error=params["error"])

@@ -137,7 +137,7 @@ def _why_not_yet(session: Session, params: Params) -> str:
         hosts = session.records.hosts(session.rollout.id) if own else []
         seen = _seen(params) if own else {}
         if not own and not session.records.last_proofs(service):
-            return f"no host of {service} has ever been proven, so nobody knows which version it runs"
+            return f"no host of {service} has ever been proven, so it is not known which version it runs"
         proofs = session.records.last_proofs(service)
         why = rules.why_no_contract(hosts, proofs, seen, allowed)
         if why:

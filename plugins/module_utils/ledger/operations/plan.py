@@ -190,7 +190,7 @@ def _see_approvals(session: Session, params: dict[str, t.Any], answer: dict[str,
 
 
 def _refuse_to_leave_a_shift(session: Session) -> None:
-    """A rolling deployment knows nothing of shares: it would take a group for the fleet."""
+    """A rolling deployment has no shares: it would take a group for the fleet."""
     last = session.records.latest_shift(session.service)
     if last is not None and last.phase == traffic_model.OVER:
         session.records.remove_shift(session.rollout.id)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""What the ledger knows, without changing anything."""
+"""What the ledger has recorded, without changing anything."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def makes_bad(kinds: t.Iterable[str | None]) -> bool:
 
 
 def standing(proofs: t.Sequence[str]) -> list[str]:
-    """The versions proven on a host as a stack, oldest first: going back to one takes off all above it.
+    """The versions proven on a host as a stack, oldest first: a rollback to one takes off all above it.
 
     So a rollback after a rollback goes further back and never forward again to what was left.
     """

@@ -105,7 +105,7 @@ def _seen(
 def lb_state_of(
     host: t.Mapping[str, t.Any], member: str, balancers: t.Sequence[dict[str, t.Any]], is_left_out: bool
 ) -> tuple[str, str]:
-    """In service only where every balancer node says so; out of service by whoever set it on any of them."""
+    """In service only where every balancer node shows that; out of service by whoever set it on any of them."""
     if not balancers:
         return (model.DOWN, "not healthy") if host.get("healthy") is False else (model.IN_SERVICE, "")
     states = [(lb["host"], lb["members"].get(member)) for lb in balancers]

@@ -54,7 +54,7 @@ def inherited(before: Recreate | None) -> dict[str, t.Any]:
 
 
 def restores_database(recreate: Recreate, policy: str) -> str:
-    """How the database gets back to where the old version knows it: backup, down, or nothing (empty)."""
+    """How the database gets back to a state that the old version can use: backup, down, or nothing (empty)."""
     if not recreate.known.get("migrated") or recreate.users_may_have_written:
         return ""
     return policy if policy in ("backup", "down") else ""

@@ -124,7 +124,7 @@ def reach(inputs: Inputs, wanted: Shares, is_urgent: bool = False) -> Decision |
 
 
 def _set(inputs: Inputs, wanted: Shares, tries: int, is_urgent: bool) -> Decision:
-    """All or none: what one node would refuse is not begun on the others. When every second counts nobody is asked."""
+    """All or none: what one node would refuse is not begun on the others. Where every second counts no node is asked first."""
     reason = f"{inputs.shift.phase}: {in_words(wanted)}"
     if is_urgent:
         return Act(SET, reason, split=wanted, is_urgent=True)

@@ -100,8 +100,8 @@ def kept(asked: str | None, running: str | None) -> str | None:
 def recognised(version: str | None, revision: str | None, records: t.Iterable[str | None]) -> str | None:
     """What a host runs that shows *version* and *revision*, each None where it shows none.
 
-    *records* are what it may be on by the ledger. They say what the host itself does not; where they disagree nobody
-    knows what it runs.
+    *records* are what it may be on by the ledger. They say what the host itself does not; where they disagree
+    it is not known what it runs.
     """
     if version is None and revision is None:
         return None

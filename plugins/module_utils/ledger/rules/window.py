@@ -26,7 +26,7 @@ class Window:
 
     closes: t.Mapping[str, float]
     host_seconds: float | None = None
-    """How long a host takes; None where nobody knows yet."""
+    """How long a host takes; None where it is not known yet."""
     next: str = ""
     """A sentence about the next window."""
 

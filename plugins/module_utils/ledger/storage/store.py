@@ -278,7 +278,7 @@ class Store:
         found = self.connection.execute("SELECT content FROM meta WHERE name = 'format'").fetchone()[0]
         if found != FORMAT:
             raise RolloutError(
-                f"{self.path}: the ledger has format {found}, this version of steady.rollout knows format {FORMAT}; "
+                f"{self.path}: the ledger has format {found}, this version of steady.rollout reads format {FORMAT}; "
                 "use the version of the collection that wrote it."
             )
 

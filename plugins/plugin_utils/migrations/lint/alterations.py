@@ -267,7 +267,7 @@ def _nothing(action: Node, alter: Node, table: str, setting: Setting) -> Hits:
 
 
 def _unknown(what: str) -> Hit:
-    return Hit(CANNOT_TELL, f"no rule knows {what}")
+    return Hit(CANNOT_TELL, f"no rule covers {what}")
 
 
 ACTIONS: dict[str, t.Callable[[Node, Node, str, Setting], Hits]] = {

@@ -101,7 +101,7 @@ ALL = (
         "widen_column",
         LOCKS,
         "WWW",
-        "changes the type of {}: without a rewrite only if it is a shorter varchar today, which the statement does not tell",
+        "changes the type of {}: without a rewrite only if it is a shorter varchar today, which the statement does not show",
         "Look at the type with \\d first; from any other type, add a new column and copy in batches.",
     ),
     Rule(
@@ -329,7 +329,7 @@ ALL = (
         "unproven_bound",
         LOCKS,
         "WWW",
-        "changes rows of {}; how many, the statement does not tell",
+        "changes rows of {}; how many, the statement does not show",
         "Bound it by a range of the key or a LIMIT, or accept it where it is known to be few.",
     ),
     Rule(
@@ -357,7 +357,7 @@ ALL = (
         CANNOT_TELL,
         UNKNOWN,
         "EWE",
-        "cannot tell what this does ({}), so it counts as unsafe",
+        "what this does is not known ({}), so it counts as unsafe",
         "Write it in plain SQL statements, or review it and accept it by a comment above it: "
         "-- lint: allow cannot_tell because ...",
     ),

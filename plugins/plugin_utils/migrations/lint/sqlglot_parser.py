@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that knows sqlglot: tokens and trees. Trees are read by their nodes' keys, so nothing else imports it."""
+"""The one place that uses sqlglot: tokens and trees. Trees are read by their nodes' keys, so nothing else imports it."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def hits(node: Node, statement: Statement, setting: Setting) -> Hits:
     """The rules that the statement breaks."""
     judge = JUDGES.get(node.key)
     if judge is None:
-        yield Hit(CANNOT_TELL, f"no rule knows {statement.words.split(' ', 1)[0] or 'it'}")
+        yield Hit(CANNOT_TELL, f"no rule covers {statement.words.split(' ', 1)[0] or 'it'}")
         return
     yield from judge(node, statement, setting)
     queries = node.args.get("with_")
@@ -58,7 +58,7 @@ def _create(node: Node, statement: Statement, setting: Setting) -> Hits:
     elif kind == "TRIGGER":
         yield Hit("create_trigger", node.this.name)
     elif kind not in ("TYPE", "SEQUENCE", "SCHEMA", "DATABASE"):
-        yield Hit(CANNOT_TELL, f"no rule knows CREATE {kind}")
+        yield Hit(CANNOT_TELL, f"no rule covers CREATE {kind}")
 
 
 def _create_index(node: Node, statement: Statement, setting: Setting) -> Hits:

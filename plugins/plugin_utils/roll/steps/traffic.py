@@ -32,7 +32,7 @@ class Traffic(HostCalls):
 
     @property
     def _is_unchanged(self) -> bool:
-        """A host that an earlier run has left is known to nobody here, and one that goes back leaves a bad version."""
+        """Not one that an earlier run has left, whose state is not known, and not one that is rolled back from a bad version."""
         return self.admission.get("direction") == "forward" and not self.admission.get("drained_by_us")
 
     def mark_changing(self) -> None:

@@ -133,6 +133,6 @@ def test_a_make_that_does_not_count_says_so() -> None:
     with pytest.raises(RolloutError) as caught:
         balancer.counters()
     assert caught.value.message == (
-        "lb1 nginx: this type of load balancer cannot tell what it has counted for its members: nginx (open source) "
+        "lb1 nginx: this type of load balancer cannot report what it has counted for its members: nginx (open source) "
         "counts nothing by upstream server."
     )

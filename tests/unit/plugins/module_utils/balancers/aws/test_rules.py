@@ -144,7 +144,7 @@ def test_a_secret_that_aws_does_not_tell_cannot_be_given_to_another_rule() -> No
     with pytest.raises(RolloutError) as caught:
         aws_rules.forwarding(base([guarded]), GROUP.format("green"), "AWS front:443")
     assert caught.value.message == (
-        "AWS front:443: authenticates users by OIDC, with a secret that AWS shows nobody, so no other rule can do the "
+        "AWS front:443: authenticates users by OIDC, with a secret that AWS never shows, so no other rule can do the "
         "same. Make a rule for testers there yourself."
     )
 

@@ -316,7 +316,7 @@ def test_requests_of_the_process_before_a_hot_restart(fake: FakeEnvoy, shop: Env
     }
     assert snapshot.queue == 3
     assert snapshot.notes == (
-        "A hot restart left a process behind. Envoy does not tell its requests apart by member, and its figures are as "
+        "A hot restart left a process behind. Envoy does not report its requests by member, and its figures are as "
         "old as stats_flush_interval.",
     )
     fake.parents = 0

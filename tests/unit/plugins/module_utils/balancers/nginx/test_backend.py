@@ -331,7 +331,7 @@ def test_two_servers_of_one_name(site: Site) -> None:
         site.pool.snapshot()
     assert raised.value.message == (
         f"lb1 nginx: 'a:1' stands more than once in pool 'shop' of {site.files / 'shop.conf'}. "
-        "Tell them apart with a comment behind each: '# member=name'."
+        "Distinguish them by a comment behind each: '# member=name'."
     )
 
 

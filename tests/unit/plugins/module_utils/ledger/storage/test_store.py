@@ -69,7 +69,7 @@ def test_another_format_is_refused(tmp_path):
     with pytest.raises(RolloutError) as caught:
         Store.at(str(tmp_path))
     assert caught.value.message == (
-        f"{tmp_path}/ledger.db: the ledger has format 1, this version of steady.rollout knows format 12; use the version "
+        f"{tmp_path}/ledger.db: the ledger has format 1, this version of steady.rollout reads format 12; use the version "
         "of the collection that wrote it."
     )
 

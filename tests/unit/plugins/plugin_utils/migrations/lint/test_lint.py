@@ -40,7 +40,7 @@ def test_a_finding_names_file_line_rule_and_the_safe_way() -> None:
 def test_what_cannot_be_parsed_is_said_and_never_passed_over() -> None:
     (finding,) = found("SELEC 1;")
     assert finding.text == (
-        "m.sql:1: error: cannot_tell: Cannot tell what this does (Invalid expression / Unexpected token. Line 1, Col: 7), "
+        "m.sql:1: error: cannot_tell: What this does is not known (Invalid expression / Unexpected token. Line 1, Col: 7), "
         "so it counts as unsafe. The safe way: Write it in plain SQL statements, or review it and accept it by a comment "
         "above it: -- lint: allow cannot_tell because ..."
     )
