@@ -66,7 +66,7 @@ options:
         type: str
         required: true
       revision:
-        description: The revision that is rolled out with it. The playbook C(drill_tiers.yml) sets it.
+        description: The revision that is rolled out with it.
         type: str
         default: ""
       needs:

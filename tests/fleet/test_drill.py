@@ -71,3 +71,15 @@ def test_no_drill_on_a_fleet_that_is_not_at_rest(shop: Shop, rolling: Rolling) -
         "shop: a drill needs a fleet of which every host is healthy on one version, found 1.0.0, 2.0.0 on 6 hosts, of which 6 "
         "are healthy. Roll out one version first. Nothing was touched."
     ), refused.output
+
+
+def test_a_drill_was_refused_where_its_host_was_chosen_with_limit(
+    shop: Shop, rolling: Rolling, users: Background
+) -> None:
+    """Only that host was asked whether it is healthy, and so the others counted as unhealthy."""
+    drilled = rolling.run("", "--limit", "app4", playbook="drill")
+    assert drilled.exit_code == 0, drilled.output
+    assert drilled.said("shop: the drill of 1.0.0 has passed: app4 failed on purpose"), drilled.output
+    assert shop.all_on("1.0.0"), shop.versions()
+    seen = users.stop()
+    assert seen["failed"] == 0, seen["failures"]

@@ -37,7 +37,7 @@ BOTH = [
         "name": "Put the release of each service in its place",
         "steady.rollout.release": {
             "path": "{{ item.release_path }}",
-            "version": "{{ rollout_target.version }}",
+            "version": "{{ item.release }}",
             "source": "{{ item.artifact }}",
         },
         "loop": "{{ parts }}",
@@ -152,8 +152,13 @@ class TiersSite:
             time.sleep(0.02)
         return True
 
-    def share_hosts(self) -> None:
-        """From here on api and web are one service on hosts that run both, each behind the balancer that it has."""
+    def share_hosts(self, own_versions: bool = False) -> None:
+        """From here on api and web are one service on hosts that run both, each behind the balancer that it has.
+
+        With versions of their own that of web is the revision, web_release.
+        """
+        of_both = ["{{ rollout_target.version }}"] * 2
+        releases = [of_both[0], "{{ rollout_target.revision }}"] if own_versions else of_both
         inventory = json.loads(self.inventory.read_text(encoding="utf-8"))["all"]
         api, web = (inventory["children"].pop(name) for name in ("api", "web"))
         hosts = {}
@@ -164,10 +169,13 @@ class TiersSite:
         steps.write_text(json.dumps(BOTH), encoding="utf-8")
         parts = [
             {
-                key: one["vars"][f"rollout_{key}"]
-                for key in ("artifact", "release_path", "stop_command", "start_command")
+                **{
+                    key: one["vars"][f"rollout_{key}"].replace("{{ rollout_target.version }}", of_it)
+                    for key in ("artifact", "release_path", "stop_command", "start_command")
+                },
+                "release": of_it,
             }
-            for one in (api, web)
+            for one, of_it in zip((api, web), releases)
         ]
         settings = {name: value for name, value in api["vars"].items() if name not in OF_A_RELEASE}
         settings.update(
@@ -178,9 +186,10 @@ class TiersSite:
                 {
                     "name": "web",
                     "url": "http://{{ ansible_host }}:{{ web_port }}/health",
-                    "expect": "status == 'healthy' && version == '{{ rollout_target.version }}'",
+                    "expect": f"status == 'healthy' && version == '{releases[1]}'",
                 }
             ],
+            rollout_revision="{{ web_release }}" if own_versions else "",
             parts=parts,
         )
         inventory["children"]["both"] = {"hosts": hosts, "vars": settings}

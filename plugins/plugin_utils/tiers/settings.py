@@ -29,9 +29,10 @@ STRATEGIES = {
     "rollout_canary_steps": "canary.yml",
 }
 """What asks for another strategy than a rolling deployment, and the playbook that carries it out."""
+REVISION = "rollout_revision"
 RUNNING = "__rollout_drill_version"
 """The fact in which a drill keeps the version that runs."""
-OF_A_HOST = ("rollout_service", *SHARED, *STRATEGIES, RUNNING)
+OF_A_HOST = ("rollout_service", *SHARED, *STRATEGIES, REVISION, RUNNING)
 """What is read of one host for all hosts of its service."""
 
 Values = t.Mapping[str, t.Any]
@@ -227,13 +228,15 @@ def _found(given: Given) -> list[tuple[Service, Values]]:
             needs=needed(one),
             first=hosts[0],
             hosts=hosts[:1] if given.drill else hosts,
-            revision=_revision(name == (given.fails or order[-1])) if given.drill else "",
+            revision=_revision(given, values, fails=name == (given.fails or order[-1])),
         )
         found.append((service, values))
     return found
 
 
-def _revision(fails: bool) -> str:
+def _revision(given: Given, values: Values, fails: bool) -> str:
+    if not given.drill:
+        return str(values.get(REVISION) or "")
     return versions.DRILL if fails else versions.PASSING_DRILL
 
 

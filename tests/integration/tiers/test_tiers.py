@@ -166,6 +166,28 @@ def test_services_on_the_same_hosts_are_drained_once_and_changed_together(judged
     assert (seen["failed"], seen["failures"]) == (0, [])
 
 
+@pytest.mark.skipif(not LONG, reason="of the long series: make test-long")
+def test_services_on_the_same_hosts_have_versions_of_their_own(judged: Judged) -> None:
+    """The second one's is the revision: a change of either drains a host once, and both are rolled back together."""
+    judged.site.share_hosts(own_versions=True)
+    judged.site.add_release("1.5.0")
+    judged.site.add_release("3.0.0", bad="web")
+    first = judged.site.run(release="1.0.0", web_release="1.0.0")
+    assert first.exit_code == 0, first.output
+    ended = judged.site.run(release="2.0.0", web_release="1.5.0")
+    assert ended.exit_code == 0, ended.output
+    assert ended.last_line == "all 2 services are released: db 2.0.0, both 2.0.0 revision 1.5.0."
+    versions = {"db": {"2.0.0"}, "api": {"2.0.0"}, "web": {"1.5.0"}}
+    assert judged.site.versions() == versions, ended.output
+    admitted = [service for service, kind in judged.site.events() if kind == "admitted"]
+    assert admitted.count("both") == 4, "each of two hosts once in each run"
+    failed = judged.site.run(release="2.0.0", web_release="3.0.0")
+    assert failed.exit_code != 0, failed.output
+    assert judged.site.versions() == versions, failed.output
+    seen = judged.users.stop()
+    assert (seen["failed"], seen["failures"]) == (0, [])
+
+
 def test_a_mistake_is_refused_before_anything_is_touched_also_in_check_mode(judged: Judged) -> None:
     for words in ((), ("--check",)):
         ended = judged.site.run(*words, rollout_version="2.0.0")

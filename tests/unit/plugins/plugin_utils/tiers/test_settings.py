@@ -54,6 +54,12 @@ def test_services_come_in_their_order_and_what_is_required_is_needed() -> None:
     ]
 
 
+def test_the_revision_of_a_service_belongs_to_its_version() -> None:
+    found, wrong = services(given({"api": API, "web": WEB}, rollout_revision="7"))
+    assert wrong == []
+    assert [one.revision for one in found] == ["", "7"]
+
+
 def test_the_settings_of_a_host_are_evaluated_once() -> None:
     asked = []
     wanted = given({"web": WEB, "api": API})

@@ -370,6 +370,20 @@ def test_other_versions_replace_a_release_that_is_not_finished(release: Release)
     assert release.open(newer)["resumed"] is False
 
 
+def test_services_that_were_done_did_not_get_the_revision_that_another_run_was_started_with(release: Release) -> None:
+    """Only the versions were compared, so the run resumed the release of the revision before."""
+    seventh = [{**one, "revision": "7"} for one in TIERS]
+    release.open(seventh)
+    release.conclude()
+    assert release.open(seventh)["resumed"] is True
+    release.conclude()
+    opened = release.open([{**one, "revision": "8"} for one in TIERS])
+    assert opened["resumed"] is False
+    assert opened["text"][2] == "db       -        2.0.0 revision 8  -      not started"
+    turn = release.next()
+    assert (turn["version"], turn["revision"]) == ("2.0.0", "8")
+
+
 def test_a_service_with_a_newer_rollout_of_its_own_is_not_rolled_back_by_the_release(release: Release) -> None:
     release.open()
     release.roll_all()
