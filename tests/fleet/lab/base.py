@@ -45,14 +45,17 @@ RuntimeMaxUse=8M
 """
 
 
-def tree(places: Places, suite: str = SUITES[0]) -> pathlib.Path:
-    """The path of the common tree; builds it when the cache has none (half a minute, needs the Debian mirror)."""
-    path = places.cache / f"{suite}-{_recipe()}"
+def tree(places: Places, suite: str = SUITES[0], more: t.Sequence[str] = ()) -> pathlib.Path:
+    """The path of the common tree; builds it when the cache has none (half a minute, needs the Debian mirror).
+
+    *more*: packages beside the usual ones, in a tree of its own.
+    """
+    path = places.cache / f"{'+'.join([suite, *more])}-{_recipe()}"
     places.cache.mkdir(parents=True, exist_ok=True)
     with (places.cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not path.exists():
-            _build(path, suite)
+            _build(path, suite, more)
     return path
 
 
@@ -61,19 +64,19 @@ def _recipe() -> str:
     return hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()[:12]
 
 
-def _build(path: pathlib.Path, suite: str) -> None:
+def _build(path: pathlib.Path, suite: str, more: t.Sequence[str]) -> None:
     draft = path.with_name(path.name + ".draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir()
-    _bootstrap(draft, suite)
+    _bootstrap(draft, suite, more)
     _prepare(draft)
     check_units(draft)
     draft.rename(path)
 
 
-def _bootstrap(root: pathlib.Path, suite: str) -> None:
+def _bootstrap(root: pathlib.Path, suite: str, more: t.Sequence[str]) -> None:
     excluded = [f"--dpkgopt=path-exclude={pattern}" for pattern in LEFT_OUT]
-    packages = f"--include={','.join(PACKAGES)}"
+    packages = f"--include={','.join([*PACKAGES, *more])}"
     options = ["--quiet", "--mode=root", "--variant=minbase", packages, *excluded]
     command("mmdebstrap", *options, suite, root, mirror(suite))
 

@@ -37,14 +37,20 @@ PROGRAMS = {
 class Lab:
     """A fleet of hosts on this machine; there is one of each name, whoever made it (see Places.usual).
 
-    Every host runs the Debian of *suite* (see base.SUITES).
+    Every host runs the Debian of *suite* (see base.SUITES), with *more* packages than usual.
     """
 
     def __init__(
-        self, apps: int = 6, balancers: int = 2, places: Places | None = None, suite: str = base.SUITES[0]
+        self,
+        apps: int = 6,
+        balancers: int = 2,
+        places: Places | None = None,
+        suite: str = base.SUITES[0],
+        more: t.Sequence[str] = (),
     ) -> None:
         self.places = places or Places.usual()
         self.suite = suite
+        self.more = list(more)
         self.hosts = [Host("app", number + 1) for number in range(apps)]
         self.hosts += [Host("lb", number + 1) for number in range(balancers)]
 
@@ -56,7 +62,7 @@ class Lab:
             shape = json.loads((places.directory / "lab.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise LabError("the lab is not up: 'fleet up' first.") from None
-        return cls(shape["apps"], shape["balancers"], places, shape["suite"])
+        return cls(shape["apps"], shape["balancers"], places, shape["suite"], shape["more"])
 
     def __enter__(self) -> Lab:
         self.up()
@@ -198,7 +204,7 @@ class Lab:
             return None
 
     def _boot(self, hosts: t.Sequence[Host]) -> None:
-        tree = base.tree(self.places, self.suite)
+        tree = base.tree(self.places, self.suite, self.more)
         for host in hosts:
             network.connect(self.places, host)
             machine.Machine(self.places, host).power_on(tree)
@@ -220,7 +226,7 @@ class Lab:
 
     def _shape(self) -> dict[str, t.Any]:
         apps = len([host for host in self.hosts if host.role == "app"])
-        return {"apps": apps, "balancers": len(self.hosts) - apps, "suite": self.suite}
+        return {"apps": apps, "balancers": len(self.hosts) - apps, "suite": self.suite, "more": self.more}
 
     def _write_shared_files(self) -> None:
         directory = self.places.directory

@@ -46,7 +46,7 @@ class Machine:
             return
         shutil.rmtree(self.directory, ignore_errors=True)
         upper = self.directory / "upper"
-        for path in (upper, self.directory / "work", self.directory / "root", self.directory / "shop"):
+        for path in (upper, *(self.directory / name for name in ("work", "root", "shop", "containers"))):
             path.mkdir(parents=True)
         _write(upper / "etc/hostname", f"{self.host.name}\n")
         _write(upper / "etc/machine-id", f"{uuid.uuid4().hex}\n")

@@ -25,11 +25,16 @@ if [ -e "$directory/shop.img" ]; then
     mount -o loop,noatime "$directory/shop.img" "$directory/shop"
     set -- --bind="$directory/shop:/opt/shop"
 fi
+# What Podman keeps must not lie on an overlay, as the root does.
+set -- "$@" --bind="$directory/containers:/var/lib/containers"
 
+# A host rules its own network, devices and keyrings, as Podman does on a machine.
+export SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 status=$restart_wanted
 while [ "$status" = "$restart_wanted" ]; do
     status=0
     systemd-nspawn --quiet --boot --directory="$directory/root" --machine="$host" --hostname="$host" \
+        --capability=CAP_NET_ADMIN --system-call-filter="bpf @keyring" \
         --network-namespace-path="/run/netns/$netns" --register=no --keep-unit --link-journal=no \
         --resolv-conf=off --timezone=off --console=read-only "$@" </dev/null || status=$?
 done
