@@ -89,7 +89,14 @@ def _check_task(task: dict[str, t.Any], path: str, errors: list[str], seen: set[
         elif _short(key) in INCLUDES:
             included = value.get("file") if isinstance(value, dict) else value
             if isinstance(included, str) and "{{" not in included:
-                _check_file(os.path.join(os.path.dirname(path), included), errors, seen, reader)
+                _check_file(_found(included, path, reader.search), errors, seen, reader)
+
+
+def _found(included: str, path: str, search: t.Sequence[str]) -> str:
+    """Where Ansible finds what a file includes: beside that file, or among the role's own steps, the last place of *search*."""
+    beside = os.path.join(os.path.dirname(path), included)
+    own = located(included, search[-1:])
+    return own if os.path.isfile(own) and not os.path.isfile(beside) else beside
 
 
 def _short(key: str) -> str:

@@ -73,6 +73,18 @@ def test_a_step_file_that_is_no_yaml_is_refused(tmp_path: pathlib.Path) -> None:
     assert sentence.startswith(f"The task file {path} cannot be read: ")
 
 
+def test_a_ready_made_step_could_not_be_included_in_a_file_of_the_users(tmp_path: pathlib.Path) -> None:
+    own = tmp_path / "role"
+    (own / "updates").mkdir(parents=True)
+    (tmp_path / "project").mkdir()
+    write(own / "updates", "archive.yml", "- ansible.builtin.command: switch\n")
+    path = write(tmp_path, "update.yml", "- ansible.builtin.include_tasks: updates/archive.yml\n")
+    assert wrong(path, str(tmp_path / "project"), str(own)) == []
+    assert wrong(path, str(own), str(tmp_path / "project")) == [
+        f"The task file {tmp_path}/updates/archive.yml does not exist: correct the include that names it."
+    ]
+
+
 def test_an_include_of_nothing_is_refused(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path, "update.yml", "- ansible.builtin.include_tasks: inner.yml\n")
     assert wrong(path) == [f"The task file {tmp_path}/inner.yml does not exist: correct the include that names it."]
