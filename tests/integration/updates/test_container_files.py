@@ -20,7 +20,9 @@ CONTAINER = {
     "volumes": ["/srv/shop:/data:ro"],
     "environment": {"GREETING": 'say "100%"', "PRICE": "5$"},
     "command": ["serve", "--name", "a $shop"],
+    "stop_timeout": 20,
 }
+OPTIONS = {"User": 65534, "Secret": ["key", "password"]}
 
 
 def written(folder: pathlib.Path, template: str, **settings: t.Any) -> str:
@@ -34,13 +36,15 @@ def written(folder: pathlib.Path, template: str, **settings: t.Any) -> str:
 
 
 def test_the_quadlet_has_every_setting(tmp_path: pathlib.Path) -> None:
-    assert written(tmp_path, "container.quadlet.j2", network="host") == (
+    assert written(tmp_path, "container.quadlet.j2", network="host", options=OPTIONS) == (
         """\
 # Written by steady.rollout for shop: the next rollout overwrites manual changes.
 [Unit]
 Description=shop
 After=network-online.target
 Wants=network-online.target
+# However often a bad image fails, the next start is obeyed.
+StartLimitIntervalSec=0
 
 [Container]
 ContainerName=shop
@@ -52,10 +56,17 @@ Environment="GREETING=say \\"100%%\\""
 Environment="PRICE=5$$"
 Network=host
 Exec=serve --name 'a $$shop'
+User=65534
+Secret=key
+Secret=password
+# Podman itself would kill it after 10 s.
+PodmanArgs=--stop-timeout=20
 
 [Service]
 Restart=always
-TimeoutStopSec=30
+RestartSec=1
+# Beside that, for what Podman has to remove.
+TimeoutStopSec=20s 10s
 
 [Install]
 WantedBy=multi-user.target
@@ -64,7 +75,7 @@ WantedBy=multi-user.target
 
 
 def test_the_compose_file_has_every_setting(tmp_path: pathlib.Path) -> None:
-    service = yaml.safe_load(written(tmp_path, "container.compose.j2"))["services"]["shop"]
+    service = yaml.safe_load(written(tmp_path, "container.compose.j2", options={"user": "65534"}))["services"]["shop"]
     assert service == {
         "image": "registry.example.com/shop:2.0.0",
         "container_name": "shop",
@@ -75,5 +86,6 @@ def test_the_compose_file_has_every_setting(tmp_path: pathlib.Path) -> None:
         "environment": {"GREETING": 'say "100%"', "PRICE": "5$$"},
         "network_mode": "bridge",
         "command": ["serve", "--name", "a $$shop"],
-        "stop_grace_period": "30s",
+        "stop_grace_period": "20s",
+        "user": "65534",
     }
