@@ -58,7 +58,8 @@ options:
       - C(minimum) - how many requests (V(share), 100) or measurements (V(value), 3, with a C(limit) only 1) there have to be
         before any verdict.
       - C(delay) - seconds at the start of the window that are left out. By default none, but 60, and at most a fifth of the
-        window, where values such as latencies are judged, as what has just started is slow for a while.
+        window, where values such as latencies are judged, as what has just started is slow for a while. What is left out by
+        default still says where a growth begins, such as a leak's; what is given here is left out of everything.
       - C(dry_run) - shown and stored, but never decides.
       - C(on_no_data) - V(no_data), V(inconclusive), V(fail), or V(ignore).
       - C(max_failures), C(max_consecutive_failures) - how many measurements may be beyond C(limit).

@@ -11,10 +11,10 @@ at the end of the window waits, as by default, for at most as long as the window
                            that, but at least 20, on each of the other fleets. 1000 by default; 60 shows whether it works.
     STEADY_SEED=n          other streams; STEADY_PROCESSES=n for fewer processes than the machine has processors.
 
-Results go to build/bench/judge.json as {"scenario: fleet": {rate, share, hosts, n, stopped, inconclusive, caught, median_s,
-rivals: {name: the same}}}. *stopped* are fails, *inconclusive* what stopped without a verdict after waiting, *caught* both
-of them for a bad release; *in_window* is what failed before the window was over. *median_s* is that of what failed,
-*predicted_s* what the plan would have said beforehand.
+Results go to build/bench/judge.json as {"scenario: fleet": {seed, rate, share, hosts, n, stopped, inconclusive, caught,
+median_s, rivals: {name: the same}}}; where scenarios are named, the rows of the others stay. *stopped* are fails,
+*inconclusive* what stopped without a verdict after waiting, *caught* both of them for a bad release; *in_window* is what failed
+before the window was over. *median_s* is that of what failed, *predicted_s* what the plan would have said beforehand.
 """
 
 from __future__ import annotations
@@ -284,7 +284,9 @@ def main() -> int:
         good = list(pool.imap_unordered(good_statistics, good_jobs(todo), chunksize=20))
     result = all_figures(done, good)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(flat(result), indent=1) + "\n", encoding="utf-8")
+    rows = {name: {"seed": SEED, **row} for name, row in flat(result).items()}
+    kept = json.loads(OUT.read_text(encoding="utf-8")) if sys.argv[2:] and OUT.exists() else {}
+    OUT.write_text(json.dumps({**kept, **rows}, indent=1) + "\n", encoding="utf-8")
     print(shown(result, time.monotonic() - began))
     return 0
 

@@ -65,6 +65,36 @@ MUTANTS: tuple[Mutant, ...] = (
         "common = 0.0",
     ),
     Mutant(
+        "judge: a leak of all hosts is that of one",
+        JUDGE + "comparisons.py",
+        "self._began if self._grows() else None",
+        "None",
+    ),
+    Mutant(
+        "judge: nobody knows where a line begins",
+        JUDGE + "comparisons.py",
+        "[*earlier, *warming, *self._here]",
+        "[*earlier, *self._here]",
+    ),
+    Mutant(
+        "judge: what hosts drift is growth",
+        JUDGE + "values.py",
+        "+ between.known * whole + drift",
+        "+ between.known * whole",
+    ),
+    Mutant(
+        "judge: a delay that was asked for counts for a trend",
+        JUDGE + "decide.py",
+        "warming = warming if metric.delay is None else ()",
+        "warming = [*warming]",
+    ),
+    Mutant(
+        "judge: what earlier gates measured is forgotten",
+        JUDGE + "decide.py",
+        "= History(earlier, past)",
+        "= History((), past)",
+    ),
+    Mutant(
         "judge: every poll may spend the whole chance",
         JUDGE + "spending.py",
         "allowed = budget.spent(at) - before.spent",
@@ -120,7 +150,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("judge: a dry run spends budget", "    if metric.dry_run:\n        return 0\n", ""),
         (
             "judge: the start counts",
-            "since = progress.began + metric.delay if metric.delay else -math.inf",
+            "since = progress.began + delay if delay else -math.inf",
             "since = -math.inf",
         ),
         (

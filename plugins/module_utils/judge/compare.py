@@ -32,7 +32,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.findings impo
     together,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.judge.history import History
-from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval
+from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval, warm_up
 from ansible_collections.steady.rollout.plugins.module_utils.judge.model import (
     DECREASE,
     EITHER,
@@ -68,6 +68,8 @@ class Case:
     host_noise: float
     chance: float
     progress: Progress
+    warming: t.Sequence[Interval] = ()
+    """The intervals of the usual warm-up, which count for a trend only."""
 
     @property
     def final(self) -> bool:
@@ -75,7 +77,8 @@ class Case:
 
     @property
     def given(self) -> Given:
-        return Given(self.intervals, self.before, self.sizes, self.host_noise, self.progress.began)
+        began = self.progress.began
+        return Given(self.intervals, self.before, self.sizes, self.host_noise, began, self.warming)
 
     @property
     def least_beyond(self) -> float:
@@ -84,7 +87,7 @@ class Case:
 
     def looks(self) -> list[float]:
         """When there was something to look at, as fractions of the window without the metric's delay."""
-        delay = self.metric.delay or 0.0
+        delay = warm_up(self.metric, self.progress.window)
         since, window = self.progress.began + delay, self.progress.window - delay
         return [(each.at - since) / max(window, 1.0) for each in self.intervals if each.canary and each.baseline]
 

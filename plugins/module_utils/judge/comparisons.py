@@ -31,13 +31,14 @@ SPREAD, SHORT, PAST, ONE_HOST = "spread", "short", "past", "one_host"
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-    """What is compared: the intervals of this gate, and what was measured before it."""
+    """What is compared: the intervals of this gate, and what was measured before it. *warming* are its first ones."""
 
     intervals: t.Sequence[Interval]
     before: History
     sizes: t.Mapping[str, int]
     host_noise: float
     began: float
+    warming: t.Sequence[Interval] = ()
 
 
 class Tested(t.NamedTuple):
@@ -142,9 +143,10 @@ class _Counted:
 class OfValues(Comparison):
     """What is slow is slow from the first interval on, so its chance is spent evenly; what grows shows at the end."""
 
-    POWER, POWER_OF_TREND = 1.0, 3.0
+    POWER, POWER_OF_TREND = 1.0, 8.0
     # The two statistics are correlated, by up to 0.87 where hosts are alike, so that together they spend less than their sum.
-    OF_MEAN, OF_TREND = 0.45, 0.6
+    # What is slow from the first interval on is seen soon by any part of the chance; what grows needs most of it.
+    OF_MEAN, OF_TREND = 0.3, 0.75
     # What part of the intervals, the latest ones, must be beyond the tolerance too: what has passed is no reason to stop.
     LATEST = 3
 
@@ -152,7 +154,11 @@ class OfValues(Comparison):
         intervals = in_rounds(given.intervals)
         before, known = given.before, given.before.known
         self._here = values.without_outliers(values.changes(intervals, known, reverse))
-        self._data = [*values.as_loaded(before.changes(reverse), self._here), *self._here]
+        earlier = values.as_loaded(before.changes(reverse), self._here)
+        self._data = [*earlier, *self._here]
+        # Where a line begins says as much of it as its end. What starts cold is slow, which makes the line less steep.
+        warming = values.without_outliers(values.changes(in_rounds(given.warming), known, reverse))
+        self._from_start = [*earlier, *warming, *self._here]
         self._began = min([given.began, *(each.at for each in self._data[:1])])
         self._differences = values.differences(self._data) if self._data else []
         self._is_own = bool(known) and all(
@@ -162,6 +168,7 @@ class OfValues(Comparison):
         self._noise = (
             values.noise(self._data, self._differences, before.within) if self._data else values.Noise(0, 0, 1)
         )
+        self._mean, self._trend = self._estimates()
 
     def _between(self, given: Given, known: t.Mapping[str, levels.Level]) -> hosts.Between:
         believed, belief = given.host_noise, hosts.BELIEF_OF_VALUES
@@ -176,17 +183,22 @@ class OfValues(Comparison):
         self.noise, freedom = hosts.noise(believed, [each for each in spreads if each is not None], belief)
         canary, baseline = given.sizes[CANARY], given.sizes[BASELINE]
         variance = hosts.variance_of_ratio(self.noise, canary, baseline)
-        return hosts.Between(variance, freedom, of_levels[0] / canary + of_levels[1] / baseline)
+        drift = hosts.variance_of_ratio(min(levels.OWN_NOISE, given.host_noise), canary, baseline)
+        return hosts.Between(variance, freedom, of_levels[0] / canary + of_levels[1] / baseline, drift)
+
+    def _estimates(self) -> tuple[values.Estimate | None, values.Estimate | None]:
+        """Of the mean and of the trend, None for what nothing tells."""
+        if not self._data:
+            return None, None
+        mean = values.mean(self._differences[-len(self._here) or len(self._data) :], self._noise, self._hosts)
+        if len(self._data) < LEAST_INTERVALS:
+            return mean, None
+        found = values.differences(self._from_start)
+        return mean, values.trend(self._from_start, found, self._began, self._noise, self._hosts)
 
     def tests(self, tolerated: float, least_beyond: float) -> list[Tested]:
-        if not self._data:
-            return []
-        mean = values.mean(self._differences[-len(self._here) or len(self._data) :], self._noise, self._hosts)
-        tests = [self._tested(self.OF_MEAN, self.POWER, mean, tolerated)]
-        if len(self._data) >= LEAST_INTERVALS:
-            trend = values.trend(self._data, self._differences, self._began, self._noise, self._hosts)
-            tests.append(self._tested(self.OF_TREND, self.POWER_OF_TREND, trend, tolerated))
-        return tests
+        spent = ((self.OF_MEAN, self.POWER, self._mean), (self.OF_TREND, self.POWER_OF_TREND, self._trend))
+        return [self._tested(part, power, each, tolerated) for part, power, each in spent if each is not None]
 
     def _tested(self, part: float, power: float, estimate: values.Estimate, tolerated: float) -> Tested:
         beyond = estimate.p_value(math.log(tolerated)) if math.isfinite(tolerated) else 1.0
@@ -201,15 +213,14 @@ class OfValues(Comparison):
         latest = self._differences[-max(LEAST_INTERVALS, len(self._here) // self.LATEST) :]
         if len(latest) < LEAST_INTERVALS or statistics.median(latest) <= math.log(tolerated):
             return SHORT if len(latest) < LEAST_INTERVALS else PAST
-        by_host: dict[str, list[float]] = {}
-        for each in self._here:
-            middle = statistics.fmean(each.baseline.values())
-            for host, value in each.canary.items():
-                by_host.setdefault(host, []).append(value - middle)
-        means = sorted(statistics.fmean(each) for each in by_host.values())
-        if len(means) > 1 and statistics.fmean(means[:-1]) <= math.log(tolerated) / 2:
+        changes = sorted(values.by_host(self._here, self._began if self._grows() else None).values())
+        if len(changes) > 1 and statistics.fmean(changes[:-1]) <= math.log(tolerated) / 2:
             return ONE_HOST
         return SPREAD
+
+    def _grows(self) -> bool:
+        """Whether a line is the clearer evidence: halfway through, each host's mean is only half of what it has grown to."""
+        return self._mean is not None and self._trend is not None and self._trend.p_value() < self._mean.p_value()
 
     def figures(self) -> dict[str, t.Any]:
         return {"temper": rounded(self._noise.temper), "own_past": self._is_own}

@@ -9,7 +9,6 @@ Before the last look there is an early fail or nothing yet; on the last one pass
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import typing as t
 
@@ -45,7 +44,6 @@ def decide(metrics: t.Sequence[Metric], evidence: Evidence, progress: Progress, 
     Call it after every look with everything that the step has gathered so far; looking often does not make a false
     stop likelier.
     """
-    metrics = [dataclasses.replace(metric, delay=intervals.warm_up(metric, progress.window)) for metric in metrics]
     chance = policy.false_stop / policy.gates / max(1, sum(tests(metric) for metric in metrics))
     results = tuple(_result(metric, evidence, progress, policy, chance) for metric in metrics)
     return scored(metrics, results, progress, policy)
@@ -62,12 +60,15 @@ def tests(metric: Metric) -> int:
 
 def _result(metric: Metric, evidence: Evidence, progress: Progress, policy: Policy, chance: float) -> MetricResult:
     unmeasured = evidence.unmeasured.get(metric.name, ())
-    since = progress.began + metric.delay if metric.delay else -math.inf
-    found = intervals.arranged(metric, evidence.samples.get(metric.name, ()), since)
+    delay = intervals.warm_up(metric, progress.window)
+    since = progress.began + delay if delay else -math.inf
+    arranged = intervals.arranged(metric, evidence.samples.get(metric.name, ()), -math.inf)
+    warming = [each for each in arranged if each.at <= since]
+    found = arranged[len(warming) :]
     finding = (
         _given_up(metric, found, unmeasured)
         or _lacking(metric, found, unmeasured, progress)
-        or _ruled(metric, found, evidence, policy, chance, progress)
+        or _ruled(metric, (warming, found), evidence, policy, chance, progress)
     )
     verdict, decides = finding.verdict, not metric.dry_run
     if verdict == NO_DATA and metric.on_no_data != NO_DATA:
@@ -77,12 +78,20 @@ def _result(metric: Metric, evidence: Evidence, progress: Progress, policy: Poli
 
 
 def _ruled(
-    metric: Metric, found: t.Sequence[Interval], evidence: Evidence, policy: Policy, chance: float, progress: Progress
+    metric: Metric,
+    seen: tuple[t.Sequence[Interval], t.Sequence[Interval]],
+    evidence: Evidence,
+    policy: Policy,
+    chance: float,
+    progress: Progress,
 ) -> Finding:
-    """What the metric's rules say, where there is enough to go by."""
+    """What the metric's rules say, where there is enough to go by. *seen* is the warm-up, and what was measured after it."""
+    warming, found = seen
     sizes = {group: hosts.count(found, group, evidence.hosts) for group in (CANARY, BASELINE)}
     before = _history(metric, evidence)
-    case = compare.Case(metric, found, before, sizes, policy.host_noise, chance, progress)
+    # A delay that somebody has asked for is one of everything.
+    warming = warming if metric.delay is None else ()
+    case = compare.Case(metric, found, before, sizes, policy.host_noise, chance, progress, warming)
     findings = []
     if metric.limit is not None:
         findings.append(limits.limited(case, metric.limit))

@@ -45,12 +45,14 @@ class Within(t.NamedTuple):
 class Between(t.NamedTuple):
     """The variance that hosts alone give the logarithm of a ratio of two groups, and its degrees of freedom.
 
-    *known* is what is added for the levels before the release, which are known to a standard error.
+    *known* is what is added for the levels before the release, which are known to a standard error, *drift* what hosts change
+    by themselves from a gate's beginning to its end.
     """
 
     variance: float
     freedom: float
     known: float
+    drift: float = 0.0
 
 
 def noise(believed: float, spreads: t.Sequence[Spread], belief: int = BELIEF) -> tuple[float, float]:

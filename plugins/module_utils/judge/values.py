@@ -8,10 +8,12 @@ In every interval each host's value is taken relative to the host's own level be
 (levels.py), and the canary's mean is compared with the baseline's of the same interval: what happens to the whole fleet
 cancels (difference in differences; Bertrand, Duflo and Mullainathan 2004 for what follows when neighbouring intervals are
 alike). Two statistics of these differences are tested: their mean, and, for what grows slowly such as a leak, a line from the
-gate's beginning on, estimated by generalised least squares (Aitken 1936), the most powerful test against it.
+gate's beginning on, estimated by generalised least squares (Aitken 1936), the most powerful test against it. The line begins
+with the warm-up, which the mean leaves out: what is slow at first makes a line less steep, so that it stops nothing good.
 
 The noise of an interval is estimated from the hosts by two-way analysis of variance (Scheffe 1959, 4.1) together with the
-differences themselves; a host's lasting deviation is a variance component of its own (hosts.py). The sum has a
+differences themselves; a host's lasting deviation is a variance component of its own (hosts.py), and so is what hosts drift
+within the gate, which a line does not tell from growth. The sum has a
 t-distribution with Satterthwaite's degrees of freedom (1946). Assumed: logarithms are roughly normal within an interval,
 after differences beyond three deviations are cut off (Huber 1964); correlation falls off from interval to interval.
 """
@@ -183,14 +185,30 @@ def trend(
 ) -> Estimate:
     """What a line from nothing at *began* has grown to at the last interval."""
     length = data[-1].at - began
-    return _estimate(found, [(each.at - began) / length for each in data], chance, between)
+    return _estimate(found, [(each.at - began) / length for each in data], chance, between, between.drift)
 
 
-def _estimate(found: t.Sequence[float], shape: t.Sequence[float], chance: Noise, between: hosts.Between) -> Estimate:
+def by_host(data: t.Sequence[Change], began: float | None) -> Logs:
+    """How much each host of the canary changed beside the baseline: by its mean, or where *began* is given, by such a line."""
+    length = 1.0 if began is None else data[-1].at - began
+    products: Logs = {}
+    squares: Logs = {}
+    for each in data:
+        middle = statistics.fmean(each.baseline.values())
+        weight = 1.0 if began is None else (each.at - began) / length
+        for host, value in each.canary.items():
+            products[host] = products.get(host, 0.0) + weight * (value - middle)
+            squares[host] = squares.get(host, 0.0) + weight * weight
+    return {host: product / squares[host] for host, product in products.items() if squares[host]}
+
+
+def _estimate(
+    found: t.Sequence[float], shape: t.Sequence[float], chance: Noise, between: hosts.Between, drift: float = 0.0
+) -> Estimate:
     """How large a change of this shape is, by generalised least squares (Aitken 1936; Draper and Smith 1998, 9.2).
 
     What the hosts lastingly differ by is the same in every interval, so that what all intervals have in common is trusted
-    less, the less the hosts are known beside the noise.
+    less, the less the hosts are known beside the noise. What they *drift* by themselves is like what is looked for.
     """
     of_interval, of_hosts = chance.variance / chance.temper, between.variance + between.known
     together = of_interval + len(shape) * of_hosts
@@ -202,7 +220,7 @@ def _estimate(found: t.Sequence[float], shape: t.Sequence[float], chance: Noise,
     figure = sum(weight * each for weight, each in zip(weights, found)) / scale
     squares, whole = sum(weight * weight for weight in weights) / scale**2, (sum(weights) / scale) ** 2
     by_chance, by_hosts = of_interval * squares, between.variance * whole
-    variance = by_chance + by_hosts + between.known * whole
+    variance = by_chance + by_hosts + between.known * whole + drift
     if variance <= NOTHING:
         return Estimate(figure, 0.0, 1.0)
     parts = by_chance**2 / max(1.0, chance.freedom * chance.temper) + by_hosts**2 / max(1.0, between.freedom)

@@ -454,11 +454,3 @@ def test_what_is_kept_between_polls_changes_no_verdict(words: dict[str, t.Any]) 
             for each in (kept, Evidence({"m": gathered}, **before))
         ]
         assert found[0] == found[1]
-
-
-def test_what_earlier_gates_measured_counts_with_what_this_one_does() -> None:
-    """So few doubled errors are not enough by themselves."""
-    seen = errors(8, 4, looks=6, requests=800)
-    earlier = [dataclasses.replace(each, at=each.at - 400) for each in errors(9, 4, looks=30, requests=800)]
-    p_values = [verdict(SHARE, seen, earlier={"m": each}).metrics[0].figures["p_value"] for each in ([], earlier)]
-    assert p_values[1] < p_values[0] / 10
