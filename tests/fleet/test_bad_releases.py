@@ -61,7 +61,7 @@ def test_a_bad_release_is_rolled_back(
 
 
 def test_a_unit_in_a_crash_loop_was_polled_to_the_deadline(shop: Shop, rolling: Rolling, users: Background) -> None:
-    """systemd knows it after three starts, a few seconds; what the service wrote last is in the message."""
+    """systemd shows it after three starts, a few seconds; what the service wrote last is in the message."""
     shop.lab.add_release(BAD, {"start": "refuse"})
     ended = rolling.run(BAD, rollout_healthy_deadline=300, rollout_progress_deadline=900)
     assert ended.exit_code != 0

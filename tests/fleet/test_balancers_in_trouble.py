@@ -43,7 +43,7 @@ def users_of_lb1(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
         yield users
 
 
-def test_a_reload_in_the_middle_of_a_drain_cuts_nobody_off(shop: Shop, rolling: Rolling, eyes: Background) -> None:
+def test_a_reload_in_the_middle_of_a_drain_cuts_off_no_request(shop: Shop, rolling: Rolling, eyes: Background) -> None:
     run = rolling.start(NEW, rollout_drain_timeout=55)
     await_in(run, lambda: bool(happened(shop, "planned")), "the plan is made")
     with OpenRequests(shop.lab, "lb1", len(shop.apps)) as requests:

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A canary whose balancers, hosts or controller fail: traffic only where it may be, and one more run brings it home."""
+"""A canary whose balancers, hosts or controller fail: traffic only where it may be, and one more run rolls it back."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_node_that_is_lost_midway_does_not_keep_the_other_from_being_rolled_ba
     assert_usual_split(shop)
 
 
-def test_a_promotion_that_fails_sends_nobody_to_the_half_updated_group(
+def test_a_promotion_that_fails_sends_no_traffic_to_the_half_updated_group(
     shop: Shop, shifting: Rolling, crowd: Background, tmp_path: pathlib.Path
 ) -> None:
     """The third host of the main group cannot be updated, while the first two may be on the new version already."""

@@ -53,7 +53,7 @@ def test_empty_hosts_are_deployed_at_once_and_a_killed_run_is_finished(
 
 @pytest.fixture
 def five_members(shop: Shop) -> t.Iterator[None]:
-    """The balancers' configuration knows nothing of app6, and nothing is on it."""
+    """The balancers' configuration does not have app6, and nothing is on it."""
     with of_hosts(shop, shop.apps[:5]):
         shop.lab.run("app6", ["sh", "-c", NOTHING_THERE])
         yield

@@ -105,7 +105,7 @@ def test_recover_returns_what_a_killed_run_left_out_and_nothing_else(
 def test_the_next_run_waits_for_a_step_that_outlived_the_killed_one(
     shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, group: bool
 ) -> None:
-    """The step tells when it begins and ends; no two of them overlap on any host."""
+    """The step records when it begins and ends; no two of them overlap on any host."""
     shop.lab.add_release("2.0.0")
     step = tmp_path / "step.yml"
     step.write_text(SLOW_STEP, encoding="utf-8")

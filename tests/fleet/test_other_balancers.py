@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rolling playbook as it is, behind load balancers of other makes, and of two makes in front of one fleet.
 
-STEADY_LONG also rolls back, and knows the ALB and more mixes.
+STEADY_LONG also rolls back, and adds the ALB and more mixes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Counts what ran and tells it: one table, and a last line that is easy to find."""
+"""Counts what ran and prints it: one table, and a last line that is easy to find."""
 
 from __future__ import annotations
 

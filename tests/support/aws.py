@@ -124,7 +124,7 @@ class FakeAws:
         return f"http://127.0.0.1:{port}"
 
     def environment(self, key: str = "TESTER") -> dict[str, str]:
-        """What tells a process about this AWS, and nothing of a real one."""
+        """The environment of a process that uses this AWS, and nothing of a real one."""
         return {
             "AWS_ACCESS_KEY_ID": key,
             "AWS_SECRET_ACCESS_KEY": "testing",

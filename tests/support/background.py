@@ -25,7 +25,7 @@ ENDS_WITHIN = 60.0
 
 
 class Background:
-    """A program that keeps a JSON report up to date until SIGTERM tells it to stop."""
+    """A program that keeps a JSON report up to date until SIGTERM stops it."""
 
     def __init__(self, argv: t.Sequence[str], report: pathlib.Path) -> None:
         self._argv = [*argv, f"--json={report}", f"--for-process={os.getpid()}"]

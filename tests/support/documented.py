@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module's options as its documentation tells them and as it takes them, in one form."""
+"""A module's options as its documentation has them and as it accepts them, in one form."""
 
 from __future__ import annotations
 

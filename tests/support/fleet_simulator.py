@@ -314,7 +314,7 @@ class Run:
             if host.in_scope and host.name not in self.touched | self.proven:
                 self.left_alone.add(host.name)
         if nodes and self.play == "roll" and not self._admitted_before():
-            # The ledger knows by now what the world looks like, so admission has to respect it.
+            # The ledger has recorded the state of the world by now, so admission has to respect it.
             self.world.disturbed = False
 
     def _admitted_before(self) -> bool:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A shop of local processes whose pages write and read orders in a database, in three releases that know it differently.
 
-1.0.0 knows only the total. 2.0.0 writes total and cents and reads either. 3.0.0 knows only the cents.
+1.0.0 uses only the total. 2.0.0 writes total and cents and reads either. 3.0.0 uses only the cents.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ class Tally:
             )
 
     def note_feature(self, answer: t.Mapping[str, t.Any], begun: float) -> None:
-        """Which host of which version used a feature, where the service tells that with its answers."""
+        """Which host of which version used a feature, where the service reports that with its answers."""
         if "feature" in answer:
             key = (str(answer.get("host")), str(answer.get("version")), str(answer["feature"]))
             self.features.setdefault(key, Met()).count(begun)

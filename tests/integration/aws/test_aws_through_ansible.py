@@ -19,7 +19,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 
 
 def run_playbook(directory: pathlib.Path, tasks: list[dict[str, t.Any]], **variables: str) -> tuple[int, str]:
-    """*variables* are the environment of the play: that of Ansible itself knows nothing of AWS."""
+    """*variables* are the environment of the play: that of Ansible itself has nothing of AWS."""
     playbook = directory / "play.yml"
     play = {"hosts": "localhost", "gather_facts": False, "environment": variables, "tasks": tasks}
     playbook.write_text(yaml.safe_dump([play]))

@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Drain after drain and weight after weight under mixed traffic, members killed in between: nobody notices.
+"""Drain after drain and weight after weight under mixed traffic, members killed in between: no request fails.
 
 What the clients saw is written to build/contract-traffic.json. STEADY_LONG runs the whole series.
 """

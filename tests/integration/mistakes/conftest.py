@@ -93,7 +93,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
     try:
         fleet.up()
         site = Site(fleet, tmp_path_factory.mktemp("files"))
-        # From now on the ledger knows the service and its pool.
+        # From now on the ledger has the service and its pool.
         code, output = site.play("rolling", {"rollout_version": "1.0.0"})
         assert code == 0, output
         fleet.add_release("1.1.0")

@@ -199,7 +199,7 @@ def test_users_see_the_page_and_nothing_else(site: Site, users: background.Backg
 
 
 @pytest.mark.parametrize("case", ["the migration fails", "the new version is unhealthy", "the backup fails"])
-def test_what_fails_brings_the_old_version_back(
+def test_a_failure_restores_the_old_version(
     site: Site, users: background.Background, case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site.migration(BROKEN if case == "the migration fails" else EXPAND)
@@ -302,7 +302,7 @@ def test_a_migration_that_failed_and_was_corrected_goes_on_by_the_same_command(s
 
 
 @long
-def test_a_balancer_that_dies_with_the_page_on_keeps_nobody_from_the_old_version(site: Site) -> None:
+def test_a_balancer_that_dies_with_the_page_on_does_not_prevent_the_old_version(site: Site) -> None:
     """Users of the other one get the old version again, and one more run brings the new one."""
     site.migration(SLOW)
     before = site.data()

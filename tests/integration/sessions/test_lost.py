@@ -114,7 +114,7 @@ def test_a_session_that_ended_is_opened_again_for_the_next_call(
 
 
 def test_a_suspended_host_is_given_up(controller: Controller, plain: Sshd, wait: Wait) -> None:
-    """Neither end of the channel is closed: only that nothing is heard tells."""
+    """Neither end of the channel is closed: only the silence shows it."""
     controller.hosts["app1"] = plain.variables()
     run = controller.start([[wait.call]])
     until(lambda: wait.is_on(plain))

@@ -112,7 +112,7 @@ def test_members_that_are_down_are_not_healthy(haproxy_site: t.Any) -> None:
     assert "'app3' down" in refused.error
 
 
-def test_a_policy_that_takes_no_weights_says_so_and_nothing_changes(directory: pathlib.Path) -> None:
+def test_a_policy_without_weights_is_refused_and_nothing_changes(directory: pathlib.Path) -> None:
     if haproxy.BINARY is None:
         pytest.skip("no haproxy binary on this machine; install the package haproxy")
     with haproxy.Node(directory, members=2, backend="balance static-rr\n  option httpchk GET /health") as node:

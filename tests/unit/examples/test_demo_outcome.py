@@ -40,7 +40,7 @@ def test_the_result_has_exactly_these_keys() -> None:
     }
 
 
-def test_the_demo_passes_when_nobody_noticed_and_the_bad_release_was_refused() -> None:
+def test_the_demo_passes_when_no_request_failed_and_the_bad_release_was_refused() -> None:
     assert demo.passed(GOOD, BAD)
 
 

@@ -106,7 +106,7 @@ def test_latencies_vary_as_those_of_real_services() -> None:
     assert a_shop()._latency() == 0
 
 
-def test_a_behaviour_nobody_knows_is_refused(tmp_path: pathlib.Path) -> None:
+def test_an_unknown_behaviour_is_refused(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "behaviour.json"
     file.write_text(json.dumps({"helth": "unhealthy"}), encoding="utf-8")
     with pytest.raises(TypeError, match="helth"):

@@ -131,7 +131,7 @@ def test_only_a_rollout_that_did_not_succeed_fails_the_run(succeeded: bool) -> N
     assert holds(fail, __rollout_conclusion={"succeeded": succeeded}) is not succeeded
 
 
-def test_what_is_put_back_at_the_end_is_what_nobody_else_has_taken_out() -> None:
+def test_what_is_put_back_at_the_end_is_what_was_not_taken_out_by_others() -> None:
     restore = task("restore_left_out", "Restore | Put them back into service")
     assert restore["steady.rollout.lb_member"]["expected_states"] == ["in_service", "drained"]
     assert restore["steady.rollout.lb_member"]["claim"] == "{{ __rollout_claim }}"

@@ -69,7 +69,7 @@ def test_shims_are_no_interpreters(monkeypatch: pytest.MonkeyPatch, tmp_path: pa
     assert path == ["/usr/bin", "/usr/sbin", "/sbin", f"{tmp_path}/versions/3.12.1/bin"]
 
 
-def test_a_part_asked_for_a_program_whose_package_nobody_knew() -> None:
+def test_a_part_needed_a_program_whose_package_was_not_listed() -> None:
     """A machine without redis-server ended in a traceback."""
     asked = {program for part in parts.EVERY for program in (*part.programs, *part.useful)}
 

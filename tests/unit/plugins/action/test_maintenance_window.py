@@ -37,7 +37,7 @@ def test_outside_of_the_window_it_fails_and_says_when_the_next_one_opens(tmp_pat
 
 
 @pytest.mark.parametrize(("options", "skip"), [((), "True"), (("--check",), "True")])
-def test_with_skip_it_says_so_and_succeeds(tmp_path: pathlib.Path, options: tuple[str, ...], skip: str) -> None:
+def test_with_skip_it_reports_that_and_succeeds(tmp_path: pathlib.Path, options: tuple[str, ...], skip: str) -> None:
     exit_code, printed = play(tmp_path, *options, state="skip")
     assert exit_code == 0, printed
     assert (

@@ -246,7 +246,7 @@ def test_so_it_did_from_another_ledger_that_took_over(directory: str) -> None:
 
 
 @pytest.mark.parametrize(("token", "ledger"), [(3, "one"), (2, "one"), (9, "two")])
-def test_who_may_not_have_the_claim_ends_nobody(directory: str, token: int, ledger: str) -> None:
+def test_a_refused_claim_ends_no_process(directory: str, token: int, ledger: str) -> None:
     claims.acquire(ours(directory, 3))
     with stopped_in(change_and_stop, ours(directory, 3)) as pid:
         with pytest.raises(RolloutError) as caught, claims.held(ours(directory, token, ledger), timeout=0.2):

@@ -51,7 +51,7 @@ def host(tmp_path: pathlib.Path) -> Host:
     return Host(tmp_path)
 
 
-def test_a_host_on_which_nobody_asks_for_a_reboot_needs_none(host: Host) -> None:
+def test_a_host_on_which_nothing_requires_a_reboot_needs_none(host: Host) -> None:
     assert host.read() == {
         "changed": False, "needed": False, "reasons": [], "boot_id": "1234-5678", "msg": "needs no reboot",
     }  # fmt: skip

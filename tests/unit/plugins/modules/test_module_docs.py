@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The documentation of every module is YAML, and tells the options that it takes."""
+"""The documentation of every module is YAML, and lists the options that it takes."""
 
 from __future__ import annotations
 

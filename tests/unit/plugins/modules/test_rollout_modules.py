@@ -294,7 +294,7 @@ sys.stderr.write("gone\\n")
 """
 
 
-def test_a_module_notices_that_nobody_reads_its_answer() -> None:
+def test_a_module_detects_that_its_answer_is_not_read() -> None:
     path = os.pathsep.join(sys.path)
     watching = subprocess.Popen(
         [sys.executable, "-c", WATCH],

@@ -30,7 +30,7 @@ def test_another_process_that_got_the_same_number_is_not_the_owner() -> None:
     assert controller.is_gone({**controller.owner(), "started": "1"})
 
 
-def test_nobody_can_tell_for_another_machine_boot_or_namespace() -> None:
+def test_it_is_not_known_for_another_machine_boot_or_namespace() -> None:
     for name in ("controller", "boot_id", "namespace"):
         assert not controller.is_gone({**controller.owner(), "pid": _ended(), name: "elsewhere"})
         assert not controller.is_gone({**controller.owner(), "pid": _ended(), name: ""})
@@ -53,7 +53,7 @@ def test_workers_of_a_run_that_lives_are_not_waited_for() -> None:
         assert controller.wait_for_orphans(run, limit=0.0) == []
 
 
-def test_a_worker_whose_result_nobody_reads_is_ended() -> None:
+def test_a_worker_whose_result_is_not_read_is_ended() -> None:
     """And one that waits for its turn to write into the same pipe."""
     with _killed_run("with turn: os.write(full, bytes(100_000))") as run:
         assert len(controller._orphans(run)) == WORKERS

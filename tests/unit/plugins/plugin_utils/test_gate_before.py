@@ -59,7 +59,7 @@ class World:
         return {"host": host, "pool": "shop", "series": "1", "members": members}
 
 
-def test_polls_are_kept_until_the_time_is_over_and_tell_the_traffic() -> None:
+def test_polls_are_kept_until_the_time_is_over_and_show_the_traffic() -> None:
     world = World("wait", "wait", "not_judged")
     assert world.before.measured(FIRST) == Known(100.0, 0.0, None)
     assert [given["step"] for given in world.asked] == ["before"] * 3
@@ -85,7 +85,7 @@ def test_how_long_the_hosts_are_measured(given: str, window: float, seconds: flo
     ],
     ids=["check mode", "not wanted", "nobody to compare with"],
 )
-def test_where_nothing_is_kept_two_looks_tell_the_traffic(
+def test_where_nothing_is_kept_two_polls_show_the_traffic(
     keeps: bool, groups: dict[str, list[str]], settings: dict[str, t.Any]
 ) -> None:
     world = World(keeps=keeps, groups=groups, **settings)

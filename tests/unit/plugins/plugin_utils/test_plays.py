@@ -18,7 +18,7 @@ def test_the_plan_of_whichever_host_has_it_says_who_is_rolled() -> None:
     assert hosts_to(GROUPS, "roll", PLANNED, "fleet") == ["app3", "app1"]
 
 
-def test_without_a_plan_nobody_is_rolled() -> None:
+def test_without_a_plan_no_host_is_updated() -> None:
     assert hosts_to(GROUPS, "roll", {"app1": {}}, "fleet") == NOBODY
     assert hosts_to(GROUPS, "roll", {"app1": {"__rollout_plan": {"order": []}}}, "fleet") == NOBODY
 

@@ -37,7 +37,7 @@ def test_a_worker_that_failed_is_done() -> None:
     assert list(workers._at_work()) == []
 
 
-def test_a_worker_that_was_killed_was_missed_by_nobody(directory: pathlib.Path) -> None:
+def test_a_killed_worker_went_undetected(directory: pathlib.Path) -> None:
     assert workers.died() == []
     directory.mkdir()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker:

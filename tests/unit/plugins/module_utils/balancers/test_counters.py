@@ -127,7 +127,7 @@ def test_a_hot_restart_is_another_series() -> None:
     assert envoy_counters.series({"server.hot_restart_epoch": 1}) == "epoch=1"
 
 
-def test_a_make_that_does_not_count_says_so() -> None:
+def test_a_type_that_does_not_count_is_refused() -> None:
     balancer: t.Any = object.__new__(nginx.NginxUpstream)
     balancer.where = "lb1 nginx"
     with pytest.raises(RolloutError) as caught:

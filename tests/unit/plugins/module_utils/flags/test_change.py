@@ -123,6 +123,6 @@ def test_an_instance_that_never_sees_it_fails_the_call(monkeypatch: pytest.Monke
     assert (failed.value.result["kind"], failed.value.result["seen_ms"]) == ("not_seen", None)
 
 
-def test_nobody_is_asked_about_a_share_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instances_are_not_read_for_a_share_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = seen(monkeypatch, app1=[True])
     assert change(InMemory(ON), Wanted("on", 10), listed)["instances"] == 0

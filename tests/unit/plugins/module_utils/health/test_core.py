@@ -57,7 +57,7 @@ def test_deadlines_out_of_order_are_refused(arguments: dict[str, t.Any], sentenc
     assert refused.value.message == sentence
 
 
-def test_one_look_is_enough_when_nobody_waits() -> None:
+def test_one_probe_is_enough_without_a_wait() -> None:
     result = core(call(targets=GOOD, timeout=0))
     assert (result["healthy"], result["targets"]["app1"]["attempts"], result["changed"]) == (True, 1, False)
 

@@ -143,7 +143,7 @@ class Fleet(RuleBasedStateMachine):
     @precondition(lambda self: self.run is not None and self.run.proven & self.run.touched)
     @rule(number=SEVEN, nodes=st.booleans(), heals=st.booleans())
     def a_proven_host_fails(self, number, nodes, heals):
-        """Invariant 17: it counts, whether a balancer or only the probe notices it; one bad observation is no failure."""
+        """Invariant 17: it counts, whether a balancer or only the probe detects it; one bad observation is no failure."""
         names = sorted(self.run.proven & self.run.touched)
         self.world.hosts[names[number % len(names)]].broken = True
         self.world.disturbed = True
@@ -172,7 +172,7 @@ class Fleet(RuleBasedStateMachine):
     def orphan_acts(self):
         host, act, target, token = self.orphans.pop(0)
         if act == "update" and not self.run:
-            # A later run waits until nothing of an older one is at work; only a version that a host tells shows what does not.
+            # A later run waits until nothing of an older one is at work; only a version that a host reports shows what does not.
             if self.world.tells_revisions or token == self.highest_token:
                 host.version = target
         elif (

@@ -254,7 +254,7 @@ def test_a_place_is_left_for_a_moment_to_hosts_earlier_in_the_plan(ledger):
     assert answer["waits"][0]["waiting_for"] == "order"
 
 
-def test_a_place_that_nobody_earlier_takes_is_not_lost(ledger):
+def test_a_slot_that_no_earlier_host_takes_is_not_lost(ledger):
     """Hosts earlier in the plan may have no worker, or be gone."""
     ledger.open()
     ledger.plan(fleet(4), policy={"max_unavailable": 1})
@@ -340,7 +340,7 @@ def test_a_revert_that_leaves_a_failed_host_on_the_new_version_is_no_success(led
     assert "app1 stuck (lost: not reachable in this run)" in end["message"]
 
 
-def test_nobody_waits_for_a_host_that_is_lost_to_the_run(ledger):
+def test_no_host_waits_for_one_that_is_lost_to_the_run(ledger):
     """Invariant 14: the others go back at once, the lost one is named."""
     ledger.open()
     hosts = fleet(6)
@@ -419,7 +419,7 @@ def test_a_host_back_in_service_owes_nothing_to_the_run_that_left_it(ledger):
     assert (answer["verdict"], answer["drained_by_us"], answer["interrupted_run"]) == ("go", False, None)
 
 
-def test_a_fleet_whose_health_tells_no_version_is_rolled_once_and_is_done(ledger):
+def test_a_fleet_whose_health_reports_no_version_is_updated_once_and_is_done(ledger):
     """Such as one that is checked by TCP alone."""
     hosts = [{**host, "version": None} for host in fleet(4)]
     ledger.open()
@@ -436,7 +436,7 @@ def test_a_fleet_whose_health_tells_no_version_is_rolled_once_and_is_done(ledger
     assert ledger.plan(hosts, balancers=[pool(hosts)])["nothing_to_do"] is True
 
 
-def test_a_rollback_of_a_fleet_whose_health_tells_no_version_leaves_nobody_where_it_is(ledger):
+def test_a_rollback_of_a_fleet_whose_health_reports_no_version_rolls_back_every_host(ledger):
     """Invariant 9."""
     hosts = [{**host, "version": None} for host in fleet(4)]
     for version in ("1.0.0", "2.0.0"):
@@ -571,7 +571,7 @@ def test_a_host_between_two_revisions_was_put_back_into_service_by_the_version_t
     assert ledger.rollout("concluded", hosts=hosts, balancers=[pool(hosts)])["left_out"] == ["app1"]
 
 
-def test_a_host_that_tells_another_revision_than_was_proven_is_outdated():
+def test_a_host_that_reports_another_revision_than_was_proven_is_outdated():
     ledger = LedgerClient()
     with_revision(ledger, "7")
     ledger.open("1.0.0", revision="7")
@@ -595,7 +595,7 @@ def test_a_rollback_leaves_the_revision_and_goes_to_the_one_proven_before():
         ledger.host("reverted", "app1", version="1.0.0")
 
 
-def test_the_status_tells_version_and_revision():
+def test_the_status_shows_version_and_revision():
     ledger = LedgerClient()
     with_revision(ledger, "7")
     rollout = ledger.info()["services"][0]["rollout"]

@@ -44,7 +44,7 @@ def test_half_as_slow_again() -> None:
     )
 
 
-def test_in_between_nobody_knows() -> None:
+def test_in_between_it_is_inconclusive() -> None:
     found = judge(group("green", 0.012), BLUE)
     assert (found.verdict, found.text) == (
         "inconclusive",

@@ -92,7 +92,7 @@ def test_one_group_may_have_data_where_the_other_has_none() -> None:
 
 
 @pytest.mark.parametrize(("absent", "outcome"), [("zero", "measured"), (None, "no_data")])
-def test_no_data_on_bad_ones_is_none_only_where_the_user_says_so(absent: str | None, outcome: str) -> None:
+def test_no_data_on_bad_ones_is_none_only_where_so_set(absent: str | None, outcome: str) -> None:
     query = {"bad": "b", "total": "t", **({"absent": absent} if absent else {})}
     (metric,) = spec.parse_metrics([{"name": "m", "query": query, "kind": "share", "limit": "< 1%"}])
     found = measure(metric, Scripted(Nothing("no bad ones"), reply(Point(50.0))), MOMENT, -1.0)

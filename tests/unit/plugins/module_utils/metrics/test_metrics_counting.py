@@ -170,7 +170,7 @@ def histogram(*bins: tuple[float, float, int]) -> dict[str, t.Any]:
     return counters(sum(count for dummy, dummy_width, count in bins), histogram=[list(one) for one in bins])
 
 
-def test_a_histogram_tells_the_latencies_since() -> None:
+def test_a_histogram_gives_the_latencies_since() -> None:
     baselines, dummy = counting.advanced({}, {"lb1": node(a=histogram((1.0, 0.1, 500)))})
     now = histogram((1.0, 0.1, 500), (20.0, 1.0, 90), (100.0, 10.0, 10))
     dummy_baselines, interval = counting.advanced(baselines, {"lb1": node(a=now)})
@@ -213,7 +213,7 @@ def test_no_interval_ever_shrinks(steps: list[tuple[int, int, bool]]) -> None:
             requests = errors = 0
             series += 1
         requests, errors = requests + more + bad, errors + bad
-        # A reload may stay unseen where the same name counts on: then only a falling counter tells.
+        # A reload may stay unseen where the same name counts on: then only a falling counter shows it.
         baselines, interval = counting.advanced(baselines, {"lb1": node(str(series % 2), a=counters(requests, errors))})
         growth = interval.members.get("a", Growth())
         assert growth.requests >= 0

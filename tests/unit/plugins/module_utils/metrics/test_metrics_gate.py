@@ -382,7 +382,7 @@ def test_old_measurements_are_dropped(bench: Bench) -> None:
     assert len(steps) == 50
 
 
-def test_a_gate_without_a_rollout_looks_until_it_knows() -> None:
+def test_a_gate_without_a_rollout_polls_until_its_verdict() -> None:
     clock = LedgerClient().fake
     result = alone(World(clock), clock)
     assert (result["verdict"], result["polls"], result["elapsed"]) == ("pass", 11, 100.0)
@@ -391,7 +391,7 @@ def test_a_gate_without_a_rollout_looks_until_it_knows() -> None:
     assert alone(world, clock)["verdict"] == "fail"
 
 
-def test_without_a_rollout_nobody_can_be_asked() -> None:
+def test_without_a_rollout_no_operator_can_be_asked() -> None:
     clock = LedgerClient().fake
     result = alone(World(clock, rates=dict.fromkeys("abc", 0.0)), clock, on_no_data="ask")
     assert result["verdict"] == "no_data"
@@ -416,7 +416,7 @@ def test_a_glimpse_keeps_nothing() -> None:
     assert [one.outcome for one in outcome.measurements] == ["no_data", "no_data", "measured"]
 
 
-def test_in_a_rollout_the_ledger_knows_who_is_who(bench: Bench) -> None:
+def test_in_a_rollout_the_groups_come_from_the_ledger(bench: Bench) -> None:
     assert bench.notes().groups() == {"canary": [], "baseline": ["app1", "app2", "app3"]}
     bench.ledger.go("app1")
     assert bench.notes().groups() == {"canary": ["app1"], "baseline": ["app2", "app3"]}

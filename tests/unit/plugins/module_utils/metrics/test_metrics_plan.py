@@ -68,7 +68,7 @@ def test_one_alert_that_fires_is_enough() -> None:
     assert not metric.critical
 
 
-def test_with_nobody_left_to_compare_with_only_limits_decide() -> None:
+def test_without_a_baseline_only_limits_decide() -> None:
     metrics = [{"name": "both", "limit": "< 5%", "judge": True}, {"name": "relative", "judge": True}]
     made = planned(groups={"canary": ["app1"], "baseline": []}, metrics=metrics)
     assert [(one.name, one.compares) for one in made.metrics] == [("both", False)]

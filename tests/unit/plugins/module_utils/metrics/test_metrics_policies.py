@@ -100,7 +100,7 @@ def test_the_operator_is_asked_once_and_resuming_is_the_answer() -> None:
     )
 
 
-def test_without_a_rollout_there_is_nobody_to_ask() -> None:
+def test_without_a_rollout_there_is_no_operator_to_ask() -> None:
     assert (
         policies.decided(verdict("no_data"), {}, given_policies(no_data="ask"), Standing(300.0, 300.0)).verdict
         == "no_data"

@@ -172,7 +172,7 @@ def test_a_query_on_nothing(host: Host) -> None:
     assert not host.path.exists()
 
 
-def test_check_mode_tells_and_touches_nothing(host: Host) -> None:
+def test_check_mode_reports_and_changes_nothing(host: Host) -> None:
     first = host.deploy("1.0", check_mode=True)
     assert (first["changed"], first["actions"]) == (True, ["stage 1.0", "switch from nothing to 1.0"])
     assert not host.path.exists()
@@ -300,7 +300,7 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(host: Host, monkeypatch: pyt
     assert host.serves() == "1.0"
 
 
-def test_a_failure_after_the_switch_tells_what_is_current(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_after_the_switch_reports_what_is_current(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.deploy("1.0")
     host.deploy("2.0", state="staged")
     real = os.replace
@@ -449,7 +449,7 @@ def test_the_mode_of_directories(host: Host) -> None:
 
 
 class Files(http.server.BaseHTTPRequestHandler):
-    """Serves one file under any name but /gone, and only to who knows the token."""
+    """Serves one file under any name but /gone, and only with the token."""
 
     content = b""
     asked: t.ClassVar[list[str]] = []
@@ -579,7 +579,7 @@ def test_killed_at_any_point_one_more_run_gets_there(tmp_path: pathlib.Path) -> 
     raise AssertionError("it never came to its end")
 
 
-def test_killed_while_other_files_replace_a_version_the_record_never_tells_the_old_origin(
+def test_killed_while_other_files_replace_a_version_the_record_never_has_the_old_origin(
     tmp_path: pathlib.Path,
 ) -> None:
     for point in range(200):

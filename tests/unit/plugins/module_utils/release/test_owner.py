@@ -154,7 +154,7 @@ def test_a_link_planted_between_two_steps_is_not_followed(
     assert sorted(os.listdir(path / "shared/was")) == ["new"]
 
 
-def test_nobody_enters_a_release_before_it_is_whole(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_is_not_accessible_before_it_is_complete(path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who could, might put links where root changes owners."""
     seen: list[tuple[int, str]] = []
     real = os.chown

@@ -63,7 +63,7 @@ def test_a_unit_that_has_not_failed_is_restarted_all_the_same() -> None:
     assert programs.run[-1] == "systemctl restart -- shop.service"
 
 
-def test_a_restart_that_fails_shows_what_systemd_knows() -> None:
+def test_a_restart_that_fails_shows_the_state_of_the_unit() -> None:
     with pytest.raises(RolloutError) as raised:
         restart.perform(Programs(refuses="restart").call(), Restart("shop.service"))
     assert raised.value.message == (

@@ -31,7 +31,7 @@ def read(status: t.Mapping[str, t.Any] | None = None, members: t.Sequence[t.Any]
     return member_of(json.dumps(shown), json.dumps({"members": members or MEMBERS}))
 
 
-def test_a_follower_knows_its_leader_and_the_leader_itself() -> None:
+def test_a_follower_reports_its_leader_and_the_leader_itself() -> None:
     follower = Member("replica", True, 8, "17495100640981928781", voters=3)
     assert read() == follower
     leader = {**STATUS, "leader": STATUS["header"]["member_id"]}
@@ -39,7 +39,7 @@ def test_a_follower_knows_its_leader_and_the_leader_itself() -> None:
     assert (read().said, read(leader).said) == ("member of a cluster of 3", "leader of a cluster of 3")
 
 
-def test_without_a_leader_it_follows_nobody_and_says_so() -> None:
+def test_without_a_leader_it_follows_none_and_reports_it() -> None:
     lonely = {name: value for name, value in STATUS.items() if name != "leader"}
     found = read({**lonely, "errors": ["etcdserver: no leader"]})
     assert (found.follows, found.objection) == (False, "etcdserver: no leader")
@@ -56,7 +56,7 @@ def test_a_learner_does_not_vote() -> None:
     assert (read(members=learning).voters, read(members=learning).votes) == (2, False)
 
 
-def test_an_older_one_that_tells_no_applied_index() -> None:
+def test_an_older_one_that_reports_no_applied_index() -> None:
     assert read({name: value for name, value in STATUS.items() if name != "raftAppliedIndex"}).position == 8
 
 

@@ -62,7 +62,7 @@ def test_a_time_that_is_too_short_is_refused(host: TimedHost) -> None:
     assert host.begin(after="29s").error == "after: 29 s is out of range; expected from 30 to 3.16224e+07 s."
 
 
-def test_a_host_without_systemd_and_cron_says_so(host: TimedHost) -> None:
+def test_a_host_without_systemd_and_cron_is_refused(host: TimedHost) -> None:
     (host.root / "run/systemd/system").rmdir()
     found = host.begin()
     assert (found["armed"], found["why_not"]) == (False, "neither systemd nor cron runs there")

@@ -133,7 +133,7 @@ def test_what_was_done_before_is_reported_until_the_run_has_planned() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["drain", "mark", "return"]), MEMBERS)), st.floats(0, 1e6))
-def test_nobody_is_restored_and_left_out_at_once(acts: list[tuple[str, str]], silent: float) -> None:
+def test_no_host_is_restored_and_left_out_at_once(acts: list[tuple[str, str]], silent: float) -> None:
     timer = TIMER
     for act, name in acts:
         timer = {

@@ -99,7 +99,7 @@ def test_no_service_can_write_into_its_unit_or_run_a_program(tmp_path: pathlib.P
     )
 
 
-def test_a_refusal_of_systemd_is_an_error_that_says_so(tmp_path: pathlib.Path) -> None:
+def test_a_refusal_of_systemd_is_an_error_with_its_text(tmp_path: pathlib.Path) -> None:
     host = Host(tmp_path, "run/systemd/system")
     host.status = 1
     with pytest.raises(RolloutError) as caught:

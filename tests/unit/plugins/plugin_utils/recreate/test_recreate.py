@@ -204,7 +204,7 @@ def test_a_way_back_that_fails_leaves_the_page_up() -> None:
     )
 
 
-def test_once_users_were_let_in_nothing_goes_back() -> None:
+def test_once_users_were_let_in_nothing_is_rolled_back() -> None:
     world = World(failing("lb_page absent"))
     assert run(world) == ["failed"]
     assert world.asked == FORWARD

@@ -82,7 +82,7 @@ def test_the_program_is_sent_only_where_it_is_missing() -> None:
     }  # fmt: skip
 
 
-def test_a_host_that_cannot_be_asked_says_so_itself() -> None:
+def test_a_host_that_cannot_be_read_reports_it() -> None:
     executors = ScriptedExecutors(lambda host, module, given: {"failed": True, "msg": "lb1 does not answer"})
     found = calls.arm(t.cast("t.Any", executors), ["lb1"], CLAIM, {}, "10m")
     assert (found["armed"], found["why_not"]) == ([], {"lb1": "lb1 does not answer"})

@@ -195,7 +195,7 @@ def test_a_host_that_an_interrupted_run_left_drained_may_be_drained() -> None:
     assert executors.done("lb_member")[0][1]["expected_states"] == ["in_service", "drained"]
 
 
-def test_a_host_that_nobody_has_left_drained_is_drained_only_from_service() -> None:
+def test_a_host_that_was_not_left_drained_is_drained_only_from_service() -> None:
     host, executors = steps()
     host.drain()
     assert executors.done("lb_member")[0][1]["expected_states"] == ["in_service"]
@@ -322,7 +322,7 @@ def test_a_gates_own_steps_are_asked_once_the_metrics_pass() -> None:
     assert host.journal.find("fence") is not None
 
 
-def test_a_host_knows_the_token_before_it_is_waited_for_and_changed() -> None:
+def test_a_host_has_the_token_before_it_is_waited_for_and_changed() -> None:
     host, executors = steps(lambda where, module, given: FENCED["result"] if module == "rollout_claim" else None)
     host.fence_older_runs()
     ((where, given),) = executors.done("rollout_claim")
@@ -550,7 +550,7 @@ def test_a_gate_whose_steps_are_gone_does_not_pass() -> None:
     )
 
 
-def test_a_flaky_host_is_tried_again_as_often_as_allowed_and_says_so() -> None:
+def test_a_flaky_host_is_tried_again_as_often_as_allowed_and_reports_it() -> None:
     host, dummy = steps(retries=1)
     sick = StepFailed("health", "not healthy within 300 s")
     assert host.tries_again(sick) is True
@@ -583,7 +583,7 @@ def admitted_or_deferred(place: str, module: str, given: dict[str, t.Any]) -> di
     return {"admitted": GO, "deferred": {"verdict": "wait"}}.get(given.get("state", ""), {})
 
 
-def test_a_host_is_deferred_and_admitted_again_until_nobody_objects() -> None:
+def test_a_host_is_deferred_and_admitted_again_until_no_rule_objects() -> None:
     host, executors = steps(answer=admitted_or_deferred, veto=[{"type": "http"}])
     host.asking = t.cast("t.Any", Objecting(2))
     assert host.admit() == "forward"
@@ -593,7 +593,7 @@ def test_a_host_is_deferred_and_admitted_again_until_nobody_objects() -> None:
     assert not host.is_objected_to()
 
 
-def test_without_rules_nobody_is_asked() -> None:
+def test_without_rules_nothing_is_read() -> None:
     host, executors = steps(answer=admitted_or_deferred, before_drain_tasks="x.yml")
     host.asking = t.cast("t.Any", Objecting(9))
     assert host.admit() == "forward"

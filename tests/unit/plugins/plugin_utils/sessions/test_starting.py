@@ -32,7 +32,7 @@ def test_without_python_one_sentence_is_said() -> None:
 
 
 @pytest.mark.parametrize("name", ["python3.6", "python3.7"])
-def test_an_old_python_says_so(name: str) -> None:
+def test_an_old_python_is_reported(name: str) -> None:
     interpreter = shutil.which(name)
     if interpreter is None or subprocess.run([interpreter, "-V"], capture_output=True, check=False).returncode:
         pytest.skip(f"{name} is not here")

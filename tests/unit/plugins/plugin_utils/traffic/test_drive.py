@@ -128,7 +128,7 @@ def test_all_steps_that_bake_share_one_chance_of_a_false_stop(given: dict[str, t
     assert world.executors.done("metric_gate")[0][1]["judge"] == (judge or given)
 
 
-def test_with_all_of_the_traffic_there_is_nobody_to_be_compared_with() -> None:
+def test_with_all_of_the_traffic_there_is_no_baseline() -> None:
     world = World(act("bake", step=1, share=100.0), act("over"), measured=[{"verdict": "pass"}])
     world.drive.drive(world.drive.begin(""))
     given = world.executors.done("metric_gate")[0][1]
@@ -182,7 +182,7 @@ def test_testers_are_routed_while_the_candidate_has_a_share(more: dict[str, t.An
     assert all(("target" in given) is (state == "present") for given in routed)
 
 
-def test_nobody_waits_for_a_route_while_traffic_is_taken_off_the_candidate() -> None:
+def test_a_route_is_not_waited_for_while_traffic_is_taken_off_the_candidate() -> None:
     world = World(act("over", urgent=True), header_route={"header": "X-Test", "value": "1", "target": "canary"})
     world.drive.drive(world.drive.begin(""))
     assert world.executors.done("lb_route") == []

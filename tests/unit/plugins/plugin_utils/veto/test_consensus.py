@@ -71,7 +71,7 @@ def test_a_learner_may_always_go() -> None:
     assert judged("db3", *two, but(THIRD, voters=2, votes=False)).consents
 
 
-def test_a_cluster_of_one_or_two_has_nobody_to_spare() -> None:
+def test_a_cluster_of_one_or_two_has_no_member_to_spare() -> None:
     pair = [but(node, voters=2) for node in (LEADER, SECOND)]
     assert not judged("db2", *pair).consents
 

@@ -53,7 +53,7 @@ class Scene:
         return Consent("db2", scene, scene, 60.0, 10.0, switches_over, self.lines.append, lambda: self.now, self.sleep)
 
 
-def test_nobody_objects() -> None:
+def test_no_rule_objects() -> None:
     scene = Scene([""])
     assert scene.consent().admitted(600.0) == GO
     assert scene.calls == [
@@ -85,7 +85,7 @@ def test_an_objection_that_lasts_ends_it() -> None:
 
 
 @pytest.mark.parametrize("answer", [STOP, {"verdict": "gate", "gate": {"stage": 1}}, {**GO, "direction": "recover"}])
-def test_nobody_is_asked_about_a_host_that_is_not_taken_out(answer: dict[str, t.Any]) -> None:
+def test_no_rule_is_read_for_a_host_that_is_not_taken_out(answer: dict[str, t.Any]) -> None:
     scene = Scene(["yellow"], admits=[answer])
     assert scene.consent().admitted(600.0) == answer
     assert [call[0] for call in scene.calls] == ["admit"]

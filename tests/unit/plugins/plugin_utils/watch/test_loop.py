@@ -268,7 +268,7 @@ def test_many_hosts_in_flight_are_counted() -> None:
     assert "app6 admitted for 1 s and 2 more;" in progress({**ANSWER, "in_flight": many})
 
 
-def test_with_nobody_in_flight_those_who_wait_are_counted() -> None:
+def test_with_no_host_in_flight_the_waiting_ones_are_counted() -> None:
     assert progress({**ANSWER, "in_flight": []}) == "in progress: no host in flight, 3 waiting; 1 of 6 hosts done"
 
 
@@ -283,7 +283,7 @@ def test_a_healthy_host_on_another_version_is_not_what_was_proven() -> None:
     ]
 
 
-def test_another_revision_is_a_failure_only_where_the_host_tells_it() -> None:
+def test_another_revision_is_a_failure_only_where_the_host_reports_it() -> None:
     rows: list[dict[str, t.Any]] = [
         {"name": name, "healthy": True, "version": "2.0.0", "revision": revision}
         for name, revision in (("app1", "6"), ("app2", None), ("app3", "7"))

@@ -43,7 +43,7 @@ def test_a_watch_that_ends_by_itself_is_not_started_again(directory: pathlib.Pat
     assert (directory / "lives").read_text() == "x"
 
 
-def test_a_watch_that_was_killed_was_missed_by_nobody(directory: pathlib.Path) -> None:
+def test_a_killed_watch_went_undetected(directory: pathlib.Path) -> None:
     assert killed_times(directory, 2) == ["The watch of this run was killed by signal 9; it is started again."] * 2
     assert (directory / "lives").read_text() == "xxx"
 
@@ -54,7 +54,7 @@ def test_a_watch_that_is_killed_again_and_again_is_given_up(directory: pathlib.P
     assert shown[-1] == f"The watch of this run was killed by signal 9 again and again. {NO_WATCH}"
 
 
-def test_a_run_whose_watch_is_gone_says_so_once(directory: pathlib.Path) -> None:
+def test_a_run_whose_watch_is_gone_warns_once(directory: pathlib.Path) -> None:
     shown: list[str] = []
     process.say_if_gone(shown.append)
     assert shown == []  # None was started, so none is missed.

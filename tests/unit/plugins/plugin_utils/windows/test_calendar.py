@@ -79,7 +79,7 @@ def test_events_marked_as_free_time_freeze_and_cancelled_ones_do_not() -> None:
     assert frozen(text) == ["Holiday: 04-30 22:00 - 05-01 22:00"]
 
 
-def test_a_time_zone_that_only_the_calendar_knows() -> None:
+def test_a_time_zone_that_only_the_calendar_defines() -> None:
     defined = (
         "BEGIN:VTIMEZONE\r\nTZID:Our time\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0300\r\n"
         "TZOFFSETTO:+0300\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"

@@ -139,7 +139,7 @@ def test_users_are_authenticated_for_testers_too() -> None:
     assert actions[1]["Order"] == 2
 
 
-def test_a_secret_that_aws_does_not_tell_cannot_be_given_to_another_rule() -> None:
+def test_a_secret_that_aws_does_not_show_cannot_be_given_to_another_rule() -> None:
     guarded = rule("default", actions=[{"Type": "authenticate-oidc"}, *forward("blue")])
     with pytest.raises(RolloutError) as caught:
         aws_rules.forwarding(base([guarded]), GROUP.format("green"), "AWS front:443")

@@ -121,7 +121,7 @@ def test_the_runtime_overrides_the_threshold() -> None:
     assert config.panic_threshold == 25.0
 
 
-def test_a_name_that_two_hosts_have_is_nobodys() -> None:
+def test_a_name_that_two_hosts_have_is_of_neither() -> None:
     found = members(host(1, hostname="app"), host(2, hostname="app"), host(3), host(4, hostname=""))
     assert list(found) == ["10.0.0.1:80", "10.0.0.2:80", "app3", "10.0.0.4:80"]
 

@@ -168,7 +168,7 @@ def test_old_processes_are_asked_first() -> None:
     assert order[0] == "show proc"
 
 
-def test_without_old_processes_nobody_else_is_asked() -> None:
+def test_without_old_processes_only_the_current_one_is_read() -> None:
     snapshot = HAProxy("shop", Script(*first_look()), workers({"show proc": NO_OLD})).snapshot()
     assert snapshot.members["heavy"].old_sessions == 0
 

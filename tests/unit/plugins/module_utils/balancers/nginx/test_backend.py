@@ -315,7 +315,7 @@ def test_nginx_that_vanishes_during_a_reload(site: Site) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "99999"])
-def test_a_pid_file_that_names_nobody(site: Site, content: str) -> None:
+def test_a_pid_file_that_names_no_process(site: Site, content: str) -> None:
     (site.files / "nginx.pid").write_text(content)
     with pytest.raises(Unreachable) as raised:
         site.pool.snapshot()

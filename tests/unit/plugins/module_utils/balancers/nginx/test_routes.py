@@ -206,7 +206,7 @@ def test_a_page_and_its_text(pages: NginxPages, path: pathlib.Path) -> None:
     assert pages.read() == (None, True)
 
 
-def test_texts_that_nobody_needs_any_more_are_removed(pages: NginxPages, path: pathlib.Path) -> None:
+def test_texts_that_are_not_needed_any_more_are_removed(pages: NginxPages, path: pathlib.Path) -> None:
     for number in range(5):
         pages.show(Page(f"{number}", "text/plain", 60))
     assert len([one for one in path.parent.iterdir() if ".page-" in one.name]) == 2

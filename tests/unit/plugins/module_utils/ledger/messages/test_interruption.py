@@ -21,7 +21,7 @@ def lines_of(ledger: LedgerClient, **drained: dict[str, str]) -> list[str]:
     return list(ledger.watch(balancers=[pool(fleet(6), **drained)])["if_interrupted"])
 
 
-def test_with_nobody_in_flight_only_the_rerun_is_explained(ledger: LedgerClient) -> None:
+def test_with_no_host_in_flight_only_the_rerun_is_explained(ledger: LedgerClient) -> None:
     assert lines_of(ledger) == [
         "Run the same command again to resume the rollout of 2.0.0; to roll back, add -e rollout_resume=revert."
     ]

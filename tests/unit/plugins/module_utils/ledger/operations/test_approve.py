@@ -201,7 +201,7 @@ def test_a_plan_that_nobody_asked_for_cannot_be_approved(ledger):
         assert not_given(ledger, plan, "ana").startswith(f"shop: no plan '{plan}' was asked for;")
 
 
-def test_what_moves_nothing_and_what_goes_back_needs_no_approval(ledger):
+def test_a_run_without_changes_and_a_rollback_need_no_approval(ledger):
     """Invariant 18."""
     on_it = [{**host, "version": "2.0.0"} for host in fleet(3)]
     assert start(ledger, hosts=on_it)["nothing_to_do"]

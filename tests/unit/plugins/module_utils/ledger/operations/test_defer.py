@@ -65,7 +65,7 @@ def test_who_was_deferred_is_admitted_again_after_a_while(ledger):
     assert ledger.admit("app1")["verdict"] == "go"
 
 
-def test_a_host_that_is_deferred_holds_nobody_up_who_stands_later_in_the_plan(ledger):
+def test_a_deferred_host_does_not_hold_up_later_ones_in_the_plan(ledger):
     planned(ledger)
     ledger.admit("app1")
     defer(ledger, "app1")
@@ -231,7 +231,7 @@ def test_never_two_of_one_replica_set(ledger):
     assert (last["verdict"], last["remaining"]) == ("go", [])
 
 
-def test_a_set_that_lacks_a_host_which_nobody_restores_is_left_as_it_is(ledger):
+def test_a_set_that_lacks_a_host_for_good_is_left_as_it_is(ledger):
     ledger.open()
     ledger.plan(fleet(4), balancers=[pool(fleet(4), app1=DRAINED)], policy={**POLICY, "max_unavailable": "3"})
     refused = ledger.admit("app2", quorums=[SET])
@@ -241,7 +241,7 @@ def test_a_set_that_lacks_a_host_which_nobody_restores_is_left_as_it_is(ledger):
     )
 
 
-def test_a_host_to_be_repaired_waits_for_nobody(ledger):
+def test_a_host_to_be_repaired_does_not_wait(ledger):
     """A primary that is down would wait for its replicas, and they for it: the weakest go first."""
     hosts = fleet(2)
     hosts[0]["healthy"] = False

@@ -64,7 +64,7 @@ def test_hosts_waited_for_ever_behind_those_that_a_block_had_turned_away(ledger)
     assert due(ledger, "app6") == "stop"
 
 
-def test_a_place_that_nobody_takes_is_not_left_free_for_ever(ledger):
+def test_a_slot_that_is_not_taken_is_not_left_free_for_ever(ledger):
     """Whoever is before it in the plan may have left without being admitted, such as hosts that serve traffic."""
     began = ledger.fake.time
     assert due(ledger, "app6", timeout=None) == "go"

@@ -75,7 +75,7 @@ def test_two_services_changed_the_same_hosts_at_the_same_time():
     )
 
 
-def test_a_dead_run_of_another_service_holds_nobody_up():
+def test_a_dead_run_of_another_service_holds_up_no_run():
     shop = LedgerClient()
     shop.open()
     plan(shop)

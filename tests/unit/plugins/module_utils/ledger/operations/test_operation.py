@@ -119,7 +119,7 @@ def test_a_patch_goes_to_the_hosts_that_were_found_to_need_one(ledger: LedgerCli
     assert planned(ledger, [{**host, "outdated": True} for host in fleet(2)])["order"] == ["app1", "app2"]
 
 
-def test_a_host_that_nobody_could_look_at_is_not_taken_for_patched(ledger: LedgerClient) -> None:
+def test_a_host_that_could_not_be_read_is_not_taken_for_patched(ledger: LedgerClient) -> None:
     """Its last patch, of months ago, says nothing."""
     for looked in (True, None):
         ledger.open(None, **PATCH)

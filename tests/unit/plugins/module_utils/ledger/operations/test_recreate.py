@@ -61,7 +61,7 @@ def test_all_hosts_are_proven_together(client: LedgerClient) -> None:
     assert recreate(client, "begun")["estimate"] == 12.5
 
 
-def test_a_failure_goes_back_and_marks_the_version_bad(client: LedgerClient) -> None:
+def test_a_failure_is_rolled_back_and_marks_the_version_bad(client: LedgerClient) -> None:
     begun(client)
     recreate(client, "noted", step="drain")
     assert recreate(client, "failed", kind="health", error="app1 is ill.")["go_back"]

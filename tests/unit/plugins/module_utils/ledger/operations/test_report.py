@@ -38,7 +38,7 @@ def test_intent_is_recorded_before_anything_is_touched(ledger):
 
 
 def test_what_an_earlier_run_was_given_may_not_be_changed_by_a_later_one(ledger):
-    """Invariant 8: the later run is given the host again, once it knows how it was left."""
+    """Invariant 8: the later run is given the host again, once it has read how it was left."""
     ledger.admit("app1")
     ledger.open(take_over=True)
     assert refusal(ledger.host, "changing", "app1", step="update") == (
@@ -129,7 +129,7 @@ def test_what_cannot_be_reached_is_not_sent_back(ledger):
     assert [left["host"] for left in ledger.info()["left_out"]] == ["app1"]
 
 
-def test_a_host_somebody_else_took_out_meanwhile_counts_for_nobody(ledger):
+def test_a_host_somebody_else_took_out_meanwhile_counts_for_nothing(ledger):
     """Invariant 12."""
     ledger.admit("app1")
     answer = ledger.host("failed", "app1", kind="drained_externally", error="drained on lb1 by somebody else")
@@ -339,7 +339,7 @@ def lost_claim(ledger, claim):
     return caught.value.result.get("kind")
 
 
-def test_a_verdict_that_comes_too_late_says_so_by_its_kind(gated):
+def test_a_verdict_that_comes_too_late_has_a_kind_of_its_own(gated):
     """Invariant 11: a claim that ran out says nothing against the version."""
     claim = gated.admit("app2")["gate"]["claim"]
     gated.fake.move(301)
@@ -357,7 +357,7 @@ def test_a_second_verdict_under_the_claim_that_counted_is_no_lost_claim(gated):
     assert lost_claim(gated, claim) is None
 
 
-def test_a_gate_left_by_a_run_that_had_one_holds_up_nobody_where_none_is_configured(gated):
+def test_a_gate_left_by_a_run_that_had_one_holds_up_no_host_where_none_is_configured(gated):
     hosts = [{**host, "version": "2.0.0" if host["name"] == "app1" else "1.0.0"} for host in fleet(4)]
     assert [gate["status"] for gate in gated.info()["gates"]] == ["pending"]
     gated.open(take_over=True)
@@ -423,5 +423,5 @@ def test_the_status_screen(ledger):
     ]
 
 
-def test_an_empty_ledger_says_so():
+def test_an_empty_ledger_is_reported():
     assert LedgerClient().info()["text"] == ["no rollout is recorded here"]

@@ -30,7 +30,7 @@ def nodes(**of_lb1: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     return [pool(fleet(4), **of_lb1), pool(fleet(4), "lb2")]
 
 
-def test_a_stuck_host_that_nobody_has_changed_is_named_by_balancer_and_then_rolled_back(ledger):
+def test_a_stuck_host_that_was_not_changed_is_named_by_balancer_and_then_rolled_back(ledger):
     ledger.rollout("reverting")
     found = ledger.rollout("restorable", hosts=fleet(4), balancers=nodes(app1=DRAINED))
     assert (found["restorable"], found["changed"]) == ({"lb1": ["app1"]}, False)
@@ -53,7 +53,7 @@ def test_a_host_that_is_not_healthy_on_a_proven_version_stays_drained(ledger, wr
     hosts = fleet(4)
     hosts[0].update(wrong)
     found = ledger.rollout("restorable", hosts=hosts, balancers=nodes(app1=DRAINED))
-    # A health check that tells no version cannot contradict what no step has changed.
+    # A health check that reports no version cannot contradict what no step has changed.
     assert found["restorable"] == ({"lb1": ["app1"]} if "reboot" in str(wrong) else {})
 
 
@@ -69,7 +69,7 @@ def test_a_host_that_may_be_half_updated_stays_drained():
 
 
 @pytest.mark.parametrize(("step", "left_out"), [("drain", []), ("update", ["app1"])])
-def test_a_host_that_tells_no_version_counts_as_back_only_where_nothing_was_changed(step, left_out):
+def test_a_host_that_reports_no_version_counts_as_restored_only_where_nothing_was_changed(step, left_out):
     """Invariant 12: in rotation and healthy is no proof of the version."""
     ledger = LedgerClient()
     ledger.open()

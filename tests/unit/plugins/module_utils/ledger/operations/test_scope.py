@@ -17,7 +17,7 @@ def ledger() -> LedgerClient:
 
 
 def limited(hosts, *names):
-    """What a run under --limit tells: the others are not probed."""
+    """What a run under --limit reports: the others are not probed."""
     return [h if h["name"] in names else {**h, "in_scope": False, "healthy": None, "version": None} for h in hosts]
 
 

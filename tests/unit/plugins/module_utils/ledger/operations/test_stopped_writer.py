@@ -158,5 +158,5 @@ def test_only_the_writers_own_lock_counts(tmp_path: pathlib.Path, line: str, pid
     assert (found and found.pid) == pid
 
 
-def test_where_there_is_no_ledger_nobody_writes(tmp_path: pathlib.Path) -> None:
+def test_where_there_is_no_ledger_there_is_no_writer(tmp_path: pathlib.Path) -> None:
     assert writer_of(str(tmp_path / "ledger.db")) is None

@@ -93,7 +93,7 @@ def test_who_waits_keeps_the_lease(ledger):
     assert ledger.info()["chain"]["events"] == events
 
 
-def test_a_declared_step_keeps_the_lease_while_nobody_waits(ledger):
+def test_a_declared_step_keeps_the_lease_while_no_host_waits(ledger):
     ledger.admit("app1", limit=100)
     ledger.host("changing", "app1", step="migrate", limit=1800)
     ledger.fake.move(1799)
@@ -158,7 +158,7 @@ def test_an_unknown_host_is_named(ledger):
     )
 
 
-def test_without_a_plan_nobody_is_admitted():
+def test_without_a_plan_no_host_is_admitted():
     ledger = LedgerClient()
     ledger.open()
     with pytest.raises(RolloutError, match="app1: not part of the planned rollout"):

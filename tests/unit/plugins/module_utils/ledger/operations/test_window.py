@@ -81,7 +81,7 @@ def test_it_does_not_wait_for_a_bake_that_ends_after_the_window(ledger):
     )
 
 
-def test_what_goes_back_does_so_after_the_window(ledger):
+def test_a_rollback_continues_after_the_window(ledger):
     planned(ledger, fleet(3), {"": START + 60})
     assert go_slowly(ledger, "app1", 10)
     ledger.admit("app2")
@@ -93,7 +93,7 @@ def test_what_goes_back_does_so_after_the_window(ledger):
     assert ledger.admit("app1")["verdict"] == "go"
 
 
-def test_hosts_of_a_closed_site_are_left_for_a_later_run_and_hold_up_nobody(ledger):
+def test_hosts_of_a_closed_site_are_left_for_a_later_run_and_hold_up_no_host(ledger):
     hosts = fleet(4, zones=("eu", "us"))
     plan = planned(ledger, hosts, {"eu": START + 1000, "us": 0, "": 0})
     assert plan["order"] == ["app1", "app3"]

@@ -105,7 +105,7 @@ def test_the_weakest_go_first(condition):
     assert decide(host("app2", condition=condition), group(3), weak).verdict == "go"
 
 
-def test_a_weak_host_that_was_admitted_holds_nobody_up():
+def test_a_weak_host_that_was_admitted_holds_up_no_host():
     """Invariant 4."""
     assert decide(host(), group(3), in_flight(1, condition=model.DOWN)).verdict == "go"
 
@@ -225,7 +225,7 @@ def test_a_gate_that_is_never_judged_ends_the_rollout():
     )
 
 
-def test_the_way_back_knows_no_stages():
+def test_a_revert_has_no_stages():
     """Invariant 9: never slower than the way forward."""
     reverting = dataclasses.replace(OPEN, status=model.REVERTING)
     asker = host(phase=model.BACK_WAITING)
@@ -235,7 +235,7 @@ def test_the_way_back_knows_no_stages():
     assert decide(host(), group(3), rollout=reverting).verdict == "stop"
 
 
-def test_a_rollback_knows_no_stages():
+def test_a_rollback_has_no_stages():
     rollout = dataclasses.replace(OPEN, direction=model.BACK)
     assert decide(host(), group(3), in_flight(1), rollout=rollout, **STAGES).verdict == "go"
 

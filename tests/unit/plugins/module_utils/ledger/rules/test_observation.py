@@ -85,7 +85,7 @@ def test_a_host_that_an_operator_drains_has_not_failed():
     assert (found.failure, found.lb_state, found.record) == ("", model.DRAINED_EXTERNALLY, Record())
 
 
-def test_a_node_that_does_not_answer_brings_nobody_back():
+def test_a_node_that_does_not_answer_shows_no_host_in_service():
     """Invariant 13: in service means so on every node."""
     silent = {"host": "lb2", "members": None, "unreachable": "no answer"}
     seen = observed("app1", None, "", [node(), silent], False)

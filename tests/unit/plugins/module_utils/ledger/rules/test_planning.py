@@ -177,7 +177,7 @@ def test_nothing_to_do():
     assert plan["up_to_date"] == ["app1", "app2", "app3"]
 
 
-def test_the_next_plan_knows_how_long_hosts_take():
+def test_the_next_plan_uses_how_long_hosts_took():
     ledger = LedgerClient()
     ledger.open()
     ledger.plan(fleet(4))

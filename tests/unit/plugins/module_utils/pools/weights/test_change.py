@@ -191,7 +191,7 @@ def test_an_unknown_member_is_an_error(pool: WeighedPool) -> None:
     assert error.message.startswith("lb1: pool 'shop' has no member 'dd'; it has 'a', 'b', 'c', 'd'.")
 
 
-def test_a_kind_without_weights_says_so(pool: WeighedPool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_type_without_weights_is_refused(pool: WeighedPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WeighedPool, "capabilities", frozenset())
     assert failure(pool, 5).message == "lb1: pool 'shop' has no weights."
 

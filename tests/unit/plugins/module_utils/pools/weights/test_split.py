@@ -177,7 +177,7 @@ def test_shares_that_cannot_be_right(shares: dict[str, t.Any], message: str) -> 
     assert caught.value.message == message
 
 
-def test_without_any_weight_nobody_has_a_share() -> None:
+def test_without_any_weight_no_group_has_a_share() -> None:
     assert achieved_shares({"blue": 0, "green": 0}, {"blue": 2, "green": 2}) == {"blue": 0, "green": 0}
 
 

@@ -75,7 +75,7 @@ def test_two_tables_locked_in_one_transaction() -> None:
     assert rules(text, in_transaction=False) == []
 
 
-def test_a_table_of_the_migration_itself_is_used_by_nobody() -> None:
+def test_a_table_of_the_migration_itself_is_not_in_use() -> None:
     text = "CREATE TABLE t (a int);\nCREATE INDEX i ON t (a);\nALTER TABLE t ADD UNIQUE (a);\nDELETE FROM t;\nDROP TABLE t;"
     assert rules(text) == []
 
@@ -97,7 +97,7 @@ def test_not_null_after_a_validated_check() -> None:
     ]
 
 
-def test_two_tables_are_swapped_only_while_nobody_queries() -> None:
+def test_two_tables_are_swapped_only_without_queries() -> None:
     swap = "ALTER TABLE t RENAME TO t_old;\nALTER TABLE t_new RENAME TO t;"
     assert rules(swap, in_transaction=False) == [(1, "swap_tables"), (2, "swap_tables")]
     assert rules(swap, in_transaction=False, traffic="paused") == []
