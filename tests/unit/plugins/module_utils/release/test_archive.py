@@ -144,6 +144,7 @@ def test_links_that_lead_out_only_together(tmp_path: pathlib.Path) -> None:
         (gzip.compress(b"x" * 5000), "a.tar.gz is not a sound tar.gz: it breaks off or is damaged after 0 bytes ("),
         (gzip.compress(bytes(10240)), "a.tar.gz: nothing is in it, so it is no release."),
     ],
+    ids=["empty", "only a signature", "HTML", "no tar inside", "no member inside"],
 )
 def test_other_files(tmp_path: pathlib.Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "a.tar.gz"
