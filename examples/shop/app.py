@@ -172,7 +172,7 @@ class Shop:
         return self.behaviour.afterwards == "fail"
 
     async def decay(self) -> None:
-        """Ends the process, or has it ended, where *afterwards* says so."""
+        """Ends the process, or has it ended, where *afterwards* is set to that."""
         if not self.behaviour.healthy_for or self.behaviour.afterwards not in ("crash", "leak"):
             return
         await asyncio.sleep(self.behaviour.healthy_for)
@@ -202,7 +202,7 @@ class Shop:
 
 
 class Server:
-    """Speaks HTTP/1.1 with keep-alive for a Shop and knows which connections are between two requests."""
+    """Serves HTTP/1.1 with keep-alive for a Shop and tracks which connections are between two requests."""
 
     def __init__(self, shop: Shop) -> None:
         self._shop = shop

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a rollout's ledger is, which run speaks, and how an action plugin reaches it."""
+"""Where a rollout's ledger is, which run calls, and how an action plugin reaches it."""
 
 from __future__ import annotations
 

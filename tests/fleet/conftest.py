@@ -72,7 +72,7 @@ def coordinator(fleet: Lab, shop: Shop, tmp_path: pathlib.Path) -> t.Iterator[Co
 
 @pytest.fixture
 def fronts(request: pytest.FixtureRequest, shop: Shop) -> t.Iterator[list[Front]]:
-    """Both balancers, of the make that the test is given for this fixture; HAProxy otherwise."""
+    """Both balancers, of the type that the test sets for this fixture; HAProxy otherwise."""
     make = getattr(request, "param", "haproxy")
     require_make(make)
     with behind(shop.lab, dict.fromkeys(shop.balancers, make)) as fronts:

@@ -69,7 +69,7 @@ def site_behind(shop: Shop, makes: dict[str, str], tmp_path: pathlib.Path) -> t.
 
 
 @pytest.mark.parametrize("makes", MIXES)
-def test_rolling_behind_other_makes(
+def test_rolling_behind_other_types_of_balancer(
     shop: Shop, rolling: Rolling, tmp_path: pathlib.Path, makes: dict[str, str]
 ) -> None:
     with site_behind(shop, makes, tmp_path) as site:
@@ -78,7 +78,9 @@ def test_rolling_behind_other_makes(
 
 
 @pytest.mark.long
-def test_a_bad_release_is_taken_back_behind_two_makes(shop: Shop, rolling: Rolling, tmp_path: pathlib.Path) -> None:
+def test_a_bad_release_is_rolled_back_behind_two_types_of_balancer(
+    shop: Shop, rolling: Rolling, tmp_path: pathlib.Path
+) -> None:
     with site_behind(shop, {"lb1": "nginx", "lb2": "envoy"}, tmp_path) as site:
         shop.lab.add_release(BAD, {"health": "unhealthy"})
         before = shop.starts()

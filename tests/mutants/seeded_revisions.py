@@ -65,7 +65,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         LEDGER + "rules/tiers.py",
         (
-            "a killed drill begins anew where another service is to fail",
+            "a killed drill starts over where another service is to fail",
             "versions.plain(tier.version) if versions.is_drill(tier.version) else tier.version",
             "tier.version",
         ),

@@ -6,7 +6,7 @@
 Requests arrive as a Poisson process at a rate that drifts; each fails with a chance and takes a log-normal time, both of
 which drift for all hosts alike. Hosts with the same release differ: by a factor each has for good, by one that wanders
 (slow for a minute or two), and by jitter in every interval; now and then one has a hiccup. Bad requests may come in
-clumps. Nothing is told to the judge of all this. A release that is worse has a larger chance to fail, or takes longer,
+clumps. The judge gets none of this. A release that is worse has a larger chance to fail, or takes longer,
 from its first request on.
 
 The p95 that a host shows for an interval is the order statistic of its requests in it: the k-th smallest of n

@@ -32,7 +32,7 @@ PAUSED = "paused"
 NO_CHECK = "no_check"
 FULLY_UP = (UP, NO_CHECK)
 
-# What a make may be able to do; see Balancer.capabilities.
+# What a type of load balancer may be able to do; see Balancer.capabilities.
 CAN_DRAIN = "drain"
 CAN_MAINTAIN = "maintenance"
 CAN_END_SESSIONS = "end_sessions"
@@ -209,7 +209,7 @@ class Balancer(abc.ABC):
 
     @abc.abstractmethod
     def version(self) -> str:
-        """The make's version."""
+        """The load balancer's version."""
 
     @abc.abstractmethod
     def require_admin(self) -> None:
@@ -249,7 +249,7 @@ class Balancer(abc.ABC):
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
         """Sets the weights of all named members in one batch. Accepted is not reached: read back.
 
-        0 takes a member's traffic and leaves its admin state alone. A make without such a weight marks the member
+        0 takes a member's traffic and leaves its admin state alone. A type without such a weight marks the member
         in a way of its own, distinct from a drain, and its snapshot shows weight 0.
         """
         raise self._cannot("set weights", CAN_WEIGH)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
-"""Testers' requests that go to a target of their own, and the maintenance page: what a make has to offer for them."""
+"""Testers' requests that go to a target of their own, and the maintenance page: what a type of load balancer offers for them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _escaped(text: str) -> str:
 
 
 class RoutingFiles(t.NamedTuple):
-    """Where a make keeps routes and pages; None where that was not said."""
+    """Where routes and pages are kept; None where that is not set."""
 
     route: str | None = None
     page: str | None = None
@@ -107,7 +107,7 @@ class Page:
     body: str
     content_type: str
     retry_after: int | None
-    """Seconds; None where the make cannot say it."""
+    """Seconds; None where Retry-After cannot be sent."""
 
 
 class Shown(t.NamedTuple):
