@@ -48,7 +48,16 @@ def test_no_rolling_deployment_ran_on_ansible_core_2_16_to_2_18(path: pathlib.Pa
     )
 
 
-OF_EACH_HOST = ("host.yml", "hook.yml", "judge.yml", "last_gate.yml", "drive.yml")
+@pytest.mark.parametrize(
+    "path", sorted([*(ROLES.parent / "playbooks").glob("*.yml"), *FILES]), ids=lambda path: path.stem
+)
+def test_tiers_patch_and_reconfigure_did_not_start_on_ansible_core_2_16(path: pathlib.Path) -> None:
+    """It takes the last part of tasks_from only: "Could not find specified file in role: tasks/open"."""
+    named = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if "tasks_from:" in line]
+    assert [line for line in named if "/" in line] == []
+
+
+OF_EACH_HOST = ("host.yml", "hook.yml", "judge.yml", "last_gate.yml", "drive.yml", "patch_needed.yml")
 """Files that the hosts of a play run each for themselves; so are those of nodes/, operations/ and updates/, which are steps of a host."""
 OF_ALL_HOSTS = [
     path for path in FILES if path.name not in OF_EACH_HOST and path.parent.name not in ("operations", "updates")
