@@ -39,7 +39,7 @@ class Parcel:
 
 
 class ActionModule(InWorkerAction):
-    """At most one module process a call: the host is answer with a line of shell what it has already."""
+    """At most one module process a call: a line of shell finds out what the host has already."""
 
     module = "release"
     _requires_connection = True

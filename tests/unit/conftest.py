@@ -4,7 +4,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 from support import seeds
+
+# An example that takes long on a busy machine is no failure.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
