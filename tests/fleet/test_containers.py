@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Users see no failure while the service is a container image that Podman runs, forward and back."""
+"""Users see no failure while the service is a container image that Podman or Docker runs, forward and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from fleet.lab.hosts import PROGRAMS, Lab
 from fleet.lab.places import LabError, Places, require
 from fleet.world import containers
-from fleet.world.containers import GREETING, NAME, SETTINGS, UNIT, Images, running
+from fleet.world.containers import BY_ENGINE, GREETING, NAME, SETTINGS, UNIT, Images, running
 from fleet.world.moments import AWAITED
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
@@ -25,13 +25,13 @@ READ_VOLUME = "print(open('/etc/machine-id').read())"
 
 @pytest.fixture(scope="module")
 def fleet() -> t.Iterator[Lab]:
-    """Hosts with Podman, beside those of the other tests."""
+    """Hosts with Podman and Docker, beside those of the other tests."""
     try:
         require(PROGRAMS)
     except LabError as error:
         pytest.skip(str(error))
     usual = Places.usual()
-    name = f"{usual.name}-podman"
+    name = f"{usual.name}-containers"
     places = dataclasses.replace(usual, name=name, directory=usual.directory.with_name(f"lab-{name}"))
     lab = Lab(apps=4, balancers=2, places=places, suite=containers.SUITE, more=containers.PACKAGES)
     lab.down()
@@ -52,13 +52,20 @@ def images(fleet: Lab) -> Images:
 
 
 @pytest.fixture
-def shop(fleet: Lab, images: Images) -> t.Iterator[Shop]:
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", "podman"))
+
+
+@pytest.fixture
+def shop(fleet: Lab, images: Images, rolling: Rolling, engine: str) -> t.Iterator[Shop]:
     """Version 1.0.0, installed by a first deployment on hosts where nothing else runs."""
     shop = Shop(fleet)
     shop.reset()
     shop.on_each("systemctl disable --now shop")
     try:
-        ended = Rolling(fleet, SETTINGS).run("1.0.0")
+        if engine == "docker":
+            shop.on_each("systemctl start docker")
+        ended = rolling.run("1.0.0")
         assert ended.exit_code == 0, ended.output
         shop.await_all_in_rotation()
         yield shop
@@ -67,26 +74,33 @@ def shop(fleet: Lab, images: Images) -> t.Iterator[Shop]:
 
 
 @pytest.fixture
-def rolling(fleet: Lab) -> Rolling:
-    return Rolling(fleet, SETTINGS)
+def rolling(fleet: Lab, engine: str) -> Rolling:
+    return Rolling(fleet, BY_ENGINE[engine])
 
 
-def test_an_image_goes_forward_and_bad_ones_are_rolled_back(shop: Shop, rolling: Rolling, users: Background) -> None:
-    assert set(running(shop).values()) == {"1.0.0"}
+@pytest.mark.parametrize(
+    ("engine", "of_a_crash"),
+    [("podman", "the service does not stay up"), ("docker", "not healthy within")],
+    indirect=["engine"],
+)
+def test_an_image_goes_forward_and_bad_ones_are_rolled_back(
+    shop: Shop, rolling: Rolling, users: Background, engine: str, of_a_crash: str
+) -> None:
+    assert set(running(shop, engine).values()) == {"1.0.0"}
     ended = rolling.run("2.0.0")
     assert (ended.exit_code, ended.last_line) == (0, "shop: all 4 hosts are in service on 2.0.0."), ended.output
-    assert set(running(shop).values()) == {"2.0.0"}
+    assert set(running(shop, engine).values()) == {"2.0.0"}
     assert shop.all_on("2.0.0")
     before = shop.starts()
     again = rolling.run("2.0.0")
     assert again.said("shop: nothing to do for 2.0.0, 4 hosts are already on it"), again.output
     assert shop.starts() == before
-    for bad, because in (("3.0.0", "not healthy within"), ("4.0.0", "the service does not stay up")):
+    for bad, because in (("3.0.0", "not healthy within"), ("4.0.0", of_a_crash)):
         ended = rolling.run(bad)
         assert ended.exit_code == 2, ended.output
         assert ended.said(f"shop: {bad} rolled back: "), ended.output
         assert because in ended.last_line, ended.output
-        assert set(running(shop).values()) == {"2.0.0"}
+        assert set(running(shop, engine).values()) == {"2.0.0"}
         assert shop.all_on("2.0.0")
     shop.await_all_in_rotation()
     assert users.stop()["failed"] == 0
@@ -100,7 +114,7 @@ def test_a_killed_run_is_finished_by_the_next_one(shop: Shop, rolling: Rolling, 
     killed.kill(group=True)
     ended = rolling.run("2.0.0")
     assert ended.exit_code == 0, f"{killed.output}\n{ended.output}"
-    assert set(running(shop).values()) == {"2.0.0"}
+    assert set(running(shop, "podman").values()) == {"2.0.0"}
     shop.await_all_in_rotation()
     assert users.stop()["failed"] == 0
 

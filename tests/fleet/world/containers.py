@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A registry with images of the shop on a balancer's host, and app hosts that run the shop by Podman and Quadlet."""
+"""A registry with images of the shop on a balancer's host, and app hosts that run the shop by Podman or by Docker."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fleet.world.shop import Shop
 
 SUITE = "trixie"
 """The Podman of Debian 12 has no Quadlet yet."""
-PACKAGES = ("podman", "nftables", "docker-registry")
+PACKAGES = ("podman", "nftables", "docker-registry", "docker.io", "docker-cli", "docker-compose", "iptables")
 NAME = "shop-web"
 UNIT = f"{NAME}.service"
 REGISTRY = Host("lb", 1)
@@ -26,10 +26,11 @@ GREETING = """100% of $HOME "quoted" \\ 'all' of it"""
 
 CLIENT = f"""
 set -e
-mkdir -p /etc/containers/registries.conf.d /etc/containers/containers.conf.d
+mkdir -p /etc/containers/registries.conf.d /etc/containers/containers.conf.d /etc/docker
 printf '[[registry]]\\nlocation = "{REGISTRY.address}:{PORT}"\\ninsecure = true\\n' > /etc/containers/registries.conf.d/lab.conf
 # The hosts of the lab have no controller of the number of processes.
 printf '[containers]\\npids_limit = 0\\n' > /etc/containers/containers.conf.d/lab.conf
+echo '{{"data-root": "/var/lib/containers/docker", "insecure-registries": ["{REGISTRY.address}:{PORT}"]}}' > /etc/docker/daemon.json
 """
 SERVER = f"""
 cat > /etc/docker/registry/config.yml <<END
@@ -66,7 +67,12 @@ rm -f /etc/containers/systemd/{NAME}.container
 systemctl daemon-reload
 systemctl reset-failed
 podman image rm --all --force
-rm -rf /var/lib/steady-rollout
+if systemctl is-active --quiet docker; then
+    docker container rm --force {NAME}
+    docker image prune --all --force
+    systemctl stop docker.socket docker containerd
+fi
+rm -rf /var/lib/steady-rollout /etc/steady-rollout
 """
 SETTINGS: dict[str, t.Any] = {
     "rollout_min_available": "50%",
@@ -85,6 +91,14 @@ SETTINGS: dict[str, t.Any] = {
         "command": ["python3", "/shop/app.py", "--host", "0.0.0.0", "--port", SERVICE_PORT, "--name", "{{ inventory_hostname }}"],
     },
 }  # fmt: skip
+
+
+DOCKER: dict[str, t.Any] = {
+    **SETTINGS,
+    "rollout_unit": "",
+    "rollout_container": {**SETTINGS["rollout_container"], "engine": "docker", "options": {"user": "65534"}},
+}
+BY_ENGINE = {"podman": SETTINGS, "docker": DOCKER}
 
 
 class Images:
@@ -107,7 +121,7 @@ class Images:
         return self._lab.run(host, ["sh", "-c", script, "sh", *words])
 
 
-def running(shop: Shop) -> dict[str, str]:
-    """The image that the container of each app host was created from."""
-    ask = f"podman container inspect --format '{{{{.ImageName}}}}' {NAME}"
+def running(shop: Shop, engine: str) -> dict[str, str]:
+    """The version of the image that the container of each app host was created from."""
+    ask = f"{engine} container inspect --format '{{{{.Config.Image}}}}' {NAME}"
     return {app: said.strip().rpartition(":")[2] for app, said in shop.on_each(ask).items()}

@@ -18,8 +18,8 @@ CONTAINER = {
     "image": "registry.example.com/shop:2.0.0",
     "ports": ["8080:8080"],
     "volumes": ["/srv/shop:/data:ro"],
-    "environment": {"GREETING": 'say "100%"', "PRICE": "5$"},
-    "command": ["serve", "--name", "a $shop"],
+    "environment": {"GREETING": 'say "100%"', "PRICE": "5$", "PORT": 8080, "DEBUG": True},
+    "command": ["serve", "--name", "a $shop", "--port", 8080],
     "stop_timeout": 20,
 }
 OPTIONS = {"User": 65534, "Secret": ["key", "password"]}
@@ -54,8 +54,10 @@ PublishPort=8080:8080
 Volume=/srv/shop:/data:ro
 Environment="GREETING=say \\"100%%\\""
 Environment="PRICE=5$$"
+Environment="PORT=8080"
+Environment="DEBUG=True"
 Network=host
-Exec=serve --name 'a $$shop'
+Exec=serve --name 'a $$shop' --port 8080
 User=65534
 Secret=key
 Secret=password
@@ -83,9 +85,9 @@ def test_the_compose_file_has_every_setting(tmp_path: pathlib.Path) -> None:
         "pull_policy": "never",
         "ports": ["8080:8080"],
         "volumes": ["/srv/shop:/data:ro"],
-        "environment": {"GREETING": 'say "100%"', "PRICE": "5$$"},
+        "environment": {"GREETING": 'say "100%"', "PRICE": "5$$", "PORT": "8080", "DEBUG": "True"},
         "network_mode": "bridge",
-        "command": ["serve", "--name", "a $$shop"],
+        "command": ["serve", "--name", "a $$shop", "--port", "8080"],
         "stop_grace_period": "20s",
         "user": "65534",
     }

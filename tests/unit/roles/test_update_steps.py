@@ -51,7 +51,7 @@ def test_an_image_that_cannot_be_pulled_is_named(pulled: dict[str, t.Any], becau
 
 @pytest.mark.parametrize(("version", "refused"), [("4.3.1", True), ("4.4.0", False), ("5.4.2", False)])
 def test_a_podman_without_quadlet_is_refused(version: str, refused: bool) -> None:
-    refuse = task("updates/container_check", "Container | Refuse a version without Quadlet")
+    refuse = task("updates/container_check_podman", "Container | Refuse a version without Quadlet")
     assert holds(refuse, __rollout_podman={"stdout": version}) is refused
 
 
@@ -65,7 +65,7 @@ def test_a_podman_without_quadlet_is_refused(version: str, refused: bool) -> Non
     ],
 )
 def test_the_unit_of_another_file_was_started_in_place_of_the_container(file: str, refused: bool) -> None:
-    refuse = task("updates/container_check", "Container | Refuse a name that another unit has")
+    refuse = task("updates/container_check_podman", "Container | Refuse a name that another unit has")
     assert holds(refuse, __rollout_unit_file={"stdout": file}) is refused
 
 
@@ -84,11 +84,22 @@ def test_the_unit_of_another_file_was_started_in_place_of_the_container(file: st
     ],
 )
 def test_settings_that_quadlet_cannot_read_are_refused(read: dict[str, t.Any], because: str) -> None:
-    refuse = task("updates/container_check", "Container | Refuse what Quadlet cannot read")
+    refuse = task("updates/container_check_podman", "Container | Refuse what Quadlet cannot read")
     given = {**refuse["vars"], "__rollout_quadlet_read": read}
     assert holds(refuse, **given)
     assert evaluated(refuse["ansible.builtin.fail"]["msg"], **given) == (
         f"rollout_container: Quadlet cannot read it, {because}. Correct the setting, then run again."
+    )
+
+
+def test_settings_that_compose_cannot_read_are_refused() -> None:
+    refuse = task("updates/container_check_docker", "Container | Refuse what Compose cannot read")
+    read = {"rc": 15, "stderr_lines": ["validating compose.yaml: services.shop.command.4 must be a string"]}
+    given = {**refuse["vars"], "__rollout_compose_read": read}
+    assert holds(refuse, **given)
+    assert evaluated(refuse["ansible.builtin.fail"]["msg"], **given) == (
+        "rollout_container: Docker Compose cannot read it, validating compose.yaml: services.shop.command.4 must be a string. "
+        "Correct the setting, then run again."
     )
 
 
