@@ -12,7 +12,7 @@ import stat
 import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.stopped import stopped_in, suspend_oneself
 
@@ -191,7 +191,6 @@ ACTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(ACTS)
 def test_no_run_changes_anything_after_a_later_one_did(
     tmp_path_factory: pytest.TempPathFactory, acts: list[tuple[str, str, int]]

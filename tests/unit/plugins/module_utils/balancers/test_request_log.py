@@ -10,7 +10,7 @@ import pathlib
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.common import access_log, request_log
@@ -126,7 +126,6 @@ def test_whatever_clients_ask_for_the_summary_stays_small() -> None:
     assert one["members"]["app1"]["other"][0] == 26 * 26 - request_log.MOST_KINDS
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1e9))
 def test_every_latency_has_its_bin(milliseconds: float) -> None:
     number = request_log.bin_of(milliseconds)
@@ -135,7 +134,6 @@ def test_every_latency_has_its_bin(milliseconds: float) -> None:
     assert milliseconds <= (lower + width) * 1.0001 or number == request_log.MOST_BINS
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_line_raises(line: str, path: str) -> None:
     haproxy_log.entries(line, "shop")

@@ -84,7 +84,7 @@ def test_what_befalls_the_whole_fleet_is_no_clump() -> None:
     assert clumps.dispersion(intervals) < 1.5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.integers(0, 9), st.integers(0, 100)), st.integers(0, 5))
 def test_nothing_is_added(bad: dict[int, int], baseline: int) -> None:
     seen = fleet({at: float(each) for at, each in bad.items()}, baseline, looks=10)

@@ -316,7 +316,7 @@ def test_a_ratio_that_the_user_named() -> None:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 40))
 def test_more_errors_never_help_the_canary(bad: int, other: int, more: int) -> None:
     order = ["pass", "inconclusive", "fail"]
@@ -325,7 +325,7 @@ def test_more_errors_never_help_the_canary(bad: int, other: int, more: int) -> N
     assert order.index(after) >= order.index(before)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.permutations(range(24)), st.integers(0, 40))
 def test_the_order_of_the_samples_does_not_matter(order: list[int], bad: int) -> None:
     seen = samples({"c1": (500, bad), "c2": (400, 4)}, {"b1": (500, 4), "b2": (600, 6)})

@@ -10,7 +10,7 @@ import random
 import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import canaries
 
@@ -80,7 +80,6 @@ def test_who_believes_in_no_noise_sees_none() -> None:
     assert hosts.noise(0.0, [Spread(0.04, 0.01, 10)])[0] == 0
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 0.5), st.floats(0, 0.2), st.floats(0, 0.2), st.integers(1, 50))
 def test_noise_lies_between_what_is_believed_and_what_is_seen(
     believed: float, between: float, within: float, freedom: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
@@ -21,13 +21,11 @@ requests = st.integers(400, 5000)
 splits = st.builds(Split, requests, counts, requests, counts)
 
 
-@settings(deadline=None)
 @given(st.lists(splits, min_size=1, max_size=6), st.floats(1, 3), st.floats(1.01, 2))
 def test_the_more_is_allowed_the_likelier_is_what_was_seen(data: list[Split], allowed: float, times: float) -> None:
     assert proportions.p_value(data, allowed * times) >= proportions.p_value(data, allowed) - 1e-9
 
 
-@settings(deadline=None)
 @given(st.lists(splits, min_size=1, max_size=6), st.integers(1, 50))
 def test_one_more_bad_one_is_more_evidence(data: list[Split], more: int) -> None:
     first = data[0]
@@ -35,7 +33,6 @@ def test_one_more_bad_one_is_more_evidence(data: list[Split], more: int) -> None
     assert proportions.p_value(worse, 1.2) <= proportions.p_value(data, 1.2) + 1e-9
 
 
-@settings(deadline=None)
 @given(st.lists(splits, min_size=1, max_size=6))
 def test_the_groups_exchanged_are_the_inverse_ratio(data: list[Split]) -> None:
     ratio = proportions.ratio(data)

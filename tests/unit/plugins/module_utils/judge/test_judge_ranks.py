@@ -10,7 +10,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import ranks
@@ -26,7 +26,6 @@ def test_mann_whitney_with_ties() -> None:
     assert ranks.u_statistic(ONE, OTHER) == 43.5
 
 
-@settings(deadline=None)
 @given(values, values)
 def test_all_pairs_are_won_by_one_or_the_other(one: list[float], other: list[float]) -> None:
     assert ranks.u_statistic(one, other) + ranks.u_statistic(other, one) == len(one) * len(other)
@@ -50,7 +49,6 @@ def test_the_mean_over_all_orders_of_large_groups_is_a_number() -> None:
     assert math.isfinite(ranks.log_mean_tilted(5.0, 300, 400))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=7), st.data())
 def test_the_evidence_of_hosts_that_are_alike_is_at_most_one_on_average(seen: list[int], data: st.DataObject) -> None:
     """Exactly one without ties, and no more with them."""
@@ -83,13 +81,11 @@ def test_looking_after_every_interval_does_not_make_a_false_stop_likelier() -> N
     assert stopped <= 0.05 * 400
 
 
-@settings(deadline=None)
 @given(st.lists(heats, min_size=1, max_size=6), st.floats(1, 3), st.floats(1.01, 2))
 def test_the_more_is_allowed_the_less_evidence(data: list[Heat], allowed: float, times: float) -> None:
     assert ranks.log_evidence(data, allowed * times) <= ranks.log_evidence(data, allowed) + 1e-9
 
 
-@settings(deadline=None)
 @given(st.lists(heats, min_size=2, max_size=6), st.floats(0.1, 10))
 def test_the_unit_of_the_values_does_not_matter(data: list[Heat], factor: float) -> None:
     scaled = [Heat([each * factor for each in heat.worse], [each * factor for each in heat.other]) for heat in data]

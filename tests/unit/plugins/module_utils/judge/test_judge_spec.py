@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
@@ -60,7 +60,6 @@ def test_what_a_range_holds() -> None:
     assert not Range(1.0, 2.0, True, False, "").holds(2.0)
 
 
-@settings(deadline=None)
 @given(st.floats(0.001, 1000), st.sampled_from(["us", "ms", "s", "m", "h"]), st.sampled_from(["us", "ms", "s"]))
 def test_a_limit_in_any_unit_is_the_same_time(number: float, written: str, unit: str) -> None:
     high = conditions.parse_limit("w", f"< {number:.6f}{written}", unit).high

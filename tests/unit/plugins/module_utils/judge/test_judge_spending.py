@@ -69,7 +69,7 @@ def test_a_look_between_two_of_the_grid_spends_nothing() -> None:
     assert level(budget, []) == 0.0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=12, unique=True).map(sorted), st.sampled_from([1.0, 2.0, 3.0]))
 def test_no_look_may_spend_more_than_there_is(looks: list[int], power: float) -> None:
     budget = Budget(0.01, power, 0.0)

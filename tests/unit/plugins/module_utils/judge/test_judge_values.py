@@ -151,7 +151,7 @@ def test_orders_beside_scipys_paired_test() -> None:
     assert paired.p_value([(1.0, 0.5)] * 2, 1.0) == 1.0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(figures, st.floats(0.1, 2), st.floats(1.01, 3))
 def test_the_more_is_allowed_the_likelier(found: list[float], allowed: float, times: float) -> None:
     """On average over the intervals; the noise of a pair grows with what is allowed too."""

@@ -103,7 +103,7 @@ class World:
         return dispatch.performed(self.client.ledger, dispatch.OF_FLAG_RELEASE[state], given)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(MOMENTS, max_size=25))
 def test_no_share_grows_after_a_bad_verdict_and_a_rerun_ends_at_the_last_step_or_at_none(
     moments: list[dict[str, t.Any]],
@@ -118,7 +118,7 @@ def test_no_share_grows_after_a_bad_verdict_and_a_rerun_ends_at_the_last_step_or
     assert world.share == 100
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(MOMENTS, max_size=12))
 def test_one_more_run_after_any_kill_continues_or_ends_at_none(moments: list[dict[str, t.Any]]) -> None:
     world = World()

@@ -83,7 +83,7 @@ def expected_start(day: dt.date, at: dt.time, zone: zoneinfo.ZoneInfo) -> dt.dat
     return dt.datetime.fromtimestamp(wanted - clock_offset(wanted - 36 * 3600, zone), UTC)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(ZONES),
     st.sampled_from(CHANGES),
@@ -112,7 +112,7 @@ def test_weekly_windows_start_and_last_as_clocks_and_minutes_say(
     assert [(span.start, span.end) for span in found_spans(window, zone, day)] == inside
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(ZONES), st.sampled_from(CHANGES), st.sets(st.integers(0, 23), min_size=1, max_size=5))
 def test_hourly_windows_are_open_in_every_real_hour_that_the_clock_shows(
     zone: str, day: dt.date, hours: set[int]
@@ -132,7 +132,7 @@ def test_hourly_windows_are_open_in_every_real_hour_that_the_clock_shows(
 
 
 @given(st.sampled_from(ZONES), st.sampled_from(CHANGES), st.integers(1, 600))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_length_of_a_window_is_real_time_whatever_the_clock_does(zone: str, day: dt.date, minutes: int) -> None:
     window = {"rrule": "FREQ=DAILY", "start": "01:30", "duration": f"{minutes}m"}
     assert {span.end - span.start for span in found_spans(window, zone, day)} == {minutes * MINUTE}

@@ -98,7 +98,7 @@ def test_freezes_beat_windows_also_in_the_middle_of_one() -> None:
     assert found.next == Span(at("2026-11-24 02:30"), at("2026-11-24 03:00"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=5),
     st.lists(st.tuples(st.integers(0, 60), st.integers(1, 20)), max_size=5),

@@ -10,7 +10,7 @@ import json
 import typing as t
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
@@ -118,7 +118,6 @@ def test_a_mark_that_is_not_ours_means_nothing() -> None:
 STEPS = st.lists(st.one_of(st.sampled_from(contract.ADMIN_STATES), st.integers(0, 5)), max_size=12)
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_state_and_weight_do_not_disturb_each_other(steps: list[str | int]) -> None:
     data = entry()

@@ -233,7 +233,7 @@ def test_settings_that_cannot_be_met_are_refused(ledger, change, message):
     assert error.value.message == message
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.sampled_from(["ana", "ben", "cem", "ops", "eve", "wait"]), st.integers(0, 1))),
     st.sampled_from(["ops", "ana"]),

@@ -135,7 +135,7 @@ def test_an_override_is_in_the_history(ledger):
     assert [event["data"] for event in events] == [{"reason": "INC-4711"}]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 60), min_size=2, max_size=8), st.integers(0, 200), st.integers(0, 60))
 def test_no_host_starts_that_would_not_be_done_in_time_and_none_is_left_out_that_would(
     takes: list[int], closes_in: int, host_seconds: int

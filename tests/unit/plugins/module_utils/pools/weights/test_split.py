@@ -10,7 +10,7 @@ import typing as t
 from fractions import Fraction
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract import WeightLimits
@@ -56,28 +56,24 @@ def best_of_all(case: Case, limits: WeightLimits) -> Fraction:
     return min(error_of(dict(zip(case[0], chosen)), case) for chosen in combinations)
 
 
-@settings(deadline=None)
 @given(cases(2), st.integers(3, 40))
 def test_no_other_weights_are_nearer_for_two_groups(case: Case, highest: int) -> None:
     limits = WeightLimits(1, highest)
     assert error_of(nearest_or_nothing(case, limits), case) == best_of_all(case, limits)
 
 
-@settings(deadline=None)
 @given(cases(3), st.integers(3, 12))
 def test_no_other_weights_are_nearer_for_three_groups(case: Case, highest: int) -> None:
     limits = WeightLimits(1, highest)
     assert error_of(nearest_or_nothing(case, limits), case) == best_of_all(case, limits)
 
 
-@settings(deadline=None)
 @given(cases(4), st.integers(3, 5))
 def test_no_other_weights_are_nearer_for_four_groups(case: Case, highest: int) -> None:
     limits = WeightLimits(1, highest)
     assert error_of(nearest_or_nothing(case, limits), case) == best_of_all(case, limits)
 
 
-@settings(deadline=None)
 @given(cases(2), st.sampled_from([HAPROXY, WeightLimits(1, 100), WeightLimits(1, 999), WeightLimits(1, 1000)]))
 def test_a_share_is_never_silently_nothing_or_everything(case: Case, limits: WeightLimits) -> None:
     weights = nearest_or_nothing(case, limits)
@@ -87,7 +83,6 @@ def test_a_share_is_never_silently_nothing_or_everything(case: Case, limits: Wei
     assert all(0 < achieved[name] <= 2 * share for name, share in case[0].items())
 
 
-@settings(deadline=None)
 @given(cases(2))
 def test_the_order_of_the_groups_does_not_matter(case: Case) -> None:
     shares, servers = case
@@ -97,7 +92,6 @@ def test_the_order_of_the_groups_does_not_matter(case: Case) -> None:
     )
 
 
-@settings(deadline=None)
 @given(cases(3))
 def test_a_group_without_a_share_gets_weight_0_and_changes_nothing_else(case: Case) -> None:
     shares, servers = case
