@@ -226,6 +226,7 @@ MOLECULE = Part(
     root=True,
     after=FLEET_DOWN,
     env=MOLECULE_LAB,
+    lane=WAITING,
 )
 
 FRESH = Part(
@@ -235,6 +236,7 @@ FRESH = Part(
     limit=900,
     programs=("mmdebstrap", "git"),
     root=True,
+    lane=WAITING,
 )
 
 COMPAT = Part(
@@ -251,6 +253,7 @@ OLDEST = Part(
     (Step("rollouts", script("compat", "{reports}", "sample")),),
     limit=600,
     programs=("haproxy",),
+    lane=WAITING,
 )
 
 MUTANTS = Part(
