@@ -208,7 +208,8 @@ class Site:
             "rollout_progress_deadline": 1200,
             "rollout_step_timeout": 600,
             "rollout_ledger": str(self.place / "ledger"),
-            "rollout_claim_directory": str(self.place / "claims"),
+            # In one directory all stand-ins would wait for each other's lock, as if they were one host.
+            "rollout_claim_directory": f"{self.place}/claims/{{{{ inventory_hostname }}}}",
             "rollout_balancers": [{"host": "lb1", "type": "haproxy", "socket": self.socket, "pool": "shop"}],
             "rollout_health": {
                 "url": f"http://{{{{ ansible_host }}}}:{SERVICE_PORT}/health",
