@@ -57,8 +57,8 @@ MUTANTS: tuple[Mutant, ...] = (
         LEDGER + "messages/drill.py",
         (
             "a drill passes whichever service failed",
-            "return is_as_planned and rollout is not None and _passes(records, rollout)",
-            "return tier is not None",
+            "if tier is None or rollout is None or tier.state != tiers.REVERTED or not _passes(records, rollout):",
+            "if tier is None or rollout is None:",
         ),
         tests=DRILLS,
     ),

@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.endings import Ending
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import model, tiers, versions
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.model import Rollout
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State, Tier
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.tiers import State
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Session
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
@@ -23,14 +23,6 @@ NOTICED_LATER = "A release that never becomes healthy is noticed later, by rollo
 
 def has_passed(session: Session) -> bool:
     return _passes(session.records, session.rollout)
-
-
-def release_has_passed(records: Records, state: State) -> bool:
-    """A release that was rolled back: the service that was to fail did, and no other one."""
-    tier = _failing(state)
-    rollout = records.rollout(tier.rollout) if tier is not None and tier.rollout is not None else None
-    is_as_planned = rollout is not None and tier is not None and tier.state == tiers.REVERTED
-    return is_as_planned and rollout is not None and _passes(records, rollout)
 
 
 def message(session: Session, endings: t.Sequence[Ending]) -> str:
@@ -51,11 +43,13 @@ def message(session: Session, endings: t.Sequence[Ending]) -> str:
 
 
 def release_message(records: Records, state: State, now: float) -> str:
-    """*now* is the end of the release, of which release_has_passed."""
+    """Of a release that ended at *now*; empty unless the service that was to fail did, and no other one."""
     services = state[1]
-    tier = next(one for one in services if versions.fails_on_purpose(one.version))
-    rollout = records.rollout(tier.rollout or 0)
-    names = _on_purpose(records, rollout) if rollout is not None else []
+    tier = next((one for one in services if versions.fails_on_purpose(one.version)), None)
+    rollout = records.rollout(tier.rollout) if tier is not None and tier.rollout is not None else None
+    if tier is None or rollout is None or tier.state != tiers.REVERTED or not _passes(records, rollout):
+        return ""
+    names = _on_purpose(records, rollout)
     failed = [
         event.at for event in records.events(tier.service, NEWEST) if event.kind == "failed" and event.host in names
     ]
@@ -66,10 +60,6 @@ def release_message(records: Records, state: State, now: float) -> str:
         f"The drill of {what} has passed: {', '.join(names)} failed on purpose, and {', '.join(back)} {'was' if len(back) == 1 else 'were'} rolled "
         f"back{order}, one host each, within {now - max(failed):.1f} s. {NOTICED_LATER}"
     )
-
-
-def _failing(state: State) -> Tier | None:
-    return next((one for one in state[1] if versions.fails_on_purpose(one.version)), None)
 
 
 def _passes(records: Records, rollout: Rollout) -> bool:

@@ -92,8 +92,8 @@ def conclude(ledger: Ledger, params: Params) -> Answer:
         now = ledger.clock.now()
         state = _at_work(records, params["run"], now)
         outcome = tiers.outcome_of(state)
-        has_passed = outcome == tiers.REVERTED and drill.release_has_passed(records, state)
-        message = drill.release_message(records, state, now) if has_passed else messages.ending(state, outcome)
+        passed_drill = drill.release_message(records, state, now) if outcome == tiers.REVERTED else ""
+        message = passed_drill or messages.ending(state, outcome)
         release = dataclasses.replace(state[0], concluded_at=now, outcome=outcome, message=message)
         state = release, state[1]
         records.save_release(state)
@@ -106,7 +106,7 @@ def conclude(ledger: Ledger, params: Params) -> Answer:
         return {
             "changed": True,
             "succeeded": outcome == tiers.DONE
-            or has_passed
+            or bool(passed_drill)
             or (outcome == tiers.REVERTED and bool(release.revert_requested)),
             "outcome": outcome,
             "reason_kind": release.stopped_kind,

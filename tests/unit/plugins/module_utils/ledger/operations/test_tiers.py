@@ -465,6 +465,14 @@ def test_a_drill_does_not_pass_where_another_service_failed(release: Release) ->
     )
 
 
+def test_a_drill_does_not_pass_where_the_service_failed_by_itself(release: Release) -> None:
+    release.open(DRILL)
+    drilled(release, error="HTTP 500")
+    end = release.conclude()
+    assert (end["succeeded"], end["outcome"]) == (False, "reverted")
+    assert end["message"].startswith("The release of db, api, web was rolled back: "), end["message"]
+
+
 def test_a_killed_drill_goes_on_whichever_service_is_to_fail_now(release: Release) -> None:
     release.open(DRILL)
     drill_one(release, release.next())
