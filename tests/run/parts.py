@@ -155,6 +155,7 @@ CONTRACT = Part(
                 *CORE,
                 "haproxy",
                 "release",
+                "toy",
                 "traffic",
             ),
         ),
