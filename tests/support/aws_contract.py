@@ -29,7 +29,9 @@ if t.TYPE_CHECKING:
 
 NO_PROCESS = "nothing to compare: AWS is an API, which is not reloaded, and no change closes a client's connection"
 NO_SINGLE_WEIGHTS = "single targets have no weights in AWS; target groups do (see aws_listener)"
-ONLY_WEIGHED = "the target groups of a listener are weighed, not drained; their targets are (see aws_target_group)"
+ONLY_WEIGHED = (
+    "the target groups of a listener have weights and are not drained; their targets are (see aws_target_group)"
+)
 DNS_SEES_NOBODY = "DNS does not know what is in flight: a drain waits for INSYNC and the TTL"
 OTHER_NAMES = "a pool has another name here than the suite expects; tested in tests/integration/aws"
 CONFIG = """\

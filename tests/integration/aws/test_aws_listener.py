@@ -176,7 +176,7 @@ def test_groups_by_their_arns(site: Site, make_balancer: type[Balancer]) -> None
 def test_target_groups_are_not_drained(site: Site, listener: Balancer) -> None:
     outcome = listener.put("green", state="drained")
     assert outcome.error == (
-        "AWS eu-central-1: 'green' are target groups and are weighed, not drained: use lb_weight, or "
+        "AWS eu-central-1: 'green' are target groups, which have weights and are not drained: use lb_weight, or "
         "balancer.type=aws_target_group for their targets."
     )
 

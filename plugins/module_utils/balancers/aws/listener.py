@@ -66,8 +66,8 @@ class Listener(Balancer):
 
     capabilities = frozenset({contract.CAN_WEIGH, contract.CAN_WEIGH_AT_ONCE, contract.CAN_ROUTE, contract.CAN_PAGE})
     lacks = {
-        contract.CAN_DRAIN: "target groups are weighed and not drained; their targets are (aws_target_group)",
-        contract.CAN_MAINTAIN: "target groups are weighed only; their targets can be set so (aws_target_group)",
+        contract.CAN_DRAIN: "target groups have weights and are not drained; their targets are (aws_target_group)",
+        contract.CAN_MAINTAIN: "target groups only have weights; their targets can be set to maintenance (aws_target_group)",
         contract.CAN_END_SESSIONS: "AWS has no request that cuts connections",
         contract.CAN_SAVE: "AWS keeps every change by itself",
         contract.CAN_LOG: "AWS writes its access logs to S3, minutes later",
@@ -101,7 +101,7 @@ class Listener(Balancer):
 
     def set_admin(self, states: t.Mapping[str, str]) -> None:
         raise RolloutError(
-            f"{self.where}: {quoted(states)} are target groups and are weighed, not drained: use lb_weight, or "
+            f"{self.where}: {quoted(states)} are target groups, which have weights and are not drained: use lb_weight, or "
             "balancer.type=aws_target_group for their targets."
         )
 

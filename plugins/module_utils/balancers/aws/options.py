@@ -71,6 +71,6 @@ ROUTE53: Options = {
         "A record is drained by weight 0. The weight that it had is kept in a tag of the zone meanwhile.",
     ),
     "record_type": option(
-        "The type of the records, such as V(A). Otherwise all of the name, which then must be weighed alike.",
+        "The type of the records, such as V(A). Otherwise all of the name, which then must have equal weights.",
     ),
 }

@@ -57,8 +57,8 @@ class EnvoyRoutes(Balancer):
         }
     )
     lacks = {
-        contract.CAN_DRAIN: "clusters are weighed and not drained; their members are, by balancer.eds_file",
-        contract.CAN_MAINTAIN: "clusters are weighed only; their members can be set so, by balancer.eds_file",
+        contract.CAN_DRAIN: "clusters have weights and are not drained; their members are, by balancer.eds_file",
+        contract.CAN_MAINTAIN: "clusters only have weights; their members can be set to maintenance, by balancer.eds_file",
         contract.CAN_END_SESSIONS: "Envoy has no command that cuts single requests",
         contract.CAN_ADD: "the clusters of a route are configuration; add members to a cluster, by balancer.eds_file",
     }

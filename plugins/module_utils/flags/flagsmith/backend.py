@@ -43,7 +43,7 @@ MOST_PAGES = 50
 class Flagsmith(FlagSystem):
     capabilities = frozenset({contract.CAN_SEGMENTS, contract.CAN_RULES, contract.CAN_AUDIT})
     lacks: t.ClassVar[t.Mapping[str, str]] = {
-        contract.CAN_PERCENT: "a plain flag of Flagsmith is on for everybody or for nobody; a share of the users needs a segment",
+        contract.CAN_PERCENT: "a plain flag of Flagsmith is on for all users or for none; a share of the users needs a segment",
         contract.CAN_GIVE_REASON: "Flagsmith stores no reason with the flag; a killed flag is shown as off",
         contract.CAN_COMPARE: "its API documents no precondition; reading back afterwards detects a concurrent change",
         contract.CAN_LISTENERS: "Flagsmith's API does not list the processes that listen; set instances",

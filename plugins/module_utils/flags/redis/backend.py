@@ -55,7 +55,7 @@ class Redis(FlagSystem):
     lacks: t.ClassVar[t.Mapping[str, str]] = {
         contract.CAN_SEGMENTS: "the keys hold a share of the users, not segments",
         contract.CAN_RULES: "the keys hold nothing but the flag",
-        contract.CAN_LISTENERS: "Redis does not know who reads a key; set instances",
+        contract.CAN_LISTENERS: "Redis does not record which processes read a key; set instances",
     }
 
     def __init__(self, where: str, connect: t.Callable[[], t.ContextManager[Connection]], prefix: str) -> None:
