@@ -12,9 +12,10 @@ at the end of the window waits, as by default, for at most as long as the window
     STEADY_SEED=n          other streams; STEADY_PROCESSES=n for fewer processes than the machine has processors.
 
 Results go to build/bench/judge.json as {"scenario: fleet": {seed, rate, share, hosts, n, stopped, inconclusive, caught,
-median_s, rivals: {name: the same}}}; where scenarios are named, the rows of the others stay. *stopped* are fails,
+median_s, half_s, rivals: {name: the same}}}; where scenarios are named, the rows of the others stay. *stopped* are fails,
 *inconclusive* what stopped without a verdict after waiting, *caught* both of them for a bad release; *in_window* is what failed
-before the window was over. *median_s* is that of what failed, *predicted_s* what the plan would have said beforehand.
+before the window was over. *median_s* is that of what failed, *half_s* the time by which half of all streams had failed, and
+*predicted_s* what the plan would have said of that time.
 """
 
 from __future__ import annotations
@@ -185,6 +186,7 @@ def figures(found: t.Sequence[Outcome]) -> dict[str, t.Any]:
         "interval": [round(each, 4) for each in wilson(len(stopped) + len(unclear), count)],
         "in_window": round(sum(1 for each in stopped if each.at <= each.window) / count, 4),
         "median_s": statistics.median(each.at for each in stopped) if stopped else None,
+        "half_s": sorted(each.at for each in stopped)[(count - 1) // 2] if 2 * len(stopped) > count else None,
     }
 
 

@@ -4,8 +4,8 @@
 # Note that this module util is PRIVATE to the collection. It can have breaking changes at any time.
 """What a gate will see, said before it starts: at this traffic and share, how long until a regression of a given size is found.
 
-The judge's own tests turned round: at each poll the statistic that is expected of the regression is held to the p-value
-that the poll needs (spending.py); the first poll that it reaches is when half of such regressions have been found, all but
+The judge's own tests turned round: at each poll the p-value of what is expected of the regression is held to the one that
+the poll needs (spending.py); the first poll that it reaches is when half of such regressions have been found, all but
 the shift that a statistic's scatter allows (Jennison and Turnbull 2000, 7.2). Assumed: the traffic stays as it is, errors
 come one by one, and hosts differ as the policy says.
 """
@@ -16,7 +16,7 @@ import dataclasses
 import math
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts, intervals, levels
+from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts, intervals, levels, proportions
 from ansible_collections.steady.rollout.plugins.module_utils.judge.comparisons import (
     LEAST_BAD,
     LEAST_INTERVALS,
@@ -94,19 +94,14 @@ def errors_seen(traffic: Traffic, policy: Policy, gate: Gate, times: float = TWI
 
 
 def _p_of_errors(traffic: Traffic, policy: Policy, elapsed: float, times: float) -> float:
-    """The p-value of what is expected after so many seconds."""
-    requests, part = traffic.rate * elapsed, traffic.share
-    if not traffic.error_share:
-        bad = requests * part * FRESH_ERRORS
-        return part**bad / 2 if bad >= LEAST_BAD else 1.0
-    usual = requests * traffic.error_share
-    bad, others = usual * part * times, usual * (1 - part)
+    """The judge's p-value of what is expected after so many seconds."""
+    canary, baseline = traffic.rate * elapsed * traffic.share, traffic.rate * elapsed * (1 - traffic.share)
+    bad = canary * (times * traffic.error_share or FRESH_ERRORS)
     if bad < LEAST_BAD:
         return 1.0
-    by_chance = (bad + others) * part * (1 - part)
     by_hosts = hosts.variance_of_ratio(policy.host_noise, traffic.canary, traffic.baseline)
-    expected = bad - (bad + others) * part
-    return normal_tail(expected / math.sqrt(by_chance + by_chance**2 * by_hosts))
+    expected = proportions.Split(canary, bad, baseline, baseline * traffic.error_share)
+    return proportions.p_value([expected], 1.0, variance=by_hosts)
 
 
 def latency_seen(traffic: Traffic, policy: Policy, gate: Gate, times: float = BY_HALF) -> float | None:

@@ -24,10 +24,10 @@ GATE = Gate(window=300.0, interval=10.0)
 @pytest.mark.parametrize(
     ("traffic", "text"),
     [
-        (USUAL, "At 100 requests/s and a share of 20 %, twice the errors are seen in about 4 minutes."),
+        (USUAL, "At 100 requests/s and a share of 20 %, twice the errors are seen in about 5 minutes."),
         (
             dataclasses.replace(USUAL, share=0.05, canary=1, baseline=9),
-            "At 100 requests/s and a share of 5 %, twice the errors are not seen within 5 minutes: give 20 % or 15 minutes.",
+            "At 100 requests/s and a share of 5 %, twice the errors are not seen within 5 minutes: give 20 % or 20 minutes.",
         ),
         (
             dataclasses.replace(USUAL, error_share=0.0, noise=0.16),
@@ -65,19 +65,26 @@ def test_what_is_proposed_does() -> None:
     blind = dataclasses.replace(USUAL, share=0.05, canary=1, baseline=9)
     assert power.errors_seen(blind, POLICY, GATE) is None
     assert power.errors_seen(dataclasses.replace(blind, share=0.2), POLICY, GATE) is not None
-    assert power.errors_seen(blind, POLICY, Gate(900.0, 10.0)) is not None
+    assert power.errors_seen(blind, POLICY, Gate(1200.0, 10.0)) is not None
 
 
-@pytest.mark.parametrize("rate", [100.0, 400.0])
-def test_the_time_said_beforehand_is_the_time_it_takes(rate: float) -> None:
-    """Within a factor of 1.5 of the median."""
-    traffic = dataclasses.replace(USUAL, rate=rate)
+@pytest.mark.parametrize(
+    "traffic",
+    [
+        USUAL,
+        dataclasses.replace(USUAL, rate=400.0),
+        # One host that is unlike the others weighs more than chance.
+        dataclasses.replace(USUAL, rate=1000.0, share=0.05, canary=1, baseline=9),
+    ],
+)
+def test_the_time_said_beforehand_is_the_time_it_takes(traffic: Traffic) -> None:
+    """Within a factor of 1.3 of the median; the project promises 1.5."""
     gate = Gate(300.0, 10.0, tests=1)
     metrics = spec.parse_metrics([{"name": "errors", "kind": "share", "judge": True}])
-    times = [_time_taken(random.Random(f"power/{rate}/{each}"), traffic, metrics) for each in range(25)]
+    times = [_time_taken(random.Random(f"power/{traffic}/{each}"), traffic, metrics) for each in range(25)]
     said = power.errors_seen(traffic, POLICY, gate)
     assert said is not None
-    assert said / 1.5 <= statistics.median(times) <= said * 1.5
+    assert said / 1.3 <= statistics.median(times) <= said * 1.3, times
 
 
 def _time_taken(rng: random.Random, traffic: Traffic, metrics: tuple[model.Metric, ...]) -> float:
