@@ -70,7 +70,7 @@ class Disappeared:
             self._frozen.go_on()
             self._run.wait(silent=True, warns=True)
         elif self._how == "cut":
-            self._run.kill(group=True)
+            self._run.kill(group=True, silent=True)
             self._to_sshd("CONT")
 
     def _to_sshd(self, number: str) -> None:

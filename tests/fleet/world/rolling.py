@@ -40,8 +40,8 @@ FORECAST = re.compile(r"\[WARNING\]: (?:step|stage) \d+ \(")
 """What the plan warns of: a gate that detects nothing, as tests have on purpose that cannot bake for minutes."""
 LOGGED = "| "
 """Before each line of a service's own journal."""
-SILENCE_LIMIT: float | None = 20.0
-"""Seconds that a run may print nothing. None: not checked."""
+SILENCE_LIMIT = 20.0
+"""Seconds that a run may print nothing; tests/unit/fleet/test_world_silence.py names the tests in which it may be longer."""
 OVERLOADED = 4.0
 """The load of one processor from which on the controller itself takes too long for that limit: twice as much is allowed."""
 
@@ -115,17 +115,13 @@ class Run:
         try:
             self._process.wait(timeout=deadline)
         except subprocess.TimeoutExpired:
-            self.kill(group=True)
+            self._kill(group=True)
             raise AssertionError(f"still running after {deadline:g} s:\n{self.output}") from None
         ended = Ended(self._process.returncode, self.output, self._listener.longest_silence())
         if ended.complaints and not warns:
             raise AssertionError(f"the operator would read {ended.complaints}:\n{ended.output}")
-        if SILENCE_LIMIT is not None and not silent and ended.longest_silence > SILENCE_LIMIT * _slowness():
-            said = ended.output.encode()[: self._listener.before_longest()].decode(errors="replace").splitlines()
-            after = said[-1] if said else "its start"
-            raise AssertionError(
-                f"nothing was printed for {ended.longest_silence:.1f} s after '{after}':\n{ended.output}"
-            )
+        if not silent:
+            self._refuse_silence()
         return ended
 
     def wait_at_most(self, seconds: float) -> None:
@@ -133,8 +129,23 @@ class Run:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=seconds)
 
-    def kill(self, group: bool) -> None:
-        """SIGKILL: to ansible-playbook alone, or to its process group as AWX does on cancel."""
+    def kill(self, group: bool, silent: bool = False) -> None:
+        """SIGKILL: to ansible-playbook alone, or to its process group as AWX does on cancel.
+
+        Silence before it fails the test, unless the run may be *silent*.
+        """
+        self._kill(group)
+        if not silent:
+            self._refuse_silence()
+
+    def _refuse_silence(self) -> None:
+        longest, output = self._listener.longest_silence(), self.output
+        if longest > SILENCE_LIMIT * _slowness():
+            printed = output.encode()[: self._listener.before_longest()].decode(errors="replace").splitlines()
+            after = printed[-1] if printed else "its start"
+            raise AssertionError(f"nothing was printed for {longest:.1f} s after '{after}':\n{output}")
+
+    def _kill(self, group: bool) -> None:
         if group:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -3,8 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import ast
 import itertools
+import pathlib
 import tempfile
+import typing as t
 
 import pytest
 from fleet.world.rolling import Ended
@@ -45,4 +48,41 @@ def test_warnings_and_tracebacks_are_complaints() -> None:
         "[WARNING]: The loop variable",
         "Traceback (most recent call last):",
         "[DEPRECATION WARNING]: old",
+    ]
+
+
+FLEET = pathlib.Path(__file__).parents[2] / "fleet"
+MAY_BE_SILENT = {
+    "test_coordinator.py": "fifty hosts in a playbook of one's own, which has no watch",
+    "test_dead_mans_switch.py": "the controller is suspended, or has no network",
+    "test_judged_in_mixed_traffic.py": "the load of the traffic",
+    "test_suspended_controller.py": "the controller is suspended",
+    "test_timer.py": "ten runs at a time",
+}
+
+
+def calls_in(path: pathlib.Path) -> t.Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+
+
+def lets_run_be_silent(call: ast.Call) -> bool:
+    return any(
+        word.arg == "silent" and not (isinstance(word.value, ast.Constant) and word.value.value is False)
+        for word in call.keywords
+    )
+
+
+def test_runs_may_be_silent_in_these_tests_only() -> None:
+    found = {path.name for path in FLEET.rglob("*.py") if any(map(lets_run_be_silent, calls_in(path)))}
+    assert found <= set(MAY_BE_SILENT)
+
+
+def test_playbooks_are_run_where_silence_is_noticed_only() -> None:
+    """A test that starts ansible-playbook by itself would not be held to the limit."""
+    words = {
+        path.name: [word for call in calls_in(path) for word in call.args if isinstance(word, ast.Constant)]
+        for path in FLEET.rglob("*.py")
+    }
+    assert [name for name, found in words.items() if "ansible-playbook" in {word.value for word in found}] == [
+        "rolling.py"
     ]
