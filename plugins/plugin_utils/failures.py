@@ -27,7 +27,7 @@ def failure(task: Result, result: Result) -> dict[str, t.Any]:
     text = failure_text(result)
     timed_out = "timedout" in worst or TIMED_OUT.search(text) is not None
     if task.get("no_log") or worst.get("_ansible_no_log"):
-        text = "failed; what it said is hidden by no_log"
+        text = "failed; its output is hidden by no_log"
     return {"kind": "step", "error": f"{described(task)}{text}", "timed_out": timed_out}
 
 

@@ -32,8 +32,8 @@ def approver(task_vars: t.Mapping[str, t.Any], environment: t.Mapping[str, str] 
     environment = os.environ if environment is None else environment
     if _named(task_vars) and not _is_job(task_vars, environment):
         raise InputError(
-            f"awx_user_name names '{_named(task_vars):.80}', but this is not a job of AWX; nobody approves in another name. "
-            "Leave the variable out."
+            f"awx_user_name names '{_named(task_vars):.80}', but this is not a job of AWX; approvals in "
+            "another user's name are refused. Leave the variable out."
         )
     if _is_job(task_vars, environment) and not _named(task_vars):
         raise InputError("AWX names no user for this job (it was started by a schedule or a webhook); people approve.")

@@ -22,7 +22,7 @@ def plan_content(settings: t.Mapping[str, t.Any], files: t.Sequence[str], search
         found.update({str(path): _digest(located(str(path), search)) for path in files})
     except OSError as error:
         raise AnsibleFilterError(
-            f"{error.filename} cannot be read ({error.strerror}), so nobody can approve it."
+            f"{error.filename} cannot be read ({error.strerror}), so the plan cannot be approved."
         ) from error
     return found
 

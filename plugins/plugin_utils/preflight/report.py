@@ -51,7 +51,7 @@ def _block(results: Result) -> t.Iterator[Row]:
         yield Row("ledger", FAILS, failure_text(found))
         return
     blocks = [str(one["text"]) for one in found["blocks"]]
-    yield Row("block", _verdict(not blocks), "; ".join(blocks) or "nobody blocks it")
+    yield Row("block", _verdict(not blocks), "; ".join(blocks) or "not blocked")
     running = [one for one in found.get("services") or [] if one.get("is_held")]
     yield Row("lease", _verdict(not running), "another rollout is running" if running else "no rollout is running")
     chain = found.get("chain") or {}

@@ -293,7 +293,7 @@ ALL = (
         "algorithm_copy",
         LOCKS,
         "EEE",
-        "copies {} or lets nobody write to it meanwhile",
+        "copies {} or blocks all writes to it meanwhile",
         "ALGORITHM=INPLACE, LOCK=NONE; where that is impossible, gh-ost or pt-online-schema-change.",
     ),
     Rule(

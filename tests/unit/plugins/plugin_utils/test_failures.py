@@ -40,7 +40,7 @@ def test_a_task_whose_time_was_over_is_known_on_every_ansible_core(result: dict[
 def test_no_log_of_a_users_step_was_defeated_by_its_failure_text(
     task: dict[str, object], result: dict[str, object]
 ) -> None:
-    assert failures.failure(task, result)["error"] == "'Log in': failed; what it said is hidden by no_log"
+    assert failures.failure(task, result)["error"] == "'Log in': failed; its output is hidden by no_log"
 
 
 def test_the_text_is_that_of_the_loop_item_that_failed() -> None:

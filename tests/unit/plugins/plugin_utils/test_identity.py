@@ -26,7 +26,7 @@ def test_a_variable_at_a_terminal_names_nobody(environment: dict[str, str]) -> N
     with pytest.raises(InputError) as refused:
         identity.approver(ANA, environment)
     assert refused.value.message == (
-        "awx_user_name names 'ana', but this is not a job of AWX; nobody approves in another name. Leave the variable out."
+        "awx_user_name names 'ana', but this is not a job of AWX; approvals in another user's name are refused. Leave the variable out."
     )
 
 

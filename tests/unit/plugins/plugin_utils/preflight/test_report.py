@@ -33,7 +33,7 @@ def test_all_is_well() -> None:
     assert found["text"] == [
         "check       verdict  says",
         "settings    ok       can work",
-        "block       ok       nobody blocks it",
+        "block       ok       not blocked",
         "lease       ok       no rollout is running",
         "history     ok       intact",
         "window      ok       the maintenance window is open until 04:00",
