@@ -43,8 +43,8 @@ class ActionModule(ActionBase):
         controller.leave_if_ended()
         task_vars = task_vars or {}
         result: Result = super().run(tmp, task_vars)
-        arguments = validated("roll_host", source_of("roll_host").SPEC, self._task.args)
-        journal = self._journal(arguments)
+        arguments = validated("roll_host", source_of("roll_host").SPEC, _with_shared(self._task.args))
+        journal = self._journal(arguments["host"], arguments.get("done") or {})
         with workers.at_work_on(arguments["host"]), Executors(self, task_vars) as executors:
             host = self._host(arguments, task_vars, journal, executors)
             journal.before_step = lambda step: self._before_step(host, step)
@@ -73,14 +73,11 @@ class ActionModule(ActionBase):
         host.before_step(step)
         process.say_if_gone(show)
 
-    def _journal(self, arguments: Result) -> Journal:
-        journal = Journal(
-            (arguments.get("journal") or []),
-            show=lambda entry: self._show_step(arguments["host"], entry),
-        )
-        hook = arguments.get("hook") or {}
+    def _journal(self, host: str, done: Result) -> Journal:
+        journal = Journal(done.get("journal") or [], show=lambda entry: self._show_step(host, entry))
+        hook = done.get("hook") or {}
         if hook:
-            journal.record_hook(hook["step"], arguments.get("failure") or None, time.time() - float(hook["since"]))
+            journal.record_hook(hook["step"], done.get("failure") or None, time.time() - float(hook["since"]))
         return journal
 
     def _host(
@@ -108,3 +105,9 @@ class ActionModule(ActionBase):
         line = lines.of_entry(name, entry)
         if line:
             show(line)
+
+
+def _with_shared(arguments: t.Mapping[str, t.Any]) -> Result:
+    """The task's options, with those that are the same for all hosts. An empty one is as good as none."""
+    shared = arguments.get("shared") or {}
+    return {**{name: value for name, value in shared.items() if value not in ("", None)}, **arguments}

@@ -17,7 +17,7 @@ short_description: Roll out to one host, up to the next task file of the user's
 description:
   - Stages the release, waits for admission by the ledger, drains the host on every load balancer, updates it, waits
     until it is healthy, returns it to service and reports it. A host that fails is rolled back at once.
-  - It returns before each task file of the user's (O(hook) in its result) and is called again with RV(journal)
+  - It returns before each task file of the user's (RV(hook)) and is called again with O(done)
     after it. Made for the role P(steady.rollout.rollout#role); it may change with it.
   - It runs on the controller, as an action plugin, and reaches the host, the balancers and the coordinator by itself.
 extends_documentation_fragment:
@@ -57,15 +57,13 @@ options:
     description: Run the gate of the last stage, if it is still to be run, instead of rolling the host.
     type: bool
     default: false
-  journal:
-    description: What this module returned when it was called for the host before.
-    type: list
-    elements: dict
-  hook:
-    description: The task file that was due then.
+  shared:
+    description: Options that are the same for all hosts, in one dictionary that is evaluated once for all of them.
     type: dict
-  failure:
-    description: How that task file failed, if it did.
+  done:
+    description:
+      - What this module returned when it was called for the host before, its C(journal) and its C(hook), and the C(failure) of
+        that task file where it failed.
     type: dict
 """
 
@@ -122,8 +120,7 @@ SPEC = {
         "planned": {"type": "str"},
         "require_weight": {"type": "bool", "default": True},
         "last_gate": {"type": "bool", "default": False},
-        "journal": {"type": "list", "elements": "dict"},
-        "hook": {"type": "dict"},
-        "failure": {"type": "dict"},
+        "shared": {"type": "dict"},
+        "done": {"type": "dict"},
     },
 }

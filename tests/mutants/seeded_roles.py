@@ -155,7 +155,7 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=BEGIN,
     ),
     *of(
-        TASKS + "begin.yml",
+        TASKS + "begin_optional.yml",
         (
             "a rollback is refused for smoke tests that it does not use",
             "    - rollout_smoke_tests | length > 0\n    - __rollout_direction | default('forward') == 'forward'\n",
@@ -281,8 +281,8 @@ MUTANTS: tuple[Mutant, ...] = (
         TASKS + "conclude.yml",
         (
             "15 a rollout that failed ends well",
-            "when: not __rollout_conclusion.succeeded",
-            "when: __rollout_conclusion.failed | default(false)",
+            "not __rollout_conclusion.succeeded or",
+            "__rollout_conclusion.failed | default(false) or",
         ),
         tests=CONDITIONS,
     ),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -125,10 +126,34 @@ def test_balancers_are_read_with_the_rights_to_change_them_before_the_claims_are
     assert names.index("Plan | Leave the claim at every balancer") < names.index("Plan | Decide order and stages")
 
 
-@pytest.mark.parametrize("succeeded", [True, False])
-def test_only_a_rollout_that_did_not_succeed_fails_the_run(succeeded: bool) -> None:
-    fail = task("conclude", "Conclude | Fail the run where the rollout did not succeed")
-    assert holds(fail, __rollout_conclusion={"succeeded": succeeded}) is not succeeded
+FLAG_LEFT_ON = {"failures": ["The flag checkout is still on."]}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"succeeded": False}, "2 hosts are left."),
+        ({"succeeded": True, "migration": "no database"},
+         "2 hosts are left. The migration failed: no database Fix this, then run the same playbook again."),
+        ({"succeeded": False, "migration": "no database"}, "2 hosts are left."),
+        ({"succeeded": True, "flags": FLAG_LEFT_ON}, "2 hosts are left. The flag checkout is still on."),
+        ({"succeeded": False, "flags": FLAG_LEFT_ON}, "2 hosts are left. The flag checkout is still on."),
+        ({"succeeded": True}, None),
+    ],
+)  # fmt: skip
+def test_only_a_rollout_that_left_something_to_do_fails_the_run(given: dict[str, t.Any], message: str | None) -> None:
+    """The message of a conclusion that failed contains why the migration did."""
+    fail = task("conclude", "Conclude | Fail the run where something is left to do")
+    variables: dict[str, t.Any] = {
+        "__rollout_conclusion": {"succeeded": given["succeeded"], "message": "2 hosts are left."}
+    }
+    if "migration" in given:
+        variables["__rollout_migration_failure"] = given["migration"]
+    if "flags" in given:
+        variables["__rollout_flags_set"] = given["flags"]
+    assert holds(fail, **variables) is (message is not None)
+    if message:
+        assert evaluated(fail["ansible.builtin.fail"]["msg"], **variables, **fail["vars"]) == message
 
 
 def test_what_is_put_back_at_the_end_is_what_was_not_taken_out_by_others() -> None:
@@ -141,10 +166,12 @@ def test_what_is_put_back_at_the_end_is_what_was_not_taken_out_by_others() -> No
 
 
 def test_the_fleet_is_read_again_only_after_something_was_put_back() -> None:
-    again = task("restore_left_out", "Read the fleet and the load balancers again")
-    assert holds(again, __rollout_restorable={"restorable": {"lb1": ["app1"]}})
-    assert not holds(again, __rollout_restorable={"restorable": {}})
-    assert not holds(again, __rollout_restorable={"failed": True})
+    put_back = task("conclude", "Put it back")
+    assert put_back["ansible.builtin.include_tasks"] == "restore_left_out.yml"
+    assert holds(put_back, __rollout_restorable={"restorable": {"lb1": ["app1"]}})
+    assert not holds(put_back, __rollout_restorable={"restorable": {}})
+    assert not holds(put_back, __rollout_restorable={"failed": True})
+    assert "Read the fleet and the load balancers again" in [one.get("name") for one in tasks_of("restore_left_out")]
 
 
 def test_one_balancer_whose_claim_stays_does_not_keep_the_run_from_its_end() -> None:
@@ -153,6 +180,59 @@ def test_one_balancer_whose_claim_stays_does_not_keep_the_run_from_its_end() -> 
 
 def test_the_survey_reads_in_check_mode_too() -> None:
     assert task("survey", "Survey | Read the fleet and the load balancers")["check_mode"] is False
+
+
+OPTIONAL = "rollout_smoke_tests|rollout_window|rollout_flags|rollout_migrations|rollout_veto|rollout_metrics"
+
+
+@pytest.mark.parametrize(("file", "count"), [("begin", 1), ("plan", 2), ("conclude", 1)])
+def test_what_a_rollout_does_not_have_cost_it_seconds(file: str, count: int) -> None:
+    """Ansible forks a worker for a task that it skips, some 70 ms each: one condition stands before all that is optional."""
+    asked = [one for one in tasks_of(file) if re.search(rf"\b({OPTIONAL})\b", str(one.get("when", "")))]
+    assert len(asked) == count
+    assert all("ansible.builtin.include_tasks" in one for one in asked)
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ({}, False),
+        ({"rollout_smoke_tests": [{"url": "/"}]}, True),
+        ({"rollout_window": {"windows": []}}, True),
+        ({"rollout_balancers": [{"host": "lb1"}, {"host": "lb2", "connection": {"host": "10.0.0.2"}}]}, True),
+        ({"rollout_balancers": [{"host": "lb1"}]}, False),
+    ],
+)
+def test_the_checks_that_only_some_rollouts_have_run_where_one_is_due(given: dict[str, t.Any], needed: bool) -> None:
+    assert holds(task("begin", "Check what only some rollouts have"), **given) is needed
+
+
+@pytest.mark.parametrize(
+    ("given", "needed"),
+    [
+        ({}, False),
+        ({"__rollout_plan": {"shift": {}}}, True),
+        ({"rollout_metrics": [{"name": "errors"}]}, True),
+        ({"rollout_veto": [{"url": "http://ci"}]}, False),
+        ({"rollout_veto": [{"url": "http://ci"}], "ansible_check_mode": True}, True),
+    ],
+)
+def test_the_outlook_is_shown_where_rules_object_or_metrics_judge(given: dict[str, t.Any], needed: bool) -> None:
+    look = task("plan", "Look ahead where rules object or metrics judge")
+    assert holds(look, **{"__rollout_plan": {}, "ansible_check_mode": False, **given}) is needed
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("plan", "Prepare the feature flags and the database"),
+        ("conclude", "Finish the migration and the feature flags"),
+    ],
+)
+def test_flags_and_migrations_are_prepared_and_finished_where_there_are_some(file: str, name: str) -> None:
+    assert not holds(task(file, name))
+    assert holds(task(file, name), rollout_flags=[{"name": "checkout"}])
+    assert holds(task(file, name), rollout_migrations=[{"tool": "sql"}])
 
 
 # Settings
@@ -271,12 +351,12 @@ FLAGS = {"rollout_flags": [{"name": "a"}], "ansible_check_mode": False, "__rollo
     ],
 )
 def test_flags_are_turned_off_before_hosts_that_get_another_version(given: dict[str, t.Any], turns: bool) -> None:
-    step = task("plan", "Plan | Turn the feature flags off before any host")
+    step = task("plan_optional", "Plan | Turn the feature flags off before any host")
     assert holds(step, **{**FLAGS, "__rollout_plan": {"nothing_to_do": False}, **given}) is turns
 
 
 def test_a_switch_back_between_two_colours_left_the_flag_on() -> None:
     """It changes no host, so there was nothing to do."""
-    step = task("plan", "Plan | Turn the feature flags off before any host")
+    step = task("plan_optional", "Plan | Turn the feature flags off before any host")
     given = {"__rollout_plan": {"nothing_to_do": True}, "__rollout_direction": "back"}
     assert holds(step, **FLAGS, **given, __rollout_strategy="blue_green")
