@@ -8,6 +8,9 @@ Where the true ratio of the sums is R, the differences x - R y of the intervals 
 distributed like; Student's test (1908) of that mean is a test of the ratio. Nothing is taken the logarithm of. Assumed:
 the mean of the differences is roughly normal.
 
+Where a rate comes with the number of requests behind it, an interval counts by them, which is the inverse of its variance
+(Cochran 1977, 6.9): a busy interval says more than a quiet one.
+
 Monitoring often tells a rate over the last minutes, so that what one interval says the next ones say again. The differences
 then count like fewer: their number over the sum of their autocorrelations, up to the first pair that is not positive (Geyer
 1992, 3.3: the initial positive sequence).
@@ -19,7 +22,7 @@ import math
 import statistics
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval, mean
+from ansible_collections.steady.rollout.plugins.module_utils.judge.intervals import Interval, mean, total
 from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import student_tail
 
 LEAST_PAIRS = 3
@@ -32,13 +35,24 @@ Pair = t.Tuple[float, float]
 
 
 def pairs(intervals: t.Sequence[Interval], reverse: bool) -> list[Pair]:
-    """Each interval's figure of the suspected group and of the other."""
+    """Each interval's figure of the suspected group and of the other, by the interval's weight."""
+    compared = [each for each in intervals if each.canary and each.baseline]
+    weights = [_weight(each) for each in compared]
+    weights = weights if all(weights) else [1.0] * len(compared)
     found = [
-        (mean(each.canary.values()), mean(each.baseline.values()))
-        for each in intervals
-        if each.canary and each.baseline
+        (weight * mean(each.canary.values()), weight * mean(each.baseline.values()))
+        for each, weight in zip(compared, weights)
     ]
     return [(other, one) for one, other in found] if reverse else found
+
+
+def _weight(interval: Interval) -> float:
+    """The inverse of the difference's variance, but for a factor; 0 where not all figures come with their requests."""
+    counts = [count for cells in (interval.canary, interval.baseline) for count, dummy in cells.values()]
+    if min(counts) <= 0:
+        return 0.0
+    canary, baseline = total(interval.canary.values())[0], total(interval.baseline.values())[0]
+    return canary * baseline / (canary + baseline)
 
 
 def ratio(data: t.Sequence[Pair]) -> float | None:

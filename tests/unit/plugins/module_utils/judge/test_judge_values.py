@@ -151,6 +151,19 @@ def test_orders_beside_scipys_paired_test() -> None:
     assert paired.p_value([(1.0, 0.5)] * 2, 1.0) == 1.0
 
 
+def test_a_busy_interval_counts_by_its_requests() -> None:
+    """With the same visits in every interval as a rate alone; with other ones it is the sums that are compared."""
+    rows = [(2.0, 10, 2.5, 40), (0.5, 20, 1.0, 80), (1.5, 10, 2.0, 40), (3.0, 30, 2.0, 120)]
+    known = [Interval(at, {"": (few, one)}, {"": (many, other)}) for at, (one, few, other, many) in enumerate(rows)]
+    unknown = [Interval(at, {"": (0, one)}, {"": (0, other)}) for at, (one, dummy, other, dummy_2) in enumerate(rows)]
+    pairs = paired.pairs(known, False)
+    assert paired.ratio(pairs) == pytest.approx((20 + 10 + 15 + 90) / (100 + 80 + 80 + 240) * 4)
+    assert paired.pairs(unknown, False) == [(one, other) for one, dummy, other, dummy_2 in rows]
+    assert paired.pairs([*known, unknown[0]], False)[:4] == paired.pairs(unknown, False)
+    weighted = [(8 * each, 8 * beside) for (each, beside) in ((2.0, 2.5), (1.0, 2.0), (1.5, 2.0), (9.0, 6.0))]
+    assert paired.p_value(pairs, 0.9) == pytest.approx(paired.p_value(weighted, 0.9))
+
+
 @settings(max_examples=40)
 @given(figures, st.floats(0.1, 2), st.floats(1.01, 3))
 def test_the_more_is_allowed_the_likelier(found: list[float], allowed: float, times: float) -> None:
