@@ -11,7 +11,9 @@ Two means, both for each host and interval (a cell), both in both groups alike:
   models (Cantoni and Ronchetti 2001, 2.1), with the rate estimated without the cell, so that a clump cannot vouch for itself.
 - What clumping is left is estimated as overdispersion: Pearson's chi-square over its degrees of freedom (McCullagh and Nelder
   1989, 4.5 and 9.2), the expected number of a cell being its requests times its host's share of bad ones times how the whole
-  fleet was doing in that interval. A clump in one host is thereby seen although there is only one.
+  fleet was doing in that interval. A clump in one host is thereby seen although there is only one. A cell counts by how much
+  it tells: the square of its residual has a variance of 2 + 1/expected (McCullagh and Nelder 1989, 4.5.2, of a Poisson
+  variable), so that hundreds of cells in which hardly anything is expected do not deny what is usually believed of clumps.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ BESIDE = 0.5
 """Bad requests that any cell may be expected to have, however good the others are."""
 STEADY = 5.0
 """Bad requests of the fleet's usual rate that are added to every interval: how few of them tell little of it."""
-BELIEVED_DISPERSION, BELIEVED_FREEDOM = 1.5, 10
+BELIEVED_DISPERSION, BELIEVED_FREEDOM = 1.5, 20
 """Until there is something to go by; counts like so many degrees of freedom."""
 
 Group = t.Sequence[t.Dict[str, Cell]]
@@ -84,6 +86,7 @@ def dispersion(intervals: t.Sequence[Interval]) -> float:
     """How much more the bad ones vary than chance lets them; at least 1."""
     canary, baseline = _rates([each.canary for each in intervals]), _rates([each.baseline for each in intervals])
     squares = freedom = 0.0
+    number = 0
     for interval in intervals:
         cells = [(count * canary[host], bad) for host, (count, bad) in interval.canary.items() if canary[host]]
         cells += [(count * baseline[host], bad) for host, (count, bad) in interval.baseline.items() if baseline[host]]
@@ -91,9 +94,13 @@ def dispersion(intervals: t.Sequence[Interval]) -> float:
         if not usual:
             continue
         level = (sum([bad for dummy, bad in cells]) + STEADY) / (usual + STEADY)
-        squares += sum([(bad - each * level) ** 2 / (each * level) for each, bad in cells])
-        freedom += len(cells) - usual / (usual + STEADY)
-    freedom = max(0.0, freedom - sum(1 for rate in (*canary.values(), *baseline.values()) if rate))
+        number += len(cells)
+        # Chi-square's share of a cell, (bad - expected)^2 / expected, times 2 expected / (2 expected + 1).
+        squares += sum([2 * (bad - each * level) ** 2 / (2 * each * level + 1) for each, bad in cells])
+        weights = sum([2 * each * level / (2 * each * level + 1) for each, dummy in cells])
+        freedom += weights * (1 - usual / (usual + STEADY) / len(cells))
+    rates = sum(1 for rate in (*canary.values(), *baseline.values()) if rate)
+    freedom *= max(0.0, 1 - rates / number) if number else 0.0
     return max(1.0, (BELIEVED_FREEDOM * BELIEVED_DISPERSION + squares) / (BELIEVED_FREEDOM + freedom))
 
 

@@ -55,7 +55,13 @@ def test_one_clump_is_enough_to_notice_clumping() -> None:
     """With nothing else bad, and cut off, it still varies more than single errors would."""
     assert clumps.dispersion(fleet({})) == 1.5
     assert clumps.dispersion(clumps.capped(fleet({7: 8.0}))) > 1.5
-    assert clumps.dispersion(fleet({7: 8.0})) > 2.5
+    assert clumps.dispersion(fleet({7: 8.0})) > 2.0
+
+
+def test_cells_in_which_nothing_is_expected_do_not_deny_what_is_believed_of_clumps() -> None:
+    """Some single errors in hundreds of cells: at a share of 5 % one release in 110 was stopped by clumps, one in 130 was allowed."""
+    single = fleet(dict.fromkeys(range(0, 60, 10), 1.0), looks=60)
+    assert 1.2 < clumps.dispersion(single) < 1.5
 
 
 @pytest.mark.parametrize(("clump", "least", "most"), [(1.0, 1.0, 1.2), (3.0, 3.5, 6.5)])
