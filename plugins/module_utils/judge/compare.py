@@ -15,7 +15,7 @@ import dataclasses
 import math
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge import clumps, comparisons, paired, proportions
+from ansible_collections.steady.rollout.plugins.module_utils.judge import clumps, paired, proportions
 from ansible_collections.steady.rollout.plugins.module_utils.judge.comparisons import (
     ONE_HOST,
     PAST,
@@ -46,11 +46,12 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     Progress,
     Range,
 )
-from ansible_collections.steady.rollout.plugins.module_utils.judge.spending import Budget, level
+from ansible_collections.steady.rollout.plugins.module_utils.judge.spending import SUSPECT, Budget, level
 
-# At the end of the window a p-value up to the first is suspect: a gate that may wait waits for more, until it is above the
-# second.
-SUSPECT, CLEARED = 0.05, 0.15
+# A gate that waits does so until the p-value is above this.
+CLEARED = 0.15
+# What a ratio is named for, such as sales, changes slowly, and a false stop of it is dear: nearly all is kept for the end.
+LATE_OF_RATIO = 12.0
 # Before the end, what was measured has to be beyond the tolerance with some certainty: this is the p-value.
 EARLY_BEYOND = 0.16
 # What is bad on one of several hosts only is reported before the end where it is so much clearer than it had to be.
@@ -147,7 +148,7 @@ def verdict_on(case: Case, tests: t.Sequence[Tested], tolerated: float, extent: 
     if not tests:
         return Judged(INCONCLUSIVE if case.final else WAIT, 1.0, 0.0, 0.0)
     looks = case.looks()
-    budgets = [Budget(case.chance * test.part, test.power, case.waiting()) for test in tests]
+    budgets = [Budget(case.chance * test.part, test.late, case.waiting()) for test in tests]
     levels = [level(budget, looks) for budget in budgets]
     spent = sum(budget.spent(max(looks, default=0.0)) for budget in budgets)
     beyond = [(test, needed) for test, needed in zip(tests, levels) if test.beyond <= case.least_beyond]
@@ -215,7 +216,7 @@ def _held(case: Case, bounds: Range, side: str, allowed: float) -> Finding:
         pairs = paired.pairs(case.intervals, reverse)
         ratio = paired.ratio(pairs)
         p_values = [paired.p_value(pairs, each) for each in (min(1.0, allowed), allowed)]
-    test = Tested(1.0, comparisons.OfShares.POWER, p_values[0], ratio, p_values[1])
+    test = Tested(1.0, LATE_OF_RATIO, p_values[0], ratio, p_values[1])
     found = verdict_on(case, [test], allowed, lambda dummy: SPREAD)
     outward = _outward(ratio, side)
     figures = {**overall(case.metric, case.intervals), "ratio": rounded(outward), "p_value": rounded(found.p)}

@@ -82,7 +82,7 @@ def errors_seen(traffic: Traffic, policy: Policy, gate: Gate, times: float = TWI
 
     Where there are no errors so far, it is the appearance of FRESH_ERRORS.
     """
-    budget = Budget(policy.false_stop / policy.gates / gate.tests, OfShares.POWER, 0.0)
+    budget = Budget(policy.false_stop / policy.gates / gate.tests, OfShares.LATE, 0.0)
     polls = gate.polls()
     for number, elapsed in enumerate(polls, start=1):
         if number < LEAST_INTERVALS:
@@ -110,7 +110,7 @@ def latency_seen(traffic: Traffic, policy: Policy, gate: Gate, times: float = BY
         return None
     delay = min(intervals.WARM_UP, gate.window / intervals.WARM_UP_PART)
     chance = policy.false_stop / policy.gates / gate.tests * OfValues.OF_MEAN
-    budget = Budget(chance, OfValues.POWER, 0.0)
+    budget = Budget(chance, OfValues.LATE, 0.0)
     polls = gate.polls(delay)
     by_hosts = hosts.variance_of_ratio(levels.OWN_NOISE, traffic.canary, traffic.baseline)
     by_chance = hosts.variance_of_ratio(traffic.noise, traffic.canary, traffic.baseline)

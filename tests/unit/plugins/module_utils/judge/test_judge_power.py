@@ -27,7 +27,7 @@ GATE = Gate(window=300.0, interval=10.0)
         (USUAL, "At 100 requests/s and a share of 20 %, twice the errors are seen in about 5 minutes."),
         (
             dataclasses.replace(USUAL, share=0.05, canary=1, baseline=9),
-            "At 100 requests/s and a share of 5 %, twice the errors are not seen within 5 minutes: give 20 % or 20 minutes.",
+            "At 100 requests/s and a share of 5 %, twice the errors are not seen within 5 minutes: give 20 % or 15 minutes.",
         ),
         (
             dataclasses.replace(USUAL, error_share=0.0, noise=0.16),

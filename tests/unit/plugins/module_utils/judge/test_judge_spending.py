@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from ansible_collections.steady.rollout.plugins.module_utils.judge.spending import Budget, level
+from ansible_collections.steady.rollout.plugins.module_utils.judge.spending import SUSPECT, Budget, level
 
 
 def levels(budget: Budget, looks: int) -> list[float]:
@@ -24,20 +25,21 @@ def test_a_single_look_at_the_end_may_spend_everything() -> None:
     assert level(Budget(0.01, 3.0, 0.0), [1.0]) == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize(("looks", "power"), [(2, 2.0), (3, 1.0), (5, 1.0)])
-def test_the_bounds_beside_scipys_multivariate_normal(looks: int, power: float) -> None:
+@pytest.mark.parametrize(("looks", "late"), [(2, 8.0), (3, 0.0), (5, 0.0)])
+def test_the_bounds_beside_scipys_multivariate_normal(looks: int, late: float) -> None:
     """The sums at two looks have the correlation of the square root of their times' ratio."""
-    found = levels(Budget(0.025, power, 0.0), looks)
+    found = levels(Budget(0.025, late, 0.0), looks)
     covariance = [[(min(a, b) / max(a, b)) ** 0.5 for a in range(1, looks + 1)] for b in range(1, looks + 1)]
     none = stats.multivariate_normal([0] * looks, covariance).cdf(stats.norm.isf(found))
     assert 1 - none == pytest.approx(0.025, rel=5e-3)
-    assert found[0] == pytest.approx(0.025 * (1 / looks) ** power, rel=2e-3)
+    part = (math.exp(late / looks) - 1) / (math.exp(late) - 1) if late else 1 / looks
+    assert found[0] == pytest.approx(0.025 * part, rel=2e-3)
 
 
-@pytest.mark.parametrize("power", [1.0, 2.0])
-def test_all_looks_together_stop_no_more_often_than_agreed(power: float) -> None:
+@pytest.mark.parametrize("late", [0.0, 8.0])
+def test_all_looks_together_stop_no_more_often_than_agreed(late: float) -> None:
     rng = random.Random("looks")
-    bounds = [float(stats.norm.isf(each)) for each in levels(Budget(0.05, power, 0.0), 20)]
+    bounds = [float(stats.norm.isf(each)) for each in levels(Budget(0.05, late, 0.0), 20)]
     stopped = 0
     for dummy in range(4000):
         total = 0.0
@@ -50,27 +52,41 @@ def test_all_looks_together_stop_no_more_often_than_agreed(power: float) -> None
 
 
 def test_a_part_is_kept_for_waiting() -> None:
-    budget = Budget(0.01, 1.0, 1.0)
-    assert budget.spent(1.0) == pytest.approx(0.009)
-    assert budget.spent(1.5) == pytest.approx(0.0095)
+    budget = Budget(0.01, 0.0, 1.0)
+    assert budget.spent(1.0) == pytest.approx(0.0095)
+    assert budget.spent(1.5) == pytest.approx(0.00975)
     assert budget.spent(2.0) == budget.spent(3.0) == pytest.approx(0.01)
 
 
-def test_what_is_kept_for_waiting_is_spent_by_the_same_power() -> None:
-    budget = Budget(0.01, 3.0, 1.0)
-    assert budget.spent(1.5) == pytest.approx(0.009 + 0.001 / 8)
+def test_what_is_kept_for_waiting_is_spent_as_late() -> None:
+    budget = Budget(0.01, 4.0, 1.0)
+    assert budget.spent(1.5) == pytest.approx(0.0095 + 0.0005 / (1 + math.exp(2)))
     assert budget.spent(2.0) == pytest.approx(0.01)
 
 
+def test_only_what_is_suspect_at_the_end_of_the_window_spends_what_is_kept_for_waiting() -> None:
+    """Beside scipy: the second sum is beyond its bound, the first one between suspect and its own."""
+    suspect = stats.norm.isf(SUSPECT)
+    first, second = (
+        stats.norm.isf(levels(Budget(0.01, 4.0, 1.0), 1)[0]),
+        stats.norm.isf(level(Budget(0.01, 4.0, 1.0), [1.0, 2.0])),
+    )
+    both = stats.multivariate_normal([0, 0], [[1, 0.5**0.5], [0.5**0.5, 1]])
+    chance = stats.norm.cdf(first) - stats.norm.cdf(suspect) - both.cdf([first, second]) + both.cdf([suspect, second])
+    assert 0.00045 < chance <= 0.0005
+
+
 def test_a_look_between_two_of_the_grid_spends_nothing() -> None:
-    budget = Budget(0.01, 1.0, 0.0)
+    budget = Budget(0.01, 0.0, 0.0)
     assert level(budget, [0.5, 0.51]) == 0.0
     assert level(budget, [0.5, 0.51, 0.53]) == level(budget, [0.5, 0.53]) > 0
     assert level(budget, []) == 0.0
 
 
 @settings(max_examples=25)
-@given(st.lists(st.integers(1, 40), min_size=1, max_size=12, unique=True).map(sorted), st.sampled_from([1.0, 2.0, 3.0]))
-def test_no_look_may_spend_more_than_there_is(looks: list[int], power: float) -> None:
-    budget = Budget(0.01, power, 0.0)
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=12, unique=True).map(sorted), st.sampled_from([0.0, 4.0, 12.0])
+)
+def test_no_look_may_spend_more_than_there_is(looks: list[int], late: float) -> None:
+    budget = Budget(0.01, late, 0.0)
     assert 0 <= level(budget, [each / 40 for each in looks]) <= budget.spent(looks[-1] / 40) + 1e-9
