@@ -7,12 +7,14 @@ The streams are described in judge_streams.py and differ from those of the unit 
 scenario is judged by the default policy with a look every 10 s, which stops as soon as the judge does; what is inconclusive
 at the end of the window waits, as by default, for at most as long as the window once more, and counts as stopped after that.
 
-    judge.py [STREAMS] [SCENARIO...]     streams of each scenario on the usual fleet (100 requests/s, 2 of 10 hosts with 20 %); a tenth of
-                           that, but at least 20, on each of the other fleets. 1000 by default; 60 shows whether it works.
-    STEADY_SEED=n          other streams; STEADY_PROCESSES=n for fewer processes than the machine has processors.
+    judge.py [STREAMS] [SCENARIO...]     streams of each scenario on the usual fleet (100 requests/s, 2 of 10 hosts with 20 %), twice
+                           as many of four gates; a tenth, but at least 20, on each of the other fleets, unless scenarios are
+                           named. 1000 by default; 60 shows whether it works.
+    STEADY_SEED=n          other streams; STEADY_PROCESSES=n for fewer processes than the machine has processors;
+    STEADY_EVERY_POLL=1    asks the judge at every poll, see judge_polls.py.
 
-Results go to build/bench/judge.json as {"scenario: fleet": {seed, rate, share, hosts, n, stopped, inconclusive, caught,
-median_s, half_s, rivals: {name: the same}}}; where scenarios are named, the rows of the others stay. *stopped* are fails,
+Results go, row by row, to build/bench/judge.json as {"scenario: fleet": {seed, rate, share, hosts, n, stopped, inconclusive,
+caught, median_s, half_s, rivals: {name: the same}}}; where scenarios are named, the rows of the others stay. *stopped* are fails,
 *inconclusive* what stopped without a verdict after waiting, *caught* both of them for a bad release; *in_window* is what failed
 before the window was over. *median_s* is that of what failed, *half_s* the time by which half of all streams had failed, and
 *predicted_s* what the plan would have said of that time.
@@ -35,6 +37,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / ".collections"), str(ROOT / "tests"), str(pathlib.Path(__file__).parent)]
 
+import judge_polls
 import judge_rivals
 from judge_streams import ERROR_SHARE, INTERVAL, Fleet, Scenario, Stream, stream
 
@@ -45,6 +48,7 @@ OUT = ROOT / "build" / "bench" / "judge.json"
 STREAMS = 1000
 GOOD_STREAMS = 3000
 SEED = int(os.environ.get("STEADY_SEED", "20"))
+EVERY_POLL = bool(os.environ.get("STEADY_EVERY_POLL"))
 
 USUAL = Fleet()
 OTHERS = tuple(
@@ -68,6 +72,8 @@ SCENARIOS = (
     Scenario("latency x 1.25", True, latency=1.25),
     Scenario("orders, good", False, window=900.0, metrics=("orders",)),
     Scenario("orders - 20 %", True, orders=0.8, window=900.0, metrics=("orders",)),
+    Scenario("orders by visits, good", False, window=900.0, metrics=("orders by visits",)),
+    Scenario("orders by visits - 20 %", True, orders=0.8, window=900.0, metrics=("orders by visits",)),
     Scenario("orders as a share, good", False, window=900.0, metrics=("order share",)),
     Scenario("orders as a share - 20 %", True, orders=0.8, window=900.0, metrics=("order share",)),
     Scenario("good, p95 only, 6 minutes", False, window=360.0, metrics=("p95",)),
@@ -78,6 +84,7 @@ METRICS = {
     "errors": {"name": "errors", "kind": "share", "judge": True},
     "p95": {"name": "p95", "unit": "ms", "judge": True},
     "orders": {"name": "orders", "baseline": "> 90%"},
+    "orders by visits": {"name": "orders by visits", "baseline": "> 90%"},
     "order share": {"name": "order share", "kind": "share", "direction": "decrease", "baseline": "> 90%"},
 }
 POLICY = spec.parse_policy({"gates": 4})
@@ -93,13 +100,14 @@ class Outcome(t.NamedTuple):
 
 
 def samples(metric: str, seen: Stream, fleet: Fleet, at: int, when: float) -> list[model.Sample]:
-    """What one look measures. Orders per visit are those of a group, as monitoring would tell them."""
+    """What one look measures. Orders per visit are those of a group, as monitoring would tell them, or with the visits."""
     found = []
-    if metric == "orders":
+    if metric in ("orders", "orders by visits"):
         for group, hosts in ((model.CANARY, slice(0, fleet.canary)), (model.BASELINE, slice(fleet.canary, None))):
             requests = float(seen.requests[at, hosts].sum())
             if requests:
-                found.append(model.Sample(when, group, "", 0, float(seen.orders[at, hosts].sum()) / requests))
+                count = requests if metric == "orders by visits" else 0
+                found.append(model.Sample(when, group, "", count, float(seen.orders[at, hosts].sum()) / requests))
         return found
     table = {"errors": seen.bad, "p95": seen.p95, "order share": seen.orders}[metric]
     for host in range(fleet.hosts):
@@ -139,12 +147,15 @@ def _gate(scenario: Scenario, fleet: Fleet, seen: Stream, first: int, evidence: 
     """One gate from its interval *first* on. The samples are added to those of the evidence."""
     metrics = spec.parse_metrics([METRICS[name] for name in scenario.metrics])
     began = first * INTERVAL
+    asked = _asked(scenario, fleet, seen, first)
     found = model.Verdict(model.INCONCLUSIVE, "", (), None)
     for at in range(first, first + scenario.slot):
         elapsed = (at + 1) * INTERVAL - began
         for name in scenario.metrics:
             evidence.samples[name].extend(samples(name, seen, fleet, at, began + elapsed))
         final = elapsed >= scenario.window
+        if not final and not asked[at - first]:
+            continue
         progress = model.Progress(began, elapsed, scenario.window, final, scenario.window)
         found = decide(metrics, evidence, progress, POLICY)
         if found.verdict in (model.PASS, model.FAIL) or found.stops:
@@ -152,7 +163,15 @@ def _gate(scenario: Scenario, fleet: Fleet, seen: Stream, first: int, evidence: 
     return Outcome(found.verdict, 2 * scenario.window, scenario.window)
 
 
-def outcomes(job: tuple[Scenario, Fleet, int]) -> tuple[str, str, dict[str, Outcome], t.Any]:
+def _asked(scenario: Scenario, fleet: Fleet, seen: Stream, first: int) -> t.Sequence[bool]:
+    looks = round(scenario.window / INTERVAL)
+    if EVERY_POLL:
+        return [True] * looks
+    found: t.Sequence[bool] = judge_polls.worth_asking(scenario.metrics, fleet, seen, first, first + looks)
+    return found
+
+
+def outcomes(job: tuple[Scenario, Fleet, int]) -> tuple[dict[str, Outcome], dict[str, float]]:
     """One stream before all judges; the bound needs all streams together, so its figures are handed on."""
     scenario, fleet, number = job
     looks = scenario.slot * max(1, len(scenario.gates))
@@ -163,15 +182,15 @@ def outcomes(job: tuple[Scenario, Fleet, int]) -> tuple[str, str, dict[str, Outc
         found[name] = Outcome(
             model.PASS if stopped is None else model.FAIL, stopped or scenario.window, scenario.window
         )
-    return scenario.name, fleet.name, found, judge_rivals.statistics_of(scenario, fleet, seen)
+    return found, judge_rivals.statistics_of(scenario, fleet, seen)
 
 
-def good_statistics(job: tuple[Scenario, Fleet, int]) -> tuple[str, str, t.Any]:
+def good_statistics(job: tuple[Scenario, Fleet, int]) -> dict[str, float]:
     """What the bound's tests look at in one more stream of a good release."""
     scenario, fleet, number = job
     place = [each.name for each in SCENARIOS].index(scenario.name)
     seen = stream(scenario, fleet, [SEED, 1000 + place, *fleet.numbers, number], round(scenario.window / INTERVAL))
-    return scenario.name, fleet.name, judge_rivals.statistics_of(scenario, fleet, seen)
+    return judge_rivals.statistics_of(scenario, fleet, seen)
 
 
 def figures(found: t.Sequence[Outcome]) -> dict[str, t.Any]:
@@ -198,74 +217,51 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def jobs(number: int, only: t.Sequence[str]) -> list[tuple[Scenario, Fleet, int]]:
-    few = max(20, number // 10)
+def rows(number: int, only: t.Sequence[str]) -> list[tuple[Scenario, Fleet, int]]:
+    """Which scenarios on which fleets, with how many streams: the usual fleet first."""
     wanted = [each for each in SCENARIOS if not only or each.name in only]
-    usual = [(scenario, USUAL, each) for scenario in wanted for each in range(number)]
+    found = [(scenario, USUAL, number * (2 if scenario.gates else 1)) for scenario in wanted]
     if only:
-        return usual
-    return usual + [(scenario, fleet, each) for scenario in wanted for fleet in OTHERS for each in range(few)]
+        return found
+    return found + [(scenario, fleet, max(20, number // 10)) for fleet in OTHERS for scenario in wanted]
 
 
-def good_jobs(todo: t.Sequence[tuple[Scenario, Fleet, int]]) -> list[tuple[Scenario, Fleet, int]]:
-    """More good streams than are judged: a critical value of one in some hundreds needs thousands."""
-    by_name = {each.name: each for each in SCENARIOS}
-    wanted = {
-        (by_name[judge_rivals.GOOD[each.name]], fleet) for each, fleet, dummy in todo if each.name in judge_rivals.GOOD
-    }
-    return [(scenario, fleet, number) for scenario, fleet in sorted(wanted, key=str) for number in range(GOOD_STREAMS)]
+class Bench:
+    """Judges row by row. Good streams for a bound are made once for each fleet."""
 
+    def __init__(self, pool: t.Any) -> None:
+        self._pool = pool
+        self._good: dict[tuple[str, Fleet], list[dict[str, float]]] = {}
 
-def all_figures(
-    done: t.Iterable[tuple[str, str, dict[str, Outcome], t.Any]], good: t.Iterable[tuple[str, str, t.Any]]
-) -> dict[str, t.Any]:
-    by_place: dict[tuple[str, str], dict[str, list[Outcome]]] = collections.defaultdict(
-        lambda: collections.defaultdict(list)
-    )
-    of_bound: dict[tuple[str, str], list[t.Any]] = collections.defaultdict(list)
-    for scenario, fleet, found, statistic in done:
-        of_bound[scenario, fleet].append(statistic)
-        for judge, outcome in found.items():
-            by_place[scenario, fleet][judge].append(outcome)
-    fleets = {fleet.name: fleet for fleet in (USUAL, *OTHERS)}
-    result: dict[str, t.Any] = {}
-    for scenario in SCENARIOS:
-        for name, fleet in fleets.items():
-            judges = by_place.get((scenario.name, name))
-            if not judges:
-                continue
-            row = {"rate": fleet.rate, "share": fleet.share, "hosts": fleet.canary, **figures(judges[OURS])}
-            if scenario.name == "errors x 2":
-                row["predicted_s"] = predicted(fleet, scenario)
-            row["rivals"] = {judge: figures(found) for judge, found in judges.items() if judge != OURS}
-            result.setdefault(scenario.name, {})[name] = row
-    of_good: dict[tuple[str, str], list[t.Any]] = collections.defaultdict(list)
-    for scenario_name, fleet_name, statistic in good:
-        of_good[scenario_name, fleet_name].append(statistic)
-    for name in fleets:
-        judge_rivals.add_bound(result, of_bound, of_good, name)
-    return result
+    def row(self, scenario: Scenario, fleet: Fleet, number: int) -> dict[str, t.Any]:
+        judges: dict[str, list[Outcome]] = collections.defaultdict(list)
+        seen = []
+        for found, statistic in self._pool.imap(outcomes, [(scenario, fleet, each) for each in range(number)], 4):
+            seen.append(statistic)
+            for judge, outcome in found.items():
+                judges[judge].append(outcome)
+        row = {"rate": fleet.rate, "share": fleet.share, "hosts": fleet.canary, **figures(judges[OURS])}
+        if scenario.name == "errors x 2":
+            row["predicted_s"] = predicted(fleet, scenario)
+        rivals = {judge: figures(found) for judge, found in judges.items() if judge != OURS}
+        if scenario.name in judge_rivals.GOOD:
+            rivals.update(judge_rivals.bound(scenario.name, seen, self._good_ones(scenario, fleet)))
+        return {"seed": SEED, **row, "rivals": rivals}
+
+    def _good_ones(self, scenario: Scenario, fleet: Fleet) -> list[dict[str, float]]:
+        """More good streams than are judged: a critical value of one in some hundreds needs thousands."""
+        like = next(each for each in SCENARIOS if each.name == judge_rivals.GOOD[scenario.name])
+        if (like.name, fleet) not in self._good:
+            number = GOOD_STREAMS if fleet == USUAL else GOOD_STREAMS // 3
+            jobs = [(like, fleet, each) for each in range(number)]
+            self._good[like.name, fleet] = list(self._pool.imap(good_statistics, jobs, 20))
+        return self._good[like.name, fleet]
 
 
 def predicted(fleet: Fleet, scenario: Scenario) -> float | None:
     """The time that the plan would have named beforehand."""
     traffic = power.Traffic(fleet.rate, ERROR_SHARE, fleet.share, fleet.canary, fleet.hosts - fleet.canary)
     return power.errors_seen(traffic, POLICY, power.Gate(scenario.window, INTERVAL, tests=len(scenario.metrics)))
-
-
-def flat(result: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """One row for each scenario on each fleet."""
-    return {f"{scenario}: {fleet}": row for scenario, fleets in result.items() for fleet, row in fleets.items()}
-
-
-def shown(result: t.Mapping[str, t.Any], seconds: float) -> str:
-    lines = [f"{'':<68} {'fail':>7} {'unclear':>8} {'stopped':>8} {'95 % interval':>17} {'median':>7} {'n':>6}"]
-    for scenario, fleets in result.items():
-        for fleet, row in fleets.items():
-            lines.append(_row(f"{scenario}: {fleet}", row))
-            if fleet == USUAL.name:
-                lines += [_row(f"    {name}", rival) for name, rival in row["rivals"].items()]
-    return "\n".join([*lines, f"in {seconds:.0f} s"])
 
 
 def _row(name: str, row: t.Mapping[str, t.Any]) -> str:
@@ -280,16 +276,20 @@ def _row(name: str, row: t.Mapping[str, t.Any]) -> str:
 def main() -> int:
     number = int(sys.argv[1]) if len(sys.argv) > 1 else STREAMS
     began = time.monotonic()
-    with multiprocessing.Pool(int(os.environ.get("STEADY_PROCESSES") or os.cpu_count() or 1)) as pool:
-        todo = jobs(number, sys.argv[2:])
-        done = list(pool.imap_unordered(outcomes, todo, chunksize=4))
-        good = list(pool.imap_unordered(good_statistics, good_jobs(todo), chunksize=20))
-    result = all_figures(done, good)
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    rows = {name: {"seed": SEED, **row} for name, row in flat(result).items()}
     kept = json.loads(OUT.read_text(encoding="utf-8")) if sys.argv[2:] and OUT.exists() else {}
-    OUT.write_text(json.dumps({**kept, **rows}, indent=1) + "\n", encoding="utf-8")
-    print(shown(result, time.monotonic() - began))
+    print(f"{'':<68} {'fail':>7} {'unclear':>8} {'stopped':>8} {'95 % interval':>17} {'median':>7} {'n':>6}")
+    with multiprocessing.Pool(int(os.environ.get("STEADY_PROCESSES") or os.cpu_count() or 1)) as pool:
+        bench = Bench(pool)
+        for scenario, fleet, count in rows(number, sys.argv[2:]):
+            name = f"{scenario.name}: {fleet.name}"
+            kept[name] = bench.row(scenario, fleet, count)
+            # After every row: what was measured is not lost with the rest.
+            OUT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+            rivals = kept[name]["rivals"] if fleet == USUAL else {}
+            lines = [_row(name, kept[name]), *(_row(f"    {judge}", row) for judge, row in rivals.items())]
+            print("\n".join(lines), flush=True)
+    print(f"in {time.monotonic() - began:.0f} s")
     return 0
 
 

@@ -43,6 +43,7 @@ GOOD = {
     "latency x 1.5, unlike hosts": "good, unlike hosts",
     "leak, + 100 % in 20 minutes": "good, p95 only, 6 minutes",
     "orders - 20 %": "orders, good",
+    "orders by visits - 20 %": "orders by visits, good",
     "orders as a share - 20 %": "orders as a share, good",
 }
 """Which good streams a bad scenario's bound takes its critical value from."""
@@ -138,18 +139,18 @@ def statistics_of(scenario: Scenario, fleet: Fleet, seen: Stream) -> dict[str, f
     part = requests[canary].sum() / max(1, requests.sum())
     bad = seen.bad[:looks].sum(0)
     variance = max(1e-9, bad.sum() * part * (1 - part))
-    change = _change(seen, canary, baseline, looks)
+    found = change(seen, canary, baseline, looks)
     after = (np.arange(looks) + 0.5) * INTERVAL / 1200.0
     orders = seen.orders[:looks].sum(0)
     return {
         "errors": float((bad[canary].sum() - bad.sum() * part) / math.sqrt(variance)),
-        "p95": float(change @ _weights(np.ones(looks), fleet)),
-        "leak": float(change @ _weights(np.log1p(after), fleet)),
+        "p95": float(found @ _weights(np.ones(looks), fleet)),
+        "leak": float(found @ _weights(np.log1p(after), fleet)),
         "orders": float(-(orders[canary].sum() - orders.sum() * part) / math.sqrt(max(1e-9, orders.sum()))),
     }
 
 
-def _change(seen: Stream, canary: slice, baseline: slice, looks: int) -> t.Any:
+def change(seen: Stream, canary: slice, baseline: slice, looks: int) -> t.Any:
     """How much slower the canary's hosts are than the baseline's, by interval, over their own past."""
     past = np.log(seen.past.p95)
     past = past - np.nanmedian(past, 1, keepdims=True)
@@ -171,30 +172,24 @@ def _weights(shape: t.Any, fleet: Fleet) -> t.Any:
     return weights / math.sqrt(weights @ covariance @ weights)
 
 
-def add_bound(
-    result: dict[str, t.Any],
-    found: t.Mapping[t.Any, t.Sequence[t.Any]],
-    good: t.Mapping[t.Any, t.Sequence[t.Any]],
-    fleet: str,
-) -> None:
+def bound(
+    bad: str, found: t.Sequence[dict[str, float]], good: t.Sequence[dict[str, float]]
+) -> dict[str, dict[str, t.Any]]:
     """The share that the bound catches within the window where it stops as many good ones as the policy allows."""
-    for bad, like in GOOD.items():
-        if (bad, fleet) not in found or (like, fleet) not in good:
-            continue
-        metric = next(name for word, name in STATISTIC.items() if bad.startswith(word))
-        under = np.array([each[metric] for each in good[like, fleet]])
-        seen = np.array([each[metric] for each in found[bad, fleet]])
-        rates = [(BOUND, OF_A_GATE), (f"{BOUND}, 1 % false stops", CHANCE)]
-        if metric in ("p95", "leak"):
-            rates.append((f"{BOUND}, half of the chance", OF_A_GATE / 2))
-        for name, rate in rates:
-            critical = np.quantile(under, 1 - rate)
-            share = round(float((seen > critical).mean()), 4)
-            result[bad][fleet]["rivals"][name] = {
-                "n": len(seen),
-                "stopped": share,
-                "inconclusive": 0.0,
-                "caught": share,
-                "median_s": None,
-                "false_stops": rate,
-            }
+    metric = next(name for word, name in STATISTIC.items() if bad.startswith(word))
+    under, seen = (np.array([each[metric] for each in streams]) for streams in (good, found))
+    rates = [(BOUND, OF_A_GATE), (f"{BOUND}, 1 % false stops", CHANCE)]
+    if metric in ("p95", "leak"):
+        rates.append((f"{BOUND}, half of the chance", OF_A_GATE / 2))
+    result = {}
+    for name, rate in rates:
+        share = round(float((seen > np.quantile(under, 1 - rate)).mean()), 4)
+        result[name] = {
+            "n": len(seen),
+            "stopped": share,
+            "inconclusive": 0.0,
+            "caught": share,
+            "median_s": None,
+            "false_stops": rate,
+        }
+    return result

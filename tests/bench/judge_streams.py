@@ -26,6 +26,7 @@ import dataclasses
 import typing as t
 
 import numpy as np
+from scipy import signal, stats
 
 INTERVAL = 10.0
 PAST = 30
@@ -99,8 +100,6 @@ class Stream(t.NamedTuple):
 
 def _quantile_table() -> t.Tuple[t.Any, t.Any]:
     """The mixture's distribution function in logarithms, to be read backwards."""
-    from scipy import stats
-
     logs = np.linspace(np.log(2.0), np.log(1e6), 4000)
     body = stats.norm.cdf((logs - np.log(MEDIAN_MS)) / SIGMA)
     tail = np.where(logs > np.log(DOWNLOAD_MS), 1 - np.exp(-PARETO * (logs - np.log(DOWNLOAD_MS))), 0.0)
@@ -166,12 +165,9 @@ def _parts(rng: t.Any, fleet: Fleet, count: int, scenario: Scenario) -> t.Any:
 
 def _wander(rng: t.Any, count: int, width: int, deviation: float, time: float) -> t.Any:
     keeps = np.exp(-INTERVAL / time)
-    found = np.empty((count, width))
-    now = rng.normal(0, deviation, width)
-    for at in range(count):
-        now = keeps * now + rng.normal(0, deviation * np.sqrt(1 - keeps**2), width)
-        found[at] = now
-    return found
+    steps = deviation * rng.normal(0, 1, (count + 1, width))
+    steps[1:] *= np.sqrt(1 - keeps**2)
+    return signal.lfilter([1.0], [1.0, -keeps], steps, axis=0)[1:]
 
 
 def _incidents(rng: t.Any, mean: t.Any, part: float, more: float) -> t.Any:
