@@ -8,7 +8,7 @@ from hypothesis import settings
 from support import seeds
 
 # An example that takes long on a busy machine is no failure.
-settings.register_profile("untimed", settings())
+settings.register_profile("untimed", settings(deadline=None))
 settings.load_profile("untimed")
 
 
