@@ -63,7 +63,7 @@ class Watched:
 
     def gate(self, *metrics: dict[str, t.Any], **settings: t.Any) -> dict[str, t.Any]:
         params = {
-            "max_unavailable": f"{MINUTES}m",
+            "window": f"{MINUTES}m",
             "interval": "1m",
             "groups": GROUPS,
             "metrics": list(metrics),

@@ -6,85 +6,61 @@
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 import typing as t
 
 import pytest
 import yaml
+from support.playbooks import run_playbook
 
 pytestmark = pytest.mark.needs("haproxy")
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 ERRORS = {"name": "errors", "judge": True, "critical": True}
+STAGES = [1, "100%"]
+END_AFTER_ADMISSION = [{"name": "End before the drain", "ansible.builtin.meta": "end_play"}]
 
 
 def judged(directory: pathlib.Path, **settings: t.Any) -> dict[str, t.Any]:
-    """What the ledger says after app1 was proven on 2.0.0 and app2 ran the gate of its stage."""
+    """What the ledger says after app1 was proven on 2.0.0 and app2 ran the gate of its stage while it waited for its turn."""
     ledger = {"service": "shop", "ledger": str(directory / "ledger")}
-    held = {**ledger, "run": "{{ opened.run }}", "token": "{{ opened.token }}"}
+    held = {**ledger, "run": "{{ __rollout_run.run }}", "token": "{{ __rollout_run.token }}"}
     hosts = [{"name": f"app{number}", "healthy": True, "version": "1.0.0"} for number in (1, 2, 3)]
-    policy = {"stages": [1, "100%"], "gate": True}
-    tasks = [
-        {"steady.rollout.rollout": {**ledger, "state": "opened", "version": "2.0.0"}, "register": "opened"},
-        {"steady.rollout.rollout": {**held, "state": "planned", "policy": policy, "hosts": hosts}},
-        {"steady.rollout.rollout_host": {**held, "state": "admitted", "host": "app1"}},
-        {"steady.rollout.rollout_host": {**held, "state": "proven", "host": "app1", "version": "2.0.0"}},
-        {
-            "steady.rollout.rollout_host": {**held, "state": "admitted", "host": "app2"},
-            "register": "__rollout_admission",
-        },
-        {
-            "ansible.builtin.include_role": {"name": "steady.rollout.rollout", "tasks_from": "gate"},
-            "vars": {"__rollout_run": "{{ opened }}", "__rollout_last_gate": True},
-        },
-        {"steady.rollout.rollout_info": ledger, "register": "info"},
-        {
-            "ansible.builtin.copy": {
-                "content": "{{ info | to_json }}",
-                "dest": str(directory / "info.json"),
-                "mode": "0600",
-            }
-        },
-    ]
-    play = {
-        "hosts": "localhost",
+    policy = {"stages": STAGES, "gate": True}
+    (directory / "before_drain.yml").write_text(yaml.safe_dump(END_AFTER_ADMISSION))
+    gate = {
+        "hosts": "app2",
         "gather_facts": False,
         "strategy": "ansible.builtin.host_pinned",
         "vars": {
             "rollout_service": "shop",
             "rollout_ledger": ledger["ledger"],
+            "rollout_claim_directory": str(directory / "claims"),
+            "rollout_stages": STAGES,
             "rollout_metrics": [ERRORS],
             "rollout_analysis_interval": 0.5,
+            "rollout_before_drain_tasks": str(directory / "before_drain.yml"),
+            "__rollout_shared": "{{ __rollout_options_of_hosts }}",
             **settings,
         },
-        "tasks": tasks,
+        "tasks": [
+            {"steady.rollout.rollout": {**ledger, "state": "opened", "version": "2.0.0"}, "register": "__rollout_run"},
+            {"steady.rollout.rollout": {**held, "state": "planned", "policy": policy, "hosts": hosts}},
+            {"steady.rollout.rollout_host": {**held, "state": "admitted", "host": "app1"}},
+            {"steady.rollout.rollout_host": {**held, "state": "proven", "host": "app1", "version": "2.0.0"}},
+            {"ansible.builtin.import_role": {"name": "steady.rollout.rollout", "tasks_from": "host"}},
+        ],
     }
-    (directory / "play.yml").write_text(yaml.safe_dump([play]))
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / ".collections"),
-        "ANSIBLE_HOME": str(directory / "ansible"),
-        "ANSIBLE_NOCOLOR": "1",
+    content = {"content": "{{ info | to_json }}", "dest": str(directory / "info.json"), "mode": "0600"}
+    report = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tasks": [{"steady.rollout.rollout_info": ledger, "register": "info"}, {"ansible.builtin.copy": content}],
     }
-    argv = [
-        sys.executable,
-        "-m",
-        "ansible.cli.playbook",
-        "-i",
-        "localhost,",
-        "-c",
-        "local",
-        str(directory / "play.yml"),
-    ]
-    argv += ["-e", f"ansible_python_interpreter={sys.executable}"]
-    done = subprocess.run(
-        argv, env=environment, cwd=directory, capture_output=True, text=True, timeout=180, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "already in use" not in done.stdout + done.stderr
+    playbook = directory / "play.yml"
+    playbook.write_text(yaml.safe_dump([gate, report]))
+    code, printed = run_playbook(directory, playbook, "-i", "localhost,app2,", "-c", "local", limit=180)
+    assert code == 0, printed
+    assert "already in use" not in printed
     found: dict[str, t.Any] = json.loads((directory / "info.json").read_text())
     return found
 
@@ -116,5 +92,6 @@ def test_metrics_that_cannot_be_measured_stop_it_and_speak_against_no_version(tm
 
 def test_settings_that_cannot_be_right_leave_no_gate_without_a_verdict(tmp_path: pathlib.Path) -> None:
     info = judged(tmp_path, rollout_analysis_interval=0)
-    assert [gate["verdict"] for gate in info["gates"]] == ["no_data"]
-    assert "rollout_analysis_interval: expected more than 0 s, found 0." in info["gates"][0]["reason"]
+    assert [(gate["verdict"], gate["reason"]) for gate in info["gates"]] == [
+        ("no_data", "interval: expected more than 0 s, found 0.")
+    ]
