@@ -326,8 +326,14 @@ def _shift(given: Given) -> dict[str, t.Any]:
 def _metrics(given: Given) -> t.Iterator[Finding]:
     """A time of judging in which no metric could be measured."""
     s = given.values
+    times = _judged(given)
+    # A step that does not bake has no gate.
+    if "rollout_metric_window" in dict(times):
+        yield from _refused(lambda: durations.positive("rollout_metric_window", s["rollout_metric_window"]))
+    if any(judged for _setting, judged in times):
+        yield from _refused(lambda: durations.positive("rollout_analysis_interval", s["rollout_analysis_interval"]))
     interval = durations.seconds("rollout_analysis_interval", s["rollout_analysis_interval"])
-    for setting, judged in _judged(given):
+    for setting, judged in times:
         if 0 < judged < interval:
             yield Finding(
                 f"{setting}: {judged:g} s is too short for one analysis of the metrics: give it at least the {interval:g} s "

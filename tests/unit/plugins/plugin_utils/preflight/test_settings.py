@@ -271,6 +271,25 @@ def test_shifts_that_cannot_work_are_refused_by_the_settings_names(
     assert sentences(change, strategy=strategy) == [sentence]
 
 
+@pytest.mark.parametrize(
+    ("name", "strategy", "change"),
+    [
+        ("rollout_analysis_interval", "", {"rollout_metrics": [METRIC], "rollout_metric_sources": PROM}),
+        ("rollout_metric_window", "", {"rollout_metrics": [METRIC], "rollout_metric_sources": PROM}),
+        ("rollout_analysis_interval", "canary", {"rollout_canary_group": ["app1"]}),
+    ],
+)
+def test_a_gate_without_time_to_measure_was_noticed_once_hosts_were_updated(
+    name: str, strategy: str, change: dict[str, t.Any]
+) -> None:
+    assert sentences({**change, name: 0}, strategy=strategy) == [f"{name}: expected more than 0 s, found 0."]
+
+
+@pytest.mark.parametrize("name", ["rollout_analysis_interval", "rollout_metric_window"])
+def test_time_to_measure_is_not_needed_where_no_metric_judges(name: str) -> None:
+    assert sentences({name: 0}) == []
+
+
 def test_what_is_accepted_is_not_refused() -> None:
     assert sentences({"rollout_max_unavailable": "100%", "rollout_accept": ["max_unavailable"]}) == []
     assert sentences({"rollout_max_unavailable": "100%", "rollout_accept": "bake,max_unavailable"}) == []
