@@ -6,11 +6,12 @@ from __future__ import annotations
 import ast
 import itertools
 import pathlib
+import subprocess
 import tempfile
 import typing as t
 
 import pytest
-from fleet.world.rolling import Ended
+from fleet.world.rolling import Ended, Run
 from fleet.world.silence import Listener, longest
 
 
@@ -49,6 +50,26 @@ def test_warnings_and_tracebacks_are_complaints() -> None:
         "Traceback (most recent call last):",
         "[DEPRECATION WARNING]: old",
     ]
+
+
+def silent_run() -> Run:
+    """A program that prints nothing, by a clock that strides."""
+    run = object.__new__(Run)
+    run._output = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the run
+    run._process = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    clock = itertools.count(0.0, 100.0)
+    run._listener = Listener(run._output.fileno(), lambda: run.is_over, lambda: next(clock))
+    return run
+
+
+def test_a_run_that_is_killed_is_held_to_the_limit_too() -> None:
+    with pytest.raises(AssertionError) as failed:
+        silent_run().kill(group=True)
+    assert str(failed.value) == "nothing was printed for 100.0 s after 'its start':\n"
+
+
+def test_a_run_that_may_be_silent_is_not() -> None:
+    silent_run().kill(group=True, silent=True)
 
 
 FLEET = pathlib.Path(__file__).parents[2] / "fleet"
