@@ -139,10 +139,11 @@ MONITORS = ("prometheus", "prometheus-alertmanager")
 DATABASES = ("pg_ctlcluster", "redis-server")
 """What a test on real hosts migrates, and what has its feature flags."""
 FLAG_SYSTEMS = "flags/test_contract.py"
+CLOUDWATCH = "metrics/test_by_cloudwatch.py"
 CLUSTERS = ("etcd", "etcdctl", "rabbitmq-server")
 CONTRACT = Part(
     "contract",
-    "pytest tests/integration: the contract on HAProxy and Envoy, what is HAProxy's own, and the flag systems'",
+    "pytest tests/integration: the contract on HAProxy and Envoy, what is HAProxy's own, the flag systems' contract, CloudWatch",
     (
         Step(
             "integration",
@@ -152,6 +153,7 @@ CONTRACT = Part(
                 "contract:haproxy",
                 "contract:envoy",
                 FLAG_SYSTEMS,
+                CLOUDWATCH,
                 *CORE,
                 "haproxy",
                 "release",

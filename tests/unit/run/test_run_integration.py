@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import typing as t
 
 import pytest
-from run import integration, parts
+from run import house, integration, parts
 
 
 @pytest.fixture
@@ -35,6 +36,29 @@ def test_every_suite_that_a_part_names_is_there(part: parts.Part) -> None:
     )
     assert [suite for suite in suites if not (integration.INTEGRATION / suite).exists()] == []
     assert set(filter(None, backends)) <= set(integration.BACKENDS)
+
+
+def folders_and_files(part: parts.Part) -> set[str]:
+    """Of tests/integration, of which a part runs something."""
+    (step,) = part.steps
+    words = step.words[step.words.index("{reports}") + 1 :]
+    return {word.partition("@")[0].partition(":")[0] for word in words}
+
+
+def suites_documented(part: parts.Part) -> set[str]:
+    (row,) = re.findall(rf"^\| {part.name} \|.*", (house.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.M)
+    return set(re.findall("`([a-z_]+)`", row)) & set(integration.all_suites())
+
+
+@pytest.mark.parametrize("part", [parts.CONTRACT, parts.BALANCERS], ids=lambda part: part.name)
+def test_contributing_names_the_suites_of_a_part(part: parts.Part) -> None:
+    assert suites_documented(part) == {path.partition("/")[0] for path in folders_and_files(part)}
+
+
+def test_tests_that_no_part_of_make_test_runs_failed_for_days_and_nothing_said_which_they_are() -> None:
+    elsewhere = folders_and_files(parts.CONTRACT) | folders_and_files(parts.BALANCERS)
+    assert suites_documented(parts.INTEGRATION) == set(integration.all_suites()) - elsewhere
+    assert parts.INTEGRATION in parts.LONG
 
 
 def test_the_contract_may_be_that_of_one_make() -> None:
