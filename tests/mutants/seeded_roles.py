@@ -213,8 +213,8 @@ MUTANTS: tuple[Mutant, ...] = (
         TASKS + "host.yml",
         (
             "your steps are left out",
-            "when: __rollout_host.hook | default({}) | length > 0",
-            "when: __rollout_host.hook | default({}) | length > 1",
+            "when: __rollout_host.hook | default({}) | length == 0",
+            "when: __rollout_host.hook | default({}) | length < 9",
         ),
         tests=CONDITIONS,
     ),

@@ -47,15 +47,21 @@ def test_the_first_pass_moves_the_traffic_too() -> None:
     assert holds(task("drive", "Move the traffic"), inventory_hostname="app1", ansible_play_hosts=["app1"])
 
 
-@pytest.mark.parametrize(
-    ("file", "name", "fact"),
-    [("host", "Run a step of yours", "__rollout_host"), ("drive", "Have your steps judge it", "__rollout_drive")],
-)
-def test_a_task_file_of_yours_runs_where_one_is_due(file: str, name: str, fact: str) -> None:
-    hook = task(file, name)
-    assert holds(hook, **{fact: {"hook": {"path": "update.yml"}}})
-    assert not holds(hook, **{fact: {"hook": {}}})
-    assert not holds(hook, **{fact: {"msg": "refused"}})
+def test_your_steps_judge_the_traffic_where_they_are_due() -> None:
+    judge = task("drive", "Have your steps judge it")
+    assert holds(judge, __rollout_drive={"hook": {"path": "update.yml"}})
+    assert not holds(judge, __rollout_drive={"hook": {}})
+    assert not holds(judge, __rollout_drive={"msg": "refused"})
+
+
+def test_a_host_without_a_step_of_yours_ends_before_the_include_of_one() -> None:
+    names = [one.get("name") for one in tasks_of("host")]
+    end = task("host", "End where no step of yours is due")
+    assert end["ansible.builtin.meta"] == "end_host"
+    assert names.index("End where no step of yours is due") + 1 == names.index("Run a step of yours")
+    assert not holds(end, __rollout_host={"hook": {"path": "update.yml"}})
+    assert holds(end, __rollout_host={"hook": {}})
+    assert holds(end, __rollout_host={"msg": "refused"})
 
 
 # A step of the user's
