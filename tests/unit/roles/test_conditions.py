@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 import yaml
-from support.role_tasks import REPOSITORY, ROLES_VARS, Task, evaluated, holds, task, tasks_of
+from support.role_tasks import REPOSITORY, ROLES_VARS, Task, all_tasks, evaluated, holds, task, tasks_of
 
 PLAYBOOKS = REPOSITORY / "playbooks"
 
@@ -366,3 +366,17 @@ def test_a_switch_back_between_two_colours_left_the_flag_on() -> None:
     step = task("plan_optional", "Plan | Turn the feature flags off before any host")
     given = {"__rollout_plan": {"nothing_to_do": True}, "__rollout_direction": "back"}
     assert holds(step, **FLAGS, **given, __rollout_strategy="blue_green")
+
+
+@pytest.mark.parametrize("playbook", ["rolling", "shift", "shift_pass", "tier_turn"])
+def test_the_specification_was_read_for_each_play_that_has_nothing_to_validate(playbook: str) -> None:
+    """Only its entry points begin and tiers have options; seven imports of the role read all of them, at the start."""
+    for each in tasks_in(plays(playbook)):
+        loaded = each.get("ansible.builtin.import_role") or each.get("ansible.builtin.include_role") or {}
+        if loaded.get("name") == "steady.rollout.rollout":
+            assert loaded["rolespec_validate"] is False, (playbook, loaded["tasks_from"])
+
+
+def tasks_in(found: t.Sequence[Task]) -> t.Iterator[Task]:
+    for one in found:
+        yield from all_tasks(one.get("tasks", []))
