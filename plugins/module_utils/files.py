@@ -17,7 +17,6 @@ import os
 import stat
 import time
 import typing as t
-import uuid
 
 from ansible_collections.steady.rollout.plugins.module_utils import locks
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
@@ -45,7 +44,7 @@ def replace_bytes(path: str, content: bytes, access: Access, modified: float | N
     """As replace."""
     directory, name = os.path.split(os.path.abspath(path))
     with _opened_directory(directory) as place:
-        draft = f".{name}.{uuid.uuid4().hex}"
+        draft = f".{name}.{os.urandom(16).hex()}"
         try:
             with open(os.open(draft, NEW_FILE, 0o600, dir_fd=place), "wb") as stream:
                 stream.write(content)

@@ -78,7 +78,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY | os.O_CLOEXEC",
             "os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC",
         ),
-        ("a draft has a name that can be known before", '{uuid.uuid4().hex}"', 'new"'),
+        ("a draft has a name that can be known before", '{os.urandom(16).hex()}"', 'new"'),
         (
             "a draft that failed stays",
             "            with contextlib.suppress(OSError):\n                os.unlink(draft, dir_fd=place)\n            raise",

@@ -306,8 +306,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "check mode concludes",
-            "        tasks_from: conclude\n      when: not (ansible_check_mode or (__rollout_window",
-            "        tasks_from: conclude\n      when: not ((__rollout_window",
+            "        tasks_from: conclude\n        rolespec_validate: false\n      when: not (ansible_check_mode or (__rollout_window",
+            "        tasks_from: conclude\n        rolespec_validate: false\n      when: not ((__rollout_window",
         ),
         tests=CONDITIONS,
     ),

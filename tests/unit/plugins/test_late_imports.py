@@ -44,3 +44,16 @@ def test_no_module_imports_what_only_aws_needs() -> None:
 
 def test_not_even_the_code_for_aws_imports_boto3_before_it_is_used() -> None:
     assert loaded_by(*below("module_utils")) & LATE == set()
+
+
+def test_a_session_with_a_load_balancer_imported_what_only_programs_and_drafts_need() -> None:
+    """Every host that is rolled opens one to each node: these imports were a third of its start."""
+    sessions = f"{COLLECTION}.plugin_utils.sessions.remote"
+    loaded = loaded_by(
+        f"{sessions}.bootstrap",
+        f"{sessions}.serve",
+        f"{COLLECTION}.module_utils.pools.members.change",
+        f"{COLLECTION}.module_utils.balancers.haproxy.backend",
+    )
+    late = {"importlib.abc", "importlib.util", "subprocess", "tempfile", "traceback", "uuid"}
+    assert loaded & late - loaded_by("json") == set()

@@ -8,7 +8,6 @@ Shared by Ansible's worker and by the process at the other end of a session, so 
 
 from __future__ import annotations
 
-import traceback
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call, perform
@@ -29,6 +28,8 @@ def answer(
     except RolloutError as error:
         return {"error": {"message": error.message, "result": error.result}, "warnings": warnings}
     except Exception as error:
+        import traceback  # Late, for a session that starts should not wait for what it hardly ever needs.
+
         return {"crash": {"what": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}}
 
 

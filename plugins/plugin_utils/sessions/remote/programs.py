@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
-import tempfile
 import threading
 import time
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+
+if t.TYPE_CHECKING:
+    import subprocess
 
 LARGEST_OUTPUT = 8 * 1024 * 1024
 """Bytes of a program's output, its end."""
@@ -38,6 +39,10 @@ class Programs:
         The output goes to files: a service that a command leaves behind keeps them open, and nobody waits for that. Only
         the end of long outputs is read.
         """
+        # Late: a session with a load balancer runs no program, and the imports are a fifth of its start.
+        import subprocess
+        import tempfile
+
         data = options.get("data")
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             try:
@@ -59,6 +64,8 @@ class Programs:
             return process.returncode, _end_of(stdout), _end_of(stderr)
 
     def _started(self, argv: t.List[str], **options: t.Any) -> subprocess.Popen[bytes]:
+        import subprocess
+
         with self._turn:
             if self._refuses:
                 raise RolloutError(f"The connection to the controller has ended; {argv[0]} is not started.")

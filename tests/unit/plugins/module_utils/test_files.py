@@ -60,13 +60,10 @@ def test_a_draft_has_no_name_that_could_be_foreseen(tmp_path: pathlib.Path, monk
 def test_a_draft_is_never_opened_where_something_is_already(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Foreseen:
-        hex = "foreseen"
-
-    monkeypatch.setattr(files.uuid, "uuid4", Foreseen)
+    monkeypatch.setattr(os, "urandom", lambda size: b"\xee" * size)
     victim = tmp_path / "passwd"
     victim.write_text("root")
-    (tmp_path / ".state.foreseen").symlink_to(victim)
+    (tmp_path / f".state.{'ee' * 16}").symlink_to(victim)
     with pytest.raises(FileExistsError):
         files.replace(str(tmp_path / "state"), "new", Access(0o600))
     assert victim.read_text() == "root"
