@@ -95,6 +95,30 @@ MUTANTS: tuple[Mutant, ...] = (
         "= History((), past)",
     ),
     Mutant(
+        "judge: what is not suspect spends what is kept for waiting",
+        JUDGE + "spending.py",
+        "before = _suspects(before)",
+        "pass",
+    ),
+    Mutant(
+        "judge: most of the chance is spent at the beginning",
+        JUDGE + "spending.py",
+        "math.expm1(self.late * time) / math.expm1(self.late)",
+        "math.expm1(-self.late * time) / math.expm1(-self.late)",
+    ),
+    Mutant(
+        "judge: cells in which nothing is expected deny clumps",
+        JUDGE + "clumps.py",
+        "2 * each * level / (2 * each * level + 1) for",
+        "1.0 for",
+    ),
+    Mutant(
+        "judge: a quiet interval counts like a busy one",
+        JUDGE + "paired.py",
+        "return canary * baseline / (canary + baseline)",
+        "return 1.0",
+    ),
+    Mutant(
         "judge: every poll may spend the whole chance",
         JUDGE + "spending.py",
         "allowed = budget.spent(at) - before.spent",
