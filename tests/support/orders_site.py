@@ -109,6 +109,7 @@ class Site:
             "VERSION": f"{version}\n",
             "app.py": APP,
             "shop_base.py": build_release.APP.read_text(encoding="utf-8"),
+            "features.py": build_release.FEATURES.read_text(encoding="utf-8"),
             "orders.json": json.dumps({"url": self.database.url(), "write": write, "read": read}),
         }
         packed = build_release._pack({name: text.encode() for name, text in files.items()})
