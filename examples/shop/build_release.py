@@ -24,6 +24,11 @@ APP = pathlib.Path(__file__).resolve().with_name("app.py")
 FEATURES = APP.with_name("features.py")
 
 
+def program() -> dict[str, bytes]:
+    """The files that the shop needs to run, by name."""
+    return {path.name: path.read_bytes() for path in (APP, FEATURES)}
+
+
 def build(
     version: str,
     out: pathlib.Path,
@@ -36,7 +41,7 @@ def build(
     *behaviour* makes it a bad release (see app.py). *corrupt* cuts the archive off in the middle.
     *padding* adds a file of that many bytes which do not compress.
     """
-    files = {"VERSION": version.encode() + b"\n", "app.py": APP.read_bytes(), "features.py": FEATURES.read_bytes()}
+    files = {"VERSION": version.encode() + b"\n", **program()}
     if behaviour:
         files["behaviour.json"] = json.dumps(behaviour, sort_keys=True).encode() + b"\n"
     if padding:

@@ -105,14 +105,15 @@ class Site:
 
     def add_release(self, version: str) -> None:
         write, read = WRITES[version]
+        shop = build_release.program()
         files = {
-            "VERSION": f"{version}\n",
-            "app.py": APP,
-            "shop_base.py": build_release.APP.read_text(encoding="utf-8"),
-            "features.py": build_release.FEATURES.read_text(encoding="utf-8"),
-            "orders.json": json.dumps({"url": self.database.url(), "write": write, "read": read}),
+            **shop,
+            "VERSION": f"{version}\n".encode(),
+            "app.py": APP.encode(),
+            "shop_base.py": shop["app.py"],
+            "orders.json": json.dumps({"url": self.database.url(), "write": write, "read": read}).encode(),
         }
-        packed = build_release._pack({name: text.encode() for name, text in files.items()})
+        packed = build_release._pack(files)
         self.fleet.releases.mkdir(parents=True, exist_ok=True)
         (self.fleet.releases / f"shop-{version}.tar.gz").write_bytes(packed)
 

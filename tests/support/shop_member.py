@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 
+from support import examples
 from support.haproxy import fetch, free_port, wait_until
 
-APP = pathlib.Path(__file__).resolve().parents[2] / "examples" / "shop" / "app.py"
+build_release = examples.module("shop", "build_release")
 
 
 class ShopMember:
@@ -25,8 +26,8 @@ class ShopMember:
         self.port = free_port()
         self.version = 1
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="member-"))
-        for path in (APP, APP.with_name("features.py")):
-            shutil.copy(path, self._directory)
+        for name, content in build_release.program().items():
+            (self._directory / name).write_bytes(content)
         self._start()
 
     def replace(self) -> None:
@@ -44,7 +45,7 @@ class ShopMember:
     def _start(self) -> None:
         (self._directory / "VERSION").write_text(str(self.version))
         self._process = subprocess.Popen(
-            [sys.executable, str(self._directory / APP.name), f"--port={self.port}", f"--name={self.name}"],
+            [sys.executable, str(self._directory / "app.py"), f"--port={self.port}", f"--name={self.name}"],
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
