@@ -58,8 +58,8 @@ class ActionModule(ActionBase):
             rows = survey.probe_health(members, executors, timeout=READ_WITHIN)
             return observed_health(rows, wanted)
 
-        def report(balancers: list[Row] | None, hosts: list[Row], age: float) -> Row | None:
-            seen = {"balancers": balancers, "hosts": hosts, "age": age}
+        def report(balancers: list[Row] | None, hosts: list[Row], read_at: float | None) -> Row | None:
+            seen = {"balancers": balancers, "hosts": hosts, "read_at": read_at}
             try:
                 answer = coordinator.call("rollout_watch", {**common, **seen}, timeout=ANSWERS_WITHIN)
             except RolloutError:

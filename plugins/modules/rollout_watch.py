@@ -61,10 +61,11 @@ options:
       why:
         description: Why it is not healthy.
         type: str
-  age:
-    description: Seconds since the reading of O(balancers) and O(hosts) began. A host that was proven after it is not judged by it.
+  read_at:
+    description:
+      - When the reading of O(balancers) and O(hosts) began, by the coordinator's clock, which RV(now) shows. A host that was
+        proven later is not judged by it. If not set, the reading counts as current.
     type: float
-    default: 0.0
 seealso:
   - module: steady.rollout.rollout
   - module: steady.rollout.rollout_host
@@ -116,6 +117,10 @@ is_over:
 holder:
   description: Who holds the lease instead.
   type: dict
+  returned: success
+now:
+  description: The time of this answer by the coordinator's clock, in seconds since 1970.
+  type: float
   returned: success
 status:
   description: The rollout's status, as for RV(steady.rollout.rollout#module:status).
@@ -197,7 +202,7 @@ SPEC: dict[str, t.Any] = {
                 "why": {"type": "str"},
             },
         },
-        "age": {"type": "float", "default": 0.0},
+        "read_at": {"type": "float"},
     },
     "supports_check_mode": True,
 }

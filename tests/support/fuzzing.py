@@ -151,7 +151,7 @@ class Sandbox:
             "rollout_claim": {"service": "shop", "ledger_id": "1", "token": 1, "directory": claim["directory"]},
             "rollout_watch": {
                 **self.ledger,
-                "age": 0.1,
+                "read_at": 0.1,
                 "hosts": [{"name": "app1", "healthy": False, "why": "status 503"}],
                 "balancers": [{"host": "lb1", "members": {"app1": {"admin": "in_service", "in_rotation": True}}}],
             },

@@ -34,6 +34,8 @@ DEAD_FOR = 10.0
 """Seconds that a run goes on without a worker that is gone: one that was interrupted ends its workers, and then itself."""
 IDLE_FOR = 30.0
 """Seconds without any worker, with hosts in flight, after which Ansible waits for one that was killed."""
+LONG_AGO = 0.0
+"""For what was read before the coordinator has said what time it is."""
 NAMED = 6
 """Hosts in a line of progress."""
 
@@ -54,13 +56,14 @@ class Run:
 class Watch:
     """*probe* gets the hosts to observe with the versions that they are to serve; *report* is rollout_watch.
 
-    *report* returns None while the coordinator cannot be reached.
+    *report* returns None while the coordinator cannot be reached. Its last argument is when the reading began, by the
+    coordinator's clock: how long a report takes to get there is not known, and a host may be proven meanwhile.
     """
 
     run: Run
     read_balancers: t.Callable[[], t.List[Row]]
     probe: t.Callable[[t.Mapping[str, str]], t.List[Row]]
-    report: t.Callable[[t.Optional[t.List[Row]], t.List[Row], float], t.Optional[Row]]
+    report: t.Callable[[t.Optional[t.List[Row]], t.List[Row], t.Optional[float]], t.Optional[Row]]
     show: t.Callable[[str], None]
     keep: t.Callable[[t.Sequence[str]], None] = lambda lines: None
     is_asked: t.Callable[[], bool] = lambda: False
@@ -82,7 +85,9 @@ class Watch:
         self._reading: Pending[Readings] | None = None
         self._beating: Pending[None] | None = None
         self._beaten_at: float | None = None
-        self._began_reading = 0.0
+        self._began_reading = LONG_AGO
+        self._ahead: float | None = None
+        """By how much the coordinator's clock is ahead of this one, at the least: an answer takes time to get here."""
         self._busy_at = self._complete_at = self.now()
         self._is_interrupted = False
         self._before: list[Row] = []
@@ -91,7 +96,7 @@ class Watch:
 
     def until_the_run_is_over(self) -> None:
         # Before anything is read: from here on no step has to hold the lease in advance.
-        goes_on = self.run.is_suspended() or self._report(None, [], 0.0)
+        goes_on = self.run.is_suspended() or self._report(None, [], None)
         while goes_on and self.run.is_there():
             began = self.now()
             # A suspended run must not keep its lease: whoever suspended it may never let it go on.
@@ -112,20 +117,20 @@ class Watch:
         self._is_interrupted = self._is_interrupted or self.is_asked()
         observed = self._answer["observe"] if self._answer else {}
         if self._reading is None:
-            self._began_reading = self.now()
+            self._began_reading = LONG_AGO if self._ahead is None else self.now() + self._ahead
             self._proven = {self.members.get(host, host) for host in observed}
             self._reading = self.begin(lambda: (self.read_balancers(), self.probe(observed) if observed else []))
         if not self._wait_for(self._reading, INTERVAL):
-            return self.run.is_there() and self._report(None, [], 0.0)
+            return self.run.is_there() and self._report(None, [], None)
         balancers, hosts = self._reading.result()
         self._reading, self._read_at = None, self.now()
         # Proven before the reading before this one began: nobody has worked on them in between.
         seen = with_missed_failures(balancers, self._before, self._proven_before)
         self._before, self._proven_before = balancers, self._proven
-        return self._report(seen, hosts, self.now() - self._began_reading)
+        return self._report(seen, hosts, self._began_reading)
 
-    def _report(self, balancers: list[Row] | None, hosts: list[Row], age: float) -> bool:
-        reporting = self.begin(lambda: self.report(balancers, hosts, age))
+    def _report(self, balancers: list[Row] | None, hosts: list[Row], read_at: float | None) -> bool:
+        reporting = self.begin(lambda: self.report(balancers, hosts, read_at))
         if not self._wait_for(reporting):
             return False
         answer: Row | None = reporting.result()
@@ -142,6 +147,7 @@ class Watch:
         if balancers is not None:
             self.keep(answer["if_interrupted"])
         self._answer, self._answered_at = answer, self.now()
+        self._ahead = answer["now"] - self._answered_at
         for message in answer["messages"]:
             self.show(message)
         return True

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import durations
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.messages import flag_release, interruption
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import refused, upkeep
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import failure, lease, model, observation
@@ -42,7 +41,8 @@ def observe(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _record(session: Session, params: dict[str, t.Any]) -> list[str]:
-    observed_at = session.now - durations.seconds("age", params.get("age") or 0.0)
+    read_at = params.get("read_at")
+    observed_at = session.now if read_at is None else read_at
     health = {entry["name"]: entry for entry in params.get("hosts") or []}
     balancers = params.get("balancers")
     if session.records.shift(session.rollout.id) is not None:
@@ -115,6 +115,7 @@ def _answer(session: Session, messages: list[str]) -> dict[str, t.Any]:
         "holds_lease": True,
         "is_over": False,
         "holder": None,
+        "now": session.now,
         "status": rollout.shown_status,
         "stop": rollout.status != model.OPEN,
         "reason": rollout.reason or "",

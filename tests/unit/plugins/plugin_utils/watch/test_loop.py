@@ -23,7 +23,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import (
 ANSWER: dict[str, t.Any] = {
     "holds_lease": True, "holder": None, "reason": "", "messages": [], "observe": {"app1": "2.0.0"},
     "in_flight": [{"host": "app2", "step": "health", "seconds": 4.2}], "waiting": 3, "done": 1, "total": 6,
-    "if_interrupted": ["app2: drained on lb1"],
+    "if_interrupted": ["app2: drained on lb1"], "now": 1000.0,
 }  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def test_an_interruption_is_answered_at_once_and_once() -> None:
 
 def test_a_run_that_was_killed_before_the_first_observation_kept_its_lease_for_the_limits_of_its_hosts() -> None:
     """It beats before it reads anything."""
-    assert World(lasts=1.0, takes=(2.0, 0.0)).reports == [(None, [], 0.0)]
+    assert World(lasts=1.0, takes=(2.0, 0.0)).reports == [(None, [], None)]
 
 
 def test_the_lease_counts_as_held_with_every_report_that_was_answered() -> None:
@@ -162,6 +162,16 @@ def test_it_probes_what_the_ledger_names() -> None:
     world = World(lasts=3.9)
     assert world.probed == [{"app1": "2.0.0"}] * 2
     assert world.observations[0][1] == [{"name": "app1", "healthy": True}]
+
+
+def test_when_it_was_read_is_said_by_the_coordinators_clock_however_long_reports_take() -> None:
+    """Their time on the way was missing from an age: hosts proven meanwhile were judged by what was read before."""
+    world = World(lasts=12.0, takes=(1.0, 3.0))
+    assert [round(report[2]) for report in world.observations] == [1000, 1000]
+
+
+def test_what_is_read_before_the_coordinator_has_said_what_time_it_is_is_old() -> None:
+    assert World(None, lasts=3.0).observations[0][2] == 0.0
 
 
 def test_a_crash_between_two_observations_is_reported_once_and_of_proven_hosts_only() -> None:

@@ -80,9 +80,20 @@ def test_what_was_read_before_the_proof_does_not_count(ledger):
     ledger.fake.move(10)
     ledger.host("proven", "app2", version="2.0.0")
     ledger.fake.move(1)
-    answer = ledger.watch(balancers=[pool(fleet(4), app2=DOWN)], age=2)
+    answer = ledger.watch(balancers=[pool(fleet(4), app2=DOWN)], read_at=ledger.fake.time - 2)
     assert (answer["stop"], ledger.phases()["app2"]) == (False, "proven")
-    assert ledger.watch(balancers=[pool(fleet(4), app2=DOWN)], age=0.5)["stop"] is True
+    assert ledger.watch(balancers=[pool(fleet(4), app2=DOWN)], read_at=ledger.fake.time - 0.5)["stop"] is True
+
+
+@pytest.mark.parametrize("state", [DOWN, DRAINED])
+def test_what_was_read_before_the_proof_does_not_count_however_late_its_report_comes(ledger, state):
+    """On a busy machine hosts that had just been proven were called drained by somebody else."""
+    read_at = ledger.watch(balancers=seen())["now"]
+    ledger.fake.move(10)
+    ledger.host("proven", "app2", version="2.0.0")
+    ledger.fake.move(30)
+    answer = ledger.watch(balancers=seen(app2=state), read_at=read_at)
+    assert (answer["stop"], answer["messages"], ledger.phases()["app2"]) == (False, [], "proven")
 
 
 def test_a_host_that_is_proven_again_begins_without_earlier_observations(ledger):
