@@ -152,7 +152,8 @@ def first_gate(shop: Shop, ended: Ended) -> Judged:
     """Of the newest rollout. A step is judged from when the canary has its share, a stage from the claim of its gate."""
     events = shop.events()
     newest = [event for event in events if event["rollout"] == events[-1]["rollout"]]
-    said = next(event for event in newest if event["kind"] in ("shift_gate", "gate"))
+    said = next((event for event in newest if event["kind"] in ("shift_gate", "gate")), None)
+    assert said is not None, f"no gate said anything:\n{ended.output}\n{shop.story()}"
     began = [event["at"] for event in newest if event["at"] < said["at"] and begins_gate(event)]
     return Judged(json.loads(said["data"])["verdict"], said["at"] - began[-1], forecast(ended))
 
