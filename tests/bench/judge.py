@@ -196,6 +196,7 @@ def good_statistics(job: tuple[Scenario, Fleet, int]) -> dict[str, float]:
 def figures(found: t.Sequence[Outcome]) -> dict[str, t.Any]:
     count = len(found)
     stopped = [each for each in found if each.verdict == model.FAIL]
+    in_window = sum(1 for each in stopped if each.at <= each.window)
     unclear = [each for each in found if each.verdict not in (model.FAIL, model.PASS)]
     return {
         "n": count,
@@ -203,7 +204,8 @@ def figures(found: t.Sequence[Outcome]) -> dict[str, t.Any]:
         "inconclusive": round(len(unclear) / count, 4),
         "caught": round((len(stopped) + len(unclear)) / count, 4),
         "interval": [round(each, 4) for each in wilson(len(stopped) + len(unclear), count)],
-        "in_window": round(sum(1 for each in stopped if each.at <= each.window) / count, 4),
+        "in_window": round(in_window / count, 4),
+        "in_window_interval": [round(each, 4) for each in wilson(in_window, count)],
         "median_s": statistics.median(each.at for each in stopped) if stopped else None,
         "half_s": sorted(each.at for each in stopped)[(count - 1) // 2] if 2 * len(stopped) > count else None,
     }

