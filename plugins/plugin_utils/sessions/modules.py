@@ -17,6 +17,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import UnsupportedError
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import parsing
 
 MODULES = "ansible_collections.steady.rollout.plugins.modules"
 SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
@@ -66,7 +67,8 @@ def checked(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> Params
     options = {name: spec[name] for name in SPEC_OPTIONS if name in spec}
     # Ansible fills suboptions into the defaults themselves, which would stay changed for the next call.
     argument_spec = copy.deepcopy(spec["argument_spec"])
-    outcome = ArgumentSpecValidator(argument_spec, **options).validate(dict(arguments))
+    with parsing.ONE_AT_A_TIME:
+        outcome = ArgumentSpecValidator(argument_spec, **options).validate(dict(arguments))
     if outcome.error_messages:
         raise InputError(_message(module, outcome.errors))
     return Params(dict(outcome.validated_parameters), outcome._no_log_values)

@@ -14,12 +14,19 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.template import Templar
 
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import parsing
+
 
 class Handler(ActionBase):
     """Runs modules on the target and computes its environment; the task's own action plugin stays out of it."""
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> t.NoReturn:
         raise NotImplementedError
+
+    def _configure_module(self, *args: t.Any, **options: t.Any) -> t.Any:
+        """Packs the module; several threads may run one."""
+        with parsing.ONE_AT_A_TIME:
+            return super()._configure_module(*args, **options)
 
 
 class ConnectionMaker(TaskExecutor):
@@ -95,6 +102,11 @@ def candidates(fallback: t.Sequence[str]) -> list[str]:
 
 def target(action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None) -> Target:
     """*become* stands for the task's keyword: as everywhere in Ansible, the host's ``ansible_become`` beats it."""
+    with parsing.ONE_AT_A_TIME:
+        return _target(action, task_vars, host, become)
+
+
+def _target(action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None) -> Target:
     task = action._task.copy(exclude_parent=True)
     task._parent = action._task._parent
     task.delegate_to = host
