@@ -93,7 +93,7 @@ def test_a_gate_that_sees_nothing_is_a_warning_that_names_what_would_do() -> Non
         [],
         [
             "step 1 (5 %): At 200 requests/s and a share of 5 %, twice the errors are not seen within 60 seconds: "
-            "give 25 % or 5 minutes."
+            "give 20 % or 5 minutes."
         ],
     )
 
