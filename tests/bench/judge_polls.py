@@ -28,7 +28,7 @@ def worth_asking(metrics: t.Sequence[str], fleet: Fleet, seen: Stream, first: in
     found = np.zeros(last - first)
     for metric in metrics:
         # What earlier gates of the rollout measured counts too.
-        for since in {0, first}:
+        for since in sorted({0, first}):
             of_metric = _of_values if metric == "p95" else _of_shares
             found = np.maximum(found, of_metric(metric, fleet, seen, since, last)[first - since :])
     return found >= LEAST

@@ -50,7 +50,7 @@ def test_begin_failed_with_a_mismatch_of_recursion_depth_where_threads_parsed_py
         def __init__(self, *_args: t.Any, **_options: t.Any) -> None:
             pass
 
-        def validate(self, _arguments: t.Any) -> Validator:
+        def validate(self, _arguments: t.Any) -> t.Any:
             meeting()
             return self
 
