@@ -144,7 +144,9 @@ class Apache(Front):
     unit = "apache2"
 
     def _install(self) -> None:
-        members = "\n".join(f"  BalancerMember http://{app.address}:{PORT} route={app.name} retry=5" for app in self._apps)
+        members = "\n".join(
+            f"  BalancerMember http://{app.address}:{PORT} route={app.name} retry=5" for app in self._apps
+        )
         self._run(f"a2enmod --quiet {MODULES}; rm -rf /run/apache2/*slotmem*")
         site = SITE.format(port=PORT, name=self.name, members=members, logged=APACHE_LOG, log=REQUEST_LOG)
         self._write("/etc/apache2/conf-enabled/site.conf", site)
