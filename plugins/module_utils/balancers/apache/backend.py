@@ -211,7 +211,7 @@ class Apache(Balancer):
             address=worker.url,
             own=own,
             admin=own,
-            operational=contract.DOWN if worker.flags & {IN_ERROR, FAILED_CHECK} else contract.NO_CHECK,
+            operational=contract.DOWN if _trouble(worker) else contract.NO_CHECK,
             weight=0 if STOPPED in worker.flags else max(1, round(worker.factor)),
             sessions=flight.sessions,
             queue=0,
@@ -250,8 +250,11 @@ def _rank(worker: Worker) -> tuple[bool, int]:
 
 
 def _trouble(worker: Worker) -> str:
+    """Why a member is down. A request that is on its way to a member while that is stopped leaves it in error, and Apache
+    tries no stopped member again: that error says nothing about the member.
+    """
     if FAILED_CHECK in worker.flags:
         return "its health check fails"
-    if IN_ERROR in worker.flags:
+    if IN_ERROR in worker.flags and STOPPED not in worker.flags:
         return "in error, tried again after the 'retry' seconds of its BalancerMember (60 if not given)"
     return ""

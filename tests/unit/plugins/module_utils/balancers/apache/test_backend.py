@@ -12,6 +12,7 @@ import urllib.parse
 import pytest
 from support.pools import ManualClock
 
+from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import backend as apache
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import manager as apache_manager
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.apache import status as apache_status
@@ -231,8 +232,8 @@ def test_a_change_that_apache_would_cut_off(server: Server) -> None:
     assert raised.value.message.startswith(f"lb1: a change of 'http://{'x' * 1000}' takes ")
 
 
-def rotation(server: Server, **flags: str) -> list[str]:
-    """Who takes traffic; the value is flags and, after a comma, the set."""
+def snapshot(server: Server, **flags: str) -> contract.Snapshot:
+    """Of members with these flags and, after a comma, their set."""
     text = XML.text[: XML.text.index("<httpd:workers>") + len("<httpd:workers>")]
     for name, words in flags.items():
         status, _comma, lbset = words.partition(",")
@@ -243,7 +244,20 @@ def rotation(server: Server, **flags: str) -> list[str]:
         )
     text += "</httpd:workers></httpd:balancer></httpd:balancers></httpd:manager>"
     server.says(XML._replace(text=text), HTML)
-    return pool().snapshot().in_rotation
+    return pool().snapshot()
+
+
+def rotation(server: Server, **flags: str) -> list[str]:
+    return snapshot(server, **flags).in_rotation
+
+
+def test_a_member_that_was_stopped_in_the_middle_of_a_request_was_down_for_ever(server: Server) -> None:
+    """A canary that was moved to 0 % could not be put back: Apache does not try a stopped member again."""
+    shown = snapshot(server, a="Err", b="Stop Err", c="Stop", d="Stop HcFl")
+    assert {name: one.operational for name, one in shown.members.items()} == {
+        "a": contract.DOWN, "b": contract.NO_CHECK, "c": contract.NO_CHECK, "d": contract.DOWN,
+    }  # fmt: skip
+    assert shown.members["b"].check == ""
 
 
 def test_standbys_spares_and_later_sets_stand_by(server: Server) -> None:
