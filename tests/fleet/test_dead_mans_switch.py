@@ -17,8 +17,8 @@ from fleet.world.held_step import HeldStep
 from fleet.world.open_requests import OpenRequests
 from fleet.world.rolling import Ended, Rolling, Run
 from fleet.world.shop import Shop
+from fleet.world.unnoticed import assert_unnoticed
 from support.background import Background
-from support.sightings import violations
 
 AFTER = 30.0
 LOOKS_EVERY = 5.0
@@ -180,10 +180,7 @@ def assert_said(shop: Shop, moment: str, out: set[str]) -> None:
 
 
 def assert_clean(shop: Shop, rolling: Rolling, users: Background, eyes: Background) -> None:
-    seen = users.stop()
-    assert seen["requests"] > 0
-    assert seen["failed"] == 0, seen["failures"]
-    assert violations(eyes.stop(), FLOOR, WINDOW, shop.zones, 1) == []
+    assert_unnoticed(shop, users, eyes, FLOOR, WINDOW)
     info = rolling.info()
     assert info["chain"]["intact"]
     assert info["left_out"] == []

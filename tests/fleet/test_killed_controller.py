@@ -14,8 +14,8 @@ from fleet.world.held_step import HeldStep
 from fleet.world.moments import AWAITED, Moment, spread
 from fleet.world.rolling import Ended, Rolling, Run
 from fleet.world.shop import Shop
+from fleet.world.unnoticed import assert_unnoticed
 from support.background import Background
-from support.sightings import violations
 
 SEED = 20_000
 MOMENTS = 25
@@ -141,10 +141,7 @@ def assert_nobody_noticed(
 ) -> None:
     """No request failed, floor and window held, nothing is left out, and the ledger's chain is whole."""
     shop.await_all_in_rotation()
-    seen = users.stop()
-    assert seen["requests"] > 0
-    assert seen["failed"] == 0, seen["failures"]
-    assert violations(eyes.stop(), FLOOR, WINDOW, shop.zones, zone_floor) == []
+    assert_unnoticed(shop, users, eyes, FLOOR, WINDOW, zone_floor)
     info = rolling.info()
     assert info["chain"]["intact"]
     assert info["left_out"] == []

@@ -16,8 +16,8 @@ from fleet.world.held_step import HeldStep
 from fleet.world.processes import Kill
 from fleet.world.rolling import Ended, Rolling, Run
 from fleet.world.shop import Shop
+from fleet.world.unnoticed import assert_unnoticed
 from support.background import Background
-from support.sightings import violations
 
 NEW = "2.0.0"
 FLOOR, WINDOW = 4, 2
@@ -132,10 +132,7 @@ def test_the_lease_of_a_container_that_was_killed_is_free_soon(
 def assert_nobody_noticed(shop: Shop, users: Background, eyes: Background) -> None:
     assert shop.all_on(NEW), shop.versions()
     shop.await_all_in_rotation()
-    seen = users.stop()
-    assert seen["requests"] > 0
-    assert seen["failed"] == 0, seen["failures"]
-    assert violations(eyes.stop(), FLOOR, WINDOW, shop.zones, 1) == []
+    assert_unnoticed(shop, users, eyes, FLOOR, WINDOW)
 
 
 def story_of(killed: Run, ended: Ended, shop: Shop) -> str:

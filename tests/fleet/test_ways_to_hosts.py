@@ -21,8 +21,8 @@ from fleet.lab.hosts import Lab
 from fleet.lab.places import REPOSITORY
 from fleet.world.rolling import Rolling
 from fleet.world.shop import Shop
+from fleet.world.unnoticed import assert_unnoticed
 from support.background import Background
-from support.sightings import violations
 
 NEW = "2.0.0"
 FLOOR, WINDOW = 4, 2
@@ -179,7 +179,4 @@ def test_a_password_that_does_not_fit_is_one_sentence_before_anything_is_touched
 
 def assert_nothing_left(shop: Shop, users: Background, eyes: Background) -> None:
     shop.await_all_in_rotation()
-    seen = users.stop()
-    assert seen["requests"] > 0
-    assert seen["failed"] == 0, seen["failures"]
-    assert violations(eyes.stop(), FLOOR, WINDOW, shop.zones, 1) == []
+    assert_unnoticed(shop, users, eyes, FLOOR, WINDOW)
