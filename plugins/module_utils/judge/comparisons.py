@@ -143,11 +143,11 @@ class _Counted:
 class OfValues(Comparison):
     """What is slow is slow from the first interval on, so its chance is spent evenly; what grows shows at the end."""
 
-    LATE, LATE_OF_TREND = 0.0, 12.0
-    # The two statistics are correlated, by up to 0.87 where hosts are alike, so that together they spend less than their sum:
-    # with these parts nine tenths of the chance, by simulation.
+    LATE, LATE_OF_TREND = 0.0, 20.0
+    # The two statistics are correlated, by 0.8 where hosts differ as they usually do, so that together they spend less than
+    # their sum: with these parts the whole chance, by simulation (test_judge_trend.py).
     # What is slow from the first interval on is seen soon by any part of the chance; what grows needs most of it.
-    OF_MEAN, OF_TREND = 0.3, 0.85
+    OF_MEAN, OF_TREND = 0.3, 0.9
     # What part of the intervals, the latest ones, must be beyond the tolerance too: what has passed is no reason to stop.
     LATEST = 3
 
@@ -212,7 +212,7 @@ class OfValues(Comparison):
 
     def extent(self, tolerated: float) -> str:
         latest = self._differences[-max(LEAST_INTERVALS, len(self._here) // self.LATEST) :]
-        if len(latest) < LEAST_INTERVALS or statistics.median(latest) <= math.log(tolerated):
+        if len(latest) < LEAST_INTERVALS or statistics.fmean(latest) <= math.log(tolerated):
             return SHORT if len(latest) < LEAST_INTERVALS else PAST
         changes = sorted(values.by_host(self._here, self._began if self._grows() else None).values())
         if len(changes) > 1 and statistics.fmean(changes[:-1]) <= math.log(tolerated) / 2:

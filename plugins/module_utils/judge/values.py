@@ -208,9 +208,11 @@ def _estimate(
     """How large a change of this shape is, by generalised least squares (Aitken 1936; Draper and Smith 1998, 9.2).
 
     What the hosts lastingly differ by is the same in every interval, so that what all intervals have in common is trusted
-    less, the less the hosts are known beside the noise. What they *drift* by themselves is like what is looked for.
+    less, the less the hosts are known beside the noise. What they *drift* by themselves is like what is looked for; it is part
+    of what they differ by over the whole gate, and counts once.
     """
-    of_interval, of_hosts = chance.variance / chance.temper, between.variance + between.known
+    lasting = max(0.0, between.variance - drift * statistics.fmean(shape) ** 2)
+    of_interval, of_hosts = chance.variance / chance.temper, lasting + between.known
     together = of_interval + len(shape) * of_hosts
     common = of_hosts * sum(shape) / together if together else 0.0
     weights = [each - common for each in shape]
@@ -219,7 +221,7 @@ def _estimate(
         weights, scale = list(shape), sum(each * each for each in shape)
     figure = sum(weight * each for weight, each in zip(weights, found)) / scale
     squares, whole = sum(weight * weight for weight in weights) / scale**2, (sum(weights) / scale) ** 2
-    by_chance, by_hosts = of_interval * squares, between.variance * whole
+    by_chance, by_hosts = of_interval * squares, lasting * whole
     variance = by_chance + by_hosts + between.known * whole + drift
     if variance <= NOTHING:
         return Estimate(figure, 0.0, 1.0)
