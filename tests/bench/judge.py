@@ -46,7 +46,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.decide import
 
 OUT = ROOT / "build" / "bench" / "judge.json"
 STREAMS = 1000
-GOOD_STREAMS = 3000
+GOOD_STREAMS = 10000
 SEED = int(os.environ.get("STEADY_SEED", "20"))
 EVERY_POLL = bool(os.environ.get("STEADY_EVERY_POLL"))
 

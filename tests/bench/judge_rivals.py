@@ -11,8 +11,8 @@
   intervals, normal, mixing variance as large as that of a tenth of the baseline's figure, at the same chance as ours (1 %).
 - *Bound*: the most powerful test of a sample of fixed size. For errors and orders it is the conditional test of the canary's
   number of them (Lehmann and Romano 2005, 4.5), for latency the hosts' logarithms over their own past, each cut at two
-  deviations (minimax for such tails, Huber 1965) and weighted by generalised least squares for the shape of the change. The
-  critical value is taken from good streams of the same fleet, so that as many of them are stopped as the policy lets our
+  deviations (minimax for such tails, Huber 1965) and weighted by generalised least squares for the shape of the change and the
+  requests of each interval. The critical value is taken from good streams of the same fleet, so that as many of them are stopped as the policy lets our
   judge stop (with half of that where two metrics share it, and once more with 1 %): it knows what no judge knows beforehand.
 """
 
@@ -32,8 +32,9 @@ CHANCE = 0.01
 OF_A_GATE = 0.0075
 """What the default policy spends on one of four gates."""
 CUT = 2.0
-OWN, OF_INTERVAL = 0.03, 0.13
-"""By how much hosts wander, and the deviation of one interval's difference at 100 requests/s."""
+OWN, OF_INTERVAL, OF_REQUESTS = 0.03, 0.13, 0.8
+"""By how much hosts wander, the deviation of one interval's difference at 100 requests/s, and what part of its variance is that
+of a quantile of so few requests."""
 BOUND = "bound: most powerful fixed sample"
 
 Stop = t.Optional[float]
@@ -141,11 +142,13 @@ def statistics_of(scenario: Scenario, fleet: Fleet, seen: Stream) -> dict[str, f
     variance = max(1e-9, bad.sum() * part * (1 - part))
     found = change(seen, canary, baseline, looks)
     after = (np.arange(looks) + 0.5) * INTERVAL / 1200.0
+    rarer = (1 / np.maximum(1, seen.requests[:looks])).mean(1)
+    noise = OF_INTERVAL**2 * 100.0 / fleet.rate * (1 - OF_REQUESTS + OF_REQUESTS * rarer / rarer.mean())
     orders = seen.orders[:looks].sum(0)
     return {
         "errors": float((bad[canary].sum() - bad.sum() * part) / math.sqrt(variance)),
-        "p95": float(found @ _weights(np.ones(looks), fleet)),
-        "leak": float(found @ _weights(np.log1p(after), fleet)),
+        "p95": float(found @ _weights(np.ones(looks), noise)),
+        "leak": float(found @ _weights(np.log1p(after), noise)),
         "orders": float(-(orders[canary].sum() - orders.sum() * part) / math.sqrt(max(1e-9, orders.sum()))),
     }
 
@@ -164,10 +167,9 @@ def change(seen: Stream, canary: slice, baseline: slice, looks: int) -> t.Any:
     return now[:, canary].mean(1) - now[:, baseline].mean(1)
 
 
-def _weights(shape: t.Any, fleet: Fleet) -> t.Any:
-    """For a change of that shape where hosts wander by OWN and an interval is as noisy as it is at this rate."""
-    noise = OF_INTERVAL * math.sqrt(100.0 / fleet.rate)
-    covariance = noise**2 * np.eye(len(shape)) + OWN**2 * np.ones((len(shape), len(shape)))
+def _weights(shape: t.Any, noise: t.Any) -> t.Any:
+    """For a change of that shape where hosts wander by OWN; *noise* is the variance of each interval's difference."""
+    covariance = np.diag(noise) + OWN**2 * np.ones((len(shape), len(shape)))
     weights = np.linalg.solve(covariance, shape)
     return weights / math.sqrt(weights @ covariance @ weights)
 

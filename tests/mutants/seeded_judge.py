@@ -61,7 +61,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "judge: hosts that differ for good are growth",
         JUDGE + "values.py",
-        "common = of_hosts * sum(shape) / together if together else 0.0",
+        "common = of_hosts * sum(each / part for each, part in zip(shape, parts)) / together if together else 0.0",
         "common = 0.0",
     ),
     Mutant(
@@ -81,6 +81,30 @@ MUTANTS: tuple[Mutant, ...] = (
         JUDGE + "values.py",
         "+ between.known * whole + drift",
         "+ between.known * whole",
+    ),
+    Mutant(
+        "judge: what hosts drift counts twice",
+        JUDGE + "values.py",
+        "max(0.0, between.variance - drift * statistics.fmean(shape) ** 2)",
+        "between.variance",
+    ),
+    Mutant(
+        "judge: a quiet interval of latencies counts like a busy one",
+        JUDGE + "values.py",
+        "[(1 + each / usual) / 2 for each in found]",
+        "[1.0 for dummy in found]",
+    ),
+    Mutant(
+        "judge: a leak whose latest figures scatter has passed",
+        JUDGE + "comparisons.py",
+        "statistics.fmean(latest) <= math.log(tolerated)",
+        "statistics.median(latest) <= math.log(tolerated)",
+    ),
+    Mutant(
+        "judge: mean and trend take the whole chance each",
+        JUDGE + "comparisons.py",
+        "OF_MEAN, OF_TREND = 0.3, 0.9",
+        "OF_MEAN, OF_TREND = 1.0, 1.0",
     ),
     Mutant(
         "judge: a delay that was asked for counts for a trend",

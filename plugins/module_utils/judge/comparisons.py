@@ -191,7 +191,8 @@ class OfValues(Comparison):
         """Of the mean and of the trend, None for what nothing tells."""
         if not self._data:
             return None, None
-        mean = values.mean(self._differences[-len(self._here) or len(self._data) :], self._noise, self._hosts)
+        here = len(self._here)
+        mean = values.mean(self._data[-here:], self._differences[-here:], self._noise, self._hosts)
         if len(self._data) < LEAST_INTERVALS:
             return mean, None
         found = values.differences(self._from_start)

@@ -13,9 +13,9 @@ with the warm-up, which the mean leaves out: what is slow at first makes a line 
 
 The noise of an interval is estimated from the hosts by two-way analysis of variance (Scheffe 1959, 4.1) together with the
 differences themselves; a host's lasting deviation is a variance component of its own (hosts.py), and so is what hosts drift
-within the gate, which a line does not tell from growth. The sum has a
-t-distribution with Satterthwaite's degrees of freedom (1946). Assumed: logarithms are roughly normal within an interval,
-after differences beyond three deviations are cut off (Huber 1964); correlation falls off from interval to interval.
+within the gate, which a line does not tell from growth. The sum has a t-distribution with Satterthwaite's degrees of freedom
+(1946). Assumed: logarithms are roughly normal within an interval, after differences beyond three deviations are cut off (Huber
+1964); correlation falls off from interval to interval; half of an interval's variance is that of the requests behind its values.
 """
 
 from __future__ import annotations
@@ -175,9 +175,9 @@ def _correlation(found: t.Sequence[float]) -> float:
     return min(0.9, max(0.0, seen - 1 / math.sqrt(len(found))))
 
 
-def mean(found: t.Sequence[float], chance: Noise, between: hosts.Between) -> Estimate:
+def mean(data: t.Sequence[Change], found: t.Sequence[float], chance: Noise, between: hosts.Between) -> Estimate:
     """The differences' mean."""
-    return _estimate(found, [1.0] * len(found), chance, between)
+    return _estimate(found, [1.0] * len(found), _parts(data), chance, between)
 
 
 def trend(
@@ -185,7 +185,22 @@ def trend(
 ) -> Estimate:
     """What a line from nothing at *began* has grown to at the last interval."""
     length = data[-1].at - began
-    return _estimate(found, [(each.at - began) / length for each in data], chance, between, between.drift)
+    return _estimate(found, [(each.at - began) / length for each in data], _parts(data), chance, between, between.drift)
+
+
+def _parts(data: t.Sequence[Change]) -> list[float]:
+    """Each interval's variance beside the usual one; 1 where it is not known how many requests are behind the values.
+
+    The variance of a mean or a quantile is inverse to their number (David and Nagaraja 2003, 10.2), what else makes a host vary is
+    not: half is taken for each.
+    """
+    if not all(each.canary_count > 0 and each.baseline_count > 0 for each in data):
+        return [1.0] * len(data)
+    found = [
+        1 / (each.canary_count * len(each.canary)) + 1 / (each.baseline_count * len(each.baseline)) for each in data
+    ]
+    usual = statistics.fmean(found)
+    return [(1 + each / usual) / 2 for each in found]
 
 
 def by_host(data: t.Sequence[Change], began: float | None) -> Logs:
@@ -203,27 +218,34 @@ def by_host(data: t.Sequence[Change], began: float | None) -> Logs:
 
 
 def _estimate(
-    found: t.Sequence[float], shape: t.Sequence[float], chance: Noise, between: hosts.Between, drift: float = 0.0
+    found: t.Sequence[float],
+    shape: t.Sequence[float],
+    parts: t.Sequence[float],
+    chance: Noise,
+    between: hosts.Between,
+    drift: float = 0.0,
 ) -> Estimate:
     """How large a change of this shape is, by generalised least squares (Aitken 1936; Draper and Smith 1998, 9.2).
 
-    What the hosts lastingly differ by is the same in every interval, so that what all intervals have in common is trusted
-    less, the less the hosts are known beside the noise. What they *drift* by themselves is like what is looked for; it is part
-    of what they differ by over the whole gate, and counts once.
+    An interval counts by the inverse of its variance, *parts* of the usual one. What the hosts lastingly differ by is the same
+    in every interval, so that what all intervals have in common is trusted less, the less the hosts are known beside the
+    noise. What they *drift* by themselves is like what is looked for; it is part of what they differ by over the whole gate,
+    and counts once.
     """
     lasting = max(0.0, between.variance - drift * statistics.fmean(shape) ** 2)
     of_interval, of_hosts = chance.variance / chance.temper, lasting + between.known
-    together = of_interval + len(shape) * of_hosts
-    common = of_hosts * sum(shape) / together if together else 0.0
-    weights = [each - common for each in shape]
+    together = of_interval + of_hosts * sum(1 / part for part in parts)
+    common = of_hosts * sum(each / part for each, part in zip(shape, parts)) / together if together else 0.0
+    weights = [(each - common) / part for each, part in zip(shape, parts)]
     scale = sum(weight * each for weight, each in zip(weights, shape))
     if scale <= NOTHING:
         weights, scale = list(shape), sum(each * each for each in shape)
     figure = sum(weight * each for weight, each in zip(weights, found)) / scale
-    squares, whole = sum(weight * weight for weight in weights) / scale**2, (sum(weights) / scale) ** 2
+    squares = sum(weight * weight * part for weight, part in zip(weights, parts)) / scale**2
+    whole = (sum(weights) / scale) ** 2
     by_chance, by_hosts = of_interval * squares, lasting * whole
     variance = by_chance + by_hosts + between.known * whole + drift
     if variance <= NOTHING:
         return Estimate(figure, 0.0, 1.0)
-    parts = by_chance**2 / max(1.0, chance.freedom * chance.temper) + by_hosts**2 / max(1.0, between.freedom)
-    return Estimate(figure, math.sqrt(variance), variance**2 / parts if parts else EXACT)
+    freedom = by_chance**2 / max(1.0, chance.freedom * chance.temper) + by_hosts**2 / max(1.0, between.freedom)
+    return Estimate(figure, math.sqrt(variance), variance**2 / freedom if freedom else EXACT)

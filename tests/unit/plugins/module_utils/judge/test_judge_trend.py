@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import typing as t
 
+import numpy as np
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.judge import hosts, spec, values
@@ -24,6 +26,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.judge.model import 
     Sample,
     Verdict,
 )
+from ansible_collections.steady.rollout.plugins.module_utils.judge.numbers import normal_quantile
+from ansible_collections.steady.rollout.plugins.module_utils.judge.spending import Budget, level
 
 LOOKS = 36
 HOSTS = ("c1", "c2", "b1", "b2", "b3", "b4")
@@ -113,6 +117,15 @@ def test_a_leak_of_one_host_is_that_of_one() -> None:
     assert found.extent(1.1) == ONE_HOST
 
 
+def test_a_leak_whose_latest_figures_scatter_was_held_to_have_passed() -> None:
+    """Two of three latest differences are below what is tolerated, and yet their mean is above it."""
+
+    def scattered(at: float, host: str) -> float:
+        return 0.2 * at / 360 + (0.2 if at % 30 == 0 else -0.1)
+
+    assert compared(scattered).extent(1.1) == SPREAD
+
+
 def test_how_much_each_host_changed() -> None:
     data = [values.Change(at, {"c1": 0.02 * at, "c2": 0.3}, {"b1": 0.1, "b2": -0.1}, 0, 0) for at in (2.0, 4.0, 8.0)]
     assert values.by_host(data, None) == {"c1": pytest.approx(0.28 / 3), "c2": pytest.approx(0.3)}
@@ -127,3 +140,38 @@ def test_what_hosts_drift_by_themselves_is_no_growth() -> None:
         for drift in (0.0, 0.01)
     ]
     assert errors[1] == pytest.approx(math.hypot(errors[0], 0.1))
+
+
+@pytest.mark.parametrize(
+    ("between", "least", "most"),
+    [
+        (hosts.Between(0.0, 8.0, 0.0, 0.0), 0.95, 1.3),
+        (hosts.Between(0.00056, 8.0, 0.0005, 0.00056), 0.9, 1.1),
+        (hosts.Between(0.00625, 8.0, 0.0, 0.00056), 0.9, 1.1),
+    ],
+    ids=["alike", "usual", "unlike"],
+)
+def test_mean_and_trend_together_spend_the_chance(between: hosts.Between, least: float, most: float) -> None:
+    """Polls of good releases that scatter just as is assumed; only where hosts do not differ at all is it some more."""
+    chance, looks, warming, streams = 0.00375, 36, 6, 100_000
+    noise = values.Noise(0.015, 500, 1.0)
+    rng = np.random.default_rng(7)
+    line = np.arange(1, looks + 1) / looks
+    lasting = max(0.0, between.variance - between.drift * line.mean() ** 2) + between.known
+    found = math.sqrt(noise.variance) * rng.standard_normal((streams, looks))
+    found += math.sqrt(lasting) * rng.standard_normal((streams, 1))
+    found += math.sqrt(between.drift) * rng.standard_normal((streams, 1)) * line
+    data = [values.Change(10.0 * at, {"c": 0.0}, {"b": 0.0}, 0, 0) for at in range(1, looks + 1)]
+    fractions = [(at - warming) / (looks - warming) for at in range(warming + 1, looks + 1)]
+    stopped = np.zeros(streams, bool)
+    for number, at in enumerate(range(warming + 1, looks + 1), start=1):
+        for part, late, first, estimate in (
+            (OfValues.OF_MEAN, OfValues.LATE, warming, values.mean),
+            (OfValues.OF_TREND, OfValues.LATE_OF_TREND, 0, functools.partial(values.trend, began=0.0)),
+        ):
+            some, ones = data[first:at], np.eye(at - first)
+            weights = [estimate(some, found=list(one), chance=noise, between=between).figure for one in ones]
+            error = estimate(some, found=list(ones[0]), chance=noise, between=between).error
+            needed = normal_quantile(max(1e-15, level(Budget(chance * part, late, 1.0), fractions[:number])))
+            stopped |= found[:, first:at] @ np.array(weights) > needed * error
+    assert least <= stopped.mean() / chance <= most

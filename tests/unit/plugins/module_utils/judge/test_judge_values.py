@@ -56,7 +56,7 @@ def test_the_mean_without_hosts_is_the_t_test() -> None:
     data = [values.Change(at, {"": each}, {"": 0.0}, 0, 0) for at, each in enumerate(found)]
     noise = values.noise(data, found, UNKNOWN)
     assert noise.temper == 1.0
-    assert values.mean(found, noise, NO_HOSTS).p_value() == pytest.approx(
+    assert values.mean(data, found, noise, NO_HOSTS).p_value() == pytest.approx(
         stats.ttest_1samp(found, 0, alternative="greater").pvalue
     )
 
@@ -134,7 +134,7 @@ def test_good_hosts_are_rarely_unlikely() -> None:
         data = values.without_outliers(values.changes(fleet(rng, own, 15), known, reverse=False))
         found = values.differences(data)
         variance = statistics.fmean(each.variance for each in known.values()) * (1 / 2 + 1 / 8)
-        estimate = values.mean(found, values.noise(data, found, before), hosts.Between(0.0, 1.0, variance))
+        estimate = values.mean(data, found, values.noise(data, found, before), hosts.Between(0.0, 1.0, variance))
         low += estimate.p_value() <= 0.05
     assert 0.02 <= low / 300 <= 0.08
 
@@ -192,20 +192,40 @@ def test_alternating_figures_repeat_nothing() -> None:
     assert paired.repetition([1.0, -1.0] * 20) == 1.0
 
 
+@pytest.mark.parametrize("busy", [1.0, 4.0])
+@pytest.mark.parametrize("drift", [0.0, 0.002])
 @pytest.mark.parametrize("temper", [1.0, 0.6])
 @pytest.mark.parametrize("spread", [0.0, 0.001, 0.1])
-def test_growth_is_the_estimate_of_generalised_least_squares(temper: float, spread: float) -> None:
+def test_growth_is_the_estimate_of_generalised_least_squares(
+    temper: float, spread: float, drift: float, busy: float
+) -> None:
+    """Every third interval has *busy* times the requests; what hosts drift is part of what they differ by."""
     rng = random.Random("gls")
-    data = [values.Change(10.0 * at, {"a": rng.gauss(0, 0.1)}, {"b": 0.0}, 1.0, 1.0) for at in range(1, 21)]
+    counts = [busy if at % 3 == 0 else 1.0 for at in range(1, 21)]
+    data = [
+        values.Change(10.0 * at, {"a": rng.gauss(0, 0.1)}, {"b": 0.0}, count, 5 * count)
+        for at, count in enumerate(counts, start=1)
+    ]
     found = [each.difference for each in data]
-    chance, between = Noise(0.01, 30, temper), hosts.Between(spread, 8.0, spread / 2)
+    chance, between = Noise(0.01, 30, temper), hosts.Between(spread, 8.0, spread / 2, drift)
     shape = np.array([each.at / 200.0 for each in data])
-    covariance = np.eye(20) * 0.01 / temper + 1.5 * spread
+    rarer = 1 / np.array(counts)
+    of_interval = 0.01 / temper * (0.5 + 0.5 * rarer / rarer.mean())
+    covariance = np.diag(of_interval) + max(0.0, spread - drift * shape.mean() ** 2) + spread / 2
     inverse = np.linalg.inv(covariance)
     precision = shape @ inverse @ shape
     estimate = values.trend(data, found, 0.0, chance, between)
     assert estimate.figure == pytest.approx(shape @ inverse @ np.array(found) / precision)
-    assert estimate.error == pytest.approx(precision**-0.5)
+    assert estimate.error**2 == pytest.approx(1 / precision + drift)
+
+
+def test_a_quiet_interval_of_latencies_counts_less() -> None:
+    """A sixteenth of the requests: more than half of the weight, as not all of the noise is that of few requests."""
+    data = [values.Change(at, {"a": 0.1}, {"b": 0.0}, count, count) for at, count in ((1.0, 160.0), (2.0, 10.0))]
+    unknown = [each._replace(canary_count=0.0) for each in data]
+    chance = Noise(0.01, 30, 1.0)
+    assert values.mean(data, [0.0, 1.0], chance, NO_HOSTS).figure == pytest.approx(19 / 68)
+    assert values.mean(unknown, [0.0, 1.0], chance, NO_HOSTS).figure == pytest.approx(0.5)
 
 
 def test_hosts_that_differ_for_good_are_no_growth() -> None:
