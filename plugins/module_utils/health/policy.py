@@ -48,6 +48,14 @@ class Policy:
         growth: float = PAUSE_GROWTH ** min(probes - 1, 50)
         return min(self.interval, FIRST_PAUSE * growth)
 
+    def next_probe(self, state: State, began: float) -> float:
+        """When to probe again after the probe that began at *began*; the one that can complete the proof is not late."""
+        regular = began + self.pause(state.attempts)
+        if state.streak_began is None or state.streak + 1 < self.successes:
+            return regular
+        proven_at = state.streak_began + self.min_healthy_time
+        return proven_at if began < proven_at < regular else regular
+
     def shortest_proof(self) -> float:
         """Seconds that a target needs at least to become healthy when it answers at once and well."""
         probing = 0.0

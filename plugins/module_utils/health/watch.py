@@ -115,7 +115,7 @@ class Watch:
         sample = dataclasses.replace(sample, at=self._probes.now())
         one.state = observe(one.state, sample)
         one.history.add(sample)
-        again = one.began + self._policy.pause(one.state.attempts) if self._policy.waits else math.inf
+        again = self._policy.next_probe(one.state, one.began) if self._policy.waits else math.inf
         one.due = max(sample.at, again)
 
     def _judge(self) -> None:

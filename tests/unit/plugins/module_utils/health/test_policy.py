@@ -94,6 +94,19 @@ def test_many_looks_do_not_overflow() -> None:
     assert POLICY.pause(100_000) == 1.0
 
 
+def test_the_look_that_can_complete_the_proof_is_not_late() -> None:
+    """With an interval of a second a proof of ten seconds took up to eleven."""
+    state = after((0.3, True), (4, True), (9.9, True))
+    assert POLICY.next_probe(state, 9.9) == 10.3
+
+
+def test_a_look_that_cannot_complete_the_proof_keeps_its_pace() -> None:
+    short = dataclasses.replace(POLICY, min_healthy_time=0.05)
+    assert short.next_probe(after((0, False)), 0.0) == 0.1
+    assert short.next_probe(after((0, True)), 0.0) == 0.1
+    assert short.next_probe(after((0, True), (0.1, True)), 0.1) == 0.25
+
+
 @pytest.mark.parametrize(
     ("successes", "min_healthy_time", "seconds"), [(1, 0.0, 0.0), (3, 10.0, 10.0), (2, 0.0, 0.1), (9, 0.0, 4.078)]
 )
