@@ -10,11 +10,13 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import place_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fleet
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import hosts as sample
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import refusals
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import shared_server
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, at_once, prepare
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of, variables_of
@@ -39,6 +41,8 @@ class ActionModule(ActionBase):
         names = list(dict.fromkeys([*arguments["hosts"], *arguments["in_scope"]]))
         members = [member_of(self, name, name in in_scope, task_vars) for name in names]
         what = f"{_count(len(in_scope), 'host')} and {_count(len(arguments['balancers']), 'load balancer')}"
+        if arguments["keep_sessions"] and not self._task.check_mode:
+            shared_server.start(Executors(self, task_vars, joins=False), _beside(names, arguments["balancers"]))
         show(f"reading {what}")
         seen, nodes, problems = background.with_signs_of_life(
             lambda: self._read(arguments, task_vars, members),
@@ -88,6 +92,11 @@ class ActionModule(ActionBase):
     def _settings(self, name: str, task_vars: dict[str, t.Any]) -> HostSettings:
         variables = variables_of(self, name, task_vars)
         return HostSettings(variables, lambda raw, overlay: evaluated(self, raw, variables, **overlay))
+
+
+def _beside(hosts: t.Sequence[str], balancers: t.Sequence[Result]) -> list[str]:
+    """Where load balancers are and no host of the fleet: its long steps stay in sessions of their own."""
+    return [place for place in dict.fromkeys(map(place_of, balancers)) if place not in hosts]
 
 
 def _count(number: int, what: str) -> str:

@@ -15,6 +15,8 @@ import enum
 import time
 import typing as t
 
+from ansible_collections.steady.rollout.plugins.module_utils import in_progress
+
 
 class Verdict(enum.Enum):
     REACHED = "reached"
@@ -24,10 +26,10 @@ class Verdict(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Clock:
-    """Monotonic seconds and sleep; tests bring their own."""
+    """Monotonic seconds, and a sleep that is cut when the caller is gone; tests bring their own."""
 
     now: t.Callable[[], float] = time.monotonic
-    sleep: t.Callable[[float], None] = time.sleep
+    sleep: t.Callable[[float], None] = in_progress.pause
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,6 +65,12 @@ options:
     type: list
     elements: str
     default: []
+  keep_sessions:
+    description:
+      - Whether the connections to the hosts of load balancers stay open for the tasks that follow, until the run of the playbook
+        ends. A host of the fleet is not kept connected.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -120,5 +126,6 @@ SPEC = {
         "require_admin": {"type": "bool", "default": False},
         "asked_version": {"type": "str"},
         "accept": {"type": "list", "elements": "str", "default": []},
+        "keep_sessions": {"type": "bool", "default": False},
     },
 }

@@ -18,8 +18,12 @@ OF_THE_ROLES = ("groups", "connection")
 
 def on_balancer(balancer: Balancer, module: str, check_mode: bool = False, **options: t.Any) -> Invocation:
     settings = {name: value for name, value in balancer.items() if name not in OF_THE_ROLES}
-    place = str(balancer.get("host") or "localhost")
-    return Invocation(place, module, {"balancer": settings, **options}, check_mode=check_mode)
+    return Invocation(place_of(balancer), module, {"balancer": settings, **options}, check_mode=check_mode)
+
+
+def place_of(balancer: Balancer) -> str:
+    """The host that the balancer's modules run on."""
+    return str(balancer.get("host") or "localhost")
 
 
 def balancer_of(outcome: Outcome) -> dict[str, t.Any]:

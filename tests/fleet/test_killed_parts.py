@@ -44,6 +44,11 @@ def kill_connections(run: Run, lab: Lab, host: str) -> None:
     processes.kill(*found)
 
 
+def kill_sharing(run: Run, lab: Lab, host: str) -> None:
+    """With it go the sessions in which all hosts in flight wait for their drains."""
+    processes.kill(processes.sharing(run))
+
+
 def kill_remote_end(run: Run, lab: Lab, host: str) -> None:
     assert processes.kill_remote_ends(lab, host)
 
@@ -59,6 +64,7 @@ long = pytest.mark.long
     "kill",
     [
         pytest.param(kill_worker, id="worker"),
+        pytest.param(kill_sharing, id="shared sessions"),
         pytest.param(kill_ssh, id="ssh", marks=long),
         pytest.param(kill_connections, id="ssh connections", marks=long),
         pytest.param(kill_remote_end, id="remote end", marks=long),

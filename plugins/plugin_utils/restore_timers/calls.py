@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import registry
 from ansible_collections.steady.rollout.plugins.module_utils.restore_timer import rules
+from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import place_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers.program import program
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, Invocation, Outcome
 
@@ -37,10 +38,6 @@ def why_not(balancer: Balancer) -> str:
 
 def _has_host(balancer: Balancer) -> bool:
     return str(balancer.get("type") or "haproxy") in BESIDE_THE_BALANCER
-
-
-def place_of(balancer: Balancer) -> str:
-    return str(balancer.get("host") or "localhost")
 
 
 def places(balancers: t.Sequence[Balancer]) -> tuple[list[str], dict[str, str]]:

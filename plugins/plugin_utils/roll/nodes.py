@@ -13,6 +13,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls impo
     error_of,
     node_of,
     on_balancer,
+    place_of,
 )
 from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers import calls as restore_timers
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
@@ -129,7 +130,7 @@ class Nodes:
         ]
 
     def _timed(self, balancer: Balancer, restorable: bool) -> Result:
-        has_timer = restorable and restore_timers.place_of(balancer) in self._timers
+        has_timer = restorable and place_of(balancer) in self._timers
         return {"restore_timer": True} if has_timer and not restore_timers.why_not(balancer) else {}
 
     def _refuse_failures(self, kind: str, outcomes: t.Sequence[Outcome], changed: t.Sequence[Outcome]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import threading
 import typing as t
 
@@ -16,7 +17,15 @@ from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import local, modules, sending, slots, ssh
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import (
+    local,
+    modules,
+    protocol,
+    sending,
+    shared_client,
+    slots,
+    ssh,
+)
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.local import Result
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import ModuleCall
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.opening import (
@@ -33,6 +42,12 @@ OF_ANSIBLE = ("invocation", "warnings", "deprecations", "exception", "ansible_fa
 """Keys of a module's result that are Ansible's own."""
 OF_A_PATH = ("uid", "gid", "owner", "group", "mode", "state", "size", "secontext")
 """What Ansible adds to every result that has a path."""
+
+OF_A_USER = ("become_user", "become_exe", "become_flags")
+"""Options of a become plugin that say who runs a command and how; every plugin has them."""
+
+OF_THE_RUN = "STEADY_ROLLOUT_RUN"
+"""The variable that marks a run's processes on hosts; the shared session has it, and tasks without it may use that one."""
 
 
 class Unreachable(RolloutError):
@@ -68,10 +83,13 @@ class Executor(t.Protocol):
 class HostExecutor:
     """Decides at the first call how the host can be used, and stays with it."""
 
-    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None) -> None:
+    def __init__(
+        self, action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None, joins: bool = True
+    ) -> None:
         self._make_target = functools.partial(target, action, task_vars, host, become)
         self._target = self._make_target()
         self._host = host
+        self._joins = joins
         self._session: Session | None = None
         self._turn = threading.Lock()
         self.kind = "local" if self._target.is_local else "session"
@@ -100,7 +118,7 @@ class HostExecutor:
         try:
             if self.kind == "local":
                 return local.run(call, self._host)
-            session = None if self.kind == "module" else self._open_session(timeout)
+            session = None if self.kind == "module" else self.session(timeout)
             return self._in_session(session, call, timeout) if session else self._as_module(call)
         except InputError as error:
             return {"changed": False, "failed": True, "msg": error.message}
@@ -108,7 +126,7 @@ class HostExecutor:
     @contextlib.contextmanager
     def sent(self, path: str, name: str) -> t.Iterator[str | None]:
         """The place of a file of the controller's for calls in this context; None where there is no session."""
-        session = None if self.kind != "session" else self._open_session(None)
+        session = None if self.kind != "session" else self.session(None)
         if session is None:
             yield None
             return
@@ -122,7 +140,7 @@ class HostExecutor:
     def connect(self) -> None:
         """Opens the session, where there is one, ahead of the first call."""
         if self.kind == "session":
-            self._open_session(None)
+            self.session(None)
 
     def close(self) -> None:
         with self._turn:
@@ -135,7 +153,8 @@ class HostExecutor:
         params, paths = modules.checked_for_elsewhere(call.module, source.SPEC, call.arguments)
         try:
             reply = session.call(
-                modules.core_name(source.core), params.values, paths, call.check_mode, call.diff, timeout
+                protocol.request(modules.core_name(source.core), params.values, paths, call.check_mode, call.diff),
+                timeout,
             )
         except SessionEnded as error:
             self.close()
@@ -165,7 +184,7 @@ class HostExecutor:
             own.update(OF_A_PATH)
         return {"changed": False, **{name: value for name, value in found.items() if name not in own}}
 
-    def _open_session(self, timeout: float | None) -> Session | None:
+    def session(self, timeout: float | None = None) -> Session | None:
         """The session, opened where there is none; None where there can be none.
 
         A host that says nothing within a caller's own *timeout* may still be able to have one.
@@ -194,10 +213,14 @@ class HostExecutor:
             return self._session
 
     def _opened(self, timeout: float | None) -> Session:
+        """The session that the run's workers share, or one of its own."""
+        return (self._joins and shared_client.join(self.identity, timeout)) or self._opened_alone(timeout)
+
+    def _opened_alone(self, timeout: float | None) -> Session:
         there = self._target
         connection = there.connection
         opened = Opening(
-            ssh.Link(connection) if there.is_ssh else ssh.LocalLink(),
+            self._link,
             there.interpreters(),
             there.env_prefix(),
             connection.become,
@@ -208,7 +231,16 @@ class HostExecutor:
             Display().v(
                 f"The runner is sent with each session, it cannot be kept: {opened.why_not_kept}", host=self._host
             )
-        return Session(opened)
+        return Session(opened.pipes, opened.place)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """The same for all sessions that run as the same user of the same host with the same environment."""
+        return digest_of(self._link.identity, self._target)
+
+    @functools.cached_property
+    def _link(self) -> ssh.Link | ssh.LocalLink:
+        return ssh.Link(self._target.connection) if self._target.is_ssh else ssh.LocalLink()
 
     def _fall_back(self, why: str) -> None:
         self.kind = "module"
@@ -223,6 +255,13 @@ def text_of(warning: t.Any) -> str:
         return warning
     parts = [getattr(warning, "event", None), *getattr(warning, "details", ())]
     return next((str(part.msg) for part in parts if hasattr(part, "msg")), type(warning).__name__)
+
+
+def digest_of(link: str, there: Target) -> str:
+    become = there.connection.become
+    user = [become.name, *(become.get_option(name) for name in OF_A_USER)] if become else []
+    environment = sorted((name, value) for name, value in there.environment().items() if name != OF_THE_RUN)
+    return hashlib.sha256(repr((link, environment, user)).encode()).hexdigest()[:16]
 
 
 def why_not(there: Target) -> str:

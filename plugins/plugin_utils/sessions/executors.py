@@ -25,7 +25,6 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import payload
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import (
-    Executor,
     HostExecutor,
     Unreachable,
 )
@@ -63,11 +62,12 @@ class Outcome:
 
 
 class Executors:
-    """A context manager; at its end all sessions are closed."""
+    """A context manager; at its end all sessions are closed. With *joins* those that the run's workers share are used."""
 
-    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any]) -> None:
+    def __init__(self, action: ActionBase, task_vars: dict[str, t.Any], joins: bool = True) -> None:
         self._action = action
         self._task_vars = task_vars
+        self._joins = joins
         self._made: dict[tuple[str, bool | None], HostExecutor] = {}
         self._turn = threading.Lock()
         # The worker is a process of this task alone; cores that run in it find what a module would.
@@ -83,11 +83,11 @@ class Executors:
             made = list(self._made.values())
         at_once([one.close for one in made])
 
-    def on(self, host: str, become: bool | None = None) -> Executor:
+    def on(self, host: str, become: bool | None = None) -> HostExecutor:
         """The host's executor; *become* as the keyword of a task, None for what the task itself says."""
         with self._turn:
             if (host, become) not in self._made:
-                self._made[host, become] = HostExecutor(self._action, self._task_vars, host, become)
+                self._made[host, become] = HostExecutor(self._action, self._task_vars, host, become, self._joins)
             return self._made[host, become]
 
     def connect(self, hosts: t.Iterable[str]) -> None:

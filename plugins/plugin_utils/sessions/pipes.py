@@ -107,6 +107,9 @@ class Pipes:
             return False
         return True
 
+    def kill(self) -> None:
+        self.process.kill()
+
     def close(self) -> None:
         """After ``hang_up``, and when nobody reads any more."""
         self._selector.close()

@@ -12,27 +12,33 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Rollo
 
 LONGEST = 64 * 1024 * 1024
 """Bytes of one answer."""
-KINDS = ("result", "error", "crash", "pong")
+KINDS = ("result", "error", "crash", "pong", "ended")
 
 
 class BadAnswer(RolloutError):
     """The other end of a session said what no runner of ours would say."""
 
 
-def request_line(number: int, core: str, params: t.Any, paths: t.Any, check_mode: bool, diff: bool) -> bytes:
-    request = {
-        "id": number,
-        "core": core,
-        "params": params,
-        "paths": paths,
-        "check_mode": check_mode,
-        "diff": diff,
-    }
-    return json.dumps(request, default=str).encode() + b"\n"
+def request(core: str, params: t.Any, paths: t.Any, check_mode: bool, diff: bool) -> dict[str, t.Any]:
+    """What is asked of the other end; the session gives it a number."""
+    return {"core": core, "params": params, "paths": paths, "check_mode": check_mode, "diff": diff}
+
+
+def request_line(number: int, request: t.Mapping[str, t.Any]) -> bytes:
+    return line({"id": number, **request})
 
 
 def ping_line(number: int) -> bytes:
-    return json.dumps({"ping": number}).encode() + b"\n"
+    return line({"ping": number})
+
+
+def cut_line(number: int) -> bytes:
+    """Nobody waits for the answer to that request any more."""
+    return line({"cut": number})
+
+
+def line(message: t.Mapping[str, t.Any]) -> bytes:
+    return json.dumps(message, default=str).encode() + b"\n"
 
 
 def greeting(line: bytes, nonce: str) -> dict[str, t.Any] | None:
@@ -58,6 +64,8 @@ def parsed(line: bytes) -> dict[str, t.Any]:
 def _is_whole(answer: dict[str, t.Any]) -> bool:
     if "pong" in answer:
         return True
+    if "ended" in answer:
+        return isinstance(answer["ended"], str)
     if not isinstance(answer.get("id"), int) or not isinstance(answer.get("warnings", []), list):
         return False
     if "result" in answer:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.release import incoming
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import protocol
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import core_name
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.remote.answering import result_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session import Session, SessionEnded
@@ -34,7 +35,7 @@ def sent(session: Session, path: str, name: str, host: str) -> t.Iterator[str]:
         yield _delivered(session, path, about, host)
     finally:
         with contextlib.suppress(SessionEnded):
-            session.call(core_name(incoming.discard), {"id": identity}, [], False, False, None)
+            _call(session, incoming.discard, {"id": identity})
 
 
 def _delivered(session: Session, path: str, about: dict[str, t.Any], host: str) -> str:
@@ -42,9 +43,13 @@ def _delivered(session: Session, path: str, about: dict[str, t.Any], host: str) 
     with open(path, "rb") as stream:
         for piece in iter(lambda: stream.read(PIECE), b""):
             data = base64.b64encode(piece).decode("ascii")
-            reply = session.call(core_name(incoming.receive), {**about, "data": data}, [], False, False, None)
+            reply = _call(session, incoming.receive, {**about, "data": data})
             result = result_of(reply, f"{about['name']} to {host}")
             if result.get("failed"):
                 raise RolloutError(str(result["msg"]))
             place = str(result["path"])
     return place
+
+
+def _call(session: Session, core: t.Callable[..., t.Any], params: dict[str, t.Any]) -> dict[str, t.Any]:
+    return session.call(protocol.request(core_name(core), params, [], False, False), None)

@@ -53,7 +53,7 @@ class Link:
         connection.host = connection.get_option("host") or connection._play_context.remote_addr
         words = self._words()
         self._directory = unfrackpath(connection.get_option("control_path_dir"))
-        self._identity = hashlib.sha256(b"\0".join([*words, str(connection.host).encode()])).hexdigest()
+        self.identity = hashlib.sha256(b"\0".join([*words, str(connection.host).encode()])).hexdigest()
         self._own_first = self._plugins_path()
         self._gateway = hashlib.sha256(gateway(words) or str(connection.host).encode()).hexdigest()[:10]
 
@@ -78,7 +78,7 @@ class Link:
     def _path(self, number: int) -> str:
         if number == 0 and self._own_first:
             return self._own_first
-        name = hashlib.sha256(f"{self._identity}-{number}".encode()).hexdigest()[:10]
+        name = hashlib.sha256(f"{self.identity}-{number}".encode()).hexdigest()[:10]
         return os.path.join(self._directory, name)
 
     def _plugins_path(self) -> str | None:
@@ -140,6 +140,8 @@ class Link:
 
 class LocalLink:
     """To another user of this machine."""
+
+    identity = "local"
 
     def start(self, command: str, skip: t.Collection[int] = ()) -> tuple[subprocess.Popen[bytes], int, int]:
         pipe = subprocess.PIPE

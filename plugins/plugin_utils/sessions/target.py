@@ -71,6 +71,12 @@ class Target:
         found: dict[str, t.Any] = self.variables["ansible_delegated_vars"][self.host]
         return found
 
+    def environment(self) -> dict[str, t.Any]:
+        """The task's ``environment``."""
+        found: dict[str, t.Any] = {}
+        self.handler._compute_environment_string(found)
+        return found
+
     def env_prefix(self) -> str:
         """The task's ``environment`` as words of sh."""
         return str(self.handler._compute_environment_string()).strip()

@@ -13,10 +13,9 @@ import os
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, detached
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import slots
 
-NOWHERE = "/dev/null"
 STARTS = 5
 PAUSE = 0.5
 """Seconds before a watch that was killed is started again."""
@@ -27,17 +26,8 @@ NO_WATCH = (
 
 
 def start(watch: t.Callable[[], None], show: t.Callable[[str], None]) -> int:
-    """Runs *watch* below a grandchild of this worker, which nobody has to wait for; returns the keeper's process id."""
-    reader, writer = os.pipe()
-    run = os.getppid()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        _become_the_keeper(watch, show, run, writer)
-    os.close(writer)
-    os.waitpid(child, 0)
-    with open(reader, encoding="ascii") as stream:
-        pid = int(stream.read() or 0)
+    """Runs *watch* below a process of its own, the keeper, whose process id is returned; 0 where there is none."""
+    pid = detached.start(lambda: _watch_over(watch, show))
     if not pid:
         _note()
     return pid
@@ -55,21 +45,9 @@ def say_no_watch(show: t.Callable[[str], None], why: str = "") -> None:
         show(f"{why} {NO_WATCH}".lstrip())
 
 
-def _become_the_keeper(watch: t.Callable[[], None], show: t.Callable[[str], None], run: int, writer: int) -> t.NoReturn:
-    """Never returns: whatever Ansible does at the end of a worker is not for this process."""
-    try:
-        os.setsid()
-        pid = os.fork()
-        if pid:
-            os.write(writer, str(pid).encode())
-            os._exit(0)
-        _note(os.getpid())
-        os.close(writer)
-        _leave_terminal()
-        controller.follow(run)
-        keep(watch, show)
-    finally:
-        os._exit(0)
+def _watch_over(watch: t.Callable[[], None], show: t.Callable[[str], None]) -> None:
+    _note(os.getpid())
+    keep(watch, show)
 
 
 def keep(watch: t.Callable[[], None], show: t.Callable[[str], None], pause: float = PAUSE) -> None:
@@ -116,11 +94,3 @@ def _is_gone() -> bool:
 
 def _path() -> str:
     return os.path.join(slots.run_directory(), "watch")
-
-
-def _leave_terminal() -> None:
-    """Whoever reads the run's output must see its end when the run ends."""
-    nowhere = os.open(NOWHERE, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(nowhere, stream)
-    os.close(nowhere)

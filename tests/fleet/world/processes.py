@@ -28,13 +28,16 @@ def workers(run: Run) -> list[int]:
 
 def keeper(run: Run) -> int:
     """The parent of the watch, which is nobody's child any more."""
-    forks = _forks(run)
-    return next(pid for pid in forks if _parent(pid) not in (run.pid, *forks))
+    return next(pid for pid in _detached(run) if _children(run, pid))
+
+
+def sharing(run: Run) -> int:
+    """The process with the sessions that all workers share, which is nobody's child either."""
+    return next(pid for pid in _detached(run) if not _children(run, pid))
 
 
 def watch(run: Run) -> int:
-    above = keeper(run)
-    return next(pid for pid in _forks(run) if _parent(pid) == above)
+    return _children(run, keeper(run))[0]
 
 
 def worker_of(run: Run, host: str) -> int:
@@ -72,6 +75,15 @@ def _forks(run: Run) -> list[int]:
     """Processes that were forked from ansible-playbook and still are it."""
     command = _words(run.pid)
     return [pid for pid in _pids() if pid != run.pid and _words(pid) == command]
+
+
+def _detached(run: Run) -> list[int]:
+    forks = _forks(run)
+    return [pid for pid in forks if _parent(pid) not in (run.pid, *forks)]
+
+
+def _children(run: Run, above: int) -> list[int]:
+    return [pid for pid in _forks(run) if _parent(pid) == above]
 
 
 def _pids() -> list[int]:

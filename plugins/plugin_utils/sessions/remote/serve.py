@@ -5,6 +5,7 @@
 
     controller: {"id": 1, "core": "module:function", "params": {}, "paths": [], "check_mode": false, "diff": false}
     here:       {"id": 1, "result": {}, "warnings": []}, or "error" or "crash" in the place of "result"
+    controller: {"cut": 1}     nobody waits for the answer any more
     controller: {"ping": 1}
     here:       {"pong": 1}
 
@@ -51,6 +52,7 @@ class Service:
         self._silence = silence
         self._buffer = b""
         self._writing = threading.Lock()
+        self._nobody_waits: t.Dict[int, threading.Event] = {}
 
     def run(self) -> str:
         """Serves until the session is over; says why it is."""
@@ -85,21 +87,39 @@ class Service:
             raise Refused("a request is not an object")
         if "ping" in message:
             self._write({"pong": message["ping"]})
+        elif "cut" in message:
+            self._cut(message["cut"])
+        elif isinstance(message.get("id"), int):
+            self._begin(message)
         else:
-            threading.Thread(target=self._serve, args=(message,), daemon=True).start()
+            raise Refused("a request has no number")
 
-    def _serve(self, message: t.Dict[str, t.Any]) -> None:
-        reply: t.Dict[str, t.Any] = {}
+    def _begin(self, message: t.Dict[str, t.Any]) -> None:
+        nobody_waits = self._nobody_waits[message["id"]] = threading.Event()
+        threading.Thread(target=self._serve, args=(message, nobody_waits), daemon=True).start()
+
+    def _cut(self, number: int) -> None:
+        """Whoever asked for it is gone, and others that share this session are not."""
+        nobody_waits = self._nobody_waits.get(number)
+        if nobody_waits:
+            nobody_waits.set()
+
+    def _serve(self, message: t.Dict[str, t.Any], nobody_waits: threading.Event) -> None:
         try:
-            params = expanded(message["params"], message["paths"])
-            reply = answer(found_core(message["core"]), params, bool(message["check_mode"]), bool(message["diff"]))
+            with in_progress.served(nobody_waits):
+                reply = self._answer(message)
             self._write({"id": message["id"], **reply})
         except OSError:
             pass  # Nobody listens any more; run() finds out by itself.
         except Exception as error:
-            self._write(
-                {"id": message.get("id"), "crash": {"what": f"{type(error).__name__}: {error}", "traceback": ""}}
-            )
+            self._write({"id": message["id"], "crash": {"what": f"{type(error).__name__}: {error}", "traceback": ""}})
+        finally:
+            del self._nobody_waits[message["id"]]
+
+    @staticmethod
+    def _answer(message: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
+        params = expanded(message["params"], message["paths"])
+        return answer(found_core(message["core"]), params, bool(message["check_mode"]), bool(message["diff"]))
 
     def _write(self, message: t.Dict[str, t.Any]) -> None:
         line = json.dumps(message).encode() + b"\n"

@@ -54,3 +54,36 @@ def test_a_session_whose_controller_was_gone_began_another_change() -> None:
     with pytest.raises(RolloutError) as caught, in_progress.change():
         pass
     assert caught.value.message == "The connection to the controller has ended; nothing more is changed."
+
+
+def test_a_worker_that_was_gone_had_its_wait_go_on_in_a_session_that_others_use() -> None:
+    gone = threading.Event()
+    with in_progress.served(gone):
+        in_progress.pause(0)
+        gone.set()
+        with pytest.raises(RolloutError) as caught:
+            in_progress.pause(0)
+        assert caught.value.message == "The connection to the controller has ended; nothing more is changed."
+        with pytest.raises(RolloutError), in_progress.change():
+            pass
+    in_progress.pause(0)
+    with in_progress.change():
+        pass
+
+
+def test_a_change_for_a_worker_that_goes_in_the_middle_of_it_is_finished() -> None:
+    gone = threading.Event()
+    with in_progress.served(gone), in_progress.change():
+        gone.set()
+        in_progress.pause(0)
+
+
+def test_the_end_of_one_caller_is_none_for_another_thread() -> None:
+    gone = threading.Event()
+    gone.set()
+    with in_progress.served(gone):
+        other = threading.Thread(target=in_progress.pause, args=(0,))
+        other.start()
+        other.join(30)
+    with in_progress.served(threading.Event()):
+        in_progress.pause(0)

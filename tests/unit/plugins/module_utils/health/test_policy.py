@@ -96,7 +96,7 @@ def test_many_looks_do_not_overflow() -> None:
 
 def test_the_look_that_can_complete_the_proof_is_not_late() -> None:
     """With an interval of a second a proof of ten seconds took up to eleven."""
-    state = after((0.3, True), (4, True), (9.9, True))
+    state = after(*((0.3 + second, True) for second in range(9)), (9.9, True))
     assert POLICY.next_probe(state, 9.9) == 10.3
 
 

@@ -23,6 +23,7 @@ def test_login_noise_before_the_greeting_is_skipped() -> None:
         {"id": 1, "error": {"message": "no", "result": {}}, "warnings": ["w"]},
         {"id": 1, "crash": {"what": "KeyError: 'x'", "traceback": ""}},
         {"pong": 3},
+        {"ended": "the host has gone"},
     ],
 )
 def test_an_answer_is_read(answer: dict[str, object]) -> None:
@@ -40,6 +41,7 @@ def test_an_answer_is_read(answer: dict[str, object]) -> None:
         b'{"id": 1, "result": {}, "error": {}}',
         b'{"id": 1, "error": {"message": 1, "result": {}}}',
         b'{"id": 1, "crash": {}}',
+        b'{"ended": 1}',
     ],
 )
 def test_what_is_no_answer_is_refused(line: bytes) -> None:
@@ -66,6 +68,6 @@ def test_an_endless_line_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_request_is_one_line() -> None:
-    line = protocol.request_line(1, "m:f", {"text": "a\nb é"}, [["path"]], True, False)
+    line = protocol.request_line(1, protocol.request("m:f", {"text": "a\nb é"}, [["path"]], True, False))
     assert line.count(b"\n") == 1
     assert json.loads(line)["params"] == {"text": "a\nb é"}

@@ -26,11 +26,12 @@ class OtherEnd:
     def __init__(self) -> None:
         self.calls: list[str] = []
 
-    def call(self, core: str, params: t.Any, paths: t.Any, check_mode: bool, diff: bool, timeout: t.Any) -> t.Any:
-        module, _colon, function = core.partition(":")
+    def call(self, request: t.Any, timeout: t.Any) -> t.Any:
+        asked = json.loads(json.dumps(request))
+        module, _colon, function = asked["core"].partition(":")
         self.calls.append(function)
         found = getattr(importlib.import_module(module), function)
-        return json.loads(json.dumps(answer(found, json.loads(json.dumps(params)), check_mode, diff)))
+        return json.loads(json.dumps(answer(found, asked["params"], asked["check_mode"], asked["diff"])))
 
 
 @pytest.fixture

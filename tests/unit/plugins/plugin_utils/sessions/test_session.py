@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -13,8 +12,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import session
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.opening import Opened
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import protocol, session
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.pipes import Pipes
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session import NoAnswer, Session, SessionEnded
 
@@ -33,11 +31,11 @@ def opened(program: str) -> Session:
     process = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    return Session(Opened(Pipes(process), os.open(os.devnull, os.O_RDONLY), ""))
+    return Session(Pipes(process))
 
 
 def call(of: Session, core: str = "a:b", timeout: float | None = 30.0) -> dict[str, t.Any]:
-    return of.call(core, {}, [], False, False, timeout)
+    return of.call(protocol.request(core, {}, [], False, False), timeout)
 
 
 @pytest.fixture
@@ -51,7 +49,7 @@ def talking() -> t.Iterator[Session]:
 def silent() -> t.Iterator[Session]:
     made = opened(DEAF)
     yield made
-    made._pipes.process.kill()
+    made._channel.kill()
     made.close()
 
 

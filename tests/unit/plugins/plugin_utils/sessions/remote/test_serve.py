@@ -81,7 +81,35 @@ def test_it_ends_when_the_controller_is_silent() -> None:
     assert Ends(silence=0.05).ended() == "nothing was heard for 0.05 s"
 
 
-@pytest.mark.parametrize(("line", "said"), [(b"x\n", "a request is not JSON"), (b"1\n", "a request is not an object")])
+def test_one_wait_is_cut_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker that waited has been killed, and others use the same session."""
+    waits = threading.Event()
+
+    def wait(_message: t.Any) -> t.Any:
+        waits.set()
+        while True:
+            in_progress.pause(0.001)
+
+    monkeypatch.setattr(serve.Service, "_answer", staticmethod(wait))
+    ends = Ends()
+    os.write(ends.to, b'{"id": 4}\n')
+    waits.wait(30)
+    (answer,) = ends.ask({"cut": 4})
+    assert answer["id"] == 4
+    assert answer["crash"]["what"].endswith("The connection to the controller has ended; nothing more is changed.")
+    assert ends.ask({"ping": 1}) == [{"pong": 1}]
+    os.write(ends.to, b'{"cut": 4}\n')
+    assert ends.ask({"ping": 2}) == [{"pong": 2}]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"x\n", "a request is not JSON"),
+        (b"1\n", "a request is not an object"),
+        (b"{}\n", "a request has no number"),
+    ],
+)
 def test_it_ends_on_nonsense(line: bytes, said: str) -> None:
     ends = Ends()
     os.write(ends.to, line)
