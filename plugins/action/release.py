@@ -19,14 +19,10 @@ from ansible_collections.steady.rollout.plugins.module_utils import documents
 from ansible_collections.steady.rollout.plugins.module_utils.checksums import checksum_of
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.release.archive import inspect
-from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import (
-    Source,
-    check_source,
-    refuse_other_checksum,
-    scheme_of,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import refuse_other_checksum
 from ansible_collections.steady.rollout.plugins.module_utils.release.pack import pack
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import Artifact, check_version, same_artifact
+from ansible_collections.steady.rollout.plugins.module_utils.release.source import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.in_worker import InWorkerAction
 
 

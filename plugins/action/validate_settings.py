@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.plugin_utils import settings
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, variables_of, why_not_evaluated
@@ -25,7 +26,10 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result: Result = super().run(tmp, task_vars)
         arguments = validated("validate_settings", source_of("validate_settings").SPEC, self._task.args)
-        spec = arguments["argument_spec"]
+        try:
+            spec = settings.spec_from(arguments["argument_specs"], arguments["entry_point"])
+        except InputError as error:
+            return {**result, "failed": True, "msg": error.message}
         hostvars = task_vars["hostvars"]
         written = {host: _only(spec, hostvars.raw_get(host)) for host in arguments["hosts"]}
         errors = {}
@@ -37,7 +41,7 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": refused}
         return {**result, "changed": False}
 
-    def _errors(self, spec: Result, written: Result, variables: Result) -> list[str]:
+    def _errors(self, spec: settings.Settings, written: Result, variables: Result) -> list[str]:
         try:
             return settings.errors_of(spec, evaluated(self, written, variables))
         except AnsibleError:

@@ -37,19 +37,22 @@ options:
     type: list
     elements: str
     required: true
-  argument_spec:
-    description: The options of one entry point of a role's C(meta/argument_specs.yml).
-    type: dict
+  argument_specs:
+    description: The path of a role's C(meta/argument_specs.yml), on the controller.
+    type: path
     required: true
+  entry_point:
+    description: Which entry point of the role the settings are for.
+    type: str
+    default: main
 """
 
 EXAMPLES = r"""
 - name: Refuse settings of the wrong type
   steady.rollout.validate_settings:
     hosts: "{{ ansible_play_hosts_all }}"
-    argument_spec:
-      rollout_service: {type: str, required: true}
-      rollout_keep_releases: {type: int, default: 5}
+    argument_specs: "{{ role_path }}/meta/argument_specs.yml"
+    entry_point: begin
   run_once: true
 """
 
@@ -63,6 +66,7 @@ msg:
 SPEC = {
     "argument_spec": {
         "hosts": {"type": "list", "elements": "str", "required": True},
-        "argument_spec": {"type": "dict", "required": True},
+        "argument_specs": {"type": "path", "required": True},
+        "entry_point": {"type": "str", "default": "main"},
     },
 }

@@ -142,13 +142,41 @@ MUTANTS: tuple[Mutant, ...] = (
         SESSIONS + "session.py",
         (
             "a wait does not end with its session",
-            "            for waiting in self._waiting.values():\n                waiting.put(None)\n",
+            "        for reply in waiting.values():\n            reply(None)\n",
             "",
         ),
         (
             "a silent session lives for ever",
             "            elif unanswered == UNANSWERED:\n",
             "            elif unanswered == -1:\n",
+        ),
+        tests=(UNIT + "sessions",),
+    ),
+    *of(
+        SESSIONS + "shared_server.py",
+        (
+            "8 what a worker that is gone waits for goes on",
+            "                self._session.cut(number)\n",
+            "                pass\n",
+        ),
+        (
+            "the end of a shared session is kept from idle workers",
+            "            self._session.await_end(end, self._pass_on_the_end)\n",
+            "",
+        ),
+        (
+            "a worker that reads nothing holds up the others",
+            'struct.pack("ll", READS_WITHIN, 0)',
+            'struct.pack("ll", 0, 0)',
+        ),
+        tests=(UNIT + "sessions",),
+    ),
+    *of(
+        SESSIONS + "remote/serve.py",
+        (
+            "8 one wait of several cannot be cut",
+            "            nobody_waits.set()\n",
+            "            pass\n",
         ),
         tests=(UNIT + "sessions",),
     ),
@@ -218,7 +246,26 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     *of(
         "plugins/module_utils/in_progress.py",
-        ("8 a change begins after the controller is gone", '        if _state["closed"]:\n', "        if False:\n"),
+        (
+            "8 a change begins after the controller is gone",
+            '        if _state["closed"] or _is_caller_gone():\n',
+            "        if _is_caller_gone():\n",
+        ),
+        (
+            "8 a change begins for a worker that is gone",
+            '        if _state["closed"] or _is_caller_gone():\n',
+            '        if _state["closed"]:\n',
+        ),
+        (
+            "8 a change is cut with its worker",
+            "    if not _thread.changes and _is_caller_gone():\n",
+            "    if _is_caller_gone():\n",
+        ),
+        (
+            "8 a worker that is gone goes on to wait",
+            "    if not _thread.changes and _is_caller_gone():\n",
+            "    if False:\n",
+        ),
         ("8 a change in progress is cut", 'return _turn.wait_for(lambda: not _state["changes"], limit)', "return True"),
         tests=(UNIT + "sessions", "tests/unit/plugins/module_utils/test_in_progress.py"),
     ),

@@ -142,7 +142,13 @@ MUTANTS: tuple[Mutant, ...] = (
             "if source.checksum and source.checksum != found:",
             "if source.checksum and not found:",
         ),
+    ),
+    *of(
+        UTILS + "release/source.py",
         ("a remote file needs no checksum", "if source.is_remote and not source.checksum:", "if False:"),
+    ),
+    *of(
+        UTILS + "release/download.py",
         ("20 a header goes to a stranger", "after[:2] != before[:2]:", "after[:1] != before[:1]:"),
         (
             "20 a download goes from https to http",

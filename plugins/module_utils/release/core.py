@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.release import plan
 from ansible_collections.steady.rollout.plugins.module_utils.release import restart as restarting
 from ansible_collections.steady.rollout.plugins.module_utils.release import shared as release_shared
 from ansible_collections.steady.rollout.plugins.module_utils.release.archive import inspect
-from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, fetch
+from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import fetch
 from ansible_collections.steady.rollout.plugins.module_utils.release.layout import Layout
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import Artifact, Snapshot, Step
 from ansible_collections.steady.rollout.plugins.module_utils.release.request import (
@@ -28,6 +28,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.release.request imp
     request_from,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.release.restart import Restart
+from ansible_collections.steady.rollout.plugins.module_utils.release.source import Source
 from ansible_collections.steady.rollout.plugins.module_utils.release.stage import OUT_OF_SPACE, Delivery, staged_tree
 
 

@@ -18,8 +18,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import basic_authorization
 from ansible_collections.steady.rollout.plugins.module_utils.release import plan as release_plan
-from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, check_source
 from ansible_collections.steady.rollout.plugins.module_utils.release.layout import Layout
+from ansible_collections.steady.rollout.plugins.module_utils.release.source import Source, check_source
 
 
 @dataclasses.dataclass(frozen=True)

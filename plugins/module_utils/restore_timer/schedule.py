@@ -92,7 +92,9 @@ class Schedule:
     def stop(self) -> None:
         """Leaves nothing of it; does nothing where there is nothing."""
         if os.path.exists(self._unit("timer")):
-            self._systemctl("disable", "--quiet", "--now", f"{self._name}.timer")
+            # Without --no-reload systemd would read all of its units twice, which takes it a fifth of a second each time.
+            self._systemctl("stop", f"{self._name}.timer")
+            self._systemctl("disable", "--quiet", "--no-reload", f"{self._name}.timer")
             for suffix in ("timer", "service"):
                 _remove(self._unit(suffix))
             self._systemctl("daemon-reload")

@@ -12,7 +12,7 @@ import os
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
-from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import scheme_of
+from ansible_collections.steady.rollout.plugins.module_utils.release.source import scheme_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.findings import Finding
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings, Settings

@@ -18,8 +18,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import policy, traffic_policy
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.versions import check_revision
 from ansible_collections.steady.rollout.plugins.module_utils.metrics import plan
-from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.module_utils.release.plan import check_version
+from ansible_collections.steady.rollout.plugins.module_utils.release.source import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.module_utils.restore_timer.core import LEAST
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import name_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.flags import settings as flags

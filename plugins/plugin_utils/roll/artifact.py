@@ -17,13 +17,9 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.module_utils.checksums import checksum_of
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import (
-    Source,
-    check_source,
-    refuse_other_checksum,
-    scheme_of,
-)
+from ansible_collections.steady.rollout.plugins.module_utils.release.fetch import refuse_other_checksum
 from ansible_collections.steady.rollout.plugins.module_utils.release.pack import pack
+from ansible_collections.steady.rollout.plugins.module_utils.release.source import Source, check_source, scheme_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import StepFailed
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import Settings

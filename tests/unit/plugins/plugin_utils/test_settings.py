@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import pathlib
+
+import pytest
+
+from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError
 from ansible_collections.steady.rollout.plugins.plugin_utils import settings
 
 SPEC = {"service": {"type": "str", "required": True}, "keep": {"type": "int", "default": 5}}
@@ -34,3 +39,14 @@ def test_every_error_names_the_host_it_was_found_on() -> None:
 
 def test_nothing_wrong_is_no_refusal() -> None:
     assert settings.refusal({"app1": []}) == ""
+
+
+def test_the_spec_is_that_of_the_entry_point(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "argument_specs.yml"
+    path.write_text("argument_specs:\n  begin:\n    options:\n      service: {type: str}\n")
+    assert settings.spec_from(str(path), "begin") == {"service": {"type": "str"}}
+    with pytest.raises(InputError) as caught:
+        settings.spec_from(str(path), "end")
+    assert caught.value.message == (
+        f"argument_specs: {path} has no options for the entry point 'end' (KeyError: 'end')."
+    )

@@ -28,7 +28,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import claims
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.release import archive as release_archive
-from ansible_collections.steady.rollout.plugins.module_utils.release import fetch as release_fetch
+from ansible_collections.steady.rollout.plugins.module_utils.release import download as release_download
 from ansible_collections.steady.rollout.plugins.module_utils.release import stage as release_stage
 from ansible_collections.steady.rollout.plugins.modules import release
 
@@ -655,7 +655,7 @@ def test_a_download_without_end_is_cut_off(host: Host, monkeypatch: pytest.Monke
 
 
 def test_a_download_is_not_redirected_from_https_to_http() -> None:
-    handler = release_fetch._Redirects([])
+    handler = release_download._Redirects([])
     request = urllib.request.Request("https://files.example.com/a")
     with pytest.raises(urllib.error.URLError, match="a redirect from https to http, which is not followed"):
         handler.redirect_request(request, None, 302, "Found", {}, "http://files.example.com/a")
@@ -665,7 +665,7 @@ def test_a_download_is_not_redirected_from_https_to_http() -> None:
     ("elsewhere", "has_header"), [("https://files.example.com/b", True), ("https://mirror.example.net/a", False)]
 )
 def test_a_header_with_a_password_goes_to_the_host_it_was_given_for_alone(elsewhere: str, has_header: bool) -> None:
-    handler = release_fetch._Redirects(["X-Token"])
+    handler = release_download._Redirects(["X-Token"])
     request = urllib.request.Request("https://files.example.com/a", headers={"X-Token": "secret"})
     followed = handler.redirect_request(request, None, 302, "Found", {}, elsewhere)
     assert followed.has_header("X-token") is has_header

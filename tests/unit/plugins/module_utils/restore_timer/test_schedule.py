@@ -67,7 +67,11 @@ def test_nothing_is_left_once_it_is_stopped_and_nothing_is_asked_where_there_is_
     host.asked.clear()
     host.schedule().stop()
     assert host.files() == {}
-    assert host.asked == [f"systemctl disable --quiet --now {NAME}.timer", "systemctl daemon-reload"]
+    assert host.asked == [
+        f"systemctl stop {NAME}.timer",
+        f"systemctl disable --quiet --no-reload {NAME}.timer",
+        "systemctl daemon-reload",
+    ]
 
 
 def test_cron_looks_every_minute_where_there_is_no_systemd(tmp_path: pathlib.Path) -> None:
