@@ -20,6 +20,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether anything was written."""
+LOOK_FROM_AFAR_EVERY = 2.0
+"""Seconds, where more hosts are to go before this one than may be out of service twice over: all of a fleet waits."""
 LOOK_AT_LEAST_EVERY = 5.0
 """Seconds, also where nothing was."""
 LEFT_FREE_FOR = 10.0
@@ -47,11 +49,14 @@ class Turn:
         self._ledger = ledger
         self._params = params
         self._free_since: float | None = None
+        self._is_far = False
         self._look()
 
     def look_again(self) -> None:
-        late = self._ledger.clock.monotonic() - self._looked >= LOOK_AT_LEAST_EVERY
-        if late or self._ledger.store.changes() != self._seen:
+        age = self._ledger.clock.monotonic() - self._looked
+        if self._is_far and age < LOOK_FROM_AFAR_EVERY:
+            return
+        if age >= LOOK_AT_LEAST_EVERY or self._ledger.store.changes() != self._seen:
             self._look()
 
     def _look(self) -> None:
@@ -65,6 +70,8 @@ class Turn:
             decision = admission.decide(inputs_of(session, host, WaitLog(self._ledger, 0.0)))
             # As many as may be out of service at a time: those that take the next places.
             last = records.last_of_head(host, session.limits.max_unavailable)
+            near = records.last_of_head(host, 2 * session.limits.max_unavailable)
+            self._is_far = near is not None and host.position > near
         if decision.verdict in (admission.STOP, admission.GIVE_UP):
             return admission.STOP
         if last is None or host.position <= last or self._is_left_free(decision):

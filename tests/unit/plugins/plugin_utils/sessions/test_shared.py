@@ -204,6 +204,7 @@ def test_a_worker_that_reads_nothing_held_up_the_others(shared: Host, monkeypatc
     deaf = socket.socket(socket.AF_UNIX)
     deaf.connect(shared_client.path_of(shared.identity))
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    deaf.settimeout(10)
     with pytest.raises(BrokenPipeError):
         ask_without_end(deaf)
     hears = joined(shared)

@@ -44,6 +44,18 @@ def test_it_waits_for_its_turn(ledger):
     assert due(ledger, "app2", timeout=None) == "go"
 
 
+@pytest.mark.parametrize(("host", "looks"), [("app2", 5), ("app3", 2)])
+def test_a_host_at_the_end_of_the_plan_looked_as_often_as_the_next_one(ledger, host, looks):
+    """Steps are noted all the time, and each woke every host that waits."""
+    seen = iter(range(100))
+    ledger.ledger.store.changes = lambda: next(seen)
+    read = ledger.ledger.store.reading
+    readings = []
+    ledger.ledger.store.reading = lambda: (readings.append(1), read())[1]
+    assert due(ledger, host, timeout=2) == "wait"
+    assert len(readings) == looks
+
+
 def test_no_host_stages_for_a_rollout_that_has_stopped(ledger):
     ledger.admit("app1")
     ledger.host("failed", "app1", kind="health", error="no")
