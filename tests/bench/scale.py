@@ -9,11 +9,12 @@ One machine is all hosts, each by a loopback address of its own, in a network na
 all, one process answers their health checks, and a release is a folder of the host's. One HAProxy has them all as
 servers, on a host whose sshd has the usual limits. Prints and writes build/bench/scale.json:
 
-    {hosts: {begin_cpu_s, roll_cpu_s_per_host, peak_mb, fill_100_s, admit_cpu_ms_p99, poll_ms}}
+    {hosts: {begin_cpu_s, roll_cpu_s_per_host, peak_mb, fill_100_s, fill_floor_s, admit_cpu_ms_p99, poll_ms}}
 
 CPU is what the controller and all it starts there use, ssh included: until the first host is admitted, and from then
 to the last report. peak_mb is the most that their processes had at a time (proportional set size). fill_100_s is from
-the first admission to the one that fills the window, of 100 or half of the fleet (the key window). admit_cpu_ms_p99 is
+the first admission to the one that fills the window, of 100 or half of the fleet (the key window); fill_floor_s is what this
+machine takes to log in to as many stand-ins at the same time and to start a Python there that does nothing. admit_cpu_ms_p99 is
 the ledger's decision alone at that size. poll_ms is HAProxy's own CPU for one poll of one member.
 """
 
@@ -109,6 +110,7 @@ def measured(size: int) -> dict[str, t.Any]:
         site = Site(pathlib.Path(folder), size)
         with site.running() as haproxy:
             poll = poll_ms(site.socket, haproxy)
+            floor = fill_floor_s(site)
             samples, peak = rolled(site)
         times = [event_at for event_at, kind in site.events() if kind == "admitted"]
         ended = max(event_at for event_at, kind in site.events() if kind == "proven")
@@ -121,6 +123,7 @@ def measured(size: int) -> dict[str, t.Any]:
         "roll_cpu_s_per_host": round((end - begin) / size, 3),
         "peak_mb": round(peak),
         "fill_100_s": round(times[window - 1] - times[0], 2),
+        "fill_floor_s": round(floor, 2),
         "window": window,
         "admit_cpu_ms_p99": decisions["admission_cpu_ms_p99"],
         "poll_ms": round(poll, 4),
@@ -253,6 +256,21 @@ def rolled(site: Site) -> tuple[list[Usage], float]:
     if code:
         raise SystemExit(f"The rollout of {len(site.names)} hosts ended with {code}; see {log.name}.")
     return group.samples, group.peak_mb
+
+
+def fill_floor_s(site: Site) -> float:
+    """Each login with a connection of its own, as the first to a host has to be, and all at the same time."""
+    options = ["-F", "none", "-i", str(site.place / "key"), "-p", str(LOGIN_PORT), "-o", "UserKnownHostsFile=/dev/null",
+               "-o", "StrictHostKeyChecking=no", "-o", "LogLevel=ERROR"]  # fmt: skip
+    began = time.monotonic()
+    logins = [
+        subprocess.Popen(["ssh", *options, f"root@{address(number)}", "/usr/bin/python3 -c pass"])
+        for number in range(1, site.window + 1)
+    ]
+    codes = [login.wait() for login in logins]
+    if any(codes):
+        raise SystemExit("Not all stand-ins could be logged in to.")
+    return time.monotonic() - began
 
 
 def poll_ms(path: str, pid: int) -> float:

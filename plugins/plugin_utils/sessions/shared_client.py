@@ -17,6 +17,8 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session im
 
 JOINED_WITHIN = 10.0
 """Seconds for the shared session to be there. Then a worker opens one of its own."""
+READY = b"ready"
+"""The first line, once there is a session."""
 LOST = "the process that shares its session with the workers of this run has ended"
 
 
@@ -31,13 +33,12 @@ def join(identity: str, timeout: float | None = None) -> Session | None:
         return None
     channel = Socket(connection)
     try:
-        is_ready = bool(channel.lines(patience))
+        if channel.lines(patience) == [READY]:
+            return Session(channel)
     except Closed:
-        is_ready = False
-    if not is_ready:
-        channel.close()
-        return None
-    return Session(channel)
+        pass
+    channel.close()
+    return None
 
 
 def path_of(identity: str) -> str:

@@ -25,14 +25,13 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import pro
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import HostExecutor
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session import Session, SessionEnded
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.shared_client import path_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.shared_client import READY, path_of
 
 WAITING = 128
 """Workers that may be waiting to be connected."""
 READS_WITHIN = 5
 """Seconds that a worker may leave an answer unread. One that has been suspended must not hold up the others."""
 POLL_INTERVAL = 0.2
-READY = {"ready": True}
 
 
 def start(executors: Executors, hosts: t.Iterable[str]) -> None:
@@ -117,7 +116,7 @@ class Worker:
         end = self._session.number()
         try:
             self._session.await_end(end, self._pass_on_the_end)
-            self._say(READY)
+            self._send(READY + b"\n")
             self._read()
         except SessionEnded as ended:
             self._say({"ended": str(ended)})
@@ -155,10 +154,13 @@ class Worker:
         self._say({"ended": self._session.ended})
 
     def _say(self, message: t.Mapping[str, t.Any]) -> None:
-        """To one that does not read nothing more is said: half a line would have been sent."""
+        self._send(protocol.line(message))
+
+    def _send(self, line: bytes) -> None:
+        """To one that does not read nothing more is sent: half a line would have arrived."""
         with self._writing:
             try:
-                self._connection.sendall(protocol.line(message))
+                self._connection.sendall(line)
             except OSError:
                 with contextlib.suppress(OSError):
                     self._connection.shutdown(socket.SHUT_RDWR)

@@ -185,7 +185,7 @@ def test_the_end_of_the_process_that_shares_is_one_clear_reason(host: Host) -> N
 
     def serve() -> None:
         connection, _address = listener.accept()
-        connection.sendall(protocol.line(shared_server.READY))
+        connection.sendall(b"ready\n")
         connection.recv(65536)
         connection.close()
         listener.close()
@@ -211,6 +211,19 @@ def test_a_worker_that_reads_nothing_held_up_the_others(shared: Host, monkeypatc
     assert "result" in ask(hears)
     hears.close()
     deaf.close()
+
+
+def test_a_session_that_had_just_ended_was_taken_for_one_that_is_ready(host: Host) -> None:
+    listener = shared_server._listener(host.identity)
+
+    def serve() -> None:
+        connection, _address = listener.accept()
+        connection.sendall(protocol.line({"ended": "the host has gone"}))
+        connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    assert shared_client.join(host.identity) is None
+    listener.close()
 
 
 def test_a_second_service_uses_the_session_of_the_first(shared: Host) -> None:
