@@ -41,10 +41,13 @@ class Admission(Update, Proof, Traffic):
             self._stage()
 
     def connect_before_admission(self) -> None:
-        """While the host waits for its slot, which it occupies from its drain on."""
+        """And fenced, while the host waits for its slot: whatever comes after its admission keeps the next one waiting."""
         turn = self.journal.find(lines.WAIT)
-        if turn and turn.result.get("verdict") != "stop" and self.journal.find("admit") is None:
+        if turn is None or turn.result.get("verdict") == "stop":
+            return
+        if self.journal.find("admit") is None:
             self._nodes().connect()
+        self.fence_older_runs()
 
     def _check_unit(self) -> Result:
         unit = self._read_unit(self.now["rollout_unit"], 0)

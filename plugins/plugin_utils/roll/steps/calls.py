@@ -51,6 +51,7 @@ class HostCalls:
         self._skipped_hooks: set[str] = set()
         self._staged = ""
         self._tries = 0
+        self._is_fenced = False
 
     def before_step(self, step: str) -> None:
         """Nothing more is done for a run that has ended or lost its lease; everybody else sees what comes next."""

@@ -20,8 +20,12 @@ NOTHING_TO_WAIT_FOR = {"state": "quiesced", "service": "-", "interrupted_run": "
 
 class Update(HostCalls):
     def fence_older_runs(self) -> None:
-        """From here on no change of an older run is made on the host, also where that run comes back later."""
-        if self.claim:
+        """From here on no change of an older run is made on the host, also where that run comes back later.
+
+        The first of the places that ask for it does it.
+        """
+        if self.claim and not self._is_fenced:
+            self._is_fenced = True
             options = {
                 "state": "fenced",
                 "service": self.claim["service"],

@@ -331,6 +331,41 @@ def test_a_host_has_the_token_before_it_is_waited_for_and_changed() -> None:
     assert host.environment == {"PYTHONPATH": "/fence"}
 
 
+def waited(verdict: str) -> t.Callable[..., t.Any]:
+    return lambda where, module, given: {"verdict": verdict} if given.get("state") == "due" else None
+
+
+def test_a_host_was_fenced_in_its_slot_while_the_next_one_waited() -> None:
+    host, executors = steps(waited("go"))
+    host.planned = "2.0.0"
+    host.stage_before_admission()
+    host.connect_before_admission()
+    assert [given["state"] for _where, given in executors.done("rollout_claim")] == ["fenced"]
+    host.fence_older_runs()
+    assert len(executors.done("rollout_claim")) == 1
+
+
+def test_a_host_whose_journal_is_read_again_is_fenced_once() -> None:
+    go = {"verdict": "go"}
+    before = [{"step": "wait", "result": go}, {"step": "stage"}, FENCED, {"step": "admit", "result": go}]
+    host, executors = steps(waited("go"), before)
+    host.planned = "2.0.0"
+    host.stage_before_admission()
+    host.connect_before_admission()
+    host.journal.perform("admit", "coordinator", dict)
+    host.fence_older_runs()
+    assert executors.done("rollout_claim") == []
+    assert host.environment == {"PYTHONPATH": "/fence"}
+
+
+def test_a_host_that_is_not_admitted_any_more_is_not_fenced() -> None:
+    host, executors = steps(waited("stop"))
+    host.planned = "2.0.0"
+    host.stage_before_admission()
+    host.connect_before_admission()
+    assert executors.done("rollout_claim") == []
+
+
 def test_without_a_claim_nothing_is_fenced() -> None:
     host, executors = steps()
     host.claim = {}
