@@ -14,6 +14,7 @@ import concurrent.futures
 import contextvars
 import dataclasses
 import functools
+import gc
 import os
 import threading
 import time
@@ -139,3 +140,5 @@ def prepare(*modules: str) -> None:
     payload.payload()
     for module in modules:
         source_of(module)
+    # What is there by now stays. A worker's garbage collector that went through it would copy all of its memory.
+    gc.freeze()
