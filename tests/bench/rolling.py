@@ -11,7 +11,8 @@ Ansible's defaults, pipelining and kept connections; and the other once more wit
 
 The ideal is a sliding window of the same width and in the order of our run, in which a host needs its drain and the
 time that health must last, and nothing else. Prints ratios and writes build/bench/rolling.json: the figures of "long",
-and those of "short" below that name. Of a host's time from its admission to its proof, "over_its_own_s" is what is neither
+and those of "short" below that name. Hosts keep the collection's runner from one rollout to the next: the first one of ours on
+fresh hosts is measured beside the usual one ("first_over_ideal"). Of a host's time from its admission to its proof, "over_its_own_s" is what is neither
 its drain nor its health. Processor time is that of the controller and of all it starts there, ssh and the watch included.
 
 Usage: python tests/bench/rolling.py [long] [short] [alone]     alone: without the hand-written playbook
@@ -116,13 +117,16 @@ def measured(drains: list[float], alone: bool) -> dict[str, t.Any]:
     lab.down()
     with lab:
         bench = Bench(lab, drains)
-        ours = bench.measure(bench.ours(), "ansible.cfg")
+        first = bench.measure(bench.ours("2.0.0"), "ansible.cfg")
+        first_ideal = ideal_seconds([drains[number] for number in bench.order()], WINDOW)
+        ours = bench.measure(bench.ours("3.0.0"), "ansible.cfg")
         order, own = bench.order(), bench.over_its_own()
         peers = {} if alone else bench.measure_peers()
     ideal = ideal_seconds([drains[number] for number in order], WINDOW)
     hosts = len(drains)
     figures: dict[str, t.Any] = {
         "ours_over_ideal": round(ours.seconds / ideal, 3),
+        "first_over_ideal": round(first.seconds / first_ideal, 3),
         "over_its_own_s": round(sum(own) / len(own), 2),
         "module_processes_per_host": round(ours.modules / hosts, 2),
         "cpu_seconds_per_host": round(ours.processor / hosts, 2),
@@ -135,7 +139,7 @@ def measured(drains: list[float], alone: bool) -> dict[str, t.Any]:
     )
     print(f"{'':34}{'seconds':>9}{'processes':>11}{'processor s':>13}  (a host)")
     print(f"{'ideal':34}{ideal:>9.1f}")
-    for name, one in (("ours", ours), *peers.items()):
+    for name, one in (("ours, the first rollout", first), ("ours", ours), *peers.items()):
         print(f"{name:34}{one.seconds:>9.1f}{one.modules / hosts:>11.2f}{one.processor / hosts:>13.2f}")
     if peers:
         by_hand, same = peers["by hand"], peers["by hand, with our settings"]
@@ -156,12 +160,12 @@ class Bench:
         self.count = pathlib.Path("/var/tmp/modules.count")
         self._pin_by_header()
         self._count_modules()
-        for version in ("2.0.0", "3.0.0", "4.0.0"):
+        for version in ("2.0.0", "3.0.0", "4.0.0", "5.0.0"):
             lab.add_release(version)
 
-    def ours(self) -> list[str]:
+    def ours(self, version: str) -> list[str]:
         settings = {
-            "rollout_version": "2.0.0",
+            "rollout_version": version,
             "rollout_max_unavailable": WINDOW,
             "rollout_min_available": len(self.drains) - WINDOW,
             "rollout_min_healthy_time": MIN_HEALTHY,
@@ -171,22 +175,23 @@ class Bench:
         return self._playbook("playbooks/rolling.yml", settings)
 
     def order(self) -> list[int]:
-        """The hosts, counted from 0, in the order in which the ledger let them go."""
-        admitted = [event["host"] for event in self.shop.events() if event["kind"] == "admitted"]
-        return [int(name[len("app") :]) - 1 for name in admitted]
+        """The hosts of the last rollout, counted from 0, in the order in which the ledger let them go."""
+        return [int(event["host"][len("app") :]) - 1 for event in self._last_events("admitted")]
 
     def over_its_own(self) -> list[float]:
-        """Of each host the seconds from admission to its proof that are neither its drain nor its health."""
-        events = self.shop.events()
-        admitted = {event["host"]: event["at"] for event in events if event["kind"] == "admitted"}
-        proven = [event for event in events if event["kind"] == "proven"]
+        """Of each host of the last rollout the seconds from admission to its proof that are neither its drain nor its health."""
+        admitted = {event["host"]: event["at"] for event in self._last_events("admitted")}
+        proven = self._last_events("proven")
         drains = {event["host"]: json.loads(event["data"])["drained_for"] for event in proven}
         return [event["at"] - admitted[event["host"]] - drains[event["host"]] - MIN_HEALTHY for event in proven]
 
+    def _last_events(self, kind: str) -> list[t.Any]:
+        return [event for event in self.shop.events() if event["kind"] == kind][-len(self.drains) :]
+
     def measure_peers(self) -> dict[str, Measured]:
         return {
-            "by hand": self.measure(self.peer("3.0.0"), f"{PEER_FOLDER}/settings.cfg"),
-            "by hand, with our settings": self.measure(self.peer("4.0.0"), "ansible.cfg"),
+            "by hand": self.measure(self.peer("4.0.0"), f"{PEER_FOLDER}/settings.cfg"),
+            "by hand, with our settings": self.measure(self.peer("5.0.0"), "ansible.cfg"),
         }
 
     def peer(self, version: str) -> list[str]:
