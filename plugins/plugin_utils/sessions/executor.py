@@ -44,8 +44,7 @@ OF_A_PATH = ("uid", "gid", "owner", "group", "mode", "state", "size", "secontext
 """What Ansible adds to every result that has a path."""
 
 OF_A_USER = ("become_user", "become_exe", "become_flags")
-"""Options of a become plugin that say who runs a command and how; every plugin has them."""
-
+"""Options of a become plugin that say who runs a command and how."""
 OF_THE_RUN = "STEADY_ROLLOUT_RUN"
 """The variable that marks a run's processes on hosts; the shared session has it, and tasks without it may use that one."""
 
@@ -259,7 +258,7 @@ def text_of(warning: t.Any) -> str:
 
 def digest_of(link: str, there: Target) -> str:
     become = there.connection.become
-    user = [become.name, *(become.get_option(name) for name in OF_A_USER)] if become else []
+    user = [become.name, *(become.has_option(one) and become.get_option(one) for one in OF_A_USER)] if become else []
     environment = sorted((name, value) for name, value in there.environment().items() if name != OF_THE_RUN)
     return hashlib.sha256(repr((link, environment, user)).encode()).hexdigest()[:16]
 
