@@ -46,15 +46,16 @@ def path_of(identity: str) -> str:
 
 
 class Socket:
-    """A session's channel through the process that shares it."""
+    """A session's channel through the process that shares it, which uses one for its own end, too."""
 
     def __init__(self, connection: socket.socket) -> None:
         self.rest = b""
         self._connection = connection
         self._writing = threading.Lock()
 
-    def lines(self, seconds: float) -> list[bytes]:
-        if not select.select([self._connection], [], [], seconds)[0]:
+    def lines(self, seconds: float | None) -> list[bytes]:
+        """Whole lines that have come; None for *seconds* waits for as long as it takes."""
+        if seconds is not None and not select.select([self._connection], [], [], seconds)[0]:
             return []
         try:
             chunk = self._connection.recv(65536)

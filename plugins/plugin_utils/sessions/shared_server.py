@@ -24,8 +24,9 @@ from ansible_collections.steady.rollout.plugins.plugin_utils import controller, 
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import protocol, slots
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executor import HostExecutor
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.pipes import Closed
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session import Session, SessionEnded
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.shared_client import READY, path_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.shared_client import READY, Socket, path_of
 
 WAITING = 128
 """Workers that may be waiting to be connected."""
@@ -106,10 +107,9 @@ class Worker:
 
     def __init__(self, connection: socket.socket, session: Session) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", READS_WITHIN, 0))
-        self._connection = connection
+        self._channel = Socket(connection)
         self._session = session
         self._numbers: dict[int, int] = {}
-        self._writing = threading.Lock()
 
     def serve(self) -> None:
         """Until the worker closes the connection or ends, or the session does."""
@@ -124,17 +124,12 @@ class Worker:
             self._session.forget(end)
             for number in list(self._numbers.values()):
                 self._session.cut(number)
-            self._connection.close()
+            self._channel.close()
 
     def _read(self) -> None:
-        rest = b""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(Closed):
             while True:
-                chunk = self._connection.recv(65536)
-                if not chunk:
-                    return
-                lines, rest = protocol.split_lines(rest + chunk)
-                for line in lines:
+                for line in self._channel.lines(None):
                     self._handle(json.loads(line))
 
     def _handle(self, message: dict[str, t.Any]) -> None:
@@ -158,9 +153,7 @@ class Worker:
 
     def _send(self, line: bytes) -> None:
         """To one that does not read nothing more is sent: half a line would have arrived."""
-        with self._writing:
-            try:
-                self._connection.sendall(line)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    self._connection.shutdown(socket.SHUT_RDWR)
+        try:
+            self._channel.write(line)
+        except Closed:
+            self._channel.hang_up()

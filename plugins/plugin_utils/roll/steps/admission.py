@@ -41,7 +41,7 @@ class Admission(Update, Proof, Traffic):
             self._stage()
 
     def connect_before_admission(self) -> None:
-        """And fenced, while the host waits for its slot: whatever comes after its admission keeps the next one waiting."""
+        """Also fences the host while it waits for its slot: whatever comes after its admission keeps the next one waiting."""
         turn = self.journal.find(lines.WAIT)
         if turn is None or turn.result.get("verdict") == "stop":
             return
