@@ -11,6 +11,8 @@ import platform
 import typing as t
 
 PROC = "/proc"
+RUN_MARK = "STEADY_ROLLOUT_RUN"
+"""The environment variable by which the processes of a run are found on its hosts."""
 LONGEST_PROGRAM = 100
 READ = {
     "x86_64": b"0",

@@ -24,7 +24,7 @@ from fleet.world.rolling import Rolling, Run
 from fleet.world.shop import Shop
 from support.background import Background
 
-from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import quiesce
+from ansible_collections.steady.rollout.plugins.module_utils import processes
 
 MARK = "/var/lib/steady-rollout/resumed"
 AFTERWARDS = f"""\
@@ -145,7 +145,7 @@ def test_a_module_whose_program_never_came_kept_the_next_run_waiting(
     first.kill(group=True)
     run = next(event["run"] for event in shop.events() if event["kind"] == "opened")
     for app in held.hosts():
-        shop.lab.run(app, ["systemd-run", "sh", "-c", f"sleep 600 | {quiesce.VARIABLE}={run} /usr/bin/python3"])
+        shop.lab.run(app, ["systemd-run", "sh", "-c", f"sleep 600 | {processes.RUN_MARK}={run} /usr/bin/python3"])
     held.let_go()
     second = rolling.run("2.0.0", rollout_before_update_tasks=held.tasks)
     assert second.exit_code == 0, second.output

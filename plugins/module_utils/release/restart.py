@@ -14,10 +14,9 @@ import typing as t
 from ansible_collections.steady.rollout.plugins.module_utils import durations, units
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.processes import RUN_MARK
 
 OPTIONS = ("restart", "stop_command", "start_command")
-RUN_MARK = "STEADY_ROLLOUT_RUN"
-"""Marks the processes of a run; a service keeps the environment it is started with and must not look like one of them."""
 OUT_OF_TIME = (124, 137)
 """What the program "timeout" exits with when it had to end the command, by TERM or by KILL."""
 KILL_AFTER = "5"
@@ -60,6 +59,7 @@ def perform(call: Call, restart: Restart) -> None:
             error.message = " ".join([error.message, *units.explained(call.run_command, restart.unit)])
             raise
     for command in restart.commands:
+        # A service keeps the environment that it is started with, and must not look like one of the run's processes.
         _run(call, ("env", "-u", RUN_MARK, *command), restart.timeout)
 
 

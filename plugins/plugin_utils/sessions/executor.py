@@ -16,6 +16,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.processes import RUN_MARK
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import (
     local,
@@ -45,8 +46,6 @@ OF_A_PATH = ("uid", "gid", "owner", "group", "mode", "state", "size", "secontext
 
 OF_A_USER = ("become_user", "become_exe", "become_flags")
 """Options of a become plugin that say who runs a command and how."""
-OF_THE_RUN = "STEADY_ROLLOUT_RUN"
-"""The variable that marks a run's processes on hosts; the shared session has it, and tasks without it may use that one."""
 
 
 class Unreachable(RolloutError):
@@ -259,7 +258,8 @@ def text_of(warning: t.Any) -> str:
 def digest_of(link: str, there: Target) -> str:
     become = there.connection.become
     user = [become.name, *(become.has_option(one) and become.get_option(one) for one in OF_A_USER)] if become else []
-    environment = sorted((name, value) for name, value in there.environment().items() if name != OF_THE_RUN)
+    # The shared session carries the run's mark, and tasks without it may use that one.
+    environment = sorted((name, value) for name, value in there.environment().items() if name != RUN_MARK)
     return hashlib.sha256(repr((link, environment, user)).encode()).hexdigest()[:16]
 
 

@@ -15,7 +15,6 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations, p
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock, required
 
-VARIABLE = "STEADY_ROLLOUT_RUN"
 OF_ANSIBLE = (b"AnsiballZ", b"ansible-tmp", b"async_wrapper")
 OF_A_SESSION = b"steady-rollout-session"
 INTERPRETER = re.compile(rb"(.*/)?[a-z-]*python[0-9.]*")
@@ -98,7 +97,7 @@ def _with_descendants(pids: t.Sequence[int], proc: str) -> list[int]:
 
 def processes_of(run: str, proc: str = processes.PROC) -> list[tuple[int, str]]:
     """(pid, command line) of the run's processes; those of other users can only be seen by root."""
-    wanted = f"{VARIABLE}={run}".encode()
+    wanted = f"{processes.RUN_MARK}={run}".encode()
     found = []
     for name in os.listdir(proc):
         if (

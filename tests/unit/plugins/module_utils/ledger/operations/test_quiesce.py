@@ -20,11 +20,11 @@ from ansible_collections.steady.rollout.plugins.module_utils import processes
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.quiesce import (
     KILL_AFTER,
-    VARIABLE,
     processes_of,
     wait_until_quiesced,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Clock
+from ansible_collections.steady.rollout.plugins.module_utils.processes import RUN_MARK
 
 RUN = "2f6c"
 MODULES = [
@@ -61,7 +61,7 @@ def test_the_modules_of_other_runs_are_not_waited_for(tmp_path: pathlib.Path) ->
 
 
 def test_a_module_that_got_its_program_on_standard_input_is_found_and_waited_for() -> None:
-    environment = {**os.environ, VARIABLE: "real-run"}
+    environment = {**os.environ, RUN_MARK: "real-run"}
     module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env=environment)
     assert module.stdin is not None
     looks = []
@@ -89,7 +89,7 @@ def test_what_does_not_end_in_time_is_named(tmp_path: pathlib.Path) -> None:
 
 def test_a_step_that_hung_left_its_processes_at_work() -> None:
     """What a module has started is ended with it, and a service of the same run stays."""
-    environment = {**os.environ, VARIABLE: "hung-run"}
+    environment = {**os.environ, RUN_MARK: "hung-run"}
     script = (
         "import subprocess, sys; print(subprocess.Popen(['sleep', '60']).pid, flush=True); import time; time.sleep(60)"
     )
@@ -118,7 +118,7 @@ def test_a_step_that_ignores_sigterm_is_killed() -> None:
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(60)"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    module = subprocess.Popen([sys.executable], env={**os.environ, VARIABLE: "ignoring-run"}, **pipes)
+    module = subprocess.Popen([sys.executable], env={**os.environ, RUN_MARK: "ignoring-run"}, **pipes)
     assert module.stdin is not None
     assert module.stdout is not None
     module.stdin.write(f"{script}\n".encode())
@@ -136,7 +136,7 @@ def test_a_step_that_ignores_sigterm_is_killed() -> None:
 
 def test_a_module_that_somebody_had_stopped_kept_the_next_run_waiting() -> None:
     """It would change the host whenever it is continued; it ends with what it has started, and so do sessions."""
-    environment = {**os.environ, VARIABLE: "stopped-run"}
+    environment = {**os.environ, RUN_MARK: "stopped-run"}
     module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env=environment)
     module.send_signal(signal.SIGSTOP)
     clock = clock_that_reaps(module)
@@ -152,7 +152,7 @@ def test_a_module_whose_controller_was_stopped_before_it_sent_the_program_kept_t
     tmp_path: pathlib.Path,
 ) -> None:
     """The interpreter would have run the program whenever the rest of it came."""
-    module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env={**os.environ, VARIABLE: "unfed-run"})
+    module = subprocess.Popen([sys.executable], stdin=subprocess.PIPE, env={**os.environ, RUN_MARK: "unfed-run"})
     assert module.stdin is not None
     module.stdin.write(f"open({str(tmp_path / 'changed')!r}, 'w')\n".encode())
     module.stdin.flush()
@@ -171,7 +171,7 @@ def test_a_module_that_has_its_program_is_left_to_finish(tmp_path: pathlib.Path)
     """It waits for a process that it has started, whose output it reads: only standard input says that nothing began."""
     script = "import subprocess; subprocess.run(['sleep', '60'], stdout=subprocess.PIPE)"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL}
-    module = subprocess.Popen([sys.executable], env={**os.environ, VARIABLE: "fed-run"}, **pipes)
+    module = subprocess.Popen([sys.executable], env={**os.environ, RUN_MARK: "fed-run"}, **pipes)
     assert module.stdin is not None
     module.stdin.write(f"{script}\n".encode())
     module.stdin.close()
@@ -235,7 +235,7 @@ def reap(process: subprocess.Popen[bytes]) -> None:
 def add_process(proc: pathlib.Path, pid: int, words: t.Sequence[str], run: str = RUN) -> None:
     folder = proc / str(pid)
     folder.mkdir()
-    (folder / "environ").write_bytes(f"LANG=C\0{VARIABLE}={run}\0".encode())
+    (folder / "environ").write_bytes(f"LANG=C\0{RUN_MARK}={run}\0".encode())
     (folder / "cmdline").write_bytes("".join(f"{word}\0" for word in words).encode())
 
 
