@@ -15,6 +15,7 @@ import pytest
 from fleet.lab.hosts import Lab
 from fleet.lab.places import Host
 from fleet.world.faults import Held, all_on_again, await_in, happened
+from fleet.world.held_step import HeldStep
 from fleet.world.open_requests import OpenRequests
 from fleet.world.rolling import Ended, Rolling
 from fleet.world.shop import Shop
@@ -43,10 +44,14 @@ def users_of_lb1(fleet: Lab, tmp_path: pathlib.Path) -> t.Iterator[Background]:
         yield users
 
 
-def test_a_reload_in_the_middle_of_a_drain_cuts_off_no_request(shop: Shop, rolling: Rolling, eyes: Background) -> None:
-    run = rolling.start(NEW, rollout_drain_timeout=55)
-    await_in(run, lambda: bool(happened(shop, "planned")), "the plan is made")
+def test_a_reload_in_the_middle_of_a_drain_cuts_off_no_request(
+    shop: Shop, rolling: Rolling, eyes: Background, tmp_path: pathlib.Path
+) -> None:
+    step = HeldStep(shop, tmp_path)
+    run = rolling.start(NEW, rollout_drain_timeout=55, rollout_before_drain_tasks=step.tasks)
+    step.await_hosts(run, WINDOW)
     with OpenRequests(shop.lab, "lb1", len(shop.apps)) as requests:
+        step.let_go()
         await_in(run, lambda: bool(drained(shop, "lb1")), "somebody is drained on lb1")
         (first, *_others) = drained(shop, "lb1")
         shop.lab.run("lb1", ["systemctl", "reload", "haproxy"])
@@ -166,11 +171,15 @@ def test_a_node_lost_midway_lets_no_further_host_start_and_those_in_flight_finis
 
 @pytest.mark.long
 def test_a_node_that_restarts_for_20_s_during_a_drain_left_both_hosts_stuck(
-    shop: Shop, rolling: Rolling, users_of_lb1: Background
+    shop: Shop, rolling: Rolling, users_of_lb1: Background, tmp_path: pathlib.Path
 ) -> None:
-    run = rolling.start(NEW, rollout_drain_timeout=55, rollout_restore_timeout=45)
-    await_in(run, lambda: bool(happened(shop, "planned")), "the plan is made")
+    step = HeldStep(shop, tmp_path)
+    run = rolling.start(
+        NEW, rollout_drain_timeout=55, rollout_restore_timeout=45, rollout_before_drain_tasks=step.tasks
+    )
+    step.await_hosts(run, WINDOW)
     with OpenRequests(shop.lab, "lb1", len(shop.apps)) as requests:
+        step.let_go()
         await_in(run, lambda: len(drained(shop, "lb2")) == WINDOW, "two hosts are drained on lb2")
         with silent(shop, "lb2", "service"):
             time.sleep(5)
