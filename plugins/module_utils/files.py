@@ -18,7 +18,7 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.module_utils import locks
+from ansible_collections.steady.rollout.plugins.module_utils import locks, turns
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
 
 # Seconds that a change of another process may take before a lock is given up.
@@ -120,19 +120,23 @@ def locked(
 ) -> t.Iterator[None]:
     """Waits for its turn to change *what*, a name for messages. Raises RolloutError after *timeout* seconds.
 
-    *while_busy* is called whenever somebody else is found to hold it.
+    Those of other threads of this process that came before do not count. *while_busy* is called whenever another process is
+    found to hold it.
 
     The lock ends with the process that holds it. Raises OSError where the lock's file cannot be opened.
     """
-    # Without O_NONBLOCK a named pipe in the lock's place would block for ever.
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
-    try:
-        _require_regular(handle)
-        _close_to_others(handle, mode)
-        _wait_for(handle, path, what, timeout, while_busy)
-        yield
-    finally:
-        os.close(handle)
+    with turns.turn(path, timeout) as is_ours:
+        if not is_ours:
+            raise still_busy(path, what, timeout, locks.holder_of(path))
+        # Without O_NONBLOCK a named pipe in the lock's place would block for ever.
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+        try:
+            _require_regular(handle)
+            _close_to_others(handle, mode)
+            _wait_for(handle, path, what, timeout, while_busy)
+            yield
+        finally:
+            os.close(handle)
 
 
 def _wait_for(handle: int, path: str, what: str, timeout: float, while_busy: t.Callable[[], None]) -> None:
