@@ -57,6 +57,7 @@ LONGEST = 7200.0
 SSHD = """\
 Port {port}
 ListenAddress 0.0.0.0
+AcceptEnv STAND_IN
 HostKey {place}/host_key
 AuthorizedKeysFile {place}/key.pub
 PidFile none
@@ -112,6 +113,7 @@ def measured(size: int) -> dict[str, t.Any]:
             poll = poll_ms(site.socket, haproxy)
             floor = fill_floor_s(site)
             samples, peak = rolled(site)
+            site.require_rolled()
         times = [event_at for event_at, kind in site.events() if kind == "admitted"]
         ended = max(event_at for event_at, kind in site.events() if kind == "proven")
         with tempfile.TemporaryDirectory() as directory:
@@ -187,7 +189,12 @@ class Site:
 
     def _inventory(self) -> dict[str, t.Any]:
         hosts = {
-            name: {"ansible_host": address(n), "rollout_zone": "abc"[n % 3]} for n, name in enumerate(self.names, 1)
+            name: {
+                "ansible_host": address(n),
+                "rollout_zone": "abc"[n % 3],
+                "ansible_ssh_extra_args": f"-o SetEnv=STAND_IN={name}",
+            }
+            for n, name in enumerate(self.names, 1)
         }
         options = "-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no -o LogLevel=ERROR"
         shared = {
@@ -211,24 +218,42 @@ class Site:
             "rollout_progress_deadline": 1200,
             "rollout_step_timeout": 600,
             "rollout_ledger": str(self.place / "ledger"),
-            # In one directory all stand-ins would wait for each other's lock, as if they were one host.
-            "rollout_claim_directory": f"{self.place}/claims/{{{{ inventory_hostname }}}}",
+            # In one directory all stand-ins would wait for each other's lock, as if they were one host. The setting is one
+            # for the whole fleet; each host expands the variable itself.
+            "rollout_claim_directory": f"{self.place}/claims/$STAND_IN",
             "rollout_balancers": [{"host": "lb1", "type": "haproxy", "socket": self.socket, "pool": "shop"}],
             "rollout_health": {
                 "url": f"http://{{{{ ansible_host }}}}:{SERVICE_PORT}/health",
                 "expect": "status == 'healthy' && version == '{{ rollout_target.version }}'",
             },
         }
-        balancer = {"ansible_host": "127.0.0.1", "ansible_port": BALANCER_LOGIN_PORT}
+        balancer = {
+            "ansible_host": "127.0.0.1",
+            "ansible_port": BALANCER_LOGIN_PORT,
+            "ansible_ssh_extra_args": "-o SetEnv=STAND_IN=lb1",
+        }
         children = {"fleet": {"hosts": hosts, "vars": fleet}, "balancers": {"hosts": {"lb1": balancer}}}
         return {"all": {"vars": shared, "children": children}}
+
+    def require_rolled(self) -> None:
+        """Figures of a rollout that left a host behind would be too good."""
+        links = {name: self.place / "hosts" / name / "current" for name in self.names}
+        behind = [name for name, link in links.items() if os.readlink(link) != f"releases/{NEW}"]
+        out = sorted({*self.names}.difference(self._in_service()))
+        if behind or out:
+            raise SystemExit(
+                f"Not on {NEW}: {', '.join(behind) or 'none'}. Not in service: {', '.join(out) or 'none'}."
+            )
+
+    def _in_service(self) -> list[str]:
+        rows = [line.split() for line in ask(self.socket, "show servers state shop").splitlines()]
+        return [row[3] for row in rows if len(row) > 6 and row[5:7] == ["2", "0"]]
 
     def _await_all_up(self) -> None:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
-                rows = [line.split() for line in ask(self.socket, "show servers state shop").splitlines()]
-                if sum(len(row) > 5 and row[5] == "2" for row in rows) == len(self.names):
+                if len(self._in_service()) == len(self.names):
                     return
             time.sleep(0.2)
         raise SystemExit(f"HAProxy does not have all servers up after 120 s; see {self.place / 'servers.log'}.")
