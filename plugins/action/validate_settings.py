@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         for host, *_others in settings.distinct(written):
             raw = variables_of(self, host, task_vars)
             errors[host] = self._errors(spec, _only(spec, raw), raw)
-        refused = settings.refusal(errors)
+        refused = settings.refusal(errors) or self._disagreement(written, task_vars)
         if refused:
             return {**result, "failed": True, "msg": refused}
         return {**result, "changed": False}
@@ -50,6 +50,16 @@ class ActionModule(ActionBase):
                 raise
             return undefined
 
+    def _disagreement(self, written: t.Mapping[str, Result], task_vars: Result) -> str:
+        """Of hosts with the same templates the first and the last are compared: all of them would take too long."""
+        alike = settings.distinct({host: _only(settings.ONE_FOR_THE_FLEET, values) for host, values in written.items()})
+        values = {}
+        for host in dict.fromkeys(host for hosts in alike for host in (hosts[0], hosts[-1])):
+            raw = variables_of(self, host, task_vars)
+            values[host] = evaluated(self, _only(settings.ONE_FOR_THE_FLEET, raw), raw)
+        sentences = settings.disagreements(values)
+        return " ".join([*sentences, "Nothing was touched."]) if sentences else ""
+
     def _undefined(self, name: str, written: Result, variables: Result) -> str:
         """Why the setting cannot be evaluated by itself, such as for a variable that is not there; empty where it can."""
         try:
@@ -59,5 +69,5 @@ class ActionModule(ActionBase):
         return ""
 
 
-def _only(spec: t.Mapping[str, t.Any], variables: t.Mapping[str, t.Any]) -> Result:
+def _only(spec: t.Iterable[str], variables: t.Mapping[str, t.Any]) -> Result:
     return {name: variables[name] for name in spec if name in variables}

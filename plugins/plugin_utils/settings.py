@@ -17,6 +17,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 
 Settings = t.Mapping[str, t.Any]
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+ONE_FOR_THE_FLEET = ("rollout_service", "rollout_coordinator", "rollout_ledger", "rollout_claim_directory")
+"""With other values, two runs of one service could miss each other's lease and claims."""
 
 
 def spec_from(path: str, entry_point: str) -> Settings:
@@ -40,6 +42,22 @@ def distinct(settings: t.Mapping[str, Settings]) -> list[list[str]]:
     for host, values in settings.items():
         groups.setdefault(repr(sorted(values.items())), []).append(host)
     return list(groups.values())
+
+
+def disagreements(values: t.Mapping[str, Settings]) -> list[str]:
+    """A sentence for each of ONE_FOR_THE_FLEET that is not the same on all these hosts."""
+    sentences = []
+    for name in ONE_FOR_THE_FLEET:
+        hosts: dict[str, str] = {}
+        for host, of_host in values.items():
+            hosts.setdefault(str(of_host.get(name) or ""), host)
+        if len(hosts) > 1:
+            (value, here), (other, there), *_more = hosts.items()
+            sentences.append(
+                f"{name} is '{value}' on {here} and '{other}' on {there}, and only one value can count: give all hosts of "
+                "the fleet the same."
+            )
+    return sentences
 
 
 def errors_of(spec: Settings, values: Settings) -> list[str]:

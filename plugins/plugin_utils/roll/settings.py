@@ -39,7 +39,6 @@ STEP_SETTINGS = (
     "rollout_restore_timeout",
     "rollout_step_timeout",
     "rollout_retries",
-    "rollout_claim_directory",
     "rollout_veto",
     "rollout_veto_wait",
     "rollout_veto_poll",

@@ -62,6 +62,12 @@ MISTAKES = [
         steps="- ansible.builtin.command: 'true'\n",
     ),
     refused("no service", "rollout_service is not set: give the service a name, such as 'shop'.", rollout_service=""),
+    refused(
+        "a claim directory for each host",
+        "rollout_claim_directory is '{files}/app1' on app1 and '{files}/app3' on app3, and only one value can count: give all "
+        "hosts of the fleet the same.",
+        rollout_claim_directory="{files}/" + WORLD,
+    ),
     # What is released
     refused(
         "a missing artifact",

@@ -41,6 +41,25 @@ def test_nothing_wrong_is_no_refusal() -> None:
     assert settings.refusal({"app1": []}) == ""
 
 
+def test_a_claim_directory_of_each_host_counted_for_the_whole_fleet() -> None:
+    alike = {"rollout_service": "shop", "rollout_ledger": "/srv/ledger"}
+    values = {
+        "app1": {**alike, "rollout_claim_directory": ""},
+        "app2": alike,
+        "app3": {**alike, "rollout_claim_directory": "/srv/claims"},
+        "app4": {**alike, "rollout_claim_directory": "/srv/others"},
+    }
+    assert settings.disagreements(values) == [
+        "rollout_claim_directory is '' on app1 and '/srv/claims' on app3, and only one value can count: give all hosts of the "
+        "fleet the same."
+    ]
+
+
+def test_hosts_may_differ_in_what_is_their_own() -> None:
+    values = {"app1": {"rollout_service": "shop", "keep": 1}, "app2": {"rollout_service": "shop", "keep": 2}}
+    assert settings.disagreements(values) == []
+
+
 def test_the_spec_is_that_of_the_entry_point(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "argument_specs.yml"
     path.write_text("argument_specs:\n  begin:\n    options:\n      service: {type: str}\n")
