@@ -22,7 +22,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.journal import
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.ledger import HostLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings import HostSettings
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, prepare
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import plain, source_of, validated
 from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated
 from ansible_collections.steady.rollout.plugins.plugin_utils.veto.settings import asking_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         controller.leave_if_ended()
         task_vars = task_vars or {}
         result: Result = super().run(tmp, task_vars)
-        arguments = validated("roll_host", source_of("roll_host").SPEC, _with_shared(self._task.args))
+        arguments = validated("roll_host", source_of("roll_host").SPEC, plain(_with_shared(self._task.args)))
         journal = self._journal(arguments["host"], arguments.get("done") or {})
         with workers.at_work_on(arguments["host"]), Executors(self, task_vars) as executors:
             host = self._host(arguments, task_vars, journal, executors)

@@ -37,7 +37,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.opening im
     WrongPassword,
 )
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.session import Session, SessionEnded
-from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.target import Target, target
+from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.target import Target, own_target, target
 
 OF_ANSIBLE = ("invocation", "warnings", "deprecations", "exception", "ansible_facts")
 """Keys of a module's result that are Ansible's own."""
@@ -85,7 +85,7 @@ class HostExecutor:
         self, action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None, joins: bool = True
     ) -> None:
         self._make_target = functools.partial(target, action, task_vars, host, become)
-        self._target = self._make_target()
+        self._target = own_target(action, task_vars, host, become) or self._make_target()
         self._host = host
         self._joins = joins
         self._session: Session | None = None
@@ -112,7 +112,7 @@ class HostExecutor:
         longer; a module has its own limits only.
         """
         controller.leave_if_ended()
-        call = ModuleCall(module, arguments, check_mode, diff)
+        call = ModuleCall(module, modules.plain(arguments), check_mode, diff)
         try:
             if self.kind == "local":
                 return local.run(call, self._host)

@@ -112,6 +112,20 @@ def target(action: ActionBase, task_vars: dict[str, t.Any], host: str, become: b
         return _target(action, task_vars, host, become)
 
 
+def own_target(action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None) -> Target | None:
+    """The task's own host by the connection that Ansible has made for the task; None where *host* is another one."""
+    task = action._task
+    if (
+        become is not None
+        or task.delegate_to
+        or not action._requires_connection
+        or host != task_vars["inventory_hostname"]
+    ):
+        return None
+    parts = (task, action._connection, action._play_context, action._loader, action._templar, action._shared_loader_obj)
+    return Target(host, action._connection, Handler(*parts), {**task_vars, "ansible_delegated_vars": {host: task_vars}})
+
+
 def _target(action: ActionBase, task_vars: dict[str, t.Any], host: str, become: bool | None) -> Target:
     task = action._task.copy(exclude_parent=True)
     task._parent = action._task._parent
