@@ -49,8 +49,10 @@ class ActionModule(ActionBase):
             lambda: show(f"still reading {what}"),
             controller.SHOW_EVERY,
         )
+        refused = {"failed": True, "msg": f"{' '.join(problems)} Nothing was touched."} if problems else {}
         return {
             **result,
+            **(refused if arguments["refuse"] else {}),
             "changed": False,
             "hosts": seen.hosts,
             "balancers": seen.balancers,

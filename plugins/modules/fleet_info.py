@@ -71,6 +71,10 @@ options:
         ends. A host of the fleet is not kept connected.
     type: bool
     default: false
+  refuse:
+    description: Whether the task fails where there are problems.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -127,5 +131,6 @@ SPEC = {
         "asked_version": {"type": "str"},
         "accept": {"type": "list", "elements": "str", "default": []},
         "keep_sessions": {"type": "bool", "default": False},
+        "refuse": {"type": "bool", "default": False},
     },
 }

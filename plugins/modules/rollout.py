@@ -588,6 +588,10 @@ recreate_unfinished:
   description: Whether a recreate of an earlier run is not over, so that the maintenance page may be up.
   type: bool
   returned: O(state=planned)
+gate:
+  description: Whether metrics or steps of yours judge each stage.
+  type: bool
+  returned: O(state=planned)
 nothing_to_do:
   description: Whether all hosts are where they should be.
   type: bool

@@ -31,6 +31,8 @@ def hosts_to(groups: Groups, what: str, hostvars: HostVars, fleet: str, check_mo
         return list(_fact(names, hostvars, "__rollout_rollback").get("order") or NOBODY)
     if what == "pass":
         return list(_fact(names, hostvars, "__rollout_drive").get("hosts") or NOBODY)
+    if not _fact(names, hostvars, "__rollout_plan").get("gate"):
+        return NOBODY
     planned = (name for name in names if name in hostvars and "__rollout_plan" in hostvars[name])
     return list(itertools.islice(planned, JUDGES)) or NOBODY
 

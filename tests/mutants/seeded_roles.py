@@ -213,8 +213,8 @@ MUTANTS: tuple[Mutant, ...] = (
         TASKS + "host.yml",
         (
             "your steps are left out",
-            "when: __rollout_host.hook | default({}) | length == 0",
-            "when: __rollout_host.hook | default({}) | length < 9",
+            "when: not __rollout_host.get('hook')",
+            "when: not __rollout_host.get('hooks')",
         ),
         tests=CONDITIONS,
     ),
@@ -256,8 +256,8 @@ MUTANTS: tuple[Mutant, ...] = (
         TASKS + "plan.yml",
         (
             "13 one balancer may be silent",
-            "when: __rollout_survey.problems | length > 0",
-            "when: __rollout_survey.problems | length > 1",
+            "__rollout_refuse_unreadable: true",
+            "__rollout_refuse_unreadable: false",
         ),
         (
             "13 rights to change balancers are not asked for",
@@ -275,6 +275,11 @@ MUTANTS: tuple[Mutant, ...] = (
             "      run_once: true\n      when: not ansible_check_mode\n      vars:\n        __rollout_refused: true\n\n",
             "",
         ),
+        tests=CONDITIONS,
+    ),
+    *of(
+        TASKS + "conclude_optional.yml",
+        ("12 nobody is put back at the end", "  when: __rollout_survey.out_of_rotation | length > 0", "  when: false"),
         tests=CONDITIONS,
     ),
     *of(

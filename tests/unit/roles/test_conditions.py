@@ -99,12 +99,6 @@ def test_handlers_of_a_step_run_before_health_is_judged() -> None:
 # Plan and conclusion
 
 
-@pytest.mark.parametrize(("problems", "refused"), [([], False), (["Balancer lb1 cannot be used."], True)])
-def test_one_balancer_that_cannot_be_read_is_enough_to_refuse(problems: list[str], refused: bool) -> None:
-    refuse = task("plan", "Plan | Refuse to start where something cannot be read")
-    assert holds(refuse, __rollout_survey={"problems": problems}) is refused
-
-
 @pytest.mark.parametrize(
     "name", ["Plan | Leave the claim at every balancer", "Plan | Release the lease", "Release the claims", "Plan | Start the watch"]
 )  # fmt: skip
@@ -129,6 +123,7 @@ def test_balancers_are_read_with_the_rights_to_change_them_before_the_claims_are
     names = [one["name"] for one in read["block"]]
     assert names[0] == "Read the fleet and the load balancers"
     assert read["block"][0]["vars"]["__rollout_require_admin"] is True
+    assert read["block"][0]["vars"]["__rollout_refuse_unreadable"] is True
     assert names.index("Plan | Leave the claim at every balancer") < names.index("Plan | Decide order and stages")
 
 
@@ -172,12 +167,18 @@ def test_what_is_put_back_at_the_end_is_what_was_not_taken_out_by_others() -> No
 
 
 def test_the_fleet_is_read_again_only_after_something_was_put_back() -> None:
-    put_back = task("conclude", "Put it back")
+    read_again = task("restore_left_out", "Read the fleet and the load balancers again")
+    assert holds(read_again, __rollout_restorable={"restorable": {"lb1": ["app1"]}})
+    assert not holds(read_again, __rollout_restorable={"restorable": {}})
+    assert not holds(read_again, __rollout_restorable={"failed": True})
+
+
+def test_the_ledger_is_asked_what_can_be_put_back_only_where_somebody_is_out_of_rotation() -> None:
+    put_back = task("conclude_optional", "Put back into service what was left out")
     assert put_back["ansible.builtin.include_tasks"] == "restore_left_out.yml"
-    assert holds(put_back, __rollout_restorable={"restorable": {"lb1": ["app1"]}})
-    assert not holds(put_back, __rollout_restorable={"restorable": {}})
-    assert not holds(put_back, __rollout_restorable={"failed": True})
-    assert "Read the fleet and the load balancers again" in [one.get("name") for one in tasks_of("restore_left_out")]
+    for one in (task("conclude", "Finish what only some rollouts have left"), put_back):
+        assert holds(one, __rollout_survey={"out_of_rotation": "Out of rotation now: app1 (drained) on lb1."})
+        assert not holds(one, __rollout_survey={"out_of_rotation": ""})
 
 
 def test_one_balancer_whose_claim_stays_does_not_keep_the_run_from_its_end() -> None:
@@ -232,13 +233,14 @@ def test_the_outlook_is_shown_where_rules_object_or_metrics_judge(given: dict[st
     ("file", "name"),
     [
         ("plan", "Prepare the feature flags and the database"),
-        ("conclude", "Finish the migration and the feature flags"),
+        ("conclude", "Finish what only some rollouts have left"),
     ],
 )
 def test_flags_and_migrations_are_prepared_and_finished_where_there_are_some(file: str, name: str) -> None:
-    assert not holds(task(file, name))
-    assert holds(task(file, name), rollout_flags=[{"name": "checkout"}])
-    assert holds(task(file, name), rollout_migrations=[{"tool": "sql"}])
+    nothing_left = {"__rollout_survey": {"out_of_rotation": ""}}
+    assert not holds(task(file, name), **nothing_left)
+    assert holds(task(file, name), **nothing_left, rollout_flags=[{"name": "checkout"}])
+    assert holds(task(file, name), **nothing_left, rollout_migrations=[{"tool": "sql"}])
 
 
 # Settings

@@ -323,6 +323,7 @@ def _answer(
         "excluded": [{"host": host.name, "why": host.error} for host in excluded],
         "up_to_date": on_target,
         "stages": list(limits.stages),
+        "gate": limits.gate,
         "max_unavailable": limits.max_unavailable,
         "min_available": limits.min_available,
         "guard": guard,

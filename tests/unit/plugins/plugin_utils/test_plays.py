@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.steady.rollout.plugins.plugin_utils.plays import NOBODY, hosts_to
 
 GROUPS = {"all": ["lb1", "app1", "app2", "app3"], "fleet": ["app1", "app2", "app3"]}
-PLAN = {"__rollout_plan": {"order": ["app3", "app1"]}}
+PLAN = {"__rollout_plan": {"order": ["app3", "app1"], "gate": True}}
 PLANNED: dict[str, dict[str, t.Any]] = {"app1": {}, "app2": PLAN, "app3": PLAN}
 
 
@@ -35,6 +35,12 @@ def test_two_hosts_judge_so_that_the_run_survives_the_loss_of_one() -> None:
     planned = dict.fromkeys(GROUPS["fleet"], PLAN)
     assert hosts_to(GROUPS, "judge", planned, "fleet") == ["app1", "app2"]
     assert hosts_to(GROUPS, "judge", PLANNED, "fleet") == ["app2", "app3"]
+
+
+def test_nobody_judges_where_there_is_no_gate() -> None:
+    without = {"__rollout_plan": {"order": ["app3", "app1"], "gate": False}}
+    assert hosts_to(GROUPS, "judge", dict.fromkeys(GROUPS["fleet"], without), "fleet") == NOBODY
+    assert hosts_to(GROUPS, "judge", {"app1": {}}, "fleet") == NOBODY
 
 
 @pytest.mark.parametrize("what", ["roll", "roll_back", "pass", "judge"])
