@@ -17,6 +17,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations.a
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules import admission
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.rules.admission import Decision
 from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import Ledger, read_session, required
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.storage.records import Records
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at whether anything was written."""
@@ -48,6 +49,7 @@ class Turn:
     def __init__(self, ledger: Ledger, params: dict[str, t.Any]) -> None:
         self._ledger = ledger
         self._params = params
+        self._seen = 0
         self._free_since: float | None = None
         self._is_far = False
         self._look()
@@ -56,8 +58,22 @@ class Turn:
         age = self._ledger.clock.monotonic() - self._looked
         if self._is_far and age < LOOK_FROM_AFAR_EVERY:
             return
-        if age >= LOOK_AT_LEAST_EVERY or self._ledger.store.changes() != self._seen:
+        if age >= LOOK_AT_LEAST_EVERY or self._has_moved():
             self._look()
+
+    def _has_moved(self) -> bool:
+        """Most of what is written is a step of some host, and changes nobody's turn: that costs three statements, a look thirty."""
+        seen = self._ledger.store.changes()
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        with self._ledger.store.reading() as records:
+            return self._moves_with(records) != self._moved_with
+
+    def _moves_with(self, records: Records) -> tuple[t.Any, ...]:
+        rollout = records.rollout(self._host.rollout)
+        heads = (records.last_of_head(self._host, size) for size in (self._window, 2 * self._window))
+        return (rollout and rollout.status, *heads)
 
     def _look(self) -> None:
         self._seen, self._looked = self._ledger.store.changes(), self._ledger.clock.monotonic()
@@ -66,11 +82,12 @@ class Turn:
     def _found(self) -> str:
         with self._ledger.store.reading() as records:
             session = read_session(self._ledger, records, self._params)
-            host = session.host(self._params["host"])
-            decision = admission.decide(inputs_of(session, host, WaitLog(self._ledger, 0.0)))
+            self._host = host = session.host(self._params["host"])
             # As many as may be out of service at a time: those that take the next places.
-            last = records.last_of_head(host, session.limits.max_unavailable)
-            near = records.last_of_head(host, 2 * session.limits.max_unavailable)
+            self._window = session.limits.max_unavailable
+            decision = admission.decide(inputs_of(session, host, WaitLog(self._ledger, 0.0)))
+            self._moved_with = self._moves_with(records)
+            _status, last, near = self._moved_with
             self._is_far = near is not None and host.position > near
         if decision.verdict in (admission.STOP, admission.GIVE_UP):
             return admission.STOP

@@ -9,6 +9,8 @@ import pytest
 from support.ledger_client import LedgerClient, fleet
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.operations import due as due_of_hosts
+from ansible_collections.steady.rollout.plugins.module_utils.ledger.session import read_session
 
 
 @pytest.fixture
@@ -42,6 +44,32 @@ def test_it_waits_for_its_turn(ledger):
 
     ledger.ledger.clock.sleep = sleeping
     assert due(ledger, "app2", timeout=None) == "go"
+
+
+def test_each_step_of_another_host_had_all_that_wait_decide_again(ledger, monkeypatch):
+    seen = iter(range(100))
+    ledger.ledger.store.changes = lambda: next(seen)
+    decisions = []
+    monkeypatch.setattr(due_of_hosts, "read_session", lambda *of: (decisions.append(1), read_session(*of))[1])
+    assert due(ledger, "app2", timeout=4) == "wait"
+    assert len(decisions) == 1
+
+
+def test_a_rollout_that_stops_is_noticed_by_hosts_that_wait(ledger):
+    ledger.go("app1")
+    sleep = ledger.ledger.clock.sleep
+
+    def sleeping(pause):
+        sleep(pause)
+        ledger.ledger.clock.sleep = sleep
+        ledger.host("failed", "app1", kind="health", error="no")
+
+    ledger.ledger.clock.sleep = sleeping
+    seen = iter(range(100))
+    ledger.ledger.store.changes = lambda: next(seen)
+    began = ledger.fake.time
+    assert due(ledger, "app3", timeout=None) == "stop"
+    assert ledger.fake.time - began < 2
 
 
 @pytest.mark.parametrize(("host", "looks"), [("app2", 5), ("app3", 2)])
