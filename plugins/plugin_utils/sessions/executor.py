@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import threading
 import typing as t
 
@@ -16,7 +15,6 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.processes import RUN_MARK
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller, failures
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import (
     local,
@@ -43,9 +41,6 @@ OF_ANSIBLE = ("invocation", "warnings", "deprecations", "exception", "ansible_fa
 """Keys of a module's result that are Ansible's own."""
 OF_A_PATH = ("uid", "gid", "owner", "group", "mode", "state", "size", "secontext")
 """What Ansible adds to every result that has a path."""
-
-OF_A_USER = ("become_user", "become_exe", "become_flags")
-"""Options of a become plugin that say who runs a command and how."""
 
 
 class Unreachable(RolloutError):
@@ -234,7 +229,7 @@ class HostExecutor:
     @functools.cached_property
     def identity(self) -> str:
         """The same for all sessions that run as the same user of the same host with the same environment."""
-        return digest_of(self._link.identity, self._target)
+        return self._target.identity(self._link.identity)
 
     @functools.cached_property
     def _link(self) -> ssh.Link | ssh.LocalLink:
@@ -253,14 +248,6 @@ def text_of(warning: t.Any) -> str:
         return warning
     parts = [getattr(warning, "event", None), *getattr(warning, "details", ())]
     return next((str(part.msg) for part in parts if hasattr(part, "msg")), type(warning).__name__)
-
-
-def digest_of(link: str, there: Target) -> str:
-    become = there.connection.become
-    user = [become.name, *(become.has_option(one) and become.get_option(one) for one in OF_A_USER)] if become else []
-    # The shared session carries the run's mark, and tasks without it may use that one.
-    environment = sorted((name, value) for name, value in there.environment().items() if name != RUN_MARK)
-    return hashlib.sha256(repr((link, environment, user)).encode()).hexdigest()[:16]
 
 
 def why_not(there: Target) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import typing as t
 
 from ansible import constants as C
@@ -14,7 +15,11 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
 from ansible.template import Templar
 
+from ansible_collections.steady.rollout.plugins.module_utils.processes import RUN_MARK
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import parsing
+
+OF_A_USER = ("become_user", "become_exe", "become_flags")
+"""Options of a become plugin that say who runs a command and how."""
 
 
 class Handler(ActionBase):
@@ -80,6 +85,16 @@ class Target:
     def env_prefix(self) -> str:
         """The task's ``environment`` as words of sh."""
         return str(self.handler._compute_environment_string()).strip()
+
+    def identity(self, link: str) -> str:
+        """The same for all connections over this *link* as the same user with the same environment."""
+        become = self.connection.become
+        user = (
+            [become.name, *(become.has_option(one) and become.get_option(one) for one in OF_A_USER)] if become else []
+        )
+        # The shared session carries the run's mark, and tasks without it may use that one.
+        environment = sorted((name, value) for name, value in self.environment().items() if name != RUN_MARK)
+        return hashlib.sha256(repr((link, environment, user)).encode()).hexdigest()[:16]
 
     def interpreters(self) -> list[str]:
         """The Python that Ansible uses there, or where it has not looked yet those that may be there."""
