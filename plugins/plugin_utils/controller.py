@@ -124,9 +124,11 @@ def _at_work(orphans: t.Sequence[int]) -> list[int]:
     somebody has stopped: it would never end, and nobody waits for what it was about to do.
     """
     stopped = {pid for pid in orphans if is_suspended(pid)}
-    alone = {pid for pid in orphans if _is_by_itself(pid)}
-    writing = {pid for pid in alone if STUCK_IN in _sleeps_in(pid)}
-    waiting = {pid for pid in alone if writing and _sleeps_in(pid).startswith(WAITS_FOR_A_LOCK)}
+    # Writing before and after: in between it has no child that it could be feeding.
+    writing = {pid for pid in orphans if _is_writing(pid) and _is_by_itself(pid) and _is_writing(pid)}
+    waiting = {
+        pid for pid in orphans if writing and _sleeps_in(pid).startswith(WAITS_FOR_A_LOCK) and _is_by_itself(pid)
+    }
     return [pid for pid in orphans if pid not in stopped | writing | waiting or _end(pid)]
 
 
@@ -150,6 +152,11 @@ def _is_by_itself(pid: int) -> bool:
 def _is_forked(pid: int) -> bool:
     fields = _stat(pid)
     return bool(fields) and bool(int(fields[FLAGS]) & FORKED)
+
+
+def _is_writing(pid: int) -> bool:
+    """Into a pipe that is full."""
+    return STUCK_IN in _sleeps_in(pid)
 
 
 def _sleeps_in(pid: int) -> str:

@@ -12,6 +12,8 @@ import sys
 import time
 import typing as t
 
+import pytest
+
 from ansible_collections.steady.rollout.plugins.plugin_utils import controller
 
 
@@ -74,6 +76,18 @@ def test_a_worker_that_feeds_a_child_is_waited_for() -> None:
     feeding = f"subprocess.Popen({child}, stdin=subprocess.PIPE).stdin.write(bytes(100_000))"
     with _killed_run(feeding) as run:
         assert len(controller.wait_for_orphans(run, limit=0.5)) == WORKERS
+
+
+def test_a_worker_that_began_to_feed_a_child_while_it_was_looked_at_was_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had no child yet at the first look, and was writing at the second."""
+    looks: list[str] = []
+    monkeypatch.setattr(controller, "is_suspended", lambda pid: False)
+    monkeypatch.setattr(controller, "_is_by_itself", lambda pid: not looks.append("child") and len(looks) == 1)
+    monkeypatch.setattr(
+        controller, "_sleeps_in", lambda pid: controller.STUCK_IN if looks.append("sleep") or len(looks) > 1 else ""
+    )
+    monkeypatch.setattr(controller, "_end", lambda pid: pytest.fail(f"{pid} was ended"))
+    assert controller._at_work([4711]) == [4711]
 
 
 def test_a_run_without_a_command_has_no_orphans() -> None:
