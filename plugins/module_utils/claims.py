@@ -9,7 +9,7 @@ token and changes nothing. A claim is a small JSON file per service, replaced at
 while a change is made, so that changes of the same service on one host come one after the other.
 
 *acquire* announces a run and excludes others until *release*. *held* fences each single change: it records the newest
-token seen, also where nothing was announced before, and refuses every older one.
+token seen, also where nothing was announced before, and refuses every older one. *require* only asks.
 """
 
 from __future__ import annotations
@@ -121,6 +121,21 @@ def held(claim: Claim | None, timeout: float = files.LOCK_TIMEOUT) -> t.Iterator
             active = before.active if before and before.ledger == claim.ledger else False
             _write(claim, before, active)
             yield
+
+
+def require(claim: Claim | None) -> None:
+    """Raises ClaimLost where the claim is somebody else's by now.
+
+    Who waits for a drain asks each second and need not queue behind the changes of others: a claim is replaced at one
+    instant, so that what is read is what counts. What is not as this run left it is checked, and recorded, as by *held*.
+    """
+    found = _read(claim.path) if claim else None
+    if claim and found and (found.ledger, found.token) == (claim.ledger, claim.token):
+        with in_progress.change():
+            _refuse_others(claim, _shared_record(claim))
+        return
+    with held(claim):
+        pass
 
 
 def acquire(claim: Claim, force: bool = False) -> dict[str, t.Any] | None:

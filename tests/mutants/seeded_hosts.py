@@ -13,6 +13,16 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         UTILS + "claims.py",
         (
+            "8 who only asks for its claim keeps it after a later run took over",
+            "if claim and found and (found.ledger, found.token) == (claim.ledger, claim.token):",
+            "if claim and found and found.ledger == claim.ledger:",
+        ),
+        (
+            "8 who only asks for its claim does not ask for root's",
+            "            _refuse_others(claim, _shared_record(claim))\n        return\n",
+            "            return\n",
+        ),
+        (
             "8 a process stopped in a change keeps the claim from the run that takes over",
             "    if is_over:\n        holder.end()\n",
             "",

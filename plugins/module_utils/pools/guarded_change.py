@@ -47,8 +47,7 @@ class GuardedChange(abc.ABC, t.Generic[State, Changes]):
 
     def require_claim(self) -> None:
         """Raises ClaimLost where the service has been taken over since."""
-        with claims.held(self._claim):
-            pass
+        claims.require(self._claim)
 
     def apply(self) -> State:
         """Makes the change unless it is made already; returns what the node shows then."""

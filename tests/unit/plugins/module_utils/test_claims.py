@@ -176,6 +176,11 @@ def test_roots_claim_counts_for_other_users_too(tmp_path: pathlib.Path, monkeypa
         refused(claim)
     claims.acquire(Claim("shop", "one", 3))
     assert (home / "steady-rollout" / "shop.claim").exists()
+    claims.require(Claim("shop", "one", 3))
+    taken_over = json.dumps({**json.loads((shared / "shop.claim").read_text()), "token": 4})
+    (shared / "shop.claim").write_text(taken_over)
+    with pytest.raises(ClaimLost):
+        claims.require(Claim("shop", "one", 3))
 
 
 @pytest.mark.parametrize("service", ["", "a/b", ".x", "a\nb", "a\0b", "x" * 201, "\ud800"])
@@ -222,6 +227,32 @@ def test_the_lock_of_a_claim_is_held_as_long_as_the_change_takes(directory: str)
         assert "another process has been changing service 'shop' on this host" in refused_too.value.message
     with claims.held(ours(directory), timeout=0.0):
         pass
+
+
+def test_who_only_asks_for_its_claim_does_not_wait_for_a_change_in_progress(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a hundred that waited for their drains queued every second behind all the changes."""
+    with claims.held(ours(directory)):
+        monkeypatch.setattr(claims, "_locked", lambda *_args: pytest.fail("queued"))
+        claims.require(ours(directory))
+        claims.require(None)
+
+
+@pytest.mark.parametrize(("token", "ledger"), [(4, "one"), (9, "two")])
+def test_who_only_asks_for_its_claim_learns_that_it_was_taken_over(directory: str, token: int, ledger: str) -> None:
+    with claims.held(ours(directory)):
+        pass
+    claims.acquire(ours(directory, token, ledger), force=True)
+    with pytest.raises(ClaimLost) as caught:
+        claims.require(ours(directory))
+    assert caught.value.message == refused(ours(directory))
+
+
+def test_who_asks_for_a_claim_that_is_not_on_record_records_it(directory: str) -> None:
+    claims.require(ours(directory, 2))
+    claims.require(ours(directory, 3))
+    assert record(directory)["token"] == 3
 
 
 def change_and_stop(claim: Claim) -> None:
