@@ -93,8 +93,18 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "haproxy: a poll does not notice another status",
-            "any(name not in now or _identity(now[name]) != _identity(self._rows[name]) for name in members)",
+            "any(name not in now or _identity(now[name]) != _identity(self._rows.get(name, {})) for name in members)",
             "any(name not in now for name in members)",
+        ),
+        (
+            "haproxy: a poll does not notice the end of a slow start",
+            "if any(snapshot.members[name].operational == contract.STARTING for name in members):",
+            "if False:",
+        ),
+        (
+            "13 haproxy: a backup that stands by takes traffic",
+            "any(name not in rows or haproxy_state.is_backup(rows[name]) for name in members)",
+            "any(name not in rows for name in members)",
         ),
         (
             "haproxy: a drain that is not saved is lost at a reload",
@@ -110,6 +120,19 @@ MUTANTS: tuple[Mutant, ...] = (
             "20 haproxy: a pool's name holds a second command",
             r'if not re.match(r"^[A-Za-z0-9_.:-]+\Z", pool):',
             r'if not re.match(r"^[A-Za-z0-9_.:-]+", pool):',
+        ),
+    ),
+    *of(
+        LB + "haproxy/tables.py",
+        (
+            "haproxy: a member has the numbers of before a reload",
+            "            if found == known:\n",
+            "            if known:\n",
+        ),
+        (
+            "haproxy: a frontend with the pool's name is the pool",
+            "if is_known or haproxy_state.has_backend(stat, pool_id):",
+            "if True:",
         ),
     ),
     *of(

@@ -305,6 +305,16 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     *of(
         "plugins/module_utils/pools/members/marking.py",
+        (
+            "1 the guard judges by the members of the call alone",
+            "return self._read_pool() if member_plan.taken_out(self._request.wanted) else self.read_back()",
+            "return self.read_back()",
+        ),
+        (
+            "a change is not undone since the guard sees one member",
+            "            snapshot = self._read_pool()\n",
+            "            snapshot = self.read_back()\n",
+        ),
         ("1 a change without the guard", "        self._refuse_unsafe(state, plan)\n", ""),
         (
             "12 what somebody else changed is undone",

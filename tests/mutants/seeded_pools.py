@@ -44,6 +44,11 @@ MUTANTS: tuple[Mutant, ...] = (
             "is_fit = not member.inherited",
         ),
         (
+            "13 what a poll finds is not decided by all that a node shows",
+            "is_over and (is_due or self._is_decided)",
+            "is_over",
+        ),
+        (
             "a reload's gap is a failure",
             "if clock.now() >= until:\n                raise",
             "if True:\n                raise",

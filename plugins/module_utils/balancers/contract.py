@@ -219,10 +219,17 @@ class Balancer(abc.ABC):
     def snapshot(self) -> Snapshot:
         """What is true now."""
 
+    def snapshot_of(self, members: t.Sequence[str]) -> Snapshot:
+        """What is true now of *members*, read as cheaply as the type can. The rest of the pool may be left out.
+
+        By default everything is read, as it is where one of them is missing.
+        """
+        return self.snapshot()
+
     def refreshed(self, snapshot: Snapshot, members: t.Sequence[str]) -> Snapshot:
         """*snapshot* with what is in flight to *members* now, read as cheaply as the type can.
 
-        For the many polls of a drain. By default everything is read again; what else has changed may be shown or not.
+        For the many polls of a wait. By default everything is read again; what else has changed may be shown or not.
         """
         return self.snapshot()
 

@@ -69,9 +69,9 @@ class GuardedChange(abc.ABC, t.Generic[State, Changes]):
             except Unreachable:
                 pass
             except RolloutError as error:
-                self.refused_by_node(error, self.read(), changes)
+                self.refused_by_node(error, self.read_back(), changes)
                 raise
-            state = self.read()
+            state = self.read_back()
             missed = self.missed(state, changes)
             if not missed:
                 return state
@@ -80,6 +80,10 @@ class GuardedChange(abc.ABC, t.Generic[State, Changes]):
     @abc.abstractmethod
     def read(self) -> State:
         """What the node shows now."""
+
+    def read_back(self) -> State:
+        """What the node shows of what was changed."""
+        return self.read()
 
     @abc.abstractmethod
     def plan(self, state: State) -> Changes | None:

@@ -21,7 +21,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.contract 
     Count,
     NewMember,
     Snapshot,
-    quoted,
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import counters as haproxy_counters
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy import request_log as haproxy_log
@@ -38,6 +37,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.p
 )
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.routes import HAProxyPages, HAProxyRoutes
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.state_file import StateFile
+from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.tables import Tables
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.haproxy.workers import Workers
 from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing import (
     NO_ROUTING_FILES,
@@ -48,6 +48,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.balancers.routing i
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 
 COMMANDS = {contract.IN_SERVICE: "ready", contract.DRAINED: "drain", contract.MAINTENANCE: "maint"}
+MOST_ALONE = 20
+"""Reading more servers one by one is not faster than reading all of the pool, nor is it one batch."""
 NOTE_NO_MASTER = (
     "Requests in a process that a reload left behind are not counted: give balancer.master_socket to see them."
 )
@@ -106,9 +108,9 @@ class HAProxy(Balancer):
         self._workers = workers
         self._file = file
         self._files = files
-        self._pool_id = ""
+        self._tables = Tables(cli, pool)
         self._rows: dict[str, haproxy_state.Row] = {}
-        """What 'show stat' said of each server when all of the pool was read last, with its number there."""
+        """What 'show stat' said of each server when its state was read last."""
 
     def version(self) -> str:
         (info,) = self._cli.ask(["show info"])
@@ -123,23 +125,37 @@ class HAProxy(Balancer):
     def snapshot(self) -> Snapshot:
         # The old processes first: what moves from there to here in between is then seen twice, not missed.
         old = self._workers.old_sessions(self.pool) if self._workers else None
-        state, stat = self._read()
+        state, stat = self._tables.whole(haproxy_state.OF_MEMBERS)
         self._rows = {row["svname"]: row for row in stat if row["type"] == haproxy_state.SERVER_ROW}
         return Snapshot(
             pool=self.pool,
             members=haproxy_state.members(state, stat, old),
             queue=haproxy_state.pool_queue(stat),
-            notes=() if self._workers else (NOTE_NO_MASTER,),
+            notes=self._notes,
         )
+
+    def snapshot_of(self, members: t.Sequence[str]) -> Snapshot:
+        """In a large pool the rows of 'show stat' cost the most by far. A backup's own row does not say whether it takes traffic."""
+        if not 0 < len(members) <= MOST_ALONE:
+            return self.snapshot()
+        old = self._workers.old_sessions(self.pool) if self._workers else None
+        state, rows = self._tables.only(members)
+        if any(name not in rows or haproxy_state.is_backup(rows[name]) for name in members):
+            return self.snapshot()
+        self._rows.update(rows)
+        return Snapshot(self.pool, haproxy_state.members(state, rows.values(), old), notes=self._notes)
 
     def refreshed(self, snapshot: Snapshot, members: t.Sequence[str]) -> Snapshot:
         """A row of 'show stat' for each member, by its number: 'show servers state' has no such choice.
 
-        What the row cannot show is noticed by its status: another one is a reason to read all of the pool.
+        What the row cannot show is noticed by its status: another one is a reason to read all of them. The end of a slow
+        start may be in no column.
         """
-        now = self._rows_of(members)
-        if any(name not in now or _identity(now[name]) != _identity(self._rows[name]) for name in members):
-            return self.snapshot()
+        now = self._tables.rows(members)
+        if any(name not in now or _identity(now[name]) != _identity(self._rows.get(name, {})) for name in members):
+            return self.snapshot_of(members)
+        if any(snapshot.members[name].operational == contract.STARTING for name in members):
+            return self.snapshot_of(members)
         busy = {name: haproxy_state.busy(now[name]) for name in members}
         old: dict[str, int | None] = {name: snapshot.members[name].old_sessions for name in members}
         if self._workers and not all(map(sum, busy.values())):
@@ -148,25 +164,20 @@ class HAProxy(Balancer):
             old = {name: left.get(name, 0) for name in members}
         fresh = {
             name: dataclasses.replace(
-                snapshot.members[name], sessions=busy[name][0], queue=busy[name][1], old_sessions=old[name]
+                snapshot.members[name],
+                sessions=busy[name][0],
+                queue=busy[name][1],
+                old_sessions=old[name],
+                check=haproxy_state.check_in_words(now[name]),
             )
             for name in members
         }
         return dataclasses.replace(snapshot, members={**snapshot.members, **fresh})
 
-    def _rows_of(self, members: t.Sequence[str]) -> dict[str, haproxy_state.Row]:
-        """Nothing where a reload has renumbered the pool."""
-        known = [self._rows[name] for name in members if name in self._rows]
-        replies = self._cli.ask([f"show stat {row['iid']} 4 {row['sid']}" for row in known])
-        try:
-            return {row["svname"]: row for reply in replies for row in haproxy_state.stat_rows(reply)}
-        except haproxy_state.BadReply:
-            return {}
-
     def counters(self) -> Count:
         """Only what the process behind the admin socket has counted: a reload resets the counters."""
         (info,) = self._cli.ask(["show info"])
-        dummy, stat = self._read()
+        dummy, stat = self._tables.whole()
         return Count(series=haproxy_counters.series(info), members=haproxy_counters.counters(stat))
 
     def request_log(self, log: str, snapshot: Snapshot) -> list[Entry]:
@@ -225,47 +236,17 @@ class HAProxy(Balancer):
 
     def _places(self) -> list[str]:
         """Where a route may lead: every backend, and the servers of this pool."""
-        state, dummy = self._read()
-        return [*self._pools(), *(row["srv_name"] for row in state)]
+        state, dummy = self._tables.whole()
+        return [*self._tables.pools(), *(row["srv_name"] for row in state)]
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        return () if self._workers else (NOTE_NO_MASTER,)
 
     def _change(self, commands: list[str]) -> None:
         replies = self._cli.ask(commands)
         for command, reply in zip(commands, replies):
             expect_silence(self.where, command, reply)
-
-    def _read(self) -> tuple[list[haproxy_state.Row], list[haproxy_state.Row]]:
-        """Reads the pool by its number, since a frontend may bear the same name; a reload may renumber it."""
-        for _dummy in range(3):
-            commands = [f"show servers state {self.pool}"]
-            if self._pool_id:
-                commands.append(f"show stat {self._pool_id} 6 -1")
-            replies = self._cli.ask(commands)
-            state = self._pool_state(replies[0])
-            pool_id = state[0]["be_id"] if state else ""
-            if self._pool_id and pool_id == self._pool_id:
-                return state, self._table(commands[1], replies[1], haproxy_state.stat_rows)
-            if not state:
-                return [], []
-            self._pool_id = pool_id
-        raise RolloutError(f"{self.where}: pool '{self.pool}' changes its number at every read. Is it being reloaded?")
-
-    def _pool_state(self, reply: str) -> list[haproxy_state.Row]:
-        if reply.lower().startswith("can't find backend"):
-            raise InputError(f"{self.where}: no pool '{self.pool}'; its pools are {quoted(self._pools()) or 'none'}.")
-        return self._table(f"show servers state {self.pool}", reply, haproxy_state.state_rows)
-
-    def _table(
-        self, command: str, reply: str, parse: t.Callable[[str], list[haproxy_state.Row]]
-    ) -> list[haproxy_state.Row]:
-        try:
-            return parse(reply)
-        except haproxy_state.BadReply:
-            hint = f": {LEVEL_HINT}." if "permission denied" in reply.lower() else "."
-            raise RolloutError(f"{self.where}: HAProxy answered '{first_line(reply)}' to '{command}'{hint}") from None
-
-    def _pools(self) -> list[str]:
-        (reply,) = self._cli.ask(["show backend"])
-        return [line for line in reply.splitlines() if line and not line.startswith("#")]
 
 
 def _identity(row: haproxy_state.Row) -> tuple[str | None, ...]:

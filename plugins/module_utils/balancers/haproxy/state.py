@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import typing as t
 
 from ansible_collections.steady.rollout.plugins.module_utils.balancers import contract
@@ -32,34 +33,52 @@ STOPPED, STARTING, RUNNING, STOPPING = 0, 1, 2, 3
 BACKEND_ROW, SERVER_ROW = "1", "2"
 
 
+# The columns of 'show stat' that matter for a member.
+OF_SERVER = ("pxname", "svname", "type", "iid", "sid", "status", "weight", "scur", "qcur", "bck", "tracked")
+OF_CHECKS = ("chkdown", "check_status", "check_code", "last_chk", "check_desc", "check_rise", "check_fall")
+OF_MEMBERS = frozenset(OF_SERVER + OF_CHECKS)
+
+
 class BadReply(ValueError):
     """Text that is not the table asked for."""
 
 
-def state_rows(text: str) -> list[Row]:
-    """The rows of 'show servers state', or of a file that it was saved to."""
+def state_rows(text: str, only: t.Collection[str] = ()) -> list[Row]:
+    """The rows of 'show servers state', or of a file that it was saved to; of some servers *only* where they are named."""
     names: list[str] = []
     rows = []
     for line in text.splitlines():
         if line.startswith("#"):
             names = line[1:].split()
-        elif names and line.strip():
+        elif names and line.strip() and (not only or any(f" {name} " in line for name in only)):
             rows.append(dict(zip(names, line.split())))
-    if not {"be_id", "be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_uweight"} <= set(names):
+    if not {"be_id", "be_name", "srv_id", "srv_name", "srv_op_state", "srv_admin_state", "srv_uweight"} <= set(names):
         raise BadReply(text)
-    return rows
+    return [row for row in rows if row["srv_name"] in only] if only else rows
 
 
-def stat_rows(text: str) -> list[Row]:
-    """The rows of 'show stat'."""
+def stat_rows(text: str, only: t.Container[str] = ()) -> list[Row]:
+    """The rows of 'show stat', of its hundred columns *only* those named; a line that is cut off is no row."""
     if not text.startswith("# pxname,"):
         raise BadReply(text)
-    return list(csv.DictReader(text[2:].splitlines()))
+    lines = csv.reader(text[2:].splitlines())
+    header = next(lines)
+    is_kept = [not only or name in only for name in header]
+    names = list(itertools.compress(header, is_kept))
+    return [dict(zip(names, itertools.compress(line, is_kept))) for line in lines if len(line) >= len(header)]
 
 
 def old_sessions(stat: t.Iterable[Row], pool: str) -> dict[str, int]:
     """What a process that a reload left behind still has in flight and queued, by member."""
     return {row["svname"]: sum(busy(row)) for row in stat if row["pxname"] == pool and row["type"] == SERVER_ROW}
+
+
+def has_backend(stat: t.Iterable[Row], number: str) -> bool:
+    return any(row["type"] == BACKEND_ROW and row["iid"] == number for row in stat)
+
+
+def is_backup(row: Row) -> bool:
+    return row.get("bck") == "1"
 
 
 def pool_queue(stat: t.Iterable[Row]) -> int:
@@ -80,6 +99,7 @@ def _member(row: Row, counters: Row, old: t.Mapping[str, int] | None) -> Member:
     admin = state_in_force(bits)
     op_state = int(row["srv_op_state"])
     weight = int(row["srv_uweight"])
+    sessions, queue = busy(counters)
     usable = admin == contract.IN_SERVICE and op_state in (STARTING, RUNNING) and weight > 0
     return Member(
         name=name,
@@ -88,15 +108,15 @@ def _member(row: Row, counters: Row, old: t.Mapping[str, int] | None) -> Member:
         admin=admin,
         operational=contract.PAUSED if bits & ANY_MAINT else _operational(op_state, row, counters),
         weight=weight,
-        sessions=busy(counters)[0],
-        queue=busy(counters)[1],
+        sessions=sessions,
+        queue=queue,
         old_sessions=None if old is None else old.get(name, 0),
         usable=usable,
         in_rotation=usable,
-        backup=counters.get("bck") == "1",
+        backup=is_backup(counters),
         tracks=counters.get("tracked", ""),
         agent=bool(_number(row.get("srv_agent_state")) & CHECK_ENABLED),
-        check=_check_in_words(counters),
+        check=check_in_words(counters),
         went_down=_number(counters["chkdown"]) if counters.get("chkdown") else None,
     )
 
@@ -140,12 +160,12 @@ def _backups_stand_by(found: dict[str, Member]) -> dict[str, Member]:
     }
 
 
-def _check_in_words(counters: Row) -> str:
+def check_in_words(counters: Row) -> str:
     # While a check is running ('* ') the code is 0 and the details are empty.
     status = counters.get("check_status", "").lstrip("* ")
     code = counters.get("check_code", "")
     details = counters.get("last_chk") or counters.get("check_desc", "")
-    return " ".join(part for part in (status, code if code != "0" else "", details) if part)
+    return " ".join(filter(None, (status, code if code != "0" else "", details)))
 
 
 def _address(row: Row) -> str:
@@ -161,4 +181,4 @@ def busy(row: Row) -> tuple[int, int]:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.lstrip("-").isdigit() else 0
+    return int(text) if text and (text.isdigit() or text.lstrip("-").isdigit()) else 0

@@ -180,7 +180,7 @@ class MemberChange:
     def _force(self, late: dict[str, str]) -> list[str]:
         """Cuts the sessions of those that are late; returns who has some left all the same."""
         with self._marking.alone():
-            members = self._marking.read().members
+            members = self._marking.read_back().members
             self._balancer.end_sessions([name for name in late if name in members and members[name].own in OUT_STATES])
         waited = self._watch(late, SECONDS_TO_END_SESSIONS)
         ended = [name for name, one in waited.items() if one.verdict is Verdict.REACHED]

@@ -19,9 +19,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.waiting import Cloc
 
 # How long a node that is being reloaded may refuse the first read.
 RELOAD_GAP = 1.0
-# How often a wait reads all of the pool.
+# How often a wait reads all that a node shows of its members.
 FULL_EVERY = 1.0
-# Reading all of a large pool takes at most this part of the time.
+# In a large pool that takes at most this part of the time.
 SPARINGLY = 10
 
 Seen = t.TypeVar("Seen")
@@ -160,9 +160,9 @@ def patiently(read: t.Callable[[], Seen], clock: Clock) -> Seen:
 class Watch:
     """Polls members again and again, and keeps what was seen last.
 
-    In between, only what a drain waits for is read, of the members that it waits for. All of the pool is read about
-    every second and whenever a poll finds nothing more to wait for: that decides. A node that does not answer is
-    *not yet*; see require_answer.
+    In between, only what is in flight to them is read. All that the node shows of them is read about every second and
+    once a poll finds nothing more to wait for: that decides, and what is in flight confirms it. A node that does not
+    answer is *not yet*; see require_answer.
     """
 
     def __init__(
@@ -172,18 +172,20 @@ class Watch:
         self._wanted = wanted
         self._clock = clock
         self._require_weight = require_weight
-        self._drains = all(state in contract.OUT_STATES for state in wanted.values())
         self._answered = clock.now()
         self._unreachable: Unreachable | None = None
         self._due = clock.now()
+        self._is_decided = False
+        """All that the node shows of them said that there is nothing more to wait for, and each poll since."""
         self.snapshot: Snapshot | None = None
 
     def poll(self) -> dict[str, Verdict]:
+        is_due = self._clock.now() >= self._due
         try:
-            self.snapshot = self._seen()
+            self.snapshot = self._read(is_due)
         except Unreachable as error:
             self._unreachable = error
-            self._due = self._clock.now()
+            self._due, self._is_decided = self._clock.now(), False
             return dict.fromkeys(self._wanted, Verdict.NOT_YET)
         self._unreachable = None
         self._answered = self._clock.now()
@@ -191,7 +193,9 @@ class Watch:
         verdicts = {
             name: verdict(state, members.get(name), self._require_weight) for name, state in self._wanted.items()
         }
-        if Verdict.NOT_YET not in verdicts.values():
+        is_over = Verdict.NOT_YET not in verdicts.values()
+        self._is_decided = is_over and (is_due or self._is_decided)
+        if is_over and not self._is_decided:
             self._due = self._clock.now()
         return verdicts
 
@@ -201,11 +205,11 @@ class Watch:
             seconds = self._clock.now() - self._answered
             raise Unreachable(f"{self._unreachable.message} It has not answered for {seconds:.0f} s.")
 
-    def _seen(self) -> Snapshot:
-        if self.snapshot is None or not self._drains or self._clock.now() >= self._due:
-            asked = self._clock.now()
-            snapshot = self._balancer.snapshot()
-            now = self._clock.now()
-            self._due = now + max(FULL_EVERY, (now - asked) * SPARINGLY)
-            return snapshot
-        return self._balancer.refreshed(self.snapshot, list(self._wanted))
+    def _read(self, is_due: bool) -> Snapshot:
+        if self.snapshot is not None and not is_due:
+            return self._balancer.refreshed(self.snapshot, list(self._wanted))
+        asked = self._clock.now()
+        snapshot = self._balancer.snapshot_of(list(self._wanted))
+        now = self._clock.now()
+        self._due = now + max(FULL_EVERY, (now - asked) * SPARINGLY)
+        return snapshot

@@ -48,7 +48,17 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
         """What was asked for, without the members skipped."""
 
     def read(self) -> Snapshot:
-        snapshot = drain.patiently(self._balancer.snapshot, self._clock)
+        """The rest of the pool decides only who may be taken out, and reading a large one takes long."""
+        return self._read_pool() if member_plan.taken_out(self._request.wanted) else self.read_back()
+
+    def read_back(self) -> Snapshot:
+        return self._read(lambda: self._balancer.snapshot_of(list(self._request.wanted)))
+
+    def _read_pool(self) -> Snapshot:
+        return self._read(self._balancer.snapshot)
+
+    def _read(self, read: t.Callable[[], Snapshot]) -> Snapshot:
+        snapshot = drain.patiently(read, self._clock)
         self._report.saw(snapshot)
         return snapshot
 
@@ -103,7 +113,7 @@ class Marking(GuardedChange[Snapshot, t.Dict[str, str]]):
     def revert(self) -> str:
         """Undoes what this call changed, except where somebody else has changed it since; says what came of it."""
         with self.alone():
-            snapshot = self.read()
+            snapshot = self._read_pool()
             ours = {
                 name: before
                 for name, (before, state) in self._report.own_changes.items()

@@ -64,7 +64,7 @@ def test_a_tcp_pool_has_connections_and_no_latency() -> None:
 
 def test_a_look_at_haproxys_counters() -> None:
     asked: list[str] = []
-    replies = {"show info": INFO, "show servers state shop": STATE, "show stat 3 6 -1": STAT}
+    replies = {"show info": INFO, "show servers state shop": STATE, "show stat shop 6 -1": STAT}
 
     class Cli:
         where = "lb1 a.sock"
@@ -76,7 +76,7 @@ def test_a_look_at_haproxys_counters() -> None:
     count = HAProxy("shop", Cli()).counters()
     assert count.series == "Pid=4711"
     assert count.members["up"] == Counters(requests=0, errors=0, latency=0.0, timed=0, window=512)
-    assert asked == ["show info", "show servers state shop", "show servers state shop", "show stat 3 6 -1"]
+    assert asked == ["show info", "show servers state shop", "show stat shop 6 -1"]
 
 
 def test_another_process_is_another_series() -> None:

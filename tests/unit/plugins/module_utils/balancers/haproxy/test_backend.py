@@ -21,6 +21,7 @@ OLD_STAT = (RECORDED / "old_stat.txt").read_text().rstrip("\n")
 PROC = (RECORDED / "proc.txt").read_text().rstrip("\n")
 NO_OLD = PROC.replace("13930           worker", "# worker")
 LOOK = {"show servers state shop": STATE, "show stat 3 6 -1": STAT}
+STATE_ONLY = {"show servers state shop": STATE}
 HINT = "the socket's level is operator or user; add 'level admin' to its 'stats socket' line."
 
 
@@ -45,16 +46,34 @@ class Script:
         return not self._questions
 
 
-def first_look() -> list[dict[str, str]]:
+def row_of(name: str, stat: str = STAT, **changes: str) -> str:
+    """The answer to 'show stat' for one server."""
+    head, *rows = stat.split("\n")
+    names = head[2:].split(",")
+    fields = dict(zip(names, next(row for row in rows if row.startswith(f"shop,{name},")).split(",")))
+    return "\n".join([head, ",".join({**fields, **changes}.values())])
+
+
+ALONE = {"show servers state shop": STATE, "show stat 3 4 3": row_of("heavy")}
+
+
+def first_look() -> list[dict[str, str] | Unreachable]:
     """The pool's number is not known yet."""
-    return [{"show servers state shop": STATE}, LOOK]
+    return [{"show servers state shop": STATE, "show stat shop 6 -1": STAT}]
 
 
-def test_a_look_costs_one_question_after_the_first() -> None:
+def test_a_look_costs_one_question() -> None:
     script = Script(*first_look(), LOOK, LOOK)
     balancer = HAProxy("shop", script)
     for dummy in range(3):
         assert balancer.snapshot().members["heavy"].sessions == 2
+    assert script.is_over()
+
+
+@pytest.mark.parametrize("reply", [STAT.split("\n")[0], "No such proxy."])
+def test_a_pool_is_read_by_its_number_where_a_frontend_has_its_name(reply: str) -> None:
+    script = Script({"show servers state shop": STATE, "show stat shop 6 -1": reply}, LOOK)
+    assert HAProxy("shop", script).snapshot().members["heavy"].sessions == 2
     assert script.is_over()
 
 
@@ -75,7 +94,7 @@ def test_a_reload_may_renumber_the_pool() -> None:
 def test_a_number_that_never_stays() -> None:
     numbers = [STATE.replace("\n3 shop", f"\n{number} shop") for number in (3, 4, 5)]
     script = Script(
-        {"show servers state shop": numbers[0]},
+        {"show servers state shop": numbers[0], "show stat shop 6 -1": "No such proxy."},
         {"show servers state shop": numbers[1], "show stat 3 6 -1": STAT},
         {"show servers state shop": numbers[2], "show stat 4 6 -1": STAT},
     )
@@ -85,12 +104,13 @@ def test_a_number_that_never_stays() -> None:
 
 
 def test_a_pool_without_servers() -> None:
-    script = Script({"show servers state shop": STATE.split("\n3 shop")[0]})
+    script = Script({"show servers state shop": STATE.split("\n3 shop")[0], "show stat shop 6 -1": STAT})
     assert HAProxy("shop", script).snapshot().members == {}
 
 
 def test_an_unknown_pool() -> None:
-    script = Script({"show servers state shup": "Can't find backend."}, {"show backend": "# name\nshop\nother"})
+    unknown = {"show servers state shup": "Can't find backend.", "show stat shup 6 -1": "No such proxy."}
+    script = Script(unknown, {"show backend": "# name\nshop\nother"})
     with pytest.raises(InputError) as caught:
         HAProxy("shup", script).snapshot()
     assert caught.value.message == "lb1 a.sock: no pool 'shup'; its pools are 'shop', 'other'."
@@ -98,7 +118,9 @@ def test_an_unknown_pool() -> None:
 
 def test_an_answer_that_is_no_table() -> None:
     with pytest.raises(RolloutError) as caught:
-        HAProxy("shop", Script({"show servers state shop": "Permission denied"})).snapshot()
+        HAProxy(
+            "shop", Script({"show servers state shop": "Permission denied", "show stat shop 6 -1": STAT})
+        ).snapshot()
     assert caught.value.message == (
         f"lb1 a.sock: HAProxy answered 'Permission denied' to 'show servers state shop': {HINT}"
     )
@@ -235,14 +257,6 @@ def test_where_names_host_and_socket() -> None:
     assert open_haproxy({"pool": "shop", "timeout": 1.0, "socket": "/a.sock", "host": ""}).where == "/a.sock"
 
 
-def row_of(name: str, stat: str = STAT, **changes: str) -> str:
-    """The answer to 'show stat' for one server."""
-    head, *rows = stat.split("\n")
-    names = head[2:].split(",")
-    fields = dict(zip(names, next(row for row in rows if row.startswith(f"shop,{name},")).split(",")))
-    return "\n".join([head, ",".join({**fields, **changes}.values())])
-
-
 def read_once(script: Script, old: Workers | None = None) -> tuple[HAProxy, contract.Snapshot]:
     balancer = HAProxy("shop", script, old)
     return balancer, balancer.snapshot()
@@ -273,9 +287,62 @@ def test_a_poll_reads_one_row_for_each_member() -> None:
     ids=["other_state", "other_weight", "other_server", "no_row", "renumbered", "empty"],
 )
 def test_a_row_that_is_not_as_it_was_is_a_reason_to_read_the_pool(reply: str) -> None:
-    script = Script(*first_look(), {"show stat 3 4 3": reply}, LOOK)
+    script = Script(*first_look(), {"show stat 3 4 3": reply}, ALONE)
     balancer, snapshot = read_once(script)
     assert balancer.refreshed(snapshot, ["heavy"]).members["heavy"].sessions == 2
+    assert script.is_over()
+
+
+def test_the_end_of_a_slow_start_shows_in_no_row() -> None:
+    ended = STATE.replace("12 slow 127.0.0.1 1", "12 slow 127.0.0.1 2")
+    row = {"show stat 3 4 12": row_of("slow")}
+    balancer, snapshot = read_once(Script(*first_look(), row, {"show servers state shop": ended, **row}))
+    assert snapshot.members["slow"].operational == "starting"
+    assert balancer.refreshed(snapshot, ["slow"]).members["slow"].operational == "up"
+
+
+def test_a_member_read_alone_is_as_in_the_whole_pool() -> None:
+    names = [name for name in read_once(Script(*first_look()))[1].members if name != "backup"]
+    for name in names:
+        number = next(line.split()[2] for line in STATE.split("\n") if line.split()[3:4] == [name])
+        alone = {"show servers state shop": STATE, f"show stat 3 4 {number}": row_of(name)}
+        script = Script({"show servers state shop": STATE}, alone, alone, *first_look())
+        balancer = HAProxy("shop", script)
+        for _again in range(2):
+            seen = balancer.snapshot_of([name])
+        assert seen.members == {name: balancer.snapshot().members[name]}
+        assert script.is_over()
+
+
+@pytest.mark.parametrize(
+    ("names", "questions"),
+    [
+        (["heavy", "shup"], [{"show servers state shop": STATE}]),
+        (["backup"], [{"show servers state shop": STATE}, {**STATE_ONLY, "show stat 3 4 16": row_of("backup")}]),
+        ([f"app{number}" for number in range(21)], []),
+        ([], []),
+        (["heavy"], [STATE_ONLY, {**STATE_ONLY, "show stat 3 4 3": row_of("up")}]),
+        (["heavy"], [STATE_ONLY, {**STATE_ONLY, "show stat 3 4 3": "No such proxy."}]),
+    ],
+    ids=["missing", "backup", "many", "none", "other_server", "no_table"],
+)
+def test_where_one_row_does_not_tell_all_of_the_pool_is_read(
+    names: list[str], questions: list[dict[str, str] | Unreachable]
+) -> None:
+    script = Script(*questions, *first_look())
+    assert list(HAProxy("shop", script).snapshot_of(names).members) == list(read_once(Script(*first_look()))[1].members)
+    assert script.is_over()
+
+
+def test_a_reload_may_renumber_a_member_that_is_read_alone() -> None:
+    renumbered = STATE.replace("\n3 shop", "\n5 shop")
+    script = Script(
+        *first_look(),
+        {"show servers state shop": renumbered, "show stat 3 4 3": "No such proxy."},
+        {"show servers state shop": renumbered, "show stat 5 4 3": row_of("heavy", scur="7", iid="5")},
+    )
+    balancer, dummy = read_once(script)
+    assert balancer.snapshot_of(["heavy"]).members["heavy"].sessions == 7
     assert script.is_over()
 
 

@@ -234,9 +234,24 @@ def test_what_somebody_else_changes_is_seen_within_a_second() -> None:
     assert watch.poll() == {"a": IMPOSSIBLE}
 
 
-def test_a_wait_for_service_reads_all_of_the_pool() -> None:
+def test_a_wait_for_service_sees_within_a_second_what_a_poll_does_not_show() -> None:
     pool, time = CheapPool(member("a", operational="down", usable=False)), ManualClock()
     watch = drain.Watch(pool, {"a": IN_SERVICE}, time.clock)
-    for _poll in range(3):
-        assert watch.poll() == {"a": NOT_YET}
-    assert (pool.looks, pool.refreshes) == (3, [])
+    watch.poll()
+    pool.change("a", operational="up", usable=True)
+    assert watch.poll() == {"a": NOT_YET}
+    time.sleep(1.0)
+    assert watch.poll() == {"a": REACHED}
+
+
+def test_what_was_decided_is_confirmed_by_what_is_in_flight() -> None:
+    """Each of the three polls that have to agree read all of the pool."""
+    pool, time = CheapPool(member("a", DRAINED)), ManualClock()
+    watch = drain.Watch(pool, {"a": DRAINED}, time.clock)
+    assert [watch.poll() for _poll in range(3)] == [{"a": REACHED}] * 3
+    assert (pool.looks, pool.refreshes) == (1, [["a"]] * 2)
+    pool.change("a", sessions=1)
+    assert watch.poll() == {"a": NOT_YET}
+    pool.change("a", sessions=0)
+    assert [watch.poll() for _poll in range(3)] == [{"a": REACHED}] * 3
+    assert (pool.looks, len(pool.refreshes)) == (2, 5)
