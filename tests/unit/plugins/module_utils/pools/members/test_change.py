@@ -296,6 +296,19 @@ def test_restore_does_not_break_the_floor(calls: MemberCalls, pool: FakePool) ->
     assert result["changed"] is True
 
 
+def test_a_restore_that_failed_is_undone_where_others_take_the_traffic(calls: MemberCalls, pool: FakePool) -> None:
+    """The guard must see the rest of the pool, or the member of the call seems to be the last one."""
+    pool.operator_sets("a", DRAINED)
+    pool.change("a", operational="going_down")
+    message, result = calls.fails(members=["a"], state="in_service", timeout=1, on_timeout="restore")
+    assert message == (
+        "lb1: pool 'shop' did not reach the requested state within 1 s: 'a' is up but its checks do not pass yet. "
+        "What this call had changed is restored."
+    )
+    assert pool.members["a"].own == DRAINED
+    assert outcomes(result) == {"a": "restored"}
+
+
 def test_a_later_run_ends_the_wait(calls: MemberCalls, pool: FakePool) -> None:
     claims.acquire(claims.Claim(**calls.claim))
     later = claims.Claim(**{**calls.claim, "token": 4})
