@@ -41,6 +41,9 @@ class ActionModule(ActionBase):
         claim = {name: value for name, value in arguments.items() if name not in own and value is not None}
         check_mode = bool(self._task.check_mode)
         calls = [Invocation(host, "rollout_claim", claim, check_mode=check_mode) for host in arguments["hosts"]]
+        if arguments["refused"]:
+            # What refused the rollout may be a host that does not answer, and here it does not answer again.
+            show(f"nothing is started; releasing the claims on {', '.join(arguments['hosts'])}")
         with Executors(self, task_vars or {}) as executors:
             reports = [] if check_mode else _disarmed(executors, arguments)
             outcomes = executors.together(calls)
