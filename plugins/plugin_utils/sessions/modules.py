@@ -43,7 +43,7 @@ def plain(value: t.Any) -> t.Any:
     Ansible's types remember where a value comes from. Its validation of options copies that too, which takes ten times as long.
     """
     if isinstance(value, str):
-        return value if type(value) is str else str.__str__(value)
+        return str.__str__(value)
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     if isinstance(value, t.Mapping):
