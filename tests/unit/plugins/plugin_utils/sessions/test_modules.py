@@ -69,3 +69,33 @@ def test_a_module_says_itself_what_is_secret() -> None:
     params = modules.checked("health_wait", source.SPEC, given)
     shown = modules.without_secrets(source, params, {"msg": "1 of 1, open-sesame"})
     assert shown == {"msg": "1 of 1, ********"}
+
+
+class OfAnsible(str):
+    """Such as a text that remembers its file and line."""
+
+    def __str__(self) -> str:
+        return self
+
+
+class NumberOfAnsible(int):
+    pass
+
+
+def test_a_copy_of_options_took_ten_times_as_long_since_it_kept_what_ansible_remembers_of_them() -> None:
+    given = {OfAnsible("pool"): [OfAnsible("shop"), NumberOfAnsible(3), True, None, (1.5,)]}
+    found = modules.plain(given)
+    assert found == {"pool": ["shop", 3, True, None, [1.5]]}
+    assert [type(one) for one in (*found, *found["pool"][:3])] == [str, str, int, bool]
+
+
+def test_a_call_changes_neither_the_options_nor_the_defaults_of_the_next_one() -> None:
+    spec = {
+        "argument_spec": {"guard": {"type": "dict", "default": {}, "options": {"floor": {"type": "int", "default": 1}}}}
+    }
+    given = {"guard": {}}
+    assert modules.validated("some", spec, given) == {"guard": {"floor": 1}}
+    assert given == {"guard": {}}
+    assert spec["argument_spec"]["guard"]["default"] == {}
+    assert modules.validated("some", spec, {}) == {"guard": {"floor": 1}}
+    assert spec["argument_spec"]["guard"]["default"] == {}
