@@ -62,7 +62,7 @@ class Turn:
             self._look()
 
     def _has_moved(self) -> bool:
-        """Most of what is written is a step of some host, and changes nobody's turn: that costs three statements, a look thirty."""
+        """Most of what is written is a step of some host, which changes nobody's turn. A look takes thirty statements, this three."""
         seen = self._ledger.store.changes()
         if seen == self._seen:
             return False
