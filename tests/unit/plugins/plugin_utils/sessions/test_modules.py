@@ -74,9 +74,6 @@ def test_a_module_says_itself_what_is_secret() -> None:
 class OfAnsible(str):
     """Such as a text that remembers its file and line."""
 
-    def __str__(self) -> str:
-        return self
-
 
 class NumberOfAnsible(int):
     pass
