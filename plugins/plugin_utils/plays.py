@@ -18,7 +18,7 @@ JUDGES = 2
 
 
 def hosts_to(groups: Groups, what: str, hostvars: HostVars, fleet: str, check_mode: bool = False) -> list[str]:
-    """The hosts to *roll*, to *judge* a stage or move traffic from, to roll in this *pass*, or to *roll_back*.
+    """The hosts to *roll*, to *judge* the last stage or *shift* traffic from, to roll in this *pass*, or to *roll_back*.
 
     Check mode ends with the plan.
     """
@@ -31,7 +31,7 @@ def hosts_to(groups: Groups, what: str, hostvars: HostVars, fleet: str, check_mo
         return list(_fact(names, hostvars, "__rollout_rollback").get("order") or NOBODY)
     if what == "pass":
         return list(_fact(names, hostvars, "__rollout_drive").get("hosts") or NOBODY)
-    if not _fact(names, hostvars, "__rollout_plan").get("gate"):
+    if what == "judge" and not _fact(names, hostvars, "__rollout_plan").get("gate"):
         return NOBODY
     planned = (name for name in names if name in hostvars and "__rollout_plan" in hostvars[name])
     return list(itertools.islice(planned, JUDGES)) or NOBODY

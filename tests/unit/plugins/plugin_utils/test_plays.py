@@ -31,19 +31,22 @@ def test_a_rollback_and_a_pass_have_hosts_of_their_own(what: str, fact: dict[str
     assert hosts_to(GROUPS, what, {"app1": PLAN}, "fleet") == NOBODY
 
 
-def test_two_hosts_judge_so_that_the_run_survives_the_loss_of_one() -> None:
+@pytest.mark.parametrize("what", ["judge", "shift"])
+def test_two_hosts_judge_or_shift_so_that_the_run_survives_the_loss_of_one(what: str) -> None:
     planned = dict.fromkeys(GROUPS["fleet"], PLAN)
-    assert hosts_to(GROUPS, "judge", planned, "fleet") == ["app1", "app2"]
-    assert hosts_to(GROUPS, "judge", PLANNED, "fleet") == ["app2", "app3"]
+    assert hosts_to(GROUPS, what, planned, "fleet") == ["app1", "app2"]
+    assert hosts_to(GROUPS, what, PLANNED, "fleet") == ["app2", "app3"]
 
 
-def test_nobody_judges_where_there_is_no_gate() -> None:
-    without = {"__rollout_plan": {"order": ["app3", "app1"], "gate": False}}
-    assert hosts_to(GROUPS, "judge", dict.fromkeys(GROUPS["fleet"], without), "fleet") == NOBODY
+def test_nobody_judges_where_there_is_no_gate_and_traffic_is_shifted_all_the_same() -> None:
+    plan = {"__rollout_plan": {"order": ["app3", "app1"], "gate": False}}
+    without = dict.fromkeys(GROUPS["fleet"], plan)
+    assert hosts_to(GROUPS, "judge", without, "fleet") == NOBODY
+    assert hosts_to(GROUPS, "shift", without, "fleet") == ["app1", "app2"]
     assert hosts_to(GROUPS, "judge", {"app1": {}}, "fleet") == NOBODY
 
 
-@pytest.mark.parametrize("what", ["roll", "roll_back", "pass", "judge"])
+@pytest.mark.parametrize("what", ["roll", "roll_back", "pass", "judge", "shift"])
 def test_check_mode_ends_with_the_plan(what: str) -> None:
     facts = {**PLAN, "__rollout_rollback": {"order": ["app2"]}, "__rollout_drive": {"hosts": ["app2"]}}
     assert hosts_to(GROUPS, what, {"app1": facts}, "fleet", check_mode=True) == NOBODY
