@@ -10,7 +10,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.module_utils import durations
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller
+from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers import calls as timers
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import (
@@ -26,6 +26,7 @@ Result = t.Dict[str, t.Any]
 
 prepare("fleet_claim", "rollout_claim", "restore_timer")
 
+WORDS = {"present": "leaving", "absent": "releasing"}
 OF_TIMERS = ("balancers", "restore_after", "restore_timers", "refused")
 
 
@@ -41,15 +42,25 @@ class ActionModule(ActionBase):
         claim = {name: value for name, value in arguments.items() if name not in own and value is not None}
         check_mode = bool(self._task.check_mode)
         calls = [Invocation(host, "rollout_claim", claim, check_mode=check_mode) for host in arguments["hosts"]]
+        doing = f"{WORDS[arguments['state']]} the claims on {', '.join(arguments['hosts'])}"
         if arguments["refused"]:
             # What refused the rollout may be a host that does not answer, and here it does not answer again.
-            show(f"nothing is started; releasing the claims on {', '.join(arguments['hosts'])}")
+            show(f"nothing is started; {doing}")
         with Executors(self, task_vars or {}) as executors:
-            reports = [] if check_mode else _disarmed(executors, arguments)
-            outcomes = executors.together(calls)
-            summary = _summed_up(outcomes, arguments["ledger_id"])
-            armed = {} if check_mode or summary.get("failed") else _armed(executors, arguments, outcomes)
-        return {**result, "armed": [], "reports": reports, **summary, **armed}
+            found = background.with_signs_of_life(
+                lambda: _carried_out(executors, arguments, calls, check_mode),
+                lambda: show(f"still {doing}"),
+                controller.SHOW_EVERY,
+            )
+        return {**result, "armed": [], **found}
+
+
+def _carried_out(executors: Executors, arguments: Result, calls: t.Sequence[Invocation], check_mode: bool) -> Result:
+    reports = [] if check_mode else _disarmed(executors, arguments)
+    outcomes = executors.together(calls)
+    summary = _summed_up(outcomes, arguments["ledger_id"])
+    armed = {} if check_mode or summary.get("failed") else _armed(executors, arguments, outcomes)
+    return {"reports": reports, **summary, **armed}
 
 
 def _armed(executors: Executors, arguments: Result, outcomes: t.Sequence[Outcome]) -> Result:
