@@ -42,6 +42,7 @@ from bench.stand_ins import address
 from bench.usage import Group, Usage, used
 from fleet.lab.machine import cgroups
 from support import examples
+from support.sightings import parse_servers_state
 
 build_release = examples.module("shop", "build_release")
 
@@ -246,13 +247,13 @@ class Site:
             )
 
     def _in_service(self) -> list[str]:
-        rows = [line.split() for line in ask(self.socket, "show servers state shop").splitlines()]
-        return [row[3] for row in rows if len(row) > 6 and row[5:7] == ["2", "0"]]
+        state = parse_servers_state(ask(self.socket, "show servers state shop"), "shop")
+        return [name for name, is_in in state.items() if is_in]
 
     def _await_all_up(self) -> None:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 if len(self._in_service()) == len(self.names):
                     return
             time.sleep(0.2)
