@@ -50,7 +50,7 @@ def test_a_reload_in_the_middle_of_a_drain_cuts_off_no_request(
     step = HeldStep(shop, tmp_path)
     run = rolling.start(NEW, rollout_drain_timeout=55, rollout_before_drain_tasks=step.tasks)
     step.await_hosts(run, WINDOW)
-    with OpenRequests(shop.lab, "lb1", len(shop.apps)) as requests:
+    with OpenRequests(shop, "lb1") as requests:
         step.let_go()
         await_in(run, lambda: bool(drained(shop, "lb1")), "somebody is drained on lb1")
         (first, *_others) = drained(shop, "lb1")
@@ -59,8 +59,7 @@ def test_a_reload_in_the_middle_of_a_drain_cuts_off_no_request(
         assert first in drained(shop, "lb1")
         answers = requests.finish()
     ended = run.wait()
-    assert [(answer["status"], answer.get("version")) for answer in answers] == [(200, "1.0.0")] * len(shop.apps)
-    assert {answer["host"] for answer in answers} == set(shop.apps)
+    assert {(answer["status"], answer.get("version")) for answer in answers} == {(200, "1.0.0")}
     assert shop.starts()[first] > requests.finished_at
     assert_all_new(shop, ended)
     assert violations(eyes.stop(), FLOOR, WINDOW) == []
@@ -178,7 +177,7 @@ def test_a_node_that_restarts_for_20_s_during_a_drain_left_both_hosts_stuck(
         NEW, rollout_drain_timeout=55, rollout_restore_timeout=45, rollout_before_drain_tasks=step.tasks
     )
     step.await_hosts(run, WINDOW)
-    with OpenRequests(shop.lab, "lb1", len(shop.apps)) as requests:
+    with OpenRequests(shop, "lb1") as requests:
         step.let_go()
         await_in(run, lambda: len(drained(shop, "lb2")) == WINDOW, "two hosts are drained on lb2")
         with silent(shop, "lb2", "service"):
@@ -187,7 +186,7 @@ def test_a_node_that_restarts_for_20_s_during_a_drain_left_both_hosts_stuck(
             answers = requests.finish()
             time.sleep(15)
     ended = run.wait()
-    assert [answer["status"] for answer in answers] == [200] * len(shop.apps), ended.output
+    assert {answer["status"] for answer in answers} == {200}, ended.output
     assert not happened(shop, "stuck"), ended.output
     shop.await_all_in_rotation()
     assert rolling.info()["left_out"] == [], ended.output

@@ -126,7 +126,7 @@ def test_an_undisturbed_run_leaves_no_timer(shop: Shop, rolling: Rolling, users:
 @pytest.mark.long
 def test_the_timer_survives_a_reboot_of_a_balancers_host(shop: Shop, rolling: Rolling, tmp_path: pathlib.Path) -> None:
     shop.lab.add_release("2.0.0")
-    with OpenRequests(shop.lab, "lb1", 6) as requests:
+    with OpenRequests(shop, "lb1") as requests:
         run = rolling.start("2.0.0", rollout_restore_after=AFTER)
         shop.await_that(lambda: run.is_over or bool(shop.drained()))
         run.kill(group=True)
@@ -146,7 +146,7 @@ def stop_at(shop: Shop, rolling: Rolling, folder: pathlib.Path, moment: str, sta
     if moment.startswith("draining"):
         # Both balancers keep something at each host: none of them is drained before the end.
         for balancer in shop.balancers:
-            stack.enter_context(OpenRequests(shop.lab, balancer, len(shop.apps)))
+            stack.enter_context(OpenRequests(shop, balancer))
         run = rolling.start("2.0.0", rollout_drain_timeout=120, **settings)
         shop.await_that(lambda: run.is_over or bool(shop.drained()), 60.0)
         run.wait_at_most(4.0 if moment.endswith("later") else 0.0)
