@@ -4,7 +4,7 @@
 """The demo: a good release, then a bad one, on a fleet whose users are busy all the while.
 
 Rolls 1.0.0 to 2.0.0, then tries a 3.0.0 that is healthy for five seconds and then fails every request, and
-shows it taken back. Prints what the client saw and writes build/demo/result.json:
+shows it rolled back. Prints what the client saw and writes build/demo/result.json:
 
     {"good": {"requests", "failed", "versions_after", "seconds"},
      "bad": {"requests", "failed", "versions_after", "hosts_touched", "exit_code"}}

@@ -79,7 +79,7 @@ class ActionModule(InWorkerAction):
             return str(self._find_needle("files", os.path.expanduser(source)))
         except AnsibleError:
             raise InputError(
-                f"source: {source} is not on the controller, neither as it is nor in files of role and playbook. Set "
+                f"source: {source} is not on the controller, neither as given nor in files/ of the role or playbook. Set "
                 "remote_source if it is on the host."
             ) from None
 

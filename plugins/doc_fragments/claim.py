@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   claim:
     description:
-      - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
+      - The rollout that makes the change, as recorded in its ledger. The call is refused where the service is claimed
         by another coordinator or by a later run.
     type: dict
     suboptions:

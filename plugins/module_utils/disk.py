@@ -21,7 +21,9 @@ def core(call: Call) -> dict[str, t.Any]:
     try:
         system, free = os.statvfs(place), free_bytes(place)
     except OSError as error:
-        raise RolloutError(f"{place}: its file system cannot be asked ({error.strerror or error}).") from None
+        raise RolloutError(
+            f"{place}: the free space of its file system cannot be read ({error.strerror or error})."
+        ) from None
     return {
         "changed": False,
         "path": path,

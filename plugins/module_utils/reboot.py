@@ -73,7 +73,7 @@ def _newer_kernel(running: str, installed: t.Sequence[str]) -> list[str]:
         return []
     flavour = _flavour(running)
     newest = max((name for name in installed if _flavour(name) == flavour), key=_order)
-    return [f"the kernel {newest} is installed and {running} runs"] if _order(newest) > _order(running) else []
+    return [f"the kernel {newest} is installed and {running} is running"] if _order(newest) > _order(running) else []
 
 
 def _flavour(kernel: str) -> str:

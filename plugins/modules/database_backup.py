@@ -12,7 +12,7 @@ module: database_backup
 short_description: Back up and restore a database of PostgreSQL or MariaDB
 version_added: 0.1.0
 description:
-  - Makes a dump, verifies it, keeps so many of them, and restores one exactly, without what was created since.
+  - Makes a dump, verifies it, keeps a given number of them, and restores one exactly, without what was created since.
   - A dump of PostgreSQL is in the custom format and verified by listing it; its restore is one transaction, so that a
     failed one changes nothing. A dump of MariaDB is verified by its last line; its restore is no transaction.
 author:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: feature_flag
-short_description: Turn a feature flag on, off, or kill it, and see that the applications know
+short_description: Turn a feature flag on, off, or kill it, and verify that the applications have seen it
 version_added: 0.1.0
 author:
   - The steady.rollout maintainers (@steady-rollout)
@@ -69,7 +69,7 @@ options:
     description: For a flag that is created, its description. Name the ticket there.
     type: str
   allow_rules:
-    description: Whether a flag that has rules of others may be turned on.
+    description: Whether a flag that has other targeting rules may be turned on.
     type: bool
     default: false
   instances:

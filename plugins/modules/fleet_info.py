@@ -106,7 +106,7 @@ nodes:
   elements: dict
   returned: always
 problems:
-  description: A sentence for everything that could not be read or cannot work.
+  description: One sentence for each problem; what could not be read, or cannot work.
   type: list
   elements: str
   returned: always

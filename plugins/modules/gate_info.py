@@ -80,7 +80,7 @@ text:
   type: list
   elements: str
   returned: always
-  sample: ["step 2 (25 %): At 100 requests/s and a share of 25 %, twice the errors are seen in about 5 minutes."]
+  sample: ["step 2 (25 %): At 100 requests/s and a share of 25 %, twice the errors are detected in about 5 minutes."]
 blind:
   description: The lines of the gates that detect nothing.
   type: list

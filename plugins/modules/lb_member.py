@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_member
-short_description: Puts members of a load balancer's pool in service or takes them out, and waits for it
+short_description: Put members of a load balancer's pool in service or take them out, and wait for it
 version_added: 0.1.0
 description:
   - Takes members of a pool out of service and waits until no request is in flight to them,
@@ -137,7 +137,7 @@ options:
     default: "0"
   claim:
     description:
-      - The rollout that makes the change, as its ledger knows it. The call is refused where the service is claimed
+      - The rollout that makes the change, as recorded in its ledger. The call is refused where the service is claimed
         by another coordinator or by a later run, and a wait ends without a further change as soon as that happens.
   restore_timer:
     description:

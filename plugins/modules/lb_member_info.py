@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_member_info
-short_description: Reads the members of a load balancer's pool
+short_description: Read the members of a load balancer's pool
 version_added: 0.1.0
 description:
   - Reads admin state, operational state, weight, sessions and queue of the members of a pool.
@@ -143,7 +143,7 @@ members:
           description: Requests that ended, with an answer or without any.
           type: int
         errors:
-          description: Of these, the ones answered with 5xx and the ones that the member gave no proper answer to.
+          description: Of these, the ones answered with 5xx and the ones that the member sent an invalid response to.
           type: int
         latency:
           description: Milliseconds until the answer, as a mean over the last requests. Null where it is not reported.

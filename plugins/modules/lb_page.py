@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_page
-short_description: Shows or removes a maintenance page in front of a pool
+short_description: Show or remove a maintenance page in front of a pool
 version_added: 0.1.0
 description:
   - While the page is up, the load balancer itself answers all requests for the pool with status 503 and

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_pool
-short_description: Adds a member to a load balancer's pool or removes it
+short_description: Add a member to a load balancer's pool or remove it
 version_added: 0.1.0
 description:
   - A new member is added in the drained state. It takes traffic once M(steady.rollout.lb_member) puts it in service.

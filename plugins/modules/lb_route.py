@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_route
-short_description: Routes requests with a given header or cookie to a fixed target, whatever the weights
+short_description: Route requests with a given header or cookie to a fixed target, whatever the weights
 version_added: 0.1.0
 description:
   - Requests that have a header or a cookie of a given name, with exactly a given value, go to a given target. All

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: lb_weight
-short_description: Splits a load balancer's traffic among groups by shares
+short_description: Split a load balancer's traffic among groups by shares
 version_added: 0.1.0
 description:
   - Gives each group of members its percentage of the traffic, by the integer weights that come nearest to it.

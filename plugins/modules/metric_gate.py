@@ -125,7 +125,7 @@ options:
   on_no_data:
     description:
       - The same for what the sources had no data on.
-      - What V(go_on) lets through although no metric was judged has the verdict V(not_judged), which is no pass.
+      - What V(go_on) lets through although no metric was judged has the verdict V(not_judged), which does not pass.
     type: str
     choices: [go_on, wait, ask, stop]
     default: stop
@@ -137,7 +137,7 @@ options:
   on_not_judged:
     description:
       - What follows where nothing was judged at all, such as a comparison after the last host of the baseline was updated.
-      - The verdict is V(not_judged) then, which is no pass. V(go_on) lets the rollout continue all the same, V(ask) pauses it,
+      - The verdict is V(not_judged) then, which does not pass. V(go_on) lets the rollout continue anyway, V(ask) pauses it,
         V(stop) ends with V(no_data).
     type: str
     choices: [go_on, ask, stop]

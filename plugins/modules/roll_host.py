@@ -68,7 +68,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Roll the host up to the next step of yours
+- name: Roll the host until the next task file of yours
   steady.rollout.roll_host:
     host: "{{ inventory_hostname }}"
     service: shop

@@ -93,7 +93,7 @@ options:
     default: false
   owner:
     description:
-      - Who takes the lease; shown to whoever finds it held. C(user), C(controller) and C(pid) are shown in messages.
+      - Who takes the lease; shown to a run that finds it held. C(user), C(controller) and C(pid) are shown in messages.
       - The action plugin of this module fills it in.
     type: dict
     default: {}
@@ -206,7 +206,7 @@ options:
     suboptions:
       closes:
         description:
-          - When it closes for each site (O(hosts[].zone)) and, by an empty name, for everybody else, in seconds since 1970.
+          - When it closes for each site (O(hosts[].zone)) and, by an empty name, for all other hosts, in seconds since 1970.
             Hosts of a site that has 0 are skipped.
         type: dict
       host_seconds:

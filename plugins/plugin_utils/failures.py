@@ -58,7 +58,7 @@ def failure_text(result: Result) -> str:
             return text + _last_line(worst)
         if text:
             return unreachable(lost["host"], text) if lost else text
-    return "The task failed without saying why."
+    return "The task failed without a message."
 
 
 def _last_line(command: Result) -> str:

@@ -36,7 +36,9 @@ def approver(task_vars: t.Mapping[str, t.Any], environment: t.Mapping[str, str] 
             "another user's name are refused. Leave the variable out."
         )
     if _is_job(task_vars, environment) and not _named(task_vars):
-        raise InputError("AWX names no user for this job (it was started by a schedule or a webhook); people approve.")
+        raise InputError(
+            "AWX names no user for this job (it was started by a schedule or a webhook); a user has to approve it."
+        )
     return owner(task_vars, environment)
 
 

@@ -39,7 +39,7 @@ class TakesLease(InWorkerAction):
         if left:
             return {
                 **result,
-                "msg": f"{result['msg']} Its processes {left} on this machine do not end: look at them first.",
+                "msg": f"{result['msg']} Its processes {left} on this machine are still running: check them first.",
             }
         self._task.args.update(owner_gone=True, previous_run=holder["run"])
         return super().run(tmp, task_vars)

@@ -40,7 +40,7 @@ STAGES = {
         {"name": "latency", "query": "latency", "unit": "ms", "judge": True},
     ],
 }
-FORECAST = re.compile(r"step 1 \(25 %\): .*twice the errors are seen in about (\d+) (seconds|minutes)")
+FORECAST = re.compile(r"step 1 \(25 %\): .*twice the errors are detected in about (\d+) (seconds|minutes)")
 FACTOR = 1.5
 MAKES = {"HAProxy": "haproxy", "nginx": "nginx", "Apache": "apache", "Envoy": "envoy"}
 

@@ -22,10 +22,10 @@ PACKAGE = registry.__name__.rpartition(".")[0]
 TITLES = {
     contract.CAN_PERCENT: "share of the users",
     contract.CAN_SEGMENTS: "segments",
-    contract.CAN_RULES: "rules of others",
-    contract.CAN_GIVE_REASON: "reason of a kill",
-    contract.CAN_COMPARE: "never over another's change",
-    contract.CAN_LISTENERS: "who listens",
+    contract.CAN_RULES: "targeting rules",
+    contract.CAN_GIVE_REASON: "stores the reason of a kill",
+    contract.CAN_COMPARE: "refuses concurrent changes",
+    contract.CAN_LISTENERS: "lists listeners",
     contract.CAN_AUDIT: "audit",
 }
 

@@ -58,7 +58,7 @@ BY_HAND = [
     ("old_and_full", "full", "has been on for everybody for 300 days"),
     ("full", "full", "has been on for everybody for 14 days"),
     ("full_since_unknown", "full", "has been on for everybody for 30 days"),
-    ("unseen", "never_seen", "was never asked for"),
+    ("unseen", "never_seen", "was never evaluated"),
     ("stale", "stale", "is marked as stale"),
     ("no_ticket", "no_ticket", "names no ticket"),
 ]

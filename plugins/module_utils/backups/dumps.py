@@ -162,7 +162,7 @@ class MariaDb:
         """The last line is only there if the dump is whole."""
         last = self._programs.checked(["tail", "-n", "1", path], kind=KIND).out
         if not last.startswith(COMPLETED):
-            raise RolloutError(f"{path}: the dump is not whole, for its last line is not '{COMPLETED}'.", kind=KIND)
+            raise RolloutError(f"{path}: the dump is incomplete: its last line is not '{COMPLETED}'.", kind=KIND)
         said = self._programs.run(["grep", "-c", "^CREATE TABLE", path], kind=KIND)
         return int(said.out.strip() or 0)
 

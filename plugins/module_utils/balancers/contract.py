@@ -162,7 +162,7 @@ class Counters:
     requests: int
     """Requests that ended: with an answer, or without any."""
     errors: int
-    """Of these, the ones answered with 5xx and the ones that the member gave no proper answer to."""
+    """Of these, the ones answered with 5xx and the ones that the member sent an invalid response to."""
     latency: float | None = None
     """Milliseconds until the answer, as a mean over the last *window* of *timed* requests; None where it is not reported."""
     timed: int = 0

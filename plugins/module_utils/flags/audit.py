@@ -70,7 +70,7 @@ def _full(flag: Flag, rules: Rules, now: float) -> str:
 
 
 def _never_seen(flag: Flag, age: float | None) -> str:
-    return "was never asked for" if flag.last_seen is None and (age is None or age >= SETTLED) else ""
+    return "was never evaluated" if flag.last_seen is None and (age is None or age >= SETTLED) else ""
 
 
 def _days(seconds: float) -> str:

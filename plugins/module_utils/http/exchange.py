@@ -262,10 +262,10 @@ def in_words(error: Exception, seconds: float) -> str:
     if isinstance(error, BadRedirect):
         return f"answered with {error}"
     if isinstance(error, http.client.HTTPException):
-        return f"gave no proper HTTP answer ({type(error).__name__}: {str(error).strip()})"
+        return f"sent an invalid HTTP response ({type(error).__name__}: {str(error).strip()})"
     if isinstance(error, OSError):
         return f"could not be reached ({error.strerror or error})"
-    return f"gave no proper answer ({error})"
+    return f"sent an invalid response ({error})"
 
 
 class _Watched:

@@ -111,7 +111,7 @@ class Judged(t.NamedTuple):
 
 
 def judged(case: Case) -> Finding:
-    """Whether the canary is worse than the baseline, by more than the tolerance as measured and for sure not by chance."""
+    """Whether the canary is worse than the baseline, by more than the tolerance as measured and certainly not by chance."""
     sides = (INCREASE, DECREASE) if case.metric.direction == EITHER else (case.metric.direction,)
     return together([_judged(case, side) for side in sides])
 
@@ -184,7 +184,7 @@ def _sentence(case: Case, found: Judged, figures: t.Mapping[str, t.Any]) -> str:
     if found.is_of_one_host:
         return f"{said}; worse than chance explains{chance}, but on one host only: the host or the release may be at fault."
     if found.verdict == INCONCLUSIVE:
-        return f"{said}; suspect, but too little to be sure{chance}."
+        return f"{said}; suspect, but not enough evidence{chance}."
     reasons = f"chance, tolerance and differences between hosts ({100 * figures['host_noise']:.2g} %)"
     if found.verdict == PASS:
         return f"{said}; no worse than {reasons} explain{chance}."
@@ -228,7 +228,7 @@ def _held(case: Case, bounds: Range, side: str, allowed: float) -> Finding:
     if found.verdict == WAIT:
         return Finding(WAIT, f"{said}, wanted {bounds.text}; nothing is proven so far.", figures)
     if found.verdict == INCONCLUSIVE:
-        return Finding(INCONCLUSIVE, f"{said}, not {bounds.text}, but too little to be sure{chance}.", figures)
+        return Finding(INCONCLUSIVE, f"{said}, not {bounds.text}, but not enough evidence{chance}.", figures)
     if outward is None or bounds.holds(outward):
         return Finding(PASS, f"{said}, as wanted {bounds.text}.", figures)
     return Finding(PASS, f"{said}, not {bounds.text} as measured, but chance explains it{chance}.", figures)

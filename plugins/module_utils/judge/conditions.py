@@ -43,7 +43,7 @@ def parse_fraction(where: str, given: object) -> float:
     match = None if isinstance(given, bool) else FRACTION.fullmatch(str(given).strip())
     fraction = float(match.group(1)) / (100 if match.group(2) else 1) if match else None
     if fraction is None or fraction > 1:
-        raise InputError(f"{where}: {given!r} is no share; give one from 0 to 1, for example 0.1 or 10%.")
+        raise InputError(f"{where}: {given!r} is not a share; give one from 0 to 1, for example 0.1 or 10%.")
     return fraction
 
 
@@ -54,7 +54,7 @@ def _range(where: str, given: object, forms: str, convert: Convert) -> Range:
         match = COMPARISON.fullmatch(part.strip())
         side = "high" if match and match.group(1)[0] == "<" else "low"
         if match is None or side in bounds:
-            raise InputError(f"{where}: '{text}' is no condition; write what is good, for example {forms}.")
+            raise InputError(f"{where}: '{text}' is not a condition; write what is good, for example {forms}.")
         bounds[side] = (convert(float(match.group(2)), match.group(3)), match.group(1).endswith("="))
     low, low_allowed = bounds.get("low", (None, False))
     high, high_allowed = bounds.get("high", (None, False))

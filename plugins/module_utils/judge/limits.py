@@ -37,7 +37,7 @@ def _over_the_window(case: Case, limit: Range) -> Finding:
     figure = figure_of(case.metric, cells)
     said = f"{case.metric.name}: {one(case.metric, figures, CANARY)}"
     if _evidence(case, limit) >= -math.log(case.chance):
-        return Finding(FAIL, f"{said}, for sure not {limit.text}.", figures)
+        return Finding(FAIL, f"{said}, certainly not {limit.text}.", figures)
     if not case.final:
         return Finding(WAIT, f"{said}, wanted {limit.text}; nothing is proven so far.", figures)
     if figure is not None and limit.holds(figure):

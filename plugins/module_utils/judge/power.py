@@ -144,8 +144,8 @@ def _of_errors(traffic: Traffic, policy: Policy, gate: Gate, after: float | None
         return []
     what = "twice the errors" if traffic.error_share else f"{100 * FRESH_ERRORS:g} % of errors"
     if after is not None:
-        return [f"{what} are seen in about {duration(after)}"]
-    return [f"{what} are not seen within {duration(gate.window)}{_remedy(traffic, policy, gate)}"]
+        return [f"{what} are detected in about {duration(after)}"]
+    return [f"{what} are not detected within {duration(gate.window)}{_remedy(traffic, policy, gate)}"]
 
 
 def _of_latency(traffic: Traffic, gate: Gate, after: float | None) -> list[str]:
@@ -153,7 +153,7 @@ def _of_latency(traffic: Traffic, gate: Gate, after: float | None) -> list[str]:
         return [f"latency up by half in about {duration(after)}"]
     if VALUE not in gate.kinds or traffic.noise is None:
         return []
-    return [f"latency up by half is not seen within {duration(gate.window)}"]
+    return [f"latency up by half is not detected within {duration(gate.window)}"]
 
 
 def _remedy(traffic: Traffic, policy: Policy, gate: Gate) -> str:

@@ -141,7 +141,7 @@ def _minimum(where: str, words: t.Mapping[str, t.Any], kind: str) -> int:
 
 def _check(where: str, metric: Metric) -> None:
     if metric.limit is None and metric.baseline is None and not metric.judge:
-        raise InputError(f"{where}: nothing says what is good; give a limit, a baseline or judge: true.")
+        raise InputError(f"{where}: no criterion is set; give a limit, a baseline or judge: true.")
     if metric.counts_failures and metric.limit is None:
         raise InputError(f"{where}: max_failures counts measurements outside limit, and no limit is given.")
     if metric.tolerance >= 1:

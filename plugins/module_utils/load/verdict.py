@@ -82,9 +82,9 @@ def judged(policy: Policy, candidate: Figures, baseline: Figures | None) -> Judg
     """The verdict on a candidate; without a baseline only what is absolute is judged."""
     silent = [group for group in (candidate, baseline) if group is not None and not group.requests]
     if silent:
-        return Judgement((Finding(NO_DATA, f"nothing was asked of {' and '.join(one.name for one in silent)}"),))
+        return Judgement((Finding(NO_DATA, f"no request was sent to {' and '.join(one.name for one in silent)}"),))
     if baseline is not None and not baseline.latencies:
-        return Judgement((Finding(NO_DATA, f"{baseline.name} gave no good answer to compare with"),))
+        return Judgement((Finding(NO_DATA, f"{baseline.name} gave no successful answer to compare with"),))
     findings = [_failures(policy, candidate, baseline)]
     slowdown: Estimate | None = None
     if baseline is not None:

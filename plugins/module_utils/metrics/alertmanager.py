@@ -36,7 +36,7 @@ class Alertmanager:
     def check(self, metric: t.Any, where: str) -> None:
         if not all(isinstance(one, str) and one.strip() for one in _matchers(metric.query)):
             raise InputError(
-                f"{where}.query: {metric.query!r} is no list of matchers, such as ['severity=\"page\"', 'service=\"shop\"']."
+                f"{where}.query: {metric.query!r} is not a list of matchers, such as ['severity=\"page\"', 'service=\"shop\"']."
             )
 
     def ask(self, question: Question, moment: Moment) -> Reply:
@@ -44,7 +44,7 @@ class Alertmanager:
         wanted = [("active", "true"), ("silenced", "false"), ("inhibited", "false"), ("unprocessed", "false")]
         answer = self._endpoint.ask("/api/v2/alerts", [*wanted, *(("filter", matcher) for matcher in matchers)])
         if not isinstance(answer, list) or not all(_is_alert(alert) for alert in answer):
-            raise Trouble(f"{self._endpoint.place} gave no list of alerts. Is the url the one of Alertmanager's root?")
+            raise Trouble(f"{self._endpoint.place} gave no list of alerts. Is url Alertmanager's root URL?")
         alerts = tuple(sorted({_described(alert) for alert in answer}))
         return Reply(
             asked=", ".join(matchers) or "all alerts",

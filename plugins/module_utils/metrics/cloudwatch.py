@@ -152,7 +152,9 @@ def _statistic(raw: Json, period: int) -> Json:
 
 def _check_query(raw: t.Any, where: str) -> None:
     if not isinstance(raw, t.Mapping):
-        raise InputError(f"{where}: {raw!r} is no CloudWatch query; give namespace, metric, dimensions and statistic.")
+        raise InputError(
+            f"{where}: {raw!r} is not a CloudWatch query; give namespace, metric, dimensions and statistic."
+        )
     if "expression" in raw:
         _refuse_unknown(raw, EXPRESSION_KEYS, where)
         for name, one in (raw.get("metrics") or {}).items():

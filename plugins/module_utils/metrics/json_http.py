@@ -61,7 +61,7 @@ def expression(raw: t.Any, metric: str = "") -> Query:
     """The JMESPath of a query; '@' is the whole answer. Raises InputError where it is none."""
     if not isinstance(raw, str) or not raw.strip():
         raise InputError(
-            f"metrics: query of '{metric}' is {raw!r}, no JMESPath expression; '@' stands for the whole answer."
+            f"metrics: query of '{metric}' is {raw!r}, not a JMESPath expression; '@' stands for the whole answer."
         )
     if raw.strip() == "@":
         return Query("@", lambda document: document)

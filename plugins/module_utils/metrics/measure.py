@@ -28,7 +28,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.metrics.model impor
 
 LONGEST_ANSWER = 500
 NOTHING_NEW = "nothing new since the previous poll"
-NO_GROUP = "none of the groups has a member to ask about"
+NO_GROUP = "none of the groups has a member to query"
 
 
 def measure(metric: Metric, source: Source, moment: Moment, after: float) -> Measurement:

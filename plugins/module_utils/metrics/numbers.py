@@ -86,7 +86,7 @@ def _shares(placed: t.Mapping[tuple[float, str, str, str], Point], absent_is_zer
         if bad is None and not absent_is_zero:
             whose = f"group '{group}'" + (f", host '{host}'" if host else "")
             raise Nothing(
-                f"there is a total but no number of bad ones for {whose}; where a missing one means none, say absent: zero"
+                f"there is a total but no number of bad ones for {whose}; where a missing one means none, set absent: zero"
             )
         # A rate that is extrapolated over its window may come out a little above the total.
         yield Sample(at, group, host, total.number, min(max(bad.number, 0.0), total.number) if bad else 0.0)

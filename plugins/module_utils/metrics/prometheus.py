@@ -52,7 +52,7 @@ class Prometheus:
     def check(self, metric: t.Any, where: str) -> None:
         for raw in queries.leaves(metric.query):
             if not isinstance(raw, str) or not raw.strip():
-                raise InputError(f"{where}.query: {raw!r} is no PromQL expression.")
+                raise InputError(f"{where}.query: {raw!r} is not a PromQL expression.")
 
     def ask(self, question: Question, moment: Moment) -> Reply:
         parameters = [("query", question.raw), *self._when(moment)]
@@ -115,7 +115,7 @@ def open_prometheus(where: str, settings: dict[str, t.Any], interval: float) -> 
 
 def _data(answer: t.Any, place: str) -> dict[str, t.Any]:
     if not isinstance(answer, dict) or answer.get("status") != "success" or not isinstance(answer.get("data"), dict):
-        raise Trouble(f"{place} gave no answer of Prometheus's query API. Is the url the one of its root?")
+        raise Trouble(f"{place} did not answer as Prometheus's query API. Is url its root URL?")
     # A partial answer of a federated store comes as a success with a warning.
     if answer.get("warnings"):
         raise Trouble(f"{place} answered with a warning: {_first(answer['warnings'])}")

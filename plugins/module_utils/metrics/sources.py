@@ -65,7 +65,7 @@ def type_of(name: str, given: t.Mapping[str, t.Any]) -> str:
         return BALANCER
     if name not in given:
         raise InputError(
-            f"metrics: there is no source '{name}'; there are {', '.join([BALANCER, *given])}. Describe it in sources."
+            f"metrics: there is no source '{name}'; there are {', '.join([BALANCER, *given])}. Define it in sources."
         )
     return _type(name, given[name])
 
@@ -82,7 +82,7 @@ def secrets(given: t.Any) -> set[str]:
 
 def _opened(name: str, given: t.Any, interval: float, run_command: RunCommand) -> Source:
     if name == BALANCER:
-        raise InputError(f"sources: '{BALANCER}' is there without being described; give yours another name.")
+        raise InputError(f"sources: '{BALANCER}' is built in; give yours another name.")
     kind = TYPES[_type(name, given)]
     where = f"sources.{name}"
     settings = {key: value for key, value in given.items() if key != TYPE and value is not None}

@@ -208,9 +208,7 @@ def _never_got_the_lock(migration: Migration, result: Result) -> RolloutError:
 
 
 def _explained(error: RolloutError, migration: Migration, result: Result) -> RolloutError:
-    where = (
-        f"{migration.database.shown} is at {result['version'] or 'no version'} now, by the migration tool's own word"
-    )
+    where = f"{migration.database.shown} is at {result['version'] or 'no version'} now, according to the migration tool"
     return RolloutError(
         f"{error.message.rstrip('.')}. {where[:1].upper()}{where[1:]}.",
         **{"kind": "migration", **error.result, **result},

@@ -59,7 +59,7 @@ class PlainSql(Tool):
         missing = [way for way in ways.values() if not os.path.isfile(os.path.join(self._place, way))]
         if missing:
             raise RolloutError(
-                f"{self._place}: there is no {', '.join(missing)}, so nothing leads back. Nothing was changed.",
+                f"{self._place}: there is no {', '.join(missing)}, so it cannot be reverted. Nothing was changed.",
                 kind="migration",
             )
         for name in reversed(later):

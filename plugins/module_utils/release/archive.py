@@ -114,7 +114,7 @@ class _Member(tarfile.TarInfo):
         except END_OF_ARCHIVE:
             raise
         except BAD_HEADER as error:
-            raise ValueError(f"it breaks off or is damaged after {tarfile.offset} bytes ({error})") from None
+            raise ValueError(f"it is truncated or damaged after {tarfile.offset} bytes ({error})") from None
         left = t.cast("t.Any", tarfile.fileobj).fileobj.left
         if not 0 <= member.size <= left:
             raise ValueError(f"'{member.name}' claims {member.size} bytes, more than max_size allows")
@@ -180,7 +180,7 @@ def _refuse_unusable(name: str) -> None:
     longest = max(len(os.fsencode(part)) for part in parts)
     if "\0" in name or longest > LONGEST_NAME or len(parts) > DEEPEST or len(os.fsencode(name)) > LONGEST_PATH:
         raise ValueError(
-            f"'{name[:60]}...' is no usable path: at most {LONGEST_PATH} bytes, {DEEPEST} levels and {LONGEST_NAME} bytes a name"
+            f"'{name[:60]}...' is not a usable path: at most {LONGEST_PATH} bytes, {DEEPEST} levels and {LONGEST_NAME} bytes a name"
         )
 
 
@@ -207,7 +207,9 @@ def inspect(path: str, strip: int, name: str | None = None, largest: int = LARGE
                 raise ValueError(f"it holds more than {MOST_ENTRIES} entries or {largest} bytes")
         content = stream.finish()
     if not files:
-        raise ArtifactError(f"{name or path}: nothing is in it{' after strip' if strip else ''}, so it is no release.")
+        raise ArtifactError(
+            f"{name or path}: nothing is in it{' after strip' if strip else ''}, so it is not a release."
+        )
     return Manifest(content, size, files)
 
 
@@ -256,7 +258,7 @@ def _reading(path: str, name: str, largest: int = 2**63) -> t.Iterator[_Stream]:
                 yield _Stream(raw, largest)
     except UNREADABLE as error:
         raise ArtifactError(
-            f"{name} is not a sound tar.gz: {str(error).rstrip('.') or type(error).__name__}. "
+            f"{name} is not a valid tar.gz: {str(error).rstrip('.') or type(error).__name__}. "
             "Build or copy it again; nothing was changed."
         ) from None
 

@@ -147,7 +147,7 @@ def _written(target: t.IO[bytes], data: bytes, place: str) -> int:
 def _too_slow(source: Source) -> RolloutError:
     return RolloutError(
         f"{source.name} could not be fetched within {source.deadline:g} s. Nothing was changed. Set download_timeout if "
-        "the way to the server is that slow."
+        "the connection to the server is that slow."
     )
 
 
@@ -171,6 +171,6 @@ def _in_words(error: t.Any) -> str:
     if isinstance(error, http.client.IncompleteRead):
         return "the answer was cut short"
     if isinstance(error, http.client.HTTPException):
-        return f"no proper HTTP answer ({type(error).__name__})"
+        return f"an invalid HTTP response ({type(error).__name__})"
     reason = getattr(error, "reason", error)
     return str(getattr(reason, "strerror", None) or reason)

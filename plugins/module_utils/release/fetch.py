@@ -43,6 +43,6 @@ def refuse_other_checksum(source: Source, found: str) -> None:
     """ArtifactError where the file found is not the one meant."""
     if source.checksum and source.checksum != found:
         raise ArtifactError(
-            f"{source.name} is not the file that was meant: expected checksum {source.checksum}, found {found}. "
+            f"{source.name} is not the expected file: expected checksum {source.checksum}, found {found}. "
             "Build or copy it again, or correct the checksum; nothing was changed."
         )

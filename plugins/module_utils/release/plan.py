@@ -155,7 +155,7 @@ def refuse_bad(path: str, snapshot: Snapshot, version: str, allow_bad: bool) -> 
     if release is not None and release.bad and not allow_bad:
         raise RolloutError(
             f"{path}: {version} is marked bad and is not activated. Deploy another version, or set allow_bad to activate "
-            "it all the same."
+            "it anyway."
         )
 
 

@@ -59,7 +59,7 @@ def kept_from(step: Step, reply: Reply) -> tuple[dict[str, templates.Value], str
     for keep in step.keep:
         value = _found(keep, reply)
         if not isinstance(value, (str, int, float)) or value == "":
-            why = "is nothing" if value in (None, "") else "is no text, number or boolean"
+            why = "is nothing" if value in (None, "") else "is not a text, number or boolean"
             return found, f"answered {reply.status} but what it should keep as {keep.name}, {keep.place}, {why}"
         if len(str(value)) > LONGEST_VALUE:
             return found, f"answered {reply.status} but what it should keep as {keep.name}, {keep.place}, is too long"

@@ -58,7 +58,7 @@ def _on_target(target: Target, address: str) -> str:
     try:
         parts = urlsplit(address)
     except ValueError:
-        raise ValueError("its url is made of a kept value that is no URL") from None
+        raise ValueError("its url is made of a kept value that is not a URL") from None
     path = parts._replace(scheme="", netloc="", fragment="").geturl()
     base = urlsplit(target.url)
     if parts.netloc or path.startswith("/"):

@@ -24,7 +24,7 @@ def refusals(findings: t.Iterable[Finding], accepted: t.Collection[str]) -> list
 def _sentence(finding: Finding) -> str:
     if not finding.check:
         return finding.sentence
-    return f"{finding.sentence.rstrip('.')}; to go on all the same, add -e rollout_accept={finding.check}."
+    return f"{finding.sentence.rstrip('.')}; to continue anyway, add -e rollout_accept={finding.check}."
 
 
 def accepted(given: t.Any) -> list[str]:

@@ -45,4 +45,4 @@ def unknown(names: t.Iterable[str]) -> list[str]:
 def _sentence(name: str, known: t.Iterable[str]) -> str:
     near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=ALIKE)
     advice = f"did you mean {near[0]}?" if near else "rename it, since names with rollout_ are the collection's own."
-    return f"{name} is no setting of steady.rollout: {advice}"
+    return f"{name} is not a setting of steady.rollout: {advice}"

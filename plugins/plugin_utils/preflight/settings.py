@@ -163,7 +163,7 @@ def _forms(s: Values) -> t.Iterator[Finding]:
                 "[{host: lb1, type: haproxy, socket: /run/haproxy/admin.sock, pool: shop}]."
             )
     if not isinstance(health, t.Mapping) or not {"url", "tcp", "command"} & set(health):
-        yield Finding("rollout_health names nothing to look at: give it a 'url', a 'tcp' address or a 'command'.")
+        yield Finding("rollout_health has nothing to probe: give it a 'url', a 'tcp' address or a 'command'.")
     if not isinstance(s["rollout_metric_sources"], t.Mapping):
         yield Finding("rollout_metric_sources must be a dictionary of sources by name.")
     yield from _window(s["rollout_window"])
@@ -204,7 +204,7 @@ def _sense(s: Values) -> t.Iterator[Finding]:
         )
     if _smoke_tests_without_base(s):
         yield Finding(
-            "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go."
+            "rollout_smoke_url is not set, and rollout_health has no url to take it from: set the base URL of the smoke tests."
         )
     yield from _refused(
         lambda: plan.metrics_of(s["rollout_metrics"], s["rollout_metric_sources"]), {"": "rollout_metrics: "}
@@ -254,11 +254,11 @@ def _update(given: Given) -> t.Iterator[Finding]:
     if not s["rollout_update_tasks"]:
         if not s["rollout_artifact"]:
             yield Finding(
-                "Nothing says how to update a host: set rollout_artifact, or rollout_update_tasks to a task file of your own."
+                "No way to update a host is set: set rollout_artifact, or rollout_update_tasks to a task file of your own."
             )
         if not s["rollout_unit"] and not s["rollout_start_command"]:
             yield Finding(
-                "Nothing says how to restart the service: set rollout_unit, or rollout_stop_command and rollout_start_command."
+                "No way to restart the service is set: set rollout_unit, or rollout_stop_command and rollout_start_command."
             )
     setting, needed = READY_STEPS.get(str(s["rollout_update_tasks"]), ("", ()))
     for key in needed:

@@ -60,7 +60,9 @@ def _check_file(path: str, errors: list[str], seen: set[str], reader: Reader) ->
         errors.append(f"The task file {path} cannot be read: {str(error).splitlines()[0]}")
         return
     if tasks and not isinstance(tasks, list):
-        errors.append(f"The task file {path} holds no list of tasks: begin each task with '- name:', without 'tasks:'.")
+        errors.append(
+            f"The task file {path} does not hold a list of tasks: begin each task with '- name:', without 'tasks:'."
+        )
         return
     _check_tasks(tasks or [], path, errors, seen, reader)
     errors += reader.problems(path, tasks or [])
@@ -83,8 +85,8 @@ def _check_task(task: dict[str, t.Any], path: str, errors: list[str], seen: set[
             )
         elif key == "run_once" and value is not False:
             errors.append(
-                f"{path}: '{task.get('name', 'a task')}' says run_once, which does not hold in a sliding window: every host "
-                "would run it, and where it fails on one, it fails on all. Do it in a play before the rollout."
+                f"{path}: '{task.get('name', 'a task')}' uses run_once, which has no effect in a sliding window: every host "
+                "would run it, and a failure on one would fail all. Do it in a play before the rollout."
             )
         elif _short(key) in INCLUDES:
             included = value.get("file") if isinstance(value, dict) else value

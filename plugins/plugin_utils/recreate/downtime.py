@@ -31,7 +31,7 @@ class Downtime:
 
     @property
     def measured_by(self) -> str:
-        return "as users saw it" if self._answers else "from the page's first moment to its last"
+        return "as users saw it" if self._answers else "from when the page was shown until it was removed"
 
     def begin(self) -> None:
         """The first call counts."""

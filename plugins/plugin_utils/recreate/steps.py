@@ -315,7 +315,9 @@ class RecreateSteps:
         lost = [one for one in outcomes if _is_lost(one)]
         if self.tolerates_lost_balancers and len(lost) < len(outcomes):
             for one in lost:
-                self.show(f"{node_of(one)} is left as it is, with its page where it shows one: {error_of(one)}")
+                self.show(
+                    f"{node_of(one)} is left as it is, with its maintenance page if it shows one: {error_of(one)}"
+                )
             outcomes = [one for one in outcomes if one not in lost]
         _refuse_failures("balancer", outcomes)
         return {"changed": True}

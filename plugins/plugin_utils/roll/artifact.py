@@ -140,7 +140,7 @@ def _parcel(source: str, checksum: str | None) -> t.Iterator[Parcel]:
     expected = Source(source, (checksum or "").lower() or None)
     if not os.path.exists(source):
         raise InputError(
-            f"rollout_artifact: {source} is not on the controller, neither as it is nor in files of the playbook."
+            f"rollout_artifact: {source} is not on the controller, neither as given nor in files/ of the playbook."
         )
     check_source(expected)
     if not os.path.isdir(source):

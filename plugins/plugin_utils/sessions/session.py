@@ -139,7 +139,7 @@ class Session:
                 unanswered = 0
             elif unanswered == UNANSWERED:
                 self._channel.kill()
-                self._end(f"no sign of life for {PING_EVERY * UNANSWERED:g} s")
+                self._end(f"no data received for {PING_EVERY * UNANSWERED:g} s")
             else:
                 self._channel.write(protocol.ping_line(unanswered), wait=False)
                 unanswered += 1

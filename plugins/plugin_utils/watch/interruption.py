@@ -52,7 +52,7 @@ def newest_lines(
     if not is_asked():
         return lines
     age = max(_changed_at("ask") - _changed_at("interrupted"), 0.0)
-    return [f"This was so {age:.0f} s before the interruption; the ledger has not answered since.", *lines]
+    return [f"This was the state {age:.0f} s before the interruption; the ledger has not answered since.", *lines]
 
 
 def _changed_at(name: str) -> float:

@@ -171,7 +171,7 @@ def _components(where: str, text: str) -> list[Component]:
             continue
         _take(f"{where}: line {number}", line, open_ones, found)
     if not found or found[0].kind != "VCALENDAR":
-        raise InputError(f"{where}: this is no iCalendar file: it does not begin with BEGIN:VCALENDAR.")
+        raise InputError(f"{where}: this is not an iCalendar file: it does not begin with BEGIN:VCALENDAR.")
     if open_ones:
         raise InputError(f"{where}: the calendar is cut off: {open_ones[-1].kind} has no end.")
     return found
@@ -183,7 +183,7 @@ def _take(where: str, line: str, open_ones: list[Component], found: list[Compone
         one.text.append(line)
     if name.upper() == "BEGIN":
         if not open_ones and value.strip().upper() != "VCALENDAR":
-            raise InputError(f"{where}: '{line:.80}' stands outside of a calendar.")
+            raise InputError(f"{where}: '{line:.80}' is outside of a calendar.")
         component = Component(value.strip().upper(), text=[line])
         open_ones.append(component)
         found.append(component)
@@ -191,7 +191,7 @@ def _take(where: str, line: str, open_ones: list[Component], found: list[Compone
         if not open_ones or open_ones.pop().kind != value.strip().upper():
             raise InputError(f"{where}: '{line:.80}' ends what did not begin.")
     elif not open_ones:
-        raise InputError(f"{where}: '{line:.80}' stands outside of a calendar; expected BEGIN:VCALENDAR.")
+        raise InputError(f"{where}: '{line:.80}' is outside of a calendar; expected BEGIN:VCALENDAR.")
     else:
         open_ones[-1].lines.append(property_of(where, line))
 

@@ -109,7 +109,7 @@ def parsed(where: str, text: str, zone: dt.tzinfo) -> Rule:
     _refuse_malformed(where, text, parts, len(given))
     frequency = parts["FREQ"]
     if frequency in ("MINUTELY", "SECONDLY"):
-        raise InputError(f"{where}: FREQ={frequency} is no rule for a window; expected HOURLY or a longer one.")
+        raise InputError(f"{where}: FREQ={frequency} cannot be the rule of a window; expected HOURLY or a longer one.")
     if frequency not in ("HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"):
         raise InputError(
             f"{where}: FREQ={frequency:.40} is unknown; expected HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY."

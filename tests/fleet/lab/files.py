@@ -1,7 +1,7 @@
 # Copyright: steady.rollout contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is written on the disks of the lab's hosts, and what Ansible is told of them."""
+"""What is written on the disks of the lab's hosts, and the inventory that describes them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ FOLDER = "/var/lib/steady-rollout"
 INSIDE = f"{FOLDER}/inside"
 GO_ON = f"{FOLDER}/go-on"
 TASKS = f"""\
-- name: Tell that the step has begun and wait for the word to go on
+- name: Announce that the step has begun and wait until it may continue
   ansible.builtin.shell: mkdir -p {FOLDER}; touch {INSIDE}; until test -e {GO_ON}; do sleep 0.1; done
 """
 REACHED_WITHIN = 120.0

@@ -150,7 +150,7 @@ def test_pages_that_are_something_else(node: Apache) -> None:
     url = node.page("elsewhere")
     assert Caller({**node.settings(), "manager_url": url}).info().error == (
         f"lb1 {url}: GET of the balancer-manager was answered with status 200: something else answers there. Correct "
-        "balancer.manager_url: its place is where 'SetHandler balancer-manager' stands, and 'ProxyPass <place> !' keeps "
+        "balancer.manager_url: it is the location with 'SetHandler balancer-manager', and 'ProxyPass <location> !' keeps "
         "it from being proxied."
     )
     outcome = Caller({**node.settings(), "status_url": url}).put("app1", state="drained")

@@ -49,7 +49,7 @@ def test_testers_of_other_pools_and_pages_go_where_they_went(node: Apache) -> No
 @pytest.mark.parametrize("path", ["/50%25", "/what%3Fnow", "/a%23b"])
 def test_paths_that_are_left_to_the_weights(node: Apache, path: str) -> None:
     outcome = route(node)
-    assert outcome["notes"] == ["Requests whose path has %25, %3F or %23 in it go by the weights all the same."]
+    assert outcome["notes"] == ["Requests whose path has %25, %3F or %23 in it still go by the weights."]
     assert answered(node, path) == ALL
 
 

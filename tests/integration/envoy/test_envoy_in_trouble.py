@@ -137,7 +137,7 @@ def test_a_file_that_envoy_does_not_read(node: Node, make_balancer: t.Any, tmp_p
     shutil.copy(node.eds_file(), copy)
     before = copy.read_text()
     outcome = make_balancer(node, eds_file=str(copy), timeout=0.5).put("app1", state="drained")
-    assert f"Envoy did not take the new {copy} within 0.5 s; the old one is restored." in outcome.error
+    assert f"Envoy did not load the new {copy} within 0.5 s; the old one is restored." in outcome.error
     assert (outcome["changed"], copy.read_text()) == (False, before)
 
 
@@ -204,6 +204,6 @@ def test_a_directory_that_may_not_be_written(node: Node, make_balancer: t.Any) -
     with multiprocessing.get_context("fork").Pool(1) as pool:
         message = pool.apply(as_nobody, (settings,))
     assert message == (
-        f"lb1 127.0.0.1:{node.admin_port}: uid {NOBODY} may not replace {node.eds_file()}, for the directory "
+        f"lb1 127.0.0.1:{node.admin_port}: uid {NOBODY} may not replace {node.eds_file()}, because the directory "
         f"{node.directory} is not writable. Use become, or give this user the directory."
     )

@@ -184,8 +184,8 @@ def test_a_percentage_that_means_nothing_is_an_error_and_not_off(flags: Flags, p
         flags.real.spoil(percent)
     except NotImplementedError:
         pytest.skip("cannot: the system has no percentage that is a text")
-    assert f"is '{percent}', no whole number from 0 to 100" in flags.info().error
-    assert f"is '{percent}', no whole number from 0 to 100" in flags.set("on", percent=20).error
+    assert f"is '{percent}', not a whole number from 0 to 100" in flags.info().error
+    assert f"is '{percent}', not a whole number from 0 to 100" in flags.set("on", percent=20).error
     flags.real.spoil("10")
 
 

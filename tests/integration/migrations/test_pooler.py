@@ -86,7 +86,7 @@ def test_what_takes_too_long_is_terminated_and_queries_go_on(
     assert refused.error == (
         f"The migration took longer than 0.5 s (pooler.limit) while 'shop' of PgBouncer on 127.0.0.1:{bouncer.port} was "
         "paused, and was terminated so that queries could continue. Shorten the migration, or raise the limit. Database 'shop' on "
-        f"127.0.0.1:{database.port} is at no version now, by the migration tool's own word."
+        f"127.0.0.1:{database.port} is at no version now, according to the migration tool."
     )
     assert (clients.errors, note(database)) == ([], "old")
 

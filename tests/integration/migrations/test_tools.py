@@ -212,7 +212,7 @@ def test_a_migration_that_fails_says_where_the_database_stands(
     failed = run(database, state="applied", **tool)
     assert failed["kind"] == "migration"
     assert failed.error.endswith(
-        f"Database 'shop' on 127.0.0.1:{database.port} is at no version now, by the migration tool's own word."
+        f"Database 'shop' on 127.0.0.1:{database.port} is at no version now, according to the migration tool."
     )
     assert 'relation "orders" already exists' in failed.error
 
@@ -249,7 +249,9 @@ def test_a_way_back_that_is_missing_changes_nothing(database: Postgres, tmp_path
     (tmp_path / "1.sql").write_text(FIRST, encoding="utf-8")
     run(database, tool="sql", directory=str(tmp_path), state="applied")
     failed = run(database, tool="sql", directory=str(tmp_path), state="reverted")
-    assert failed.error.startswith(f"{tmp_path}: there is no 1.down.sql, so nothing leads back. Nothing was changed.")
+    assert failed.error.startswith(
+        f"{tmp_path}: there is no 1.down.sql, so it cannot be reverted. Nothing was changed."
+    )
     assert columns(database) == ["id"]
 
 

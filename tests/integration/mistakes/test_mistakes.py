@@ -13,7 +13,7 @@ import pytest
 from .conftest import Site
 
 Settings = t.Dict[str, t.Any]
-GO_ON = "; to go on all the same, add -e rollout_accept="
+GO_ON = "; to continue anyway, add -e rollout_accept="
 LB = {"host": "lb1", "type": "haproxy", "socket": "{sockets}/lb1.sock", "pool": "shop"}
 OWN_STEPS = {"rollout_artifact": "", "rollout_update_tasks": "{files}/update.yml"}
 PAUSE = "- name: Wait\n  ansible.builtin.pause: {seconds: 1}\n"
@@ -94,7 +94,7 @@ MISTAKES = [
             "expect": "version == '{{ rollout_version }}'",
         },
     ),
-    refused("nothing to release", "Nothing says how to update a host: set rollout_artifact, or ...", rollout_artifact=""),
+    refused("nothing to release", "No way to update a host is set: set rollout_artifact, or ...", rollout_artifact=""),
     refused("no place for the release", "rollout_release_path is not set: say where ...", rollout_release_path=""),
     refused(
         "a relative place for the release", "rollout_release_path: 'opt/shop' is not absolute: ...", rollout_release_path="opt/shop"
@@ -109,7 +109,7 @@ MISTAKES = [
         "rollout_artifact_checksum: 'md5:1' is not sha256: and 64 hexadecimal digits.",
         rollout_artifact_checksum="md5:1",
     ),
-    refused("nothing to restart", "Nothing says how to restart the service: set rollout_unit, or ...", rollout_start_command=""),
+    refused("nothing to restart", "No way to restart the service is set: set rollout_unit, or ...", rollout_start_command=""),
     refused(
         "a missing unit",
         "rollout_unit: app1 has no unit shopp.service: correct the name, or install the unit first. ...",
@@ -128,11 +128,11 @@ MISTAKES = [
         "rollout_before_drain_tasks: the task file silence.yml does not exist; correct the path or put the file into one of ...",
     ),
     Mistake("a step that pauses", OWN_STEPS, "{files}/update.yml: 'Wait' uses pause, which aborts the whole run ...", steps=PAUSE),
-    Mistake("a step that runs once", OWN_STEPS, "{files}/update.yml: 'Migrate' says run_once, which does not hold ...", steps=ONCE),
+    Mistake("a step that runs once", OWN_STEPS, "{files}/update.yml: 'Migrate' uses run_once, which has no effect ...", steps=ONCE),
     Mistake(
         "a playbook for a task file",
         OWN_STEPS,
-        "The task file {files}/update.yml holds no list of tasks: begin each task with '- name:', without 'tasks:'.",
+        "The task file {files}/update.yml does not hold a list of tasks: begin each task with '- name:', without 'tasks:'.",
         steps="tasks: []\nname: x\n",
     ),
     Mistake(
@@ -142,7 +142,7 @@ MISTAKES = [
         steps="- ansible.builtin.include_tasks: inner.yml\n",
     ),
     # Health
-    refused("nothing that is healthy", "rollout_health names nothing to look at: give it a 'url', ...", rollout_health={}),
+    refused("nothing that is healthy", "rollout_health has nothing to probe: give it a 'url', ...", rollout_health={}),
     refused(
         "a health check that fails everywhere",
         "rollout_health fails on all 3 hosts although the load balancers send requests to 3 of them, on app1 with: ...",
@@ -160,7 +160,7 @@ MISTAKES = [
     ),
     refused(
         "smoke tests that go nowhere",
-        "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
+        "rollout_smoke_url is not set, and rollout_health has no url to take it from: set the base URL of the smoke tests.",
         rollout_health={"tcp": "{{ ansible_host }}:{{ shop_port }}"},
         rollout_smoke_tests=[{"url": "/"}],
     ),
@@ -174,7 +174,7 @@ MISTAKES = [
     # Limits
     refused(
         "a misspelt setting",
-        "rollout_max_unavailabel is no setting of steady.rollout: did you mean rollout_max_unavailable?",
+        "rollout_max_unavailabel is not a setting of steady.rollout: did you mean rollout_max_unavailable?",
         rollout_max_unavailabel=1,
     ),
     refused(
@@ -235,14 +235,14 @@ MISTAKES = [
     refused("a socket that is not there", "Balancer lb1 cannot be used: ...", rollout_balancers=[LB]),
     refused(
         "a second service on the same pool",
-        "rollout_service is checkout, but pool shop of lb1 belongs to the service shop: use that name; to go on all the same, "
+        "rollout_service is checkout, but pool shop of lb1 belongs to the service shop: use that name; to continue anyway, "
         "because it was renamed or replaced, add -e rollout_accept=shared_pool. ...",
         rollout_service="checkout",
     ),
     # Metrics
     refused(
         "a metric that says nothing",
-        "rollout_metrics: metrics.m: nothing says what is good; give a limit, ...",
+        "rollout_metrics: metrics.m: no criterion is set; give a limit, ...",
         rollout_metrics=[{"name": "m", "query": "error_share"}],
     ),
     Mistake(

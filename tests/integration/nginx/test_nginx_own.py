@@ -138,7 +138,7 @@ def test_a_change_that_was_written_and_not_loaded(node: Nginx, shop: Caller) -> 
     node.upstream_file.write_text(text.replace("; # member=app1", " down; # member=app1"))
     assert node.answered_by() == ALL
     assert shop.info()["notes"][1] == (
-        f"{node.upstream_file} was changed after nginx had last read it: what stands there is not in force before a reload."
+        f"{node.upstream_file} was changed after nginx had last read it: the changes take effect with the next reload."
     )
     check = shop.put("app1", state="drained", check_mode=True)
     outcome = shop.put("app1", state="drained")

@@ -166,17 +166,17 @@ def test_a_directory_whatever_its_times(played: Played) -> None:
 def test_what_is_wrong_is_one_clear_sentence(played: Played) -> None:
     files = played.directory / "files"
     cut = (
-        f"{files}/corrupt.tar.gz is not a sound tar.gz: Compressed file ended before the end-of-stream marker was reached. "
+        f"{files}/corrupt.tar.gz is not a valid tar.gz: Compressed file ended before the end-of-stream marker was reached. "
         "Build or copy it again; nothing was changed."
     )
     assert played["corrupt rehearsed"]["msg"].endswith(cut)
     assert played["corrupt"]["msg"].endswith(cut)
     assert (
-        f"{files}/shop-2.0.tar.gz is not the file that was meant: expected checksum sha256:0000"
+        f"{files}/shop-2.0.tar.gz is not the expected file: expected checksum sha256:0000"
         in (played["wrong checksum"]["msg"])
     )
     assert played["not there"]["msg"].endswith(
-        "source: nowhere.tar.gz is not on the controller, neither as it is nor in files of role and playbook. Set "
+        "source: nowhere.tar.gz is not on the controller, neither as given nor in files/ of the role or playbook. Set "
         "remote_source if it is on the host."
     )
     assert "version: '../x' cannot name a release" in played["unsafe"]["msg"]

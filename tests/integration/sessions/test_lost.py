@@ -126,7 +126,7 @@ def test_a_suspended_host_is_given_up(controller: Controller, plain: Sshd, wait:
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGKILL)
-    assert call["result"]["msg"] == "app1 cannot be reached over ssh (no sign of life for 30 s, during health_wait)."
+    assert call["result"]["msg"] == "app1 cannot be reached over ssh (no data received for 30 s, during health_wait)."
 
 
 def ended(controller: Controller, run: subprocess.Popen[str]) -> list[dict[str, t.Any]]:

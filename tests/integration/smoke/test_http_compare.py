@@ -75,7 +75,7 @@ def test_a_baseline_that_does_not_answer_is_no_data() -> None:
     with answering() as green:
         outcome = compare(blue, green)
     assert outcome.error == (
-        "no_data: blue gave no good answer to compare with. Check that both groups answer at the given URLs."
+        "no_data: blue gave no successful answer to compare with. Check that both groups answer at the given URLs."
     )
 
 

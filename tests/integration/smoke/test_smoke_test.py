@@ -102,7 +102,7 @@ def test_redirects_are_not_followed_unless_said(server: Customers) -> None:
 def test_redirects_in_a_circle_end(server: Customers) -> None:
     outcome = ask(server, {"name": "circle", "url": "/circle", "follow_redirects": True})
     assert outcome.error == (
-        f"127.0.0.1:{server.server_address[1]}: 'circle' failed: GET {server.url}/circle gave no proper HTTP answer "
+        f"127.0.0.1:{server.server_address[1]}: 'circle' failed: GET {server.url}/circle sent an invalid HTTP response "
         f"(HTTPException: more than 5 redirects). Check the service's log on 127.0.0.1:{server.server_address[1]}."
     )
 

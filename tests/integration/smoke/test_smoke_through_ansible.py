@@ -84,7 +84,7 @@ def test_wrong_options_are_refused_before_anything_is_sent(
         ),
         (
             {"rollout_smoke_tests": [{"name": "home", "url": "/"}], "rollout_health": {"tcp": "127.0.0.1:1"}},
-            "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
+            "rollout_smoke_url is not set, and rollout_health has no url to take it from: set the base URL of the smoke tests.",
         ),
     ],
 )

@@ -174,9 +174,9 @@ def test_the_fleet_is_read_again_only_after_something_was_put_back() -> None:
 
 
 def test_the_ledger_is_asked_what_can_be_put_back_only_where_somebody_is_out_of_rotation() -> None:
-    put_back = task("conclude_optional", "Put back into service what was left out")
+    put_back = task("conclude_optional", "Put hosts that are still drained back in service")
     assert put_back["ansible.builtin.include_tasks"] == "restore_left_out.yml"
-    for one in (task("conclude", "Finish what only some rollouts have left"), put_back):
+    for one in (task("conclude", "Finish what only some rollouts need"), put_back):
         assert holds(one, __rollout_survey={"out_of_rotation": "Out of rotation now: app1 (drained) on lb1."})
         assert not holds(one, __rollout_survey={"out_of_rotation": ""})
 
@@ -233,7 +233,7 @@ def test_the_outlook_is_shown_where_rules_object_or_metrics_judge(given: dict[st
     ("file", "name"),
     [
         ("plan", "Prepare the feature flags and the database"),
-        ("conclude", "Finish what only some rollouts have left"),
+        ("conclude", "Finish what only some rollouts need"),
     ],
 )
 def test_flags_and_migrations_are_prepared_and_finished_where_there_are_some(file: str, name: str) -> None:

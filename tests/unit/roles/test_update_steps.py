@@ -168,7 +168,7 @@ def test_a_package_that_is_not_installed_is_refused() -> None:
 @pytest.mark.parametrize(
     ("file", "name", "argument", "expected"),
     [
-        ("package", "Package | Install by apt", "ansible.builtin.apt", ["shop=2.0.0-1", "shop-data=2.0.0-1"]),
+        ("package", "Package | Install with apt", "ansible.builtin.apt", ["shop=2.0.0-1", "shop-data=2.0.0-1"]),
         ("package", "Package | Install by dnf", "ansible.builtin.dnf", ["shop-2.0.0-1", "shop-data-2.0.0-1"]),
     ],
 )

@@ -120,8 +120,8 @@ class Manager:
         again = self._fetch("GET", "?xml=1")
         if not again.headers.get("content-type", "").startswith("text/xml"):
             raise RolloutError(
-                f"{self.where}: the balancer-manager ignores what is asked, for it takes the Referer for that of another site; "
-                f"the server calls itself '{name}'. Give balancer.manager_url with that name."
+                f"{self.where}: the balancer-manager ignores the request because it takes its Referer for another site's; "
+                f"the server's name is '{name}'. Give balancer.manager_url with that name."
             )
         return again
 
@@ -139,8 +139,8 @@ class Manager:
         ):
             return
         reason = {
-            200: "something else answers there. Correct balancer.manager_url: its place is where 'SetHandler "
-            "balancer-manager' stands, and 'ProxyPass <place> !' keeps it from being proxied.",
+            200: "something else answers there. Correct balancer.manager_url: it is the location with 'SetHandler "
+            "balancer-manager', and 'ProxyPass <location> !' keeps it from being proxied.",
             401: "it asks for a user and password, or refuses those given. See balancer.manager_user.",
             403: "access is denied. Allow this host with a 'Require' line of the balancer-manager's <Location>.",
             404: "there is no such page. Correct balancer.manager_url, or add 'SetHandler balancer-manager' there.",

@@ -51,7 +51,7 @@ Define {define}
 """
 # Characters that Apache takes in one string of an expression, rounded down to what is whole in base64.
 LONGEST_STRING = 8000
-NOTE_PATHS = "Requests whose path has %25, %3F or %23 in it go by the weights all the same."
+NOTE_PATHS = "Requests whose path has %25, %3F or %23 in it still go by the weights."
 
 Facts = t.Dict[str, str]
 

@@ -175,4 +175,4 @@ def complaint(stderr: str) -> str:
     """The lines that say what is wrong."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     wrong = [line for line in lines if "AH00558" not in line and not line.startswith("The Apache error log")]
-    return " ".join(wrong) or "it does not say why"
+    return " ".join(wrong) or "no reason given"

@@ -59,7 +59,7 @@ class StatusPage:
         found = read_activities(answer.text) if answer.status == 200 else None
         if found is None:
             raise RolloutError(
-                f"{self._where}: {self._site.url} was answered with status {answer.status} and is no server-status page "
+                f"{self._where}: {self._site.url} was answered with status {answer.status} and is not a server-status page "
                 "that lists requests. It needs 'SetHandler server-status', 'ExtendedStatus On', and access for this host."
             )
         own = f"GET {self._path} "

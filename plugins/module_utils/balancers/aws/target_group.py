@@ -156,7 +156,7 @@ class TargetGroup(Balancer):
 
     def set_weights(self, weights: t.Mapping[str, int]) -> None:
         raise RolloutError(
-            f"{self.where}: single targets have no weights in AWS. Weigh target groups, with balancer.type=aws_listener."
+            f"{self.where}: single targets have no weights in AWS. Set weights on target groups, with balancer.type=aws_listener."
         )
 
     # What AWS shows

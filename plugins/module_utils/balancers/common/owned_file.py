@@ -55,7 +55,7 @@ class OwnedFile:
         directory = os.path.dirname(self.path)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise RolloutError(
-                f"{self._where}: uid {os.geteuid()} may not replace {self.path}, for the directory {directory} is not writable. "
+                f"{self._where}: uid {os.geteuid()} may not replace {self.path}, because the directory {directory} is not writable. "
                 "Use become, or give this user the directory."
             )
 

@@ -65,6 +65,6 @@ class ReloadedPages(Pages):
 def refuse_foreign(where: str, file: ReloadedFile, text: str) -> None:
     if text.strip() and not text.startswith(OURS):
         raise RolloutError(
-            f"{where}: {file.file.path} is not a file of steady.rollout's: it begins with "
+            f"{where}: {file.file.path} was not written by steady.rollout: it begins with "
             f"'{text.strip().partition(chr(10))[0][:40]}'. Give {file.file.option} an empty file."
         )

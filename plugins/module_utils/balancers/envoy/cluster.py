@@ -218,7 +218,7 @@ class EnvoyCluster(Balancer):
         if not found:
             raise RolloutError(
                 f"{self.where}: Envoy and {self._file.path} do not agree on member '{name}' of pool '{self.pool}': one of "
-                "them lacks it. Envoy has not taken what stands there now (its log says why), or keeps a removed member "
+                "them lacks it. Envoy has not loaded the file as it is now (its log says why), or keeps a removed member "
                 "as long as its health check passes."
             )
         return found

@@ -131,7 +131,7 @@ class Publisher:
 
     def _unread(self) -> RolloutError:
         return RolloutError(
-            f"{self._where}: Envoy did not take the new {self._file.path} within {self._timeout:g} s; the old one is "
+            f"{self._where}: Envoy did not load the new {self._file.path} within {self._timeout:g} s; the old one is "
             "restored. Is this the file that its configuration names, and does its 'stats_config', if any, keep "
             "update_success and version_text?"
         )

@@ -48,7 +48,7 @@ class RouteFile:
                 return RouteDocument({}, entry["route_config"])
         raise RolloutError(
             f"{self.where}: Envoy serves no route configuration '{name}' of {self._file.path}. Is the file the one that "
-            "the listener's 'rds' names, and was it taken?"
+            "the listener's 'rds' names, and has Envoy loaded it?"
         )
 
     def require_writable(self) -> None:

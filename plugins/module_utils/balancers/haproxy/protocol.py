@@ -85,7 +85,7 @@ class SocketCli:
             if len(answered) != len(batch):
                 raise Unreachable(
                     f"{self.where}: HAProxy closed the connection after {len(answered)} of {len(batch)} answers "
-                    f"to '{batch[0]}'. If it was just being reloaded, run again."
+                    f"to '{batch[0]}'. If it was being reloaded, run again."
                 )
             replies += map(without_severity, answered)
         return replies

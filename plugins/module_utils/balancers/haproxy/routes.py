@@ -33,7 +33,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 # What fits into one buffer of HAProxy (16 kB) in base64, and as an answer with its head.
 LONGEST_BODY = 8000
 NOTE_ONE_LINE = (
-    "HAProxy would show line breaks as %0A: there is a space for each run of them. Use <br> where one is to be seen."
+    "HAProxy would show line breaks as %0A: each run of them is replaced by a space. Use <br> for a visible line break."
 )
 
 

@@ -43,10 +43,8 @@ from ansible_collections.steady.rollout.plugins.module_utils.errors import Input
 from ansible_collections.steady.rollout.plugins.module_utils.waiting import Clock
 
 PID_FILE = "/run/nginx.pid"
-NOTE_CONNECTIONS = (
-    "nginx does not show its requests: sessions in flight are the connections that it has open, idle ones among them."
-)
-NOTE_NOT_READ = "{} was changed after nginx had last read it: what stands there is not in force before a reload."
+NOTE_CONNECTIONS = "nginx does not show requests in flight: sessions are its open connections, including idle ones."
+NOTE_NOT_READ = "{} was changed after nginx had last read it: the changes take effect with the next reload."
 Change = t.Callable[[Server], Server]
 
 
@@ -183,7 +181,7 @@ class NginxUpstream(Balancer):
         twins = sorted({name for name in names if names.count(name) > 1})
         if twins:
             raise RolloutError(
-                f"{self.where}: {quoted(twins)} stands more than once in pool '{self.pool}' of {self._file.path}. "
+                f"{self.where}: {quoted(twins)} appears more than once in pool '{self.pool}' of {self._file.path}. "
                 "Distinguish them by a comment behind each: '# member=name'."
             )
 
@@ -214,7 +212,7 @@ class NginxUpstream(Balancer):
         if left.unseen:
             return f"may have requests in {workers}, whose connections cannot be seen by this user"
         if left.workers and not self._traffic.places(server.address):
-            return f"may have requests in {workers}, for connections to '{server.address}' cannot be distinguished"
+            return f"may have requests in {workers}, because connections to '{server.address}' cannot be distinguished"
         if left.undecided:
             return f"may still get the requests of {left.undecided} clients that are connected to {workers}"
         return ""

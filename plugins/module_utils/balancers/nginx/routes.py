@@ -102,7 +102,7 @@ def maps(text: str) -> list[Map]:
             source, default, start, lines = statement.words[1], "", statement.end, {}
         elif statement.mark == "}":
             if lines is None:
-                raise NotUnderstood("a '}' closes nothing")
+                raise NotUnderstood("there is an unmatched '}'")
             found.append(Map(source, default, lines, start, statement.end - 1))
             lines = None
         elif lines is not None and len(statement.words) == 2:

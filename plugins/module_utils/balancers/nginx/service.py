@@ -152,4 +152,4 @@ def complaint(stderr: str) -> str:
     """The line of 'nginx -t' that says what is wrong."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     wrong = [line for line in lines if "[emerg]" in line or "[crit]" in line] or lines[-1:]
-    return re.sub(r"^.*?\[[a-z]+\] (\d+#\d+: )?", "", wrong[0]) if wrong else "it does not say why"
+    return re.sub(r"^.*?\[[a-z]+\] (\d+#\d+: )?", "", wrong[0]) if wrong else "no reason given"

@@ -124,7 +124,7 @@ def upstreams(text: str) -> dict[str, list[Server]]:
                 found.setdefault(statement.words[1], [])
         elif statement.mark == "}":
             if not blocks:
-                raise NotUnderstood("a '}' closes nothing")
+                raise NotUnderstood("there is an unmatched '}'")
             blocks.pop()
         elif blocks and blocks[-1][:1] == ["upstream"] and statement.words[:1] == ["server"]:
             found[blocks[-1][1]].append(_server(text, statement))

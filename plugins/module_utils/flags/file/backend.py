@@ -30,7 +30,7 @@ class File(FlagSystem):
         contract.CAN_GIVE_REASON: "the file has no place for a reason; a killed flag is off in it",
         contract.CAN_COMPARE: documents_on_disk.NO_COMPARE,
         contract.CAN_LISTENERS: "nothing shows who has read a file; give instances",
-        contract.CAN_AUDIT: "the file does not say when a flag was made or asked for",
+        contract.CAN_AUDIT: "the file does not say when a flag was created or evaluated",
     }
 
     def __init__(self, file: SharedFile, form: Format, key: str, reload: t.Callable[[], None]) -> None:

@@ -123,6 +123,6 @@ def _in_words_of(former: str, value: bool) -> str:
 
 def _no_flag(path: str, key: str, value: t.Any) -> RolloutError:
     return RolloutError(
-        f"{path}: '{key}' is {value!r:.60}, neither true nor false, so it is no flag. Nothing was changed; correct the file "
+        f"{path}: '{key}' is {value!r:.60}, neither true nor false, so it is not a flag. Nothing was changed; correct the file "
         "or system.key."
     )

@@ -127,7 +127,7 @@ def _share(where: str, name: str, fallthrough: t.Any, variations: Variations) ->
     if not isinstance(weight, int) or isinstance(weight, bool) or weight % 1000 or not 0 <= weight <= 100_000:
         shown = f"{weight / 1000:g}" if isinstance(weight, (int, float)) else str(weight)
         raise RolloutError(
-            f"{where}: the share of '{name}' is '{shown:.40}', no whole number from 0 to 100. Nothing was changed; correct it "
+            f"{where}: the share of '{name}' is '{shown:.40}', not a whole number from 0 to 100. Nothing was changed; correct it "
             "in LaunchDarkly."
         )
     return weight // 1000

@@ -67,7 +67,9 @@ class Redis(FlagSystem):
         with self._connect() as connection:
             found = connection.ask("MGET", *self._keys(name))
         if not isinstance(found, list) or len(found) != len(PARTS):
-            raise RolloutError(f"{self.where}: answered a reading of '{name}' with something else; is it Redis?")
+            raise RolloutError(
+                f"{self.where}: gave an unexpected reply to a read of '{name}' with something else; is it Redis?"
+            )
         return flag_of(self.where, name, [one if one is None else str(one) for one in found])
 
     def names(self) -> list[str]:
@@ -98,7 +100,7 @@ class Redis(FlagSystem):
         while True:
             answer = connection.ask("SCAN", cursor, "MATCH", f"{_literal(begin)}*", "COUNT", "1000")
             if not (isinstance(answer, list) and len(answer) == 2 and isinstance(answer[1], list)):
-                raise RolloutError(f"{self.where}: answered SCAN with something else; is it Redis?")
+                raise RolloutError(f"{self.where}: gave an unexpected reply to SCAN; is it Redis?")
             names = [str(key)[len(begin) :] for key in answer[1]]
             yield from (name for name in names if name and ":" not in name)
             seen += len(names)
@@ -157,7 +159,7 @@ def _percent(where: str, name: str, text: str | None, state: str | None) -> int:
         return 100 if state == "on" else 0
     if not (text.isascii() and text.isdigit() and int(text) <= 100):
         raise RolloutError(
-            f"{where}: 'rollout_percentage:{name}' is '{text:.60}', no whole number from 0 to 100. Nothing was changed; "
+            f"{where}: 'rollout_percentage:{name}' is '{text:.60}', not a whole number from 0 to 100. Nothing was changed; "
             "correct the key."
         )
     return int(text)

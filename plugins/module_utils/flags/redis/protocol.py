@@ -26,7 +26,7 @@ MEANINGS = {
     "NOPERM": "this user may not do that; permit it with ACL SETUSER",
     "OOM": "it has no memory left for writes; free some, or raise maxmemory",
     "READONLY": "it is a replica and takes no writes; give the address of the primary",
-    "MISCONF": "it refuses writes because it cannot save to disk; look at its log",
+    "MISCONF": "it refuses writes because it cannot save to disk; check its log",
     "LOADING": "it is still loading its data; try again",
     "MOVED": "it is a cluster, which is not supported; use a server of its own for flags",
     "ERR invalid password": "user or password is wrong; correct {0}user and {0}password",
@@ -103,7 +103,7 @@ class Connection:
         meaning = next((words for begin, words in MEANINGS.items() if text.startswith(begin)), "").format(self._option)
         return Refused(
             f"{self._where}: refused the command: {meaning or text[:200]}."
-            + (f" It said: {text[:200]}" if meaning else ""),
+            + (f" The server replied: {text[:200]}" if meaning else ""),
             kind="flags_refused",
         )
 

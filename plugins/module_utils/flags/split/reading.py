@@ -51,7 +51,7 @@ def flag_of(where: str, name: str, found: t.Any, about: t.Any) -> Flag:
         return Flag(name, exists=True)
     if not isinstance(found, dict) or not isinstance(found.get("killed"), bool):
         raise RolloutError(
-            f"{where}: the answer about '{name}' is no definition of a flag; is system.url that of Split?"
+            f"{where}: the answer about '{name}' is not the definition of a flag; is system.url that of Split?"
         )
     treatments = _treatments_of(found)
     names = sorted(str(one.get("name")) for one in treatments)

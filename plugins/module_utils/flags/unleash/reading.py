@@ -102,7 +102,7 @@ def _share(where: str, name: str, managed: t.Any, has_strategies: bool) -> int:
     text = str((managed.get("parameters") or {}).get("rollout"))
     if not (text.isascii() and text.isdigit() and int(text) <= 100):
         raise RolloutError(
-            f"{where}: the rollout of '{name}' is '{text:.40}', no whole number from 0 to 100, which Unleash accepts, with "
+            f"{where}: the rollout of '{name}' is '{text:.40}', not a whole number from 0 to 100, which Unleash accepts, with "
             "an undefined effect. Nothing was changed; correct it in Unleash."
         )
     return int(text)

@@ -45,7 +45,7 @@ class Ending:
     @classmethod
     def of(cls, session: Session, host: Host, view: View) -> Ending:
         if view.seen is None:
-            return cls(host, "could not be looked at")
+            return cls(host, "could not be read")
         seen = view.seen.get(host.name)
         fault = fault_of(session, host, seen)
         if not fault and view.unreachable:

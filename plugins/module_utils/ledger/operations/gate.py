@@ -111,6 +111,8 @@ def _open_gate(session: Session, stage: int, claim: str | None) -> Gate:
         message = f"stage {stage}: its gate is being run by {gate.claimed_by}; only that claim may judge it."
         raise RolloutError(message, kind=CLAIM_LOST)
     if claim is not None and gate.claim != claim:
-        message = f"stage {stage}: the claim on its gate ran out and was given away; ask for admission again."
+        message = (
+            f"stage {stage}: the claim on its gate expired and was given to another host; request admission again."
+        )
         raise RolloutError(message, kind=CLAIM_LOST)
     return gate

@@ -110,7 +110,7 @@ def _operated_on(session: Session, seen: Seen, proofs: list[str]) -> str | None:
     known = seen.version or (proofs[-1] if proofs else None) or rollout.version
     if known is None and seen.in_scope:
         raise InputError(
-            f"{seen.name}: nothing says which version it runs, and a {rollout.kind} does not change it; roll a version out "
+            f"{seen.name}: the version that it runs is not known, and a {rollout.kind} does not change it; roll a version out "
             "first, or name the one that runs with -e rollout_version=..."
         )
     return (

@@ -104,7 +104,7 @@ def _beyond_return(service: str, found: rules.Crossing) -> InputError:
     return InputError(
         f"{service}: {found.version} on {', '.join(found.hosts[:5])} needs what the contract of {boundary.version} "
         f"removed from {boundary.database} at {moment(boundary.at)}{lost}, and it is not there any more. Nothing was "
-        "touched. Roll a corrected version forward; to go back all the same, restore a backup from before, which loses "
+        "touched. Roll a corrected version forward; to go back anyway, restore a backup from before, which loses "
         "what was written since."
     )
 
@@ -130,7 +130,7 @@ def _why_not_yet(session: Session, params: Params) -> str:
     for service, allowed in services if params["phase"] == rules.CONTRACT else services[:1]:
         if not allowed:
             return (
-                f"{service} uses {params['database']} too, and nothing says which of its versions can do without what is "
+                f"{service} uses {params['database']} too, and it is not set which of its versions can do without what is "
                 f"removed; name them in rollout_migrations.contract.services.{service}"
             )
         own = service == session.service

@@ -27,7 +27,7 @@ def refuse_shared(session: Session, seen: t.Sequence[Seen], params: t.Mapping[st
         if other not in (None, session.service) and ACCEPTED not in (params.get("accept") or []):
             raise InputError(
                 f"rollout_service is {session.service}, but pool {pool} of {node} belongs to the service {other}: use that "
-                f"name; to go on all the same, because it was renamed or replaced, add -e rollout_accept={ACCEPTED}."
+                f"name; to continue anyway, because it was renamed or replaced, add -e rollout_accept={ACCEPTED}."
             )
         session.records.note_pool(session.service, node, pool)
 

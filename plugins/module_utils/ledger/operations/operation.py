@@ -48,7 +48,7 @@ def version_in_service(records: Records, service: str) -> str:
     version = found.most_common(1)[0][0] if found else None
     if version is None:
         raise InputError(
-            f"{service}: nothing says which version its hosts run, and a configuration does not change it; roll a version "
+            f"{service}: the version that its hosts run is not known, and a configuration does not change it; roll a version "
             "out first, or name the one that runs with -e rollout_version=..."
         )
     return version

@@ -201,7 +201,7 @@ def _refuse_to_leave_a_shift(session: Session) -> None:
         playbook = last.strategy
         raise InputError(
             f"{session.service}: the {playbook} of {of.what} is not finished (it is {last.phase}), so the traffic may be "
-            f"split. Run {playbook}.yml again, or take it back with its -e rollout_resume=revert."
+            f"split. Run {playbook}.yml again, or roll it back with its -e rollout_resume=revert."
         )
 
 

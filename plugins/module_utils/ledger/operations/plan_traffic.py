@@ -43,7 +43,7 @@ def planned(
         return _in_charge(old, _nodes(balancers, old.groups))
     if old is None and session.rollout.planned_at is not None:
         raise InputError(
-            f"{session.service}: the rollout of {session.rollout.what} was begun as a rolling deployment; finish it, or take it "
+            f"{session.service}: the rollout of {session.rollout.what} was begun as a rolling deployment; finish it, or roll it "
             "back, with rolling.yml."
         )
     members = _members(request, hosts)
@@ -113,7 +113,7 @@ def refuse_left_alone(rows: t.Sequence[Host]) -> None:
     alone = [f"{host.name} ({host.error})" for host in rows if host.in_scope and host.phase == model.EXCLUDED]
     if alone:
         raise InputError(
-            f"{', '.join(alone[:5])}: a group goes as a whole. Put its members back into service, or take them out of the group."
+            f"{', '.join(alone[:5])}: a group is moved as a whole. Put its members back into service, or take them out of the group."
         )
 
 
@@ -170,7 +170,7 @@ def _refuse_silent(nodes: t.Sequence[Node]) -> None:
     for node in nodes:
         if not node.answers:
             why = node.why.rstrip(".") or "no answer"
-            raise InputError(f"{node.name} cannot be read ({why}), so how the traffic is split is not known.")
+            raise InputError(f"{node.name} cannot be read ({why}), so the traffic split is unknown.")
 
 
 def _refuse_outsiders(nodes: t.Sequence[Node]) -> None:
@@ -214,7 +214,7 @@ def _last_shift(session: Session, request: ShiftRequest) -> Shift | None:
         what = f"{version} -e rollout_revision={revision}" if revision else version
         raise InputError(
             f"{session.service}: the promotion of {of.what if of else version} was cut off: {last.live} may be half updated, and "
-            f"{last.candidate} has all traffic. Finish it with -e rollout_version={what}, or take it back with "
+            f"{last.candidate} has all traffic. Finish it with -e rollout_version={what}, or roll it back with "
             "-e rollout_resume=revert."
         )
     return last

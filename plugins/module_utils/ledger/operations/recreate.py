@@ -139,7 +139,7 @@ def _current(session: Session) -> Recreate:
     found = session.records.recreate(session.rollout.id)
     if found is None:
         raise RolloutError(
-            f"{session.service}: the rollout of {session.rollout.what} is no recreate; run recreate.yml."
+            f"{session.service}: the rollout of {session.rollout.what} is not a recreate; run recreate.yml."
         )
     return found
 

@@ -235,14 +235,14 @@ def _of_this_run(session: Session, name: str, *phases: str) -> Host:
 def _out_of_turn(host: Host, wanted: str) -> RolloutError:
     return RolloutError(
         f"{host.name}: cannot become {wanted}, the ledger has it as {host.phase}"
-        f"{f' ({host.error})' if host.error else ''}; only a host that this run was given by admission can."
+        f"{f' ({host.error})' if host.error else ''}; only a host admitted in this run can."
     )
 
 
 def _refuse_other_version(host: Host, version: str | None) -> None:
     if version != host.target_version:
         raise RolloutError(
-            f"{host.name}: reported in service on {version}, but {host.target_version} is meant for it; "
+            f"{host.name}: reported in service on {version}, but its target is {host.target_version}; "
             "nothing was recorded."
         )
 

@@ -60,7 +60,7 @@ def expire_overdue(session: Session) -> list[Host]:
     if session.rollout.limits is None:
         return []
     return [
-        mark_lost(session, host, f"nothing heard for the declared {host.limit_seconds:g} s")
+        mark_lost(session, host, f"no report within the declared {host.limit_seconds:g} s")
         for host in session.records.overdue(session.rollout.id, session.now)
     ]
 

@@ -117,7 +117,7 @@ def refuse_stale(lease: Lease | None, run: str | None, token: int | None) -> Non
         )
     raise LeaseLost(
         f"lease lost: {lease.service} is now held by {owner_text(lease)} since {moment(lease.taken_at)}; "
-        "this run changes nothing any more.",
+        "this run makes no further changes.",
         kind=LOST,
         holder=holder(lease),
     )

@@ -116,10 +116,10 @@ def _run(path: str, text: str, in_transaction: bool, pg_version: str) -> list[di
         done = subprocess.run(argv, input=text, capture_output=True, text=True, timeout=LIMIT, check=False)
         said = json.loads(done.stdout or "[]")
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise RolloutError(f"squawk ({path}) did not answer: {error}. Mend it or set squawk: false.") from error
+        raise RolloutError(f"squawk ({path}) did not answer: {error}. Fix it or set squawk: false.") from error
     if done.returncode not in (0, 1) or not isinstance(said, list):
         raise RolloutError(
             f"squawk ({path}) ended with exit code {done.returncode}: {(done.stderr or done.stdout).strip()[:300]}. "
-            "Mend it or set squawk: false."
+            "Fix it or set squawk: false."
         )
     return [one for one in said if isinstance(one, dict)]

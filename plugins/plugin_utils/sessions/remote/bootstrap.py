@@ -96,7 +96,7 @@ def private_directory() -> str:
     """Makes the runner's directory; raises NotPrivate where somebody else can write to it."""
     top = state_directory()
     if not os.path.isabs(top):
-        raise NotPrivate(f"{top} is no absolute path: the user has no home directory")
+        raise NotPrivate(f"{top} is not an absolute path: the user has no home directory")
     runner = os.path.join(top, "runner")
     try:
         for path in (top, runner):

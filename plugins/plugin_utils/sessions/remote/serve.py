@@ -9,7 +9,7 @@
     controller: {"ping": 1}
     here:       {"pong": 1}
 
-It ends when the controller's end of the channel is closed, and when nothing was heard for SILENCE seconds: the
+It ends when the controller's end of the channel is closed, and when nothing was received for SILENCE seconds: the
 controller pings more often than that. A change in progress is finished first; a wait, such as that for a drain,
 is cut. Python 3.8 and its standard library.
 """
@@ -59,7 +59,7 @@ class Service:
         while True:
             ready, _to_write, _broken = select.select([self._incoming], [], [], self._silence)
             if not ready:
-                return f"nothing was heard for {self._silence:g} s"
+                return f"nothing was received for {self._silence:g} s"
             chunk = os.read(self._incoming, 65536)
             if not chunk:
                 return "the channel is closed"

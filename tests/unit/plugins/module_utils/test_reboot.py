@@ -78,7 +78,7 @@ def test_debians_file_names_the_packages(host: Host) -> None:
 def test_a_newer_kernel_of_the_same_flavour(host: Host, running: str, installed: list[str], newest: str) -> None:
     host.runs(running)
     host.has_kernels(*installed)
-    assert host.read()["reasons"] == ([f"the kernel {newest} is installed and {running} runs"] if newest else [])
+    assert host.read()["reasons"] == ([f"the kernel {newest} is installed and {running} is running"] if newest else [])
 
 
 def test_a_folder_that_a_removed_kernel_left_is_none(host: Host) -> None:

@@ -90,7 +90,7 @@ def test_a_host_that_does_not_answer_is_named_as_the_inventory_names_it(text: st
 
 
 def test_silence_is_said_too() -> None:
-    assert failures.failure_text({}) == "The task failed without saying why."
+    assert failures.failure_text({}) == "The task failed without a message."
 
 
 def test_a_failed_step_is_named_with_its_task_and_its_place(tmp_path: pathlib.Path) -> None:

@@ -80,7 +80,7 @@ def test_each_gate_has_its_line() -> None:
     gates = gate_power.planned_gates({"shift": SHIFT}, SETTINGS)
     assert gate_power.forecast(gates, 2, KNOWN, SETTINGS) == Forecast(
         [
-            "step 2 (25 %): At 200 requests/s and a share of 25 %, twice the errors are seen in about 3 minutes.",
+            "step 2 (25 %): At 200 requests/s and a share of 25 %, twice the errors are detected in about 3 minutes.",
             "step 4 (100 %): nothing is left to compare with, so only the limits are checked.",
         ],
         [],
@@ -92,7 +92,7 @@ def test_a_gate_that_sees_nothing_is_a_warning_that_names_what_would_do() -> Non
     assert gate_power.forecast([gate], 1, KNOWN, SETTINGS) == Forecast(
         [],
         [
-            "step 1 (5 %): At 200 requests/s and a share of 5 %, twice the errors are not seen within 60 seconds: "
+            "step 1 (5 %): At 200 requests/s and a share of 5 %, twice the errors are not detected within 60 seconds: "
             "give 20 % or 5 minutes."
         ],
     )

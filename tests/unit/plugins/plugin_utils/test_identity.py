@@ -34,7 +34,7 @@ def test_a_schedule_approves_nothing() -> None:
     with pytest.raises(InputError) as refused:
         identity.approver({"awx_job_id": 42}, JOB)
     assert refused.value.message == (
-        "AWX names no user for this job (it was started by a schedule or a webhook); people approve."
+        "AWX names no user for this job (it was started by a schedule or a webhook); a user has to approve it."
     )
 
 

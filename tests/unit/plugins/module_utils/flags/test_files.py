@@ -51,7 +51,7 @@ def test_a_value_that_is_neither_true_nor_false_is_no_flag(tmp_path: pathlib.Pat
     with pytest.raises(RolloutError) as refused:
         env(path, key="PORT").read("checkout-v2")
     assert refused.value.message == (
-        f"{path}: 'PORT' is '8080', neither true nor false, so it is no flag. Nothing was changed; correct the file or "
+        f"{path}: 'PORT' is '8080', neither true nor false, so it is not a flag. Nothing was changed; correct the file or "
         "system.key."
     )
 

@@ -80,7 +80,7 @@ def test_a_share_that_is_no_whole_number_is_an_error(weight: t.Any, shown: str) 
     with pytest.raises(RolloutError) as failed:
         reading.flag_of("ld", "a", flag(share(weight)), "production")
     assert failed.value.message == (
-        f"ld: the share of 'a' is '{shown}', no whole number from 0 to 100. Nothing was changed; correct it in LaunchDarkly."
+        f"ld: the share of 'a' is '{shown}', not a whole number from 0 to 100. Nothing was changed; correct it in LaunchDarkly."
     )
 
 

@@ -76,11 +76,11 @@ def test_keys(values: backend.Values, flag: Flag) -> None:
         ),
         (
             ["on", "150", None, None, None, None],
-            "redis: 'rollout_percentage:a' is '150', no whole number from 0 to 100. Nothing was changed; correct the key.",
+            "redis: 'rollout_percentage:a' is '150', not a whole number from 0 to 100. Nothing was changed; correct the key.",
         ),
         (
             ["on", "²", None, None, None, None],
-            "redis: 'rollout_percentage:a' is '²', no whole number from 0 to 100. Nothing was changed; correct the key.",
+            "redis: 'rollout_percentage:a' is '²', not a whole number from 0 to 100. Nothing was changed; correct the key.",
         ),
     ],
 )
@@ -106,28 +106,28 @@ def test_what_is_written() -> None:
     [
         (
             b"-NOAUTH Authentication required.\r\n",
-            "refused the command: it requires a password; give system.password. It said: NOAUTH Authentication required.",
+            "refused the command: it requires a password; give system.password. The server replied: NOAUTH Authentication required.",
         ),
         (
             b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
-            "refused the command: it has no memory left for writes; free some, or raise maxmemory. It said: OOM command not "
+            "refused the command: it has no memory left for writes; free some, or raise maxmemory. The server replied: OOM command not "
             "allowed when used memory > 'maxmemory'.",
         ),
         (
             b"-READONLY You can't write against a read only replica.\r\n",
-            "refused the command: it is a replica and takes no writes; give the address of the primary. It said: READONLY You "
+            "refused the command: it is a replica and takes no writes; give the address of the primary. The server replied: READONLY You "
             "can't write against a read only replica.",
         ),
         (b"-ERR unknown\r\n", "refused the command: ERR unknown."),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "gave no proper answer (it does not speak Redis's protocol)."),
-        (b"$-1\r\n", "answered a reading of 'a' with something else; is it Redis?"),
-        (b"*99999999999\r\n", "gave no proper answer (it does not speak Redis's protocol)."),
-        (b"*1\r\n$99999999999\r\n", "gave no proper answer (a text of 99999999999 bytes, more than 1048576)."),
-        (b"*x\r\n", "gave no proper answer (invalid literal for int() with base 10: 'x')."),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "sent an invalid response (it does not speak Redis's protocol)."),
+        (b"$-1\r\n", "gave an unexpected reply to a read of 'a' with something else; is it Redis?"),
+        (b"*99999999999\r\n", "sent an invalid response (it does not speak Redis's protocol)."),
+        (b"*1\r\n$99999999999\r\n", "sent an invalid response (a text of 99999999999 bytes, more than 1048576)."),
+        (b"*x\r\n", "sent an invalid response (invalid literal for int() with base 10: 'x')."),
         (b"", "reset the connection."),
         (b"*6\r\n$3\r\non", "reset the connection."),
-        (b"x" * 9000, "gave no proper answer (it does not speak Redis's protocol)."),
-        (b"*1\r\n" * 50, "gave no proper answer (it does not speak Redis's protocol)."),
+        (b"x" * 9000, "sent an invalid response (it does not speak Redis's protocol)."),
+        (b"*1\r\n" * 50, "sent an invalid response (it does not speak Redis's protocol)."),
     ],
 )
 def test_an_error_is_never_off(answer: bytes, message: str) -> None:
@@ -141,7 +141,7 @@ def test_a_wrong_password_is_said_without_it() -> None:
         redis(port, password="open sesame").read("a")
     assert failed.value.message == (
         f"redis at 127.0.0.1:{port}: refused the command: user or password is wrong; correct system.user and system.password. "
-        "It said: WRONGPASS invalid username-password pair"
+        "The server replied: WRONGPASS invalid username-password pair"
     )
 
 

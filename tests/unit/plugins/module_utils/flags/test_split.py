@@ -112,7 +112,7 @@ def test_an_answer_that_is_no_definition_is_never_off() -> None:
     with pytest.raises(RolloutError) as failed:
         reading.flag_of("split", "a", {"name": "a"}, None)
     assert failed.value.message == (
-        "split: the answer about 'a' is no definition of a flag; is system.url that of Split?"
+        "split: the answer about 'a' is not the definition of a flag; is system.url that of Split?"
     )
 
 

@@ -90,7 +90,7 @@ def test_what_unleash_accepts_and_means_nothing_is_an_error(rollout: t.Any) -> N
     with pytest.raises(RolloutError) as failed:
         reading.flag_of("unleash", "a", feature(share(rollout)), "production")
     assert failed.value.message == (
-        f"unleash: the rollout of 'a' is '{rollout}', no whole number from 0 to 100, which Unleash accepts, with an "
+        f"unleash: the rollout of 'a' is '{rollout}', not a whole number from 0 to 100, which Unleash accepts, with an "
         "undefined effect. Nothing was changed; correct it in Unleash."
     )
 

@@ -101,7 +101,7 @@ HEALTHY = {"status": "healthy", "version": "2.0.0"}
         (
             lambda dummy, connection: connection.sendall(b"SSH-2.0\r\n"),
             {},
-            "gave no proper HTTP answer (BadStatusLine: SSH-2.0)",
+            "sent an invalid HTTP response (BadStatusLine: SSH-2.0)",
         ),
     ],
 )
@@ -163,7 +163,7 @@ def test_redirects_in_a_circle_end() -> None:
     with serving(answering(302, "", "Location: /")) as port:
         sample = probe(url=f"http://127.0.0.1:{port}/", follow_redirects=True)
     assert sample.reason == (
-        f"http://127.0.0.1:{port}/ gave no proper HTTP answer (HTTPException: more than 5 redirects)"
+        f"http://127.0.0.1:{port}/ sent an invalid HTTP response (HTTPException: more than 5 redirects)"
     )
 
 

@@ -102,7 +102,7 @@ def test_suspect_is_not_certain() -> None:
     seen = samples({"c1": (100, 2), "c2": (100, 2)}, {"b": (200, 2)})
     assert said(SHARE, seen, waiting=60.0) == (
         "inconclusive",
-        "m: 2 % of 1,200 requests against 1 % of 1,200 requests, ratio 2; suspect, but too little to be sure (p 0.031).",
+        "m: 2 % of 1,200 requests against 1 % of 1,200 requests, ratio 2; suspect, but not enough evidence (p 0.031).",
     )
     assert verdict(SHARE, errors(2, 1, requests=100), waiting=60.0).verdict == "pass"
 
@@ -242,7 +242,7 @@ def test_a_limit_over_the_window() -> None:
     words = {"kind": "share", "limit": "< 1%"}
     assert said(words, errors(9, 0)) == ("pass", "m: 0.9 % of 6,000 requests, as wanted < 1%.")
     assert said(words, errors(11, 0)) == ("fail", "m: 1.1 % of 6,000 requests, not < 1%.")
-    assert said(words, errors(30, 0), final=False) == ("fail", "m: 3 % of 6,000 requests, for sure not < 1%.")
+    assert said(words, errors(30, 0), final=False) == ("fail", "m: 3 % of 6,000 requests, certainly not < 1%.")
     assert said(words, errors(11, 0), final=False) == (
         "wait",
         "60 of 60 s. m: 1.1 % of 6,000 requests, wanted < 1%; nothing is proven so far.",

@@ -24,20 +24,20 @@ GATE = Gate(window=300.0, interval=10.0)
 @pytest.mark.parametrize(
     ("traffic", "text"),
     [
-        (USUAL, "At 100 requests/s and a share of 20 %, twice the errors are seen in about 5 minutes."),
+        (USUAL, "At 100 requests/s and a share of 20 %, twice the errors are detected in about 5 minutes."),
         (
             dataclasses.replace(USUAL, share=0.05, canary=1, baseline=9),
-            "At 100 requests/s and a share of 5 %, twice the errors are not seen within 5 minutes: give 20 % or 15 minutes.",
+            "At 100 requests/s and a share of 5 %, twice the errors are not detected within 5 minutes: give 20 % or 15 minutes.",
         ),
         (
             dataclasses.replace(USUAL, error_share=0.0, noise=0.16),
-            "At 100 requests/s and a share of 20 %, 1 % of errors are seen in about 40 seconds; "
+            "At 100 requests/s and a share of 20 %, 1 % of errors are detected in about 40 seconds; "
             "latency up by half in about 90 seconds.",
         ),
         (
             dataclasses.replace(USUAL, rate=0.2, noise=3.0),
-            "At 0.2 requests/s and a share of 20 %, twice the errors are not seen within 5 minutes: there is too little "
-            "traffic for a comparison; give a limit, or let people judge; latency up by half is not seen within 5 minutes.",
+            "At 0.2 requests/s and a share of 20 %, twice the errors are not detected within 5 minutes: there is too little "
+            "traffic for a comparison; give a limit, or let people judge; latency up by half is not detected within 5 minutes.",
         ),
         (
             dataclasses.replace(USUAL, baseline=0),

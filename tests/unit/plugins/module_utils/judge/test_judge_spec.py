@@ -89,14 +89,14 @@ def test_what_is_left_out_has_a_default() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({}, "metrics.m: nothing says what is good; give a limit, a baseline or judge: true."),
+        ({}, "metrics.m: no criterion is set; give a limit, a baseline or judge: true."),
         (
             {"limt": "< 1%"},
             "metrics.m: 'limt' is not a setting; the settings are " + ", ".join(spec.METRIC_DEFAULTS) + ".",
         ),
         (
             {"limit": "1%"},
-            "metrics.m.limit: '1%' is no condition; write what is good, for example '< 1%', '<= 500ms' or '> 10, < 20'.",
+            "metrics.m.limit: '1%' is not a condition; write what is good, for example '< 1%', '<= 500ms' or '> 10, < 20'.",
         ),
         (
             {"limit": "> 5, < 3"},
@@ -118,7 +118,7 @@ def test_what_is_left_out_has_a_default() -> None:
         ),
         (
             {"judge": True, "tolerance": "120%"},
-            "metrics.m.tolerance: '120%' is no share; give one from 0 to 1, for example 0.1 or 10%.",
+            "metrics.m.tolerance: '120%' is not a share; give one from 0 to 1, for example 0.1 or 10%.",
         ),
         (
             {"judge": True, "tolerance": "100%"},

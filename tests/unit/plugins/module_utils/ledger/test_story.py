@@ -590,7 +590,7 @@ def test_a_rollback_leaves_the_revision_and_goes_to_the_one_proven_before():
     assert plan["text"][0] == "shop: 2 of 2 hosts back from 1.0.0 revision 8 to 1.0.0 revision 7"
     ledger.admit("app1")
     with pytest.raises(
-        RolloutError, match=r"app1: reported in service on 1\.0\.0, but 1\.0\.0 revision 7 is meant for it"
+        RolloutError, match=r"app1: reported in service on 1\.0\.0, but its target is 1\.0\.0 revision 7"
     ):
         ledger.host("reverted", "app1", version="1.0.0")
 

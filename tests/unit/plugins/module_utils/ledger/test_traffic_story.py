@@ -349,9 +349,7 @@ def test_a_node_that_cannot_be_read_is_refused_with_its_reason(canary: Site) -> 
     canary.ledger.open("2")
     with pytest.raises(InputError) as refusal:
         canary.ledger.plan(canary.world.looks(), nodes=[unreachable], shift=wish)
-    assert refusal.value.message == (
-        "front:80 cannot be read (no region is set), so how the traffic is split is not known."
-    )
+    assert refusal.value.message == ("front:80 cannot be read (no region is set), so the traffic split is unknown.")
 
 
 def test_nodes_that_disagree_after_a_switch_are_put_right(colours: Site) -> None:
@@ -369,7 +367,7 @@ def test_another_version_waits_until_a_promotion_that_was_cut_off_is_ended(canar
     assert run.conclusion is not None
     assert run.conclusion["message"] == (
         "shop: nothing was started: shop: the promotion of 2 was cut off: main may be half updated, and canary has all "
-        "traffic. Finish it with -e rollout_version=2, or take it back with -e rollout_resume=revert."
+        "traffic. Finish it with -e rollout_version=2, or roll it back with -e rollout_resume=revert."
     )
     assert ended(canary.start(resume="revert"))["outcome"] == "reverted"
     assert canary.versions() == {"main": {"1"}, "canary": {"1"}}
@@ -382,7 +380,7 @@ def test_a_rolling_deployment_does_not_meddle_with_a_shift(canary: Site) -> None
     with pytest.raises(InputError) as refusal:
         canary.ledger.plan(canary.world.looks(), balancers=canary.world.nodes())
     assert refusal.value.message == (
-        "shop: the canary of 2 is not finished (it is baking), so the traffic may be split. Run canary.yml again, or take it "
+        "shop: the canary of 2 is not finished (it is baking), so the traffic may be split. Run canary.yml again, or roll it "
         "back with its -e rollout_resume=revert."
     )
 

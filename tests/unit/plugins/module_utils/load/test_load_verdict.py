@@ -89,12 +89,12 @@ def test_a_candidate_that_answers_nothing_fails() -> None:
 
 def test_a_baseline_that_answers_nothing_is_no_data() -> None:
     found = judge(group("green"), group("blue", failures=600))
-    assert (found.verdict, found.text) == ("no_data", "blue gave no good answer to compare with")
+    assert (found.verdict, found.text) == ("no_data", "blue gave no successful answer to compare with")
 
 
 def test_nothing_asked_is_no_data() -> None:
     found = judge(group("green", count=0), group("blue", count=0))
-    assert (found.verdict, found.text) == ("no_data", "nothing was asked of green and blue")
+    assert (found.verdict, found.text) == ("no_data", "no request was sent to green and blue")
 
 
 def test_too_few_answers() -> None:

@@ -89,7 +89,7 @@ def test_a_missing_number_of_bad_ones_is_no_data_unless_it_is_said_to_be_none() 
     with pytest.raises(Nothing) as caught:
         shares(Point(10.0, host="a", part="total"))
     assert str(caught.value) == (
-        "there is a total but no number of bad ones for group 'canary', host 'a'; where a missing one means none, say "
+        "there is a total but no number of bad ones for group 'canary', host 'a'; where a missing one means none, set "
         "absent: zero"
     )
     assert shares(Point(10.0, part="total"), absent_is_zero=True) == (Sample(100.0, "canary", "", 10.0, 0.0),)

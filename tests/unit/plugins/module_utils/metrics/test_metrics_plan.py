@@ -102,7 +102,7 @@ def test_looking_on_is_limited_to_the_window_unless_said() -> None:
         ),
         (
             {"metrics": [{"name": "m", "source": "prom", "limit": "< 1"}]},
-            "metrics: there is no source 'prom'; there are balancer. Describe it in sources.",
+            "metrics: there is no source 'prom'; there are balancer. Define it in sources.",
         ),
         (
             {"sources": PROMETHEUS, "metrics": [{"name": "m", "source": "prom", "limit": "< 1"}]},
@@ -120,7 +120,7 @@ def test_looking_on_is_limited_to_the_window_unless_said() -> None:
         ),
         (
             {"metrics": [{"name": "m"}]},
-            "metrics.m: nothing says what is good; give a limit, a baseline or judge: true.",
+            "metrics.m: no criterion is set; give a limit, a baseline or judge: true.",
         ),
         ({"metrics": ["m"]}, "metrics: number 1 has no name; give it one, for example 'error_share'."),
     ],

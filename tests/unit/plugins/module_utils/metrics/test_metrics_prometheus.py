@@ -137,10 +137,10 @@ def test_no_data(answer: t.Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ([], "gave no answer of Prometheus's query API. Is the url the one of its root?"),
+        ([], "did not answer as Prometheus's query API. Is url its root URL?"),
         (
             {"status": "error", "error": "x"},
-            "gave no answer of Prometheus's query API. Is the url the one of its root?",
+            "did not answer as Prometheus's query API. Is url its root URL?",
         ),
         (success("string", [1, "x"]), "answered with a string, where a vector or a matrix is wanted"),
         (
@@ -160,7 +160,7 @@ def test_what_cannot_be_right_is_refused() -> None:
     (metric,) = spec.parse_metrics([{"name": "m", "query": {"a": 1}, "limit": "< 1"}])
     with pytest.raises(InputError) as caught:
         made.check(metric, "metrics.m")
-    assert caught.value.message == "metrics.m.query: {'a': 1} is no PromQL expression."
+    assert caught.value.message == "metrics.m.query: {'a': 1} is not a PromQL expression."
     with pytest.raises(InputError) as caught:
         prometheus.open_prometheus("sources.p", {"url": "http://p:9090", "step": 0}, 5.0)
     assert caught.value.message == "sources.p.step: expected more than 0 s, found 0."

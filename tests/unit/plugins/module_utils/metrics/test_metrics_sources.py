@@ -80,14 +80,14 @@ def test_no_alert_is_a_measurement_of_none(query: t.Any) -> None:
 def test_what_is_no_alertmanager() -> None:
     with pytest.raises(Trouble) as caught:
         alertmanager.Alertmanager(t.cast(t.Any, FakeEndpoint({"a": 1}))).ask(Question(None), MOMENT)
-    assert str(caught.value) == "http://a:1 gave no list of alerts. Is the url the one of Alertmanager's root?"
+    assert str(caught.value) == "http://a:1 gave no list of alerts. Is url Alertmanager's root URL?"
 
 
 def test_matchers_are_texts() -> None:
     with pytest.raises(InputError) as caught:
         alertmanager.Alertmanager(t.cast(t.Any, FakeEndpoint([]))).check(metric([1]), "metrics.m")
     assert caught.value.message == (
-        "metrics.m.query: [1] is no list of matchers, such as ['severity=\"page\"', 'service=\"shop\"']."
+        "metrics.m.query: [1] is not a list of matchers, such as ['severity=\"page\"', 'service=\"shop\"']."
     )
 
 
@@ -129,8 +129,8 @@ def test_url_and_body_may_differ_by_group(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        (5, "metrics: query of 'm' is 5, no JMESPath expression; '@' stands for the whole answer."),
-        ("", "metrics: query of 'm' is '', no JMESPath expression; '@' stands for the whole answer."),
+        (5, "metrics: query of 'm' is 5, not a JMESPath expression; '@' stands for the whole answer."),
+        ("", "metrics: query of 'm' is '', not a JMESPath expression; '@' stands for the whole answer."),
         (
             "a[",
             "metrics: query of 'm' is not valid JMESPath: \"a[\" (Invalid jmespath expression: Incomplete expression).",
@@ -351,7 +351,7 @@ def test_before_the_first_period_is_over_cloudwatch_is_not_asked() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("x", "metrics.m.query: 'x' is no CloudWatch query; give namespace, metric, dimensions and statistic."),
+        ("x", "metrics.m.query: 'x' is not a CloudWatch query; give namespace, metric, dimensions and statistic."),
         ({"metric": "x"}, "metrics.m.query: namespace is missing."),
         (
             {"namespace": "x", "metric": "y", "stat": "Sum"},
@@ -383,7 +383,7 @@ def test_cloudwatch_queries_that_cannot_be_right(query: t.Any, message: str) -> 
         ({"p": "x"}, "sources.p: type is None, not one of prometheus, cloudwatch, json, command, alertmanager."),
         (
             {"balancer": {"type": "json"}},
-            "sources: 'balancer' is there without being described; give yours another name.",
+            "sources: 'balancer' is built in; give yours another name.",
         ),
         (
             {"a": {"type": "alertmanager", "uri": "x"}},

@@ -116,7 +116,7 @@ UNSAFE: list[tuple[list[tuple[str, t.Any]], str]] = [
 @pytest.mark.parametrize(("members", "reason"), UNSAFE)
 def test_unsafe_members(tmp_path: pathlib.Path, members: list[tuple[str, t.Any]], reason: str) -> None:
     bad = archive(tmp_path / "a.tar.gz", [("good", "x"), *members])
-    sentence = f"a.tar.gz is not a sound tar.gz: {reason}. Build or copy it again; nothing was changed."
+    sentence = f"a.tar.gz is not a valid tar.gz: {reason}. Build or copy it again; nothing was changed."
     assert refusal(bad) == sentence
     (tmp_path / "tree").mkdir()
     with pytest.raises(ArtifactError):
@@ -138,11 +138,11 @@ def test_links_that_lead_out_only_together(tmp_path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "a.tar.gz is not a sound tar.gz: it is empty. Build or copy it again; nothing was changed."),
-        (b"\x1f\x8b", "a.tar.gz is not a sound tar.gz: "),
-        (b"<html>not found</html>", "a.tar.gz is not a sound tar.gz: it breaks off or is damaged after 0 bytes ("),
-        (gzip.compress(b"x" * 5000), "a.tar.gz is not a sound tar.gz: it breaks off or is damaged after 0 bytes ("),
-        (gzip.compress(bytes(10240)), "a.tar.gz: nothing is in it, so it is no release."),
+        (b"", "a.tar.gz is not a valid tar.gz: it is empty. Build or copy it again; nothing was changed."),
+        (b"\x1f\x8b", "a.tar.gz is not a valid tar.gz: "),
+        (b"<html>not found</html>", "a.tar.gz is not a valid tar.gz: it is truncated or damaged after 0 bytes ("),
+        (gzip.compress(b"x" * 5000), "a.tar.gz is not a valid tar.gz: it is truncated or damaged after 0 bytes ("),
+        (gzip.compress(bytes(10240)), "a.tar.gz: nothing is in it, so it is not a release."),
     ],
     ids=["empty", "only a signature", "HTML", "no tar inside", "no member inside"],
 )
@@ -161,7 +161,7 @@ def test_unpacking_proves_the_end_as_well(tmp_path: pathlib.Path) -> None:
 
 def test_nothing_left_after_strip(tmp_path: pathlib.Path) -> None:
     path = archive(tmp_path / "a.tar.gz", {"a": "x"})
-    assert refusal(path, strip=1) == "a.tar.gz: nothing is in it after strip, so it is no release."
+    assert refusal(path, strip=1) == "a.tar.gz: nothing is in it after strip, so it is not a release."
 
 
 WHOLE = {f"file{number}": bytes([number]) * 700 for number in range(6)}
@@ -240,7 +240,7 @@ SOUND = "Build or copy it again; nothing was changed."
 def test_a_size_that_nothing_has_is_not_skipped_for_ever(tmp_path: pathlib.Path, size: str) -> None:
     """An archive of 147 bytes kept a host busy for hours."""
     message = refusal(with_attributes(tmp_path / "a.tar.gz", {"size": size}))
-    assert message == (f"a.tar.gz is not a sound tar.gz: 'a' claims {size} bytes, more than max_size allows. {SOUND}")
+    assert message == (f"a.tar.gz is not a valid tar.gz: 'a' claims {size} bytes, more than max_size allows. {SOUND}")
 
 
 def test_a_few_bytes_that_unpack_to_many_end_early(tmp_path: pathlib.Path) -> None:
@@ -261,7 +261,7 @@ def test_attributes_longer_than_any_name_are_not_read_into_memory(tmp_path: path
     header.type, header.size = tarfile.XHDTYPE, 2**33
     path = tmp_path / "a.tar"
     path.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024)
-    assert refusal(path) == f"a.tar is not a sound tar.gz: a header claims 8589934592 bytes. {SOUND}"
+    assert refusal(path) == f"a.tar is not a valid tar.gz: a header claims 8589934592 bytes. {SOUND}"
 
 
 def test_headers_without_end_end_in_no_recursion(tmp_path: pathlib.Path) -> None:
@@ -269,12 +269,12 @@ def test_headers_without_end_end_in_no_recursion(tmp_path: pathlib.Path) -> None
     header.type, header.size = tarfile.XHDTYPE, 0
     path = tmp_path / "a.tar"
     path.write_bytes(header.tobuf(tarfile.USTAR_FORMAT) * 5000)
-    assert "is not a sound tar.gz" in refusal(path)
+    assert "is not a valid tar.gz" in refusal(path)
 
 
 @pytest.mark.parametrize("name", ["/".join("d" * 2000), "n" * 300, "\u6771" * 90, "/".join(["n" * 200] * 20), "a\0b"])
 def test_paths_that_no_file_system_takes(tmp_path: pathlib.Path, name: str) -> None:
-    assert "is no usable path: at most 3000 bytes, 100 levels and 255 bytes a name" in refusal(
+    assert "is not a usable path: at most 3000 bytes, 100 levels and 255 bytes a name" in refusal(
         with_attributes(tmp_path / "a.tar.gz", {"path": name})
     )
 
@@ -297,6 +297,6 @@ def test_links_that_lead_out_only_through_one_another(tmp_path: pathlib.Path) ->
     with pytest.raises(ArtifactError) as refused:
         unpack(str(bad), 0, str(tmp_path / "tree"), "a.tar.gz")
     assert refused.value.message == (
-        "a.tar.gz is not a sound tar.gz: 'beyond' is a link that leads out of the release. "
+        "a.tar.gz is not a valid tar.gz: 'beyond' is a link that leads out of the release. "
         "Build or copy it again; nothing was changed."
     )

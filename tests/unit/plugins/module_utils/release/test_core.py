@@ -149,7 +149,7 @@ def test_a_bad_version_stays_out(host: Host) -> None:
     refused = host.release("2.0")
     assert refused.error == (
         f"{host.path}: 2.0 is marked bad and is not activated. Deploy another version, or set allow_bad to activate it "
-        "all the same."
+        "anyway."
     )
     assert set(refused.result) == set(host.release(state="query").result)
     assert host.serves() == "1.0"
@@ -189,7 +189,7 @@ def test_check_mode_reports_and_changes_nothing(host: Host) -> None:
 
 def test_check_mode_finds_a_corrupt_artifact(host: Host) -> None:
     (host.directory / "bad.tar.gz").write_bytes(b"junk")
-    assert "is not a sound tar.gz" in host.release("1", check_mode=True, source=f"{host.directory}/bad.tar.gz").error
+    assert "is not a valid tar.gz" in host.release("1", check_mode=True, source=f"{host.directory}/bad.tar.gz").error
 
 
 def test_a_directory_on_the_host(host: Host) -> None:
@@ -255,7 +255,7 @@ def test_a_corrupt_artifact_changes_nothing(host: Host) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     outcome = host.release("2.0", source=str(path))
     assert outcome.error == (
-        f"{path} is not a sound tar.gz: Compressed file ended before the end-of-stream marker was reached. Build or copy "
+        f"{path} is not a valid tar.gz: Compressed file ended before the end-of-stream marker was reached. Build or copy "
         "it again; nothing was changed."
     )
     assert (outcome["changed"], outcome["current"], outcome["actions"]) == (False, "1.0", [])
@@ -267,7 +267,7 @@ def test_a_wrong_checksum_changes_nothing(host: Host) -> None:
     found = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
     outcome = host.release("1.0", source=path, checksum="sha256:" + "A" * 64)
     assert outcome.error == (
-        f"{path} is not the file that was meant: expected checksum sha256:{'a' * 64}, found sha256:{found}. Build or copy "
+        f"{path} is not the expected file: expected checksum sha256:{'a' * 64}, found sha256:{found}. Build or copy "
         "it again, or correct the checksum; nothing was changed."
     )
 
@@ -503,7 +503,7 @@ def test_a_url(host: Host, server: dict[str, t.Any]) -> None:
         (
             "/x",
             {"checksum": "sha256:" + "0" * 64},
-            f"is not the file that was meant: expected checksum sha256:{'0' * 64}",
+            f"is not the expected file: expected checksum sha256:{'0' * 64}",
         ),
     ],
 )
@@ -618,8 +618,8 @@ def test_a_server_that_drips_ends_with_the_download_timeout(host: Host, monkeypa
         url = f"http://127.0.0.1:{port}/x"
         outcome = host.release("1.0", source=url, checksum="sha256:" + "0" * 64, download_timeout="500ms")
     assert outcome.error == (
-        f"{url} could not be fetched within 0.5 s. Nothing was changed. Set download_timeout if the way to the server is "
-        "that slow."
+        f"{url} could not be fetched within 0.5 s. Nothing was changed. Set download_timeout if the connection to the "
+        "server is that slow."
     )
     assert os.listdir(host.path / "releases") == []
 

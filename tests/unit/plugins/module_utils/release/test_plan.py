@@ -155,8 +155,8 @@ def test_a_bad_version_is_not_activated() -> None:
     with pytest.raises(RolloutError) as refused:
         release_plan.refuse_bad("/opt/shop", snapshot("1", bad="1"), "1", allow_bad=False)
     assert refused.value.message == (
-        "/opt/shop: 1 is marked bad and is not activated. Deploy another version, or set allow_bad to activate it all "
-        "the same."
+        "/opt/shop: 1 is marked bad and is not activated. Deploy another version, or set allow_bad to activate it "
+        "anyway."
     )
     release_plan.refuse_bad("/opt/shop", snapshot("1", bad="1"), "1", allow_bad=True)
 

@@ -77,7 +77,7 @@ def said(status: int = 200, body: str = "{}", *headers: tuple[str, str]) -> clie
         (
             {"keep": {"id": "body.id"}},
             said(200, '{"id": {}}'),
-            "answered 200 but what it should keep as id, body.id, is no text, number or boolean",
+            "answered 200 but what it should keep as id, body.id, is not a text, number or boolean",
         ),
         (
             {"keep": {"at": "headers.Location"}},

@@ -120,7 +120,7 @@ def test_what_cannot_be_right() -> None:
         "feature and for those without, found {'on': 'on'}."
     )
     assert refusal(rollout_flag_metrics=[{"name": "x", "source": "prom", "query": "1"}]) == (
-        "rollout_flag_metrics: metrics.x: nothing says what is good; give a limit, a baseline or judge: true."
+        "rollout_flag_metrics: metrics.x: no criterion is set; give a limit, a baseline or judge: true."
     )
     short = [{"percent": 1, "bake": 5}, {"percent": 100}]
     assert refusal(rollout_flag_metrics=[LIMIT], rollout_flag_steps=short) == (

@@ -36,7 +36,7 @@ def test_a_wrong_health_check_cost_eleven_minutes_a_host_and_marked_the_version_
     hosts = [host("app1", False), host("app2", False)]
     assert said(hosts, [node("app1", "app2")]) == [
         f"rollout_health fails on all 2 hosts although the load balancers send requests to 2 of them, on app1 with: {WHY}; "
-        "correct rollout_health; to go on all the same, add -e rollout_accept=health."
+        "correct rollout_health; to continue anyway, add -e rollout_accept=health."
     ]
     assert said(hosts, [node("app1", "app2")], accept="health") == []
 
@@ -59,7 +59,7 @@ def test_one_host_answered_for_all() -> None:
     members = [member("app1", url="http://shop/health"), member("app2", url="http://shop/health")]
     sentence = (
         "rollout_health: http://shop/health is probed for app1 and app2 alike, so one answers for the other: put the host's "
-        "own address into it, such as {{ ansible_host }}; to go on all the same, add -e rollout_accept=health."
+        "own address into it, such as {{ ansible_host }}; to continue anyway, add -e rollout_accept=health."
     )
     assert refusals(fleet.findings(members, fleet.Seen([]), ""), []) == [sentence]
     at_home = [one._replace(probed_from="host") for one in members]
@@ -69,15 +69,15 @@ def test_one_host_answered_for_all() -> None:
 @pytest.mark.parametrize(("asked", "other"), [("v1.1.0", "1.1.0"), ("V1.1.0", "1.1.0")])
 def test_a_v_before_the_number_was_waited_for_until_the_deadline(asked: str, other: str) -> None:
     assert said([host("app1"), host("app2", version=None)], version=asked) == [
-        f"rollout_version is {asked}, but the fleet reports versions such as 1.0.0: give -e rollout_version={other}; to go on "
-        "all the same, add -e rollout_accept=version."
+        f"rollout_version is {asked}, but the fleet reports versions such as 1.0.0: give -e rollout_version={other}; to continue "
+        "anyway, add -e rollout_accept=version."
     ]
 
 
 def test_a_v_that_is_missing_is_found_too() -> None:
     assert said([host("app1", version="v1.0.0")], version="1.1.0") == [
-        "rollout_version is 1.1.0, but the fleet reports versions such as v1.0.0: give -e rollout_version=v1.1.0; to go on all "
-        "the same, add -e rollout_accept=version."
+        "rollout_version is 1.1.0, but the fleet reports versions such as v1.0.0: give -e rollout_version=v1.1.0; to continue "
+        "anyway, add -e rollout_accept=version."
     ]
 
 

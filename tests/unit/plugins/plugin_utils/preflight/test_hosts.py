@@ -64,7 +64,7 @@ def test_a_unit_that_is_not_there_was_found_after_the_drain() -> None:
 def test_a_service_that_takes_longer_to_stop_than_a_drain_waits(stop: float | None, refused: bool) -> None:
     sentence = (
         "rollout_drain_timeout: shop.service on app1 takes up to 120 s to stop, for requests that last so long, and a drain "
-        "waits only 60 s for them: set it to 120 or more; to go on all the same, add -e rollout_accept=stop_timeout."
+        "waits only 60 s for them: set it to 120 or more; to continue anyway, add -e rollout_accept=stop_timeout."
     )
     assert said({**LOADED, "stop_timeout": stop}) == ([sentence] if refused else [])
 
@@ -72,7 +72,7 @@ def test_a_service_that_takes_longer_to_stop_than_a_drain_waits(stop: float | No
 def test_the_version_to_go_back_to_was_nowhere() -> None:
     assert said(staged=()) == [
         "app1 serves 1.0.0, which is neither in /opt/shop on it nor on the controller as /nowhere/shop-1.0.0.tar.gz "
-        "(rollout_artifact), so it could not be rolled back: provide that artifact; to go on all the same, add "
+        "(rollout_artifact), so it could not be rolled back: provide that artifact; to continue anyway, add "
         "-e rollout_accept=previous_release."
     ]
     assert said(staged=(), rollout_artifact=__file__) == []

@@ -93,15 +93,15 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_health": {}},
-            "rollout_health names nothing to look at: give it a 'url', a 'tcp' address or a 'command'.",
+            "rollout_health has nothing to probe: give it a 'url', a 'tcp' address or a 'command'.",
         ),
         (
             {"rollout_health": "http://x"},
-            "rollout_health names nothing to look at: give it a 'url', a 'tcp' address or a 'command'.",
+            "rollout_health has nothing to probe: give it a 'url', a 'tcp' address or a 'command'.",
         ),
         (
             {"rollout_artifact": ""},
-            "Nothing says how to update a host: set rollout_artifact, or rollout_update_tasks to a task file of your own.",
+            "No way to update a host is set: set rollout_artifact, or rollout_update_tasks to a task file of your own.",
         ),
         (
             {"rollout_release_path": ""},
@@ -113,7 +113,7 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_unit": ""},
-            "Nothing says how to restart the service: set rollout_unit, or rollout_stop_command and rollout_start_command.",
+            "No way to restart the service is set: set rollout_unit, or rollout_stop_command and rollout_start_command.",
         ),
         (
             {"rollout_artifact_checksum": "sha256:12"},
@@ -121,7 +121,7 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_health": {"tcp": "app1:80"}, "rollout_smoke_tests": [{"url": "/"}]},
-            "rollout_smoke_url is not set, and rollout_health has no url to take it from: say where the smoke tests go.",
+            "rollout_smoke_url is not set, and rollout_health has no url to take it from: set the base URL of the smoke tests.",
         ),
         (
             {"rollout_restore_after": "20s"},
@@ -168,8 +168,8 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_max_unavailable": "100%"},
-            "rollout_max_unavailable is 100%, so all hosts might be out of service at once: give a share such as 25%; to go on "
-            "all the same, add -e rollout_accept=max_unavailable.",
+            "rollout_max_unavailable is 100%, so all hosts might be out of service at once: give a share such as 25%; to continue "
+            "anyway, add -e rollout_accept=max_unavailable.",
         ),
         (
             {"rollout_bake_time": [1, 2, 3]},
@@ -178,12 +178,12 @@ def test_settings_that_fit_together_pass() -> None:
         (
             {"rollout_metrics": [METRIC], "rollout_metric_sources": PROM, "rollout_metric_window": 60},
             "rollout_metric_window: 60 s is shorter than the 300 s that the query of the metric 'errors' looks back, so it would "
-            "judge the time before the release: bake longer, or shorten the query's range; to go on all the same, add "
+            "judge the time before the release: bake longer, or shorten the query's range; to continue anyway, add "
             "-e rollout_accept=bake.",
         ),
         (
             {"rollout_metrics": [METRIC]},
-            "rollout_metrics: metrics: there is no source 'prom'; there are balancer. Describe it in sources.",
+            "rollout_metrics: metrics: there is no source 'prom'; there are balancer. Define it in sources.",
         ),
         (
             {"rollout_window": {"window": []}},
@@ -246,7 +246,7 @@ def test_a_rollback_installed_the_version_asked_for_since_the_artifact_used_roll
             "canary",
             {"rollout_canary_group": ["app1"], "rollout_canary_steps": [{"share": 5, "bake": 4}, {"share": 100}]},
             "rollout_canary_steps: 4 s is too short for one analysis of the metrics: give it at least the 10 s of "
-            "rollout_analysis_interval, or shorten that; to go on all the same, add -e rollout_accept=bake.",
+            "rollout_analysis_interval, or shorten that; to continue anyway, add -e rollout_accept=bake.",
         ),
         (
             "canary",
@@ -313,10 +313,10 @@ def test_own_update_tasks_need_neither_artifact_nor_unit() -> None:
 
 def test_a_misspelt_setting_did_nothing_silently() -> None:
     assert names.unknown(["rollout_max_unavailabel", "rollout_fleet", "rollout_target", "ansible_host"]) == [
-        "rollout_max_unavailabel is no setting of steady.rollout: did you mean rollout_max_unavailable?"
+        "rollout_max_unavailabel is not a setting of steady.rollout: did you mean rollout_max_unavailable?"
     ]
     assert names.unknown(["rollout_colour_of_the_cat"]) == [
-        "rollout_colour_of_the_cat is no setting of steady.rollout: rename it, since names with rollout_ are the "
+        "rollout_colour_of_the_cat is not a setting of steady.rollout: rename it, since names with rollout_ are the "
         "collection's own."
     ]
 

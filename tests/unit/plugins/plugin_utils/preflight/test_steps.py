@@ -33,8 +33,8 @@ def test_a_step_that_aborts_a_sliding_window_is_refused(tmp_path: pathlib.Path, 
 def test_a_step_that_is_to_run_once_is_refused(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path, "update.yml", "- name: Migrate\n  ansible.builtin.command: migrate\n  run_once: true\n")
     assert wrong(path) == [
-        f"{path}: 'Migrate' says run_once, which does not hold in a sliding window: every host would run it, and where it "
-        "fails on one, it fails on all. Do it in a play before the rollout."
+        f"{path}: 'Migrate' uses run_once, which has no effect in a sliding window: every host would run it, and a failure "
+        "on one would fail all. Do it in a play before the rollout."
     ]
     path = write(tmp_path, "update.yml", "- name: Migrate\n  ansible.builtin.command: migrate\n  run_once: false\n")
     assert wrong(path) == []
@@ -63,7 +63,7 @@ def test_a_step_file_that_is_not_there_is_named_with_its_setting() -> None:
 def test_a_playbook_in_place_of_a_task_file_is_refused(tmp_path: pathlib.Path) -> None:
     path = write(tmp_path, "update.yml", "tasks:\n  - ansible.builtin.command: migrate\n")
     assert wrong(path) == [
-        f"The task file {path} holds no list of tasks: begin each task with '- name:', without 'tasks:'."
+        f"The task file {path} does not hold a list of tasks: begin each task with '- name:', without 'tasks:'."
     ]
 
 

@@ -91,7 +91,7 @@ def test_a_silent_session_was_waited_for_without_end(monkeypatch: pytest.MonkeyP
     gone = opened(DEAF)
     with pytest.raises(SessionEnded) as caught:
         call(gone)
-    assert str(caught.value) == "no sign of life for 0.03 s"
+    assert str(caught.value) == "no data received for 0.03 s"
     gone.close()
 
 

@@ -96,10 +96,10 @@ def test_a_time_zone_under_a_name_of_a_program() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "freeze.ics: this is no iCalendar file: it does not begin with BEGIN:VCALENDAR."),
+        ("", "freeze.ics: this is not an iCalendar file: it does not begin with BEGIN:VCALENDAR."),
         (
             "<html>please log in</html>",
-            "freeze.ics: line 1: '<html>please log in</html>' stands outside of a calendar; expected BEGIN:VCALENDAR.",
+            "freeze.ics: line 1: '<html>please log in</html>' is outside of a calendar; expected BEGIN:VCALENDAR.",
         ),
         (
             text_of(),

@@ -183,8 +183,11 @@ def test_a_30th_of_february_ends_the_search() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("FREQ=MINUTELY;BYMONTH=2", "w: FREQ=MINUTELY is no rule for a window; expected HOURLY or a longer one."),
-        ("FREQ=SECONDLY", "w: FREQ=SECONDLY is no rule for a window; expected HOURLY or a longer one."),
+        (
+            "FREQ=MINUTELY;BYMONTH=2",
+            "w: FREQ=MINUTELY cannot be the rule of a window; expected HOURLY or a longer one.",
+        ),
+        ("FREQ=SECONDLY", "w: FREQ=SECONDLY cannot be the rule of a window; expected HOURLY or a longer one."),
         ("FREQ=NEVER", "w: FREQ=NEVER is unknown; expected HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY."),
         (
             "every tuesday",

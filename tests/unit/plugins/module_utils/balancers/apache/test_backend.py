@@ -172,8 +172,8 @@ def test_a_server_that_ignores_every_referer(server: Server) -> None:
     with pytest.raises(RolloutError) as raised:
         Manager(Site(URL, 5.0), "lb1").workers()
     assert raised.value.message == (
-        "lb1: the balancer-manager ignores what is asked, for it takes the Referer for that of another site; the server calls "
-        "itself '127.0.0.1'. Give balancer.manager_url with that name."
+        "lb1: the balancer-manager ignores the request because it takes its Referer for another site's; the server's "
+        "name is '127.0.0.1'. Give balancer.manager_url with that name."
     )
 
 
@@ -203,8 +203,8 @@ def test_a_pool_that_is_not_there(server: Server) -> None:
         (Answer(500, {}, ""), "200 was expected."),
         (
             Answer(200, {"content-type": "text/html"}, "<h1>It works!</h1>"),
-            "something else answers there. Correct balancer.manager_url: its place is where 'SetHandler balancer-manager' "
-            "stands, and 'ProxyPass <place> !' keeps it from being proxied.",
+            "something else answers there. Correct balancer.manager_url: it is the location with 'SetHandler balancer-manager', "
+            "and 'ProxyPass <location> !' keeps it from being proxied.",
         ),
     ],
 )
@@ -387,7 +387,7 @@ def test_a_status_page_that_is_none(monkeypatch: pytest.MonkeyPatch, answer: Ans
     with pytest.raises(RolloutError) as raised:
         StatusPage(Site("http://127.0.0.1/status", 5.0), "lb1").activities()
     assert raised.value.message == (
-        f"lb1: http://127.0.0.1/status was answered with status {answer.status} and is no server-status page that lists "
+        f"lb1: http://127.0.0.1/status was answered with status {answer.status} and is not a server-status page that lists "
         "requests. It needs 'SetHandler server-status', 'ExtendedStatus On', and access for this host."
     )
 

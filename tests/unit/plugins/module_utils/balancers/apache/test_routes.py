@@ -117,7 +117,7 @@ def test_somebody_elses_file_is_left_alone(path: pathlib.Path) -> None:
         with pytest.raises(RolloutError) as caught:
             act()
         assert caught.value.message.startswith(
-            f"lb1: {path} is not a file of steady.rollout's: it begins with 'ProxyPass"
+            f"lb1: {path} was not written by steady.rollout: it begins with 'ProxyPass"
         )
     assert path.read_text() == "ProxyPass / balancer://shop/\n"
 
@@ -144,4 +144,4 @@ def test_what_is_wrong_in_its_words() -> None:
     assert complaint(said) == (
         "AH00526: Syntax error on line 5 of /etc/a.conf: Invalid command 'RewriteEngine' Action '-t' failed."
     )
-    assert complaint("") == "it does not say why"
+    assert complaint("") == "no reason given"

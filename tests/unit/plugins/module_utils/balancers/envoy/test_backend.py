@@ -209,7 +209,7 @@ def test_a_file_that_is_not_read_is_restored(fake: FakeEnvoy, shop: EnvoyCluster
     with pytest.raises(RolloutError) as caught:
         shop.set_admin({"app1": contract.DRAINED})
     assert caught.value.message == (
-        f"lb1: Envoy did not take the new {fake.eds} within 5 s; the old one is restored. Is this the file that its "
+        f"lb1: Envoy did not load the new {fake.eds} within 5 s; the old one is restored. Is this the file that its "
         "configuration names, and does its 'stats_config', if any, keep update_success and version_text?"
     )
     assert (fake.eds.read_text(), round(clock.now)) == (before, 5)
@@ -367,8 +367,8 @@ def test_a_member_that_only_envoy_has(fake: FakeEnvoy, shop: EnvoyCluster) -> No
     with pytest.raises(RolloutError) as caught:
         shop.set_admin({"app3": contract.DRAINED})
     assert caught.value.message == (
-        f"lb1: Envoy and {fake.eds} do not agree on member 'app3' of pool 'shop': one of them lacks it. Envoy has not taken "
-        "what stands there now (its log says why), or keeps a removed member as long as its health check passes."
+        f"lb1: Envoy and {fake.eds} do not agree on member 'app3' of pool 'shop': one of them lacks it. Envoy has not loaded "
+        "the file as it is now (its log says why), or keeps a removed member as long as its health check passes."
     )
 
 

@@ -169,7 +169,7 @@ def test_an_answer_that_was_cut_off(tmp_path: pathlib.Path) -> None:
     with server(path, b"admin\n\n1\n# be_id"), pytest.raises(Unreachable) as caught:
         cli(path).ask(["show cli level", "show servers state shop"])
     assert caught.value.message == (
-        "lb1 a.sock: HAProxy closed the connection after 1 of 2 answers to 'show cli level'. If it was just being "
+        "lb1 a.sock: HAProxy closed the connection after 1 of 2 answers to 'show cli level'. If it was being "
         "reloaded, run again."
     )
 

@@ -208,7 +208,7 @@ def test_a_unix_socket_is_not_drained_before_old_workers_are_gone(site: Site) ->
     site.proc.worker(202, leaving=True)
     assert site.pool.snapshot().members["app3"].pending == (
         "may have requests in 1 nginx processes that a reload left behind, "
-        "for connections to 'unix:/run/app3.sock' cannot be distinguished"
+        "because connections to 'unix:/run/app3.sock' cannot be distinguished"
     )
 
 
@@ -330,7 +330,7 @@ def test_two_servers_of_one_name(site: Site) -> None:
     with pytest.raises(RolloutError) as raised:
         site.pool.snapshot()
     assert raised.value.message == (
-        f"lb1 nginx: 'a:1' stands more than once in pool 'shop' of {site.files / 'shop.conf'}. "
+        f"lb1 nginx: 'a:1' appears more than once in pool 'shop' of {site.files / 'shop.conf'}. "
         "Distinguish them by a comment behind each: '# member=name'."
     )
 
@@ -386,8 +386,8 @@ def test_what_was_written_and_not_read(site: Site, monkeypatch: pytest.MonkeyPat
     snapshot = site.pool.snapshot()
     assert snapshot.notes == (
         nginx_module.NOTE_CONNECTIONS,
-        f"{site.files / 'shop.conf'} was changed after nginx had last read it: what stands there is not in force before "
-        "a reload.",
+        f"{site.files / 'shop.conf'} was changed after nginx had last read it: the changes take effect with the next "
+        "reload.",
     )
     assert site.pool.unsaved(snapshot) == ["app1", "app2", "app3"]
 
@@ -451,7 +451,7 @@ def test_where_the_master_has_its_configuration(title: str, options: list[str]) 
 @pytest.mark.parametrize(
     ("stderr", "text"),
     [
-        ("", "it does not say why"),
+        ("", "no reason given"),
         ("nginx: [emerg] host not found\nnginx: configuration file x test failed\n", "host not found"),
         ("something odd\n", "something odd"),
     ],

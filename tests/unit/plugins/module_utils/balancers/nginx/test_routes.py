@@ -173,7 +173,7 @@ def test_of_two_maps_the_one_of_the_pool_counts(routes: NginxRoutes, path: pathl
     [
         ("server { }", "'server' is not a map"),
         ("map $a $b { default c;", "the map of $a is not closed"),
-        ("}", "a '}' closes nothing"),
+        ("}", "there is an unmatched '}'"),
     ],
 )
 def test_a_file_that_is_not_understood(routes: NginxRoutes, path: pathlib.Path, text: str, message: str) -> None:
@@ -225,7 +225,7 @@ def test_somebody_elses_file_is_left_alone(pages: NginxPages, path: pathlib.Path
         with pytest.raises(RolloutError) as caught:
             act()
         assert caught.value.message.startswith(
-            f"lb1: {path} is not a file of steady.rollout's: it begins with 'proxy_pass http://shop;'. Give "
+            f"lb1: {path} was not written by steady.rollout: it begins with 'proxy_pass http://shop;'. Give "
             "balancer.page_file an empty file."
         )
     assert path.read_text() == "proxy_pass http://shop;\n"

@@ -142,7 +142,7 @@ def test_any_changes_can_be_read_back_and_undone(changes: list[str | int]) -> No
     ("text", "message"),
     [
         ("upstream shop { server a:1;", "'upstream shop' is not closed"),
-        ("server a:1; }", "a '}' closes nothing"),
+        ("server a:1; }", "there is an unmatched '}'"),
         ("upstream shop { server; }", "a 'server' has no address"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_contract_waits_for_another_service_of_the_database(client: LedgerClie
     rolled_out(client, "2.0.0", "1.0.0")
     asked = {"phase": "contract", "hosts": hosts("2.0.0", "2.0.0")}
     assert migration(client, "begun", **asked)["msg"] == (
-        f"shop: the contract phase waits: reports uses {DATABASE} too, and nothing says which of its versions can do without what "
+        f"shop: the contract phase waits: reports uses {DATABASE} too, and it is not set which of its versions can do without what "
         "is removed; name them in rollout_migrations.contract.services.reports"
     )
     assert migration(client, "begun", services={"reports": ["8.0.0"]}, **asked)["msg"] == (
@@ -205,7 +205,7 @@ def test_no_rollback_crosses_a_contract(client: LedgerClient) -> None:
     assert caught.value.message == (
         f"shop: 1.0.0 on app1, app2 needs what the contract of 2.0.0 removed from {DATABASE} at 2026-09-21 14:13:20 UTC "
         "(drops column orders.note), and it is not there any more. Nothing was touched. Roll a corrected version forward; to "
-        "go back all the same, restore a backup from before, which loses what was written since."
+        "go back anyway, restore a backup from before, which loses what was written since."
     )
 
 

@@ -44,7 +44,7 @@ def finished(shop: LedgerClient) -> LedgerClient:
 def test_a_misspelt_service_had_neither_history_nor_lease():
     billing = beside(finished(LedgerClient()))
     assert refusal(billing, pools=POOLS) == (
-        "rollout_service is billing, but pool shop of lb1 belongs to the service shop: use that name; to go on all the same, "
+        "rollout_service is billing, but pool shop of lb1 belongs to the service shop: use that name; to continue anyway, "
         "because it was renamed or replaced, add -e rollout_accept=shared_pool."
     )
 

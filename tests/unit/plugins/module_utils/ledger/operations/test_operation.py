@@ -140,7 +140,9 @@ def test_a_host_of_no_known_version_is_restarted_on_the_one_that_is_named() -> N
     hosts = [{**host, "version": None} for host in fleet(2)]
     ledger = LedgerClient()
     ledger.open(None, **RESTART)
-    with pytest.raises(InputError, match="app1: nothing says which version it runs, and a restart does not change it"):
+    with pytest.raises(
+        InputError, match="app1: the version that it runs is not known, and a restart does not change it"
+    ):
         planned(ledger, hosts)
     ledger = LedgerClient()
     ledger.open("1.0.0", **RESTART)

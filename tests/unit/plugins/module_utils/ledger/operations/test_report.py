@@ -42,16 +42,16 @@ def test_what_an_earlier_run_was_given_may_not_be_changed_by_a_later_one(ledger)
     ledger.admit("app1")
     ledger.open(take_over=True)
     assert refusal(ledger.host, "changing", "app1", step="update") == (
-        "app1: cannot become changing, the ledger has it as admitted; only a host that this run was given by admission can."
+        "app1: cannot become changing, the ledger has it as admitted; only a host admitted in this run can."
     )
 
 
 def test_only_an_admitted_host_may_change(ledger):
     assert refusal(ledger.host, "changing", "app1", step="update") == (
-        "app1: cannot become changing, the ledger has it as waiting; only a host that this run was given by admission can."
+        "app1: cannot become changing, the ledger has it as waiting; only a host admitted in this run can."
     )
     assert refusal(ledger.host, "proven", "app1", version="2.0.0") == (
-        "app1: cannot become proven, the ledger has it as waiting; only a host that this run was given by admission can."
+        "app1: cannot become proven, the ledger has it as waiting; only a host admitted in this run can."
     )
 
 
@@ -59,7 +59,7 @@ def test_another_version_than_the_one_meant_is_no_proof(ledger):
     """Invariant 9."""
     ledger.admit("app1")
     assert refusal(ledger.host, "proven", "app1", version="1.0.0") == (
-        "app1: reported in service on 1.0.0, but 2.0.0 is meant for it; nothing was recorded."
+        "app1: reported in service on 1.0.0, but its target is 2.0.0; nothing was recorded."
     )
 
 
@@ -227,7 +227,7 @@ def test_without_a_look_nothing_is_verified(ledger):
     all_go(ledger)
     answer = ledger.rollout("concluded")
     assert answer["succeeded"] is False
-    assert "app1, app2, app3, app4 updated, but could not be looked at" in answer["message"]
+    assert "app1, app2, app3, app4 updated, but could not be read" in answer["message"]
 
 
 def test_a_host_still_in_flight_when_the_run_ends_has_vanished(ledger):
@@ -326,7 +326,7 @@ def test_a_gate_is_judged_once_and_by_whom_it_was_given(gated):
     assert refusal(judge, gated, "pass", claim=claim).startswith("stage 1: its gate is being run by app3")
     gated.fake.move(301)
     assert refusal(judge, gated, "pass", claim=claim) == (
-        "stage 1: the claim on its gate ran out and was given away; ask for admission again."
+        "stage 1: the claim on its gate expired and was given to another host; request admission again."
     )
     judge(gated, "pass", claim=gated.admit("app2")["gate"]["claim"])
     assert lost_claim(gated, claim) == "gate_claim_lost"

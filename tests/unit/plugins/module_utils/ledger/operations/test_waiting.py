@@ -116,7 +116,7 @@ def test_a_host_that_is_not_heard_of_counts_as_failed_and_stops_the_others(ledge
     ledger.admit("app1", limit=60)
     answer = ledger.admit("app2", timeout=None)
     assert answer["msg"] == (
-        "app2: stop, the rollout of 2.0.0 is stopped: app1 failed (lost: nothing heard for the declared 60 s)"
+        "app2: stop, the rollout of 2.0.0 is stopped: app1 failed (lost: no report within the declared 60 s)"
     )
     assert answer["waited"] == pytest.approx(60, abs=4)
     assert ledger.phases()["app1"] == "failed"

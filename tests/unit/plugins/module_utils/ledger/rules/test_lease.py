@@ -62,8 +62,8 @@ def test_a_stale_run_learns_who_has_it_now(run, token):
     with pytest.raises(leases.LeaseLost) as caught:
         leases.refuse_stale(held(), run, token)
     assert caught.value.message == (
-        "lease lost: shop is now held by ops on laptop (pid 4711) since 2026-09-21 14:13:20 UTC; this run changes "
-        "nothing any more."
+        "lease lost: shop is now held by ops on laptop (pid 4711) since 2026-09-21 14:13:20 UTC; this run makes no "
+        "further changes."
     )
 
 

@@ -65,7 +65,7 @@ def test_a_squawk_that_does_not_work_is_an_error(tmp_path: pathlib.Path) -> None
     report = core.lint("m.sql", "SELECT 1;", Setting())
     with pytest.raises(RolloutError) as caught:
         squawk.merged(report, "m.sql", "SELECT 1;", Setting(), "", program=str(program))
-    assert caught.value.message == (f"squawk ({program}) ended with exit code 3: broken. Mend it or set squawk: false.")
+    assert caught.value.message == (f"squawk ({program}) ended with exit code 3: broken. Fix it or set squawk: false.")
 
 
 @pytest.mark.skipif(shutil.which("squawk", path=FOLDERS) is None, reason="squawk is not installed")

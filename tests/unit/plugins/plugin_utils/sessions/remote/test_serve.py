@@ -78,7 +78,7 @@ def test_it_ends_on_a_request_without_end(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_it_ends_when_the_controller_is_silent() -> None:
     """After a network that is cut no end of the channel is ever seen."""
-    assert Ends(silence=0.05).ended() == "nothing was heard for 0.05 s"
+    assert Ends(silence=0.05).ended() == "nothing was received for 0.05 s"
 
 
 def test_one_wait_is_cut_and_the_session_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
