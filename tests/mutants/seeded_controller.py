@@ -229,8 +229,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ("a request of any length", "            if len(self._buffer) > LONGEST:\n", "            if False:\n"),
         (
             "8 a session outlives a silent controller",
-            '            if not ready:\n                return f"nothing was heard',
-            '            if ready is None:\n                return f"nothing was heard',
+            '            if not ready:\n                return f"nothing was received',
+            '            if ready is None:\n                return f"nothing was received',
         ),
         tests=(UNIT + "sessions",),
     ),

@@ -52,7 +52,7 @@ def test_a_watch_that_is_silent_is_not_waited_for_without_end(tmp_path: pathlib.
     kept_before(tmp_path, ["app1: drained"], 20)
     clock = Clock()
     assert interruption.newest_lines(clock.now, clock.sleep) == [
-        "This was so 20 s before the interruption; the ledger has not answered since.",
+        "This was the state 20 s before the interruption; the ledger has not answered since.",
         "app1: drained",
     ]
     assert clock.time == pytest.approx(interruption.ANSWERS_WITHIN, abs=0.2)

@@ -205,7 +205,7 @@ def test_a_rollback_passes_over_restarts(ledger: LedgerClient) -> None:
 
 
 def test_a_configuration_of_a_service_without_history_needs_the_version() -> None:
-    with pytest.raises(InputError, match="shop: nothing says which version its hosts run"):
+    with pytest.raises(InputError, match="shop: the version that its hosts run is not known"):
         LedgerClient().open(None, operation="reconfigure", revision="aaaa")
 
 
