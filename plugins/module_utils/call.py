@@ -66,6 +66,8 @@ def usable(value: t.Any, where: str = "", depth: int = 0) -> t.Any:
     """
     if depth > DEEPEST:
         raise InputError(f"{where.split('.')[0]}: nested deeper than {DEEPEST} levels.")
+    if isinstance(value, str):
+        return UNUSABLE.sub("\ufffd", value)
     if isinstance(value, dict):
         return {
             usable(name, where, depth + 1): usable(one, f"{where}.{name}" if where else str(name), depth + 1)
@@ -76,7 +78,7 @@ def usable(value: t.Any, where: str = "", depth: int = 0) -> t.Any:
     if _is_unusable_number(value):
         shown = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else repr(value)
         raise InputError(f"{where}: {shown} is not a finite number that fits in 64 bits.")
-    return UNUSABLE.sub("\ufffd", value) if isinstance(value, str) else value
+    return value
 
 
 def _is_unusable_number(value: t.Any) -> bool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import importlib
 import re
@@ -21,6 +22,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import par
 MODULES = "ansible_collections.steady.rollout.plugins.modules"
 SPEC_OPTIONS = ("mutually_exclusive", "required_together", "required_one_of", "required_if", "required_by")
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+PLAIN = frozenset((str, int, float, bool, type(None)))
 
 Spec = t.Mapping[str, t.Any]
 Place = t.List[t.Union[str, int]]
@@ -42,13 +44,15 @@ def plain(value: t.Any) -> t.Any:
 
     Ansible's types remember where a value comes from. Its validation of options copies that too, which takes ten times as long.
     """
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
-    if isinstance(value, t.Mapping):
+    if isinstance(value, collections.abc.Mapping):
         return {plain(name): plain(one) for name, one in value.items()}
-    if isinstance(value, (int, float)) and type(value) not in (int, float, bool):
+    if isinstance(value, (int, float)):
         return int(value) if isinstance(value, int) else float(value)
     return value
 
@@ -92,6 +96,8 @@ def checked(module: str, spec: Spec, arguments: t.Mapping[str, t.Any]) -> Params
 def without_secrets(source: types.ModuleType, params: Params, result: dict[str, t.Any]) -> dict[str, t.Any]:
     """The result as Ansible would show it: a module may say by ``hidden`` what is secret, and what is not."""
     secrets = source.hidden(params.values) if hasattr(source, "hidden") else params.secrets
+    if not secrets:
+        return result
     shown: dict[str, t.Any] = remove_values(result, set(secrets))
     return shown
 
