@@ -32,6 +32,7 @@ from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text
+from ansible_collections.steady.rollout.plugins.plugin_utils.main_loop import MainLoop
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit, interruption
 
 OURS = "steady.rollout."
@@ -60,6 +61,7 @@ class CallbackModule(DefaultCallback):
         self._succeeded = False
         self._was_opened = False
         self._is_over = False
+        self._main_loop = MainLoop()
 
     def v2_playbook_on_start(self, playbook: t.Any) -> None:
         self._is_rollout = any(_is_ours(play) for play in playbook.get_plays())
@@ -67,6 +69,16 @@ class CallbackModule(DefaultCallback):
             at_exit.call(self._say_what_was_interrupted)
         if self._is_verbose():
             super().v2_playbook_on_start(playbook)
+
+    def v2_playbook_on_play_start(self, play: t.Any) -> None:
+        self._main_loop.play_started()
+        if self._is_verbose():
+            super().v2_playbook_on_play_start(play)
+
+    def v2_runner_on_start(self, host: t.Any, task: t.Any) -> None:
+        self._main_loop.task_started(host.get_name(), task.action)
+        if self._is_verbose():
+            super().v2_runner_on_start(host, task)
 
     def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
         if self._is_verbose():
@@ -150,13 +162,11 @@ def _left_out(name: str) -> t.Callable[..., None]:
 
 
 for EVENT in (
-    "v2_playbook_on_play_start",
     "v2_playbook_on_cleanup_task_start",
     "v2_playbook_on_handler_task_start",
     "v2_playbook_on_include",
     "v2_playbook_on_no_hosts_matched",
     "v2_playbook_on_no_hosts_remaining",
-    "v2_runner_on_start",
     "v2_runner_on_skipped",
     "v2_runner_item_on_ok",
     "v2_runner_item_on_failed",

@@ -10,6 +10,7 @@ import pytest
 from ansible import constants as C
 
 from ansible_collections.steady.rollout.plugins.callback.progress import CallbackModule
+from ansible_collections.steady.rollout.plugins.plugin_utils import main_loop
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit, interruption
 
 
@@ -147,6 +148,16 @@ def test_a_playbook_that_is_no_rollout_is_shown_as_ansible_shows_it(monkeypatch:
     callback.v2_playbook_on_start(playbook_with("", "geerlingguy.nginx"))
     callback.v2_playbook_on_play_start(None)
     assert seen == ["play"]
+
+
+def test_a_host_in_its_rollout_lets_ansibles_own_process_rest(progress: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(C, "DEFAULT_INTERNAL_POLL_INTERVAL", 0.03)
+    host = types.SimpleNamespace(get_name=lambda: "app1")
+    progress.v2_runner_on_start(host, types.SimpleNamespace(action=main_loop.ROLL))
+    resting = C.DEFAULT_INTERNAL_POLL_INTERVAL
+    progress.v2_playbook_on_play_start(None)
+    assert (resting, C.DEFAULT_INTERNAL_POLL_INTERVAL) == (main_loop.PATIENT, progress._main_loop._usual)
+    assert shown(progress) == []
 
 
 @pytest.fixture
