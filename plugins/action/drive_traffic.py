@@ -23,7 +23,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules im
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.drive import Answer, TrafficDrive, Verdict
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.ledger import TrafficLedger
 from ansible_collections.steady.rollout.plugins.plugin_utils.traffic.settings import TRAFFIC_SETTINGS
-from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, members_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
 
 Result = t.Dict[str, t.Any]
@@ -88,7 +88,7 @@ class ActionModule(ActionBase):
             settings=settings,
             ledger=TrafficLedger(coordinator, common),
             executors=executors,
-            members=[member_of(self, name, True, task_vars) for name in arguments["hosts"]],
+            members=members_of(self, arguments["hosts"], arguments["hosts"], task_vars),
             claim=arguments.get("claim") or {},
             show=show,
             before_rollback=lambda: self._turn_flags_off(arguments, task_vars, executors),

@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller, survey
+from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller, members_file, survey
 from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import place_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight import fleet
@@ -19,7 +19,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.roll.settings impor
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions import shared_server
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors, at_once, prepare
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
-from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of, variables_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, members_of, variables_of
 
 Result = t.Dict[str, t.Any]
 Readings = t.Tuple[fleet.Seen, t.List[Result], t.List[str]]
@@ -39,7 +39,7 @@ class ActionModule(ActionBase):
         arguments = validated("fleet_info", source_of("fleet_info").SPEC, self._task.args)
         in_scope = set(arguments["in_scope"])
         names = list(dict.fromkeys([*arguments["hosts"], *arguments["in_scope"]]))
-        members = [member_of(self, name, name in in_scope, task_vars) for name in names]
+        members = members_of(self, names, in_scope, task_vars)
         what = f"{_count(len(in_scope), 'host')} and {_count(len(arguments['balancers']), 'load balancer')}"
         if arguments["keep_sessions"] and not self._task.check_mode:
             shared_server.start(Executors(self, task_vars, joins=False), _beside(names, arguments["balancers"]))
@@ -60,6 +60,7 @@ class ActionModule(ActionBase):
             "problems": problems,
             "pools": survey.pools_of(arguments["balancers"]),
             "out_of_rotation": survey.out_of_rotation(seen.balancers),
+            "members_file": members_file.write(members),
         }
 
     def _read(self, arguments: Result, task_vars: dict[str, t.Any], members: list[survey.Member]) -> Readings:

@@ -28,7 +28,7 @@ from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.preflight.files import located
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
-from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, member_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import evaluated, members_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import process
 
 Result = t.Dict[str, t.Any]
@@ -84,12 +84,13 @@ class ActionModule(ActionBase):
         executors: Executors,
     ) -> ReleaseDrive:
         coordinator, common = ledger_calls(arguments, executors)
+        members = members_of(self, arguments["hosts"], arguments["hosts"], task_vars)
         return ReleaseDrive(
             request=request,
             places=places,
             settings=settings,
             ledger=JudgedSteps("rollout_flag_release", coordinator, common),
-            members=[member_of(self, name, True, task_vars).member for name in arguments["hosts"]],
+            members=[member.member for member in members],
             counters=lambda: metric_gates.read_counters(settings["rollout_balancers"], executors),
             show=show,
             check_watch=lambda: process.say_if_gone(show),

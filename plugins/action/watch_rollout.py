@@ -11,13 +11,13 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.steady.rollout.plugins.module_utils.errors import RolloutError
-from ansible_collections.steady.rollout.plugins.plugin_utils import controller, survey, workers
+from ansible_collections.steady.rollout.plugins.plugin_utils import controller, members_file, survey, workers
 from ansible_collections.steady.rollout.plugins.plugin_utils.coordinator import ledger_calls
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
 from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers import calls as timers
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.executors import Executors
 from ansible_collections.steady.rollout.plugins.plugin_utils.sessions.modules import source_of, validated
-from ansible_collections.steady.rollout.plugins.plugin_utils.variables import member_of
+from ansible_collections.steady.rollout.plugins.plugin_utils.variables import members_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import interruption, lease_mark, process
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.loop import Row, Run, Watch, observed_health
 
@@ -38,7 +38,8 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result: Result = super().run(tmp, task_vars)
         arguments = validated("watch_rollout", source_of("watch_rollout").SPEC, self._task.args)
-        members = [member_of(self, name, True, task_vars) for name in arguments["hosts"]]
+        names, path = set(arguments["hosts"]), arguments.get("members_file")
+        members = members_file.read(path, names) if path else members_of(self, names, names, task_vars)
         run = os.getppid()
         lease_mark.renew()
         pid = process.start(lambda: self._watch(arguments, task_vars, members, run), show)

@@ -119,6 +119,12 @@ out_of_rotation:
   description: A sentence that names the members out of rotation.
   type: str
   returned: always
+members_file:
+  description:
+    - A private file on the controller with what the variables of each host say, for M(steady.rollout.watch_rollout).
+      Ansible removes it at the end of the playbook.
+  type: str
+  returned: always
 """
 
 SPEC = {

@@ -51,6 +51,11 @@ options:
   claim:
     description: The claim of the run, as for M(steady.rollout.lb_member). It is needed to send the restore timers their heartbeat.
     type: dict
+  members_file:
+    description:
+      - What M(steady.rollout.fleet_info) returned as RV(steady.rollout.fleet_info#module:members_file) for the same hosts. Without it the
+        variables of each host are evaluated anew, which takes some seconds for a thousand hosts.
+    type: path
   restore_timers:
     description: The balancers' hosts on which M(steady.rollout.fleet_claim) has armed a timer.
     type: list
@@ -87,6 +92,7 @@ SPEC = {
         "hosts": {"type": "list", "elements": "str", "required": True},
         "balancers": {"type": "list", "elements": "dict", "required": True},
         "claim": {"type": "dict"},
+        "members_file": {"type": "path"},
         "restore_timers": {"type": "list", "elements": "str"},
     },
 }

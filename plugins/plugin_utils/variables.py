@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -40,11 +41,25 @@ def variables_of(action: ActionBase, name: str, task_vars: t.Mapping[str, t.Any]
     return dict(manager.get_vars(play=action._task.get_play(), host=host, task=action._task))
 
 
-def member_of(action: ActionBase, name: str, in_scope: bool, task_vars: t.Mapping[str, t.Any]) -> Member:
-    """One host of the fleet; its health is to be judged for whatever version runs."""
-    raw = variables_of(action, name, task_vars)
-    wanted = {key: raw[key] for key in OF_A_MEMBER if key in raw}
-    values = evaluated(action, wanted, raw, rollout_target=targets.ANY)
+def members_of(
+    action: ActionBase, names: t.Iterable[str], in_scope: t.Collection[str], task_vars: t.Mapping[str, t.Any]
+) -> list[Member]:
+    """Hosts of the fleet; their health is to be judged for whatever version runs."""
+    templar = _compiling_once(action)
+    return [_member(templar, name, name in in_scope, variables_of(action, name, task_vars)) for name in names]
+
+
+def _compiling_once(action: ActionBase) -> t.Any:
+    """Ansible compiles a template anew each time, and hosts of one fleet have the same ones: that is most of the work."""
+    templar: t.Any = action._templar.copy_with_new_env()
+    environment = getattr(templar, "_engine", templar).environment  # 2.19 deprecates the way that came before
+    environment.compile = functools.lru_cache(maxsize=None)(environment.compile)
+    return templar
+
+
+def _member(templar: t.Any, name: str, in_scope: bool, raw: Variables) -> Member:
+    templar.available_variables = {**raw, "rollout_target": targets.ANY}
+    values = templar.template({key: raw[key] for key in OF_A_MEMBER if key in raw})
     health = values.get("rollout_health") or {}
     return Member(
         name=name,
