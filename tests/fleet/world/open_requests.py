@@ -53,7 +53,7 @@ for client in clients:
 print(json.dumps(answers), flush=True)
 """
 SESSION = re.compile(r" src=\S+:(\d+) .* srv=(\S+)")
-ROUNDS = 4
+ROUNDS = 12
 
 
 class OpenRequests:
