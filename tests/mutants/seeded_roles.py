@@ -266,8 +266,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (
             "17 check mode starts a watch",
-            'armed | default([]) }}"\n  run_once: true\n  when: not ansible_check_mode\n',
-            'armed | default([]) }}"\n  run_once: true\n',
+            '.members_file }}"\n  run_once: true\n  when: not ansible_check_mode\n',
+            '.members_file }}"\n  run_once: true\n',
         ),
         (
             "8 a refused plan keeps its claims",
