@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible.errors import AnsibleError
@@ -32,11 +33,11 @@ class ActionModule(ActionBase):
             return {**result, "failed": True, "msg": error.message}
         hostvars = task_vars["hostvars"]
         written = {host: _only(spec, hostvars.raw_get(host)) for host in arguments["hosts"]}
+        read = functools.lru_cache(maxsize=None)(lambda host: variables_of(self, host, task_vars))
         errors = {}
         for host, *_others in settings.distinct(written):
-            raw = variables_of(self, host, task_vars)
-            errors[host] = self._errors(spec, _only(spec, raw), raw)
-        refused = settings.refusal(errors) or self._disagreement(written, task_vars)
+            errors[host] = self._errors(spec, _only(spec, read(host)), read(host))
+        refused = settings.refusal(errors) or self._disagreement(written, read)
         if refused:
             return {**result, "failed": True, "msg": refused}
         return {**result, "changed": False}
@@ -50,13 +51,12 @@ class ActionModule(ActionBase):
                 raise
             return undefined
 
-    def _disagreement(self, written: t.Mapping[str, Result], task_vars: Result) -> str:
+    def _disagreement(self, written: t.Mapping[str, Result], read: t.Callable[[str], Result]) -> str:
         """Of hosts with the same templates the first and the last are compared: all of them would take too long."""
         alike = settings.distinct({host: _only(settings.ONE_FOR_THE_FLEET, values) for host, values in written.items()})
         values = {}
         for host in dict.fromkeys(host for hosts in alike for host in (hosts[0], hosts[-1])):
-            raw = variables_of(self, host, task_vars)
-            values[host] = evaluated(self, _only(settings.ONE_FOR_THE_FLEET, raw), raw)
+            values[host] = evaluated(self, _only(settings.ONE_FOR_THE_FLEET, read(host)), read(host))
         sentences = settings.disagreements(values)
         return " ".join([*sentences, "Nothing was touched."]) if sentences else ""
 

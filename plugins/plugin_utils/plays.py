@@ -31,10 +31,15 @@ def hosts_to(groups: Groups, what: str, hostvars: HostVars, fleet: str, check_mo
         return list(_fact(names, hostvars, "__rollout_rollback").get("order") or NOBODY)
     if what == "pass":
         return list(_fact(names, hostvars, "__rollout_drive").get("hosts") or NOBODY)
-    if what == "judge" and not _fact(names, hostvars, "__rollout_plan").get("gate"):
-        return NOBODY
     planned = (name for name in names if name in hostvars and "__rollout_plan" in hostvars[name])
+    if what == "judge":
+        return judges(planned, _fact(names, hostvars, "__rollout_plan")) or NOBODY
     return list(itertools.islice(planned, JUDGES)) or NOBODY
+
+
+def judges(planned: t.Iterable[str], plan: t.Mapping[str, t.Any]) -> list[str]:
+    """Of the hosts with a plan those that judge the last stage; none where no gate does."""
+    return list(itertools.islice(planned, JUDGES)) if plan.get("gate") else []
 
 
 def _fact(names: t.Sequence[str], hostvars: HostVars, fact: str) -> t.Mapping[str, t.Any]:

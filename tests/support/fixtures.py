@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -12,8 +13,24 @@ import tempfile
 import typing as t
 
 import pytest
+from support.real_balancer import RealBalancer
 
+Node = t.TypeVar("Node", bound="RealBalancer")
 LOCK = "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory"
+
+
+@contextlib.contextmanager
+def starting(make: t.Callable[..., Node]) -> t.Iterator[t.Callable[..., Node]]:
+    """What makes and starts a load balancer, with the options given; all that it started are stopped at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start_one(*words: t.Any, **options: t.Any) -> Node:
+            node = make(*words, **options)
+            stack.callback(node.stop)
+            node.start()
+            return node
+
+        yield start_one
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -16,10 +15,11 @@ import typing as t
 
 import pytest
 from support.haproxy import free_port, wait_until
+from support.service_user import as_user, own
 
 USER, PASSWORD = "shop", "a secret of the shop"
 SERVER = shutil.which("mariadbd", path="/usr/sbin:/usr/bin")
-AS_ROOT = os.geteuid() == 0
+OWNER = "mysql"
 ACCOUNT = f"CREATE USER '{USER}'@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO '{USER}'@'%';\n"
 """A statement a line, as the server reads it at its start."""
 
@@ -80,10 +80,9 @@ def mariadb() -> t.Iterator[MariaDb]:
     port, data = free_port(), directory / "data"
     common = ["--no-defaults", f"--datadir={data}", f"--tmpdir={directory}"]
     try:
-        _own(directory)
-        as_user = ["setpriv", "--reuid=mysql", "--regid=mysql", "--clear-groups"] if AS_ROOT else []
+        own(directory, OWNER)
         subprocess.run(
-            [*as_user, "mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            [*as_user(OWNER), "mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"],
             check=True, capture_output=True, cwd="/",
         )  # fmt: skip
         listening = ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={directory}/socket"]
@@ -94,7 +93,7 @@ def mariadb() -> t.Iterator[MariaDb]:
             f"--init-file={account}",
         ]
         with (directory / "log").open("wb") as log:
-            process = subprocess.Popen([*as_user, str(SERVER), *common, *listening, *quick], stderr=log, cwd="/")
+            process = subprocess.Popen([*as_user(OWNER), str(SERVER), *common, *listening, *quick], stderr=log, cwd="/")
         try:
             server = MariaDb(directory, port)
             wait_until(lambda: _answers(server), "MariaDB answers")
@@ -104,13 +103,6 @@ def mariadb() -> t.Iterator[MariaDb]:
             process.wait()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _own(directory: pathlib.Path) -> None:
-    """MariaDB refuses to run as root."""
-    if AS_ROOT:
-        found = pwd.getpwnam("mysql")
-        os.chown(directory, found.pw_uid, found.pw_gid)
 
 
 def _answers(server: MariaDb) -> bool:

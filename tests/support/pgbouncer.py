@@ -15,7 +15,8 @@ import typing as t
 
 import pytest
 from support.haproxy import free_port, wait_until
-from support.postgres import AS_ROOT, PASSWORD, USER, Postgres, own
+from support.postgres import OWNER, PASSWORD, USER, Postgres
+from support.service_user import as_user, own
 
 INI = """\
 [databases]
@@ -105,9 +106,8 @@ def pgbouncer(server: Postgres) -> t.Iterator[PgBouncer]:
     users.write_text(f'"{USER}" "{PASSWORD}"\n', encoding="utf-8")
     text = INI.format(host=server.address, server=server.port, port=port, users=users, user=USER, folder=folder)
     ini.write_text(text, encoding="utf-8")
-    own(folder)
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if AS_ROOT else []
-    process = subprocess.Popen([*as_user, program, str(ini)], stderr=subprocess.DEVNULL)
+    own(folder, OWNER)
+    process = subprocess.Popen([*as_user(OWNER), program, str(ini)], stderr=subprocess.DEVNULL)
     try:
         bouncer = PgBouncer(port)
         wait_until(lambda: _answers(bouncer), "PgBouncer answers")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -16,11 +15,12 @@ import typing as t
 
 import pytest
 from support.haproxy import free_port
+from support.service_user import as_user, own
 
 BINARIES = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 PROGRAMS = BINARIES[-1].parent if BINARIES else pathlib.Path()
 USER, PASSWORD = "shop", "a secret of the shop"
-AS_ROOT = os.geteuid() == 0
+OWNER = "postgres"
 
 
 class Postgres:
@@ -83,7 +83,7 @@ def postgres(address: str = "127.0.0.1", inside: t.Sequence[str] = ()) -> t.Iter
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     directory = pathlib.Path(tempfile.mkdtemp(prefix="steady-postgres-"))
     try:
-        own(directory)
+        own(directory, OWNER)
         password, data = directory / "password", directory / "data"
         password.write_text(PASSWORD, encoding="utf-8")
         how = ["-U", USER, "--auth=scram-sha-256", f"--pwfile={password}", "-N", "-E", "UTF8"]
@@ -102,18 +102,10 @@ def postgres(address: str = "127.0.0.1", inside: t.Sequence[str] = ()) -> t.Iter
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def own(directory: pathlib.Path) -> None:
-    """PostgreSQL refuses to run as root."""
-    if AS_ROOT:
-        found = pwd.getpwnam("postgres")
-        os.chown(directory, found.pw_uid, found.pw_gid)
-
-
 def run(argv: t.Sequence[t.Any], inside: t.Sequence[str] = ()) -> None:
     words = [str(word) for word in argv]
-    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if AS_ROOT else []
     done = subprocess.run(
-        [*inside, *user, *words],
+        [*inside, *as_user(OWNER), *words],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, check=False, cwd="/",
     )  # fmt: skip
     if done.returncode:

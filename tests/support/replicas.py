@@ -22,7 +22,8 @@ import typing as t
 
 import pytest
 from support.haproxy import free_port, wait_until
-from support.postgres import AS_ROOT, BINARIES, PROGRAMS, own, run
+from support.postgres import BINARIES, OWNER, PROGRAMS, run
+from support.service_user import as_user, own
 
 NAMES = ("db1", "db2", "db3")
 MASTER = "shop"
@@ -134,12 +135,13 @@ class Databases(Replicas):
 
     def __init__(self, directory: pathlib.Path) -> None:
         super().__init__(directory)
-        owner = "setpriv --reuid=postgres --regid=postgres --clear-groups" if AS_ROOT else ""
         (directory / "ports").write_text("".join(f"{name}={port}\n" for name, port in self.ports.items()))
-        self.program = self.script("pg", PG.format(directory=directory, programs=PROGRAMS, as_owner=owner))
+        self.program = self.script(
+            "pg", PG.format(directory=directory, programs=PROGRAMS, as_owner=" ".join(as_user(OWNER)))
+        )
 
     def start(self) -> None:
-        own(self.directory)
+        own(self.directory, OWNER)
         primary = self.directory / "db1"
         run([PROGRAMS / "initdb", "-D", primary, "-U", "shop", "--auth=trust", "-N", "-E", "UTF8"])
         self._serve("db1")

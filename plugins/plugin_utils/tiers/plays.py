@@ -8,10 +8,9 @@ A host that was lost keeps the facts of an earlier turn, so only hosts with fact
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.plays import JUDGES, NOBODY, HostVars
+from ansible_collections.steady.rollout.plugins.plugin_utils.plays import NOBODY, HostVars, judges
 
 ORDERS = {"roll": "__rollout_plan", "roll_back": "__rollout_rollback"}
 
@@ -39,7 +38,7 @@ def hosts_of_turn(hostvars: HostVars, what: str, number: int = 0, check_mode: bo
 def _begun(what: str, fleet: t.Sequence[str], hostvars: HostVars, number: int) -> list[str]:
     knowing = [name for name in fleet if name in hostvars and str(hostvars[name].get("__rollout_begun")) == str(number)]
     if what == "judge":
-        return list(itertools.islice(knowing, JUDGES))
+        return judges(knowing, _fact(knowing, hostvars, ORDERS["roll"]))
     if what in ORDERS:
         return list(_fact(knowing, hostvars, ORDERS[what]).get("order") or []) if knowing else []
     return list(fleet) if knowing else []

@@ -16,6 +16,7 @@ import typing as t
 import pytest
 from fleet.lab.hosts import Lab
 from fleet.lab.places import CONTROLLER_ADDRESS
+from support.databases import ALEMBIC_ENV
 from support.postgres import Postgres, postgres
 
 ROWS = 200_000
@@ -30,21 +31,6 @@ BEFORE, AFTER = "id note total", "cents id note total"
 UP = "ALTER TABLE orders ADD COLUMN cents bigint"
 FILL = "UPDATE orders SET cents = total * 100 WHERE id >= 0"
 DOWN = "ALTER TABLE orders DROP COLUMN cents"
-ENV = """\
-import os
-from alembic import context
-from sqlalchemy import create_engine
-url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
-if context.is_offline_mode():
-    context.configure(url=url, literal_binds=True)
-    with context.begin_transaction():
-        context.run_migrations()
-else:
-    with create_engine(url).connect() as connection:
-        context.configure(connection=connection)
-        with context.begin_transaction():
-            context.run_migrations()
-"""
 REVISION = """\
 from alembic import op
 revision, down_revision = "{name}", {before!r}
@@ -79,7 +65,7 @@ class Database:
         versions = self._migrations / "versions"
         versions.mkdir(parents=True, exist_ok=True)
         (self._migrations / "alembic.ini").write_text("[alembic]\nscript_location = .\n", encoding="utf-8")
-        (self._migrations / "env.py").write_text(ENV, encoding="utf-8")
+        (self._migrations / "env.py").write_text(ALEMBIC_ENV, encoding="utf-8")
         revisions = [("first", None, [], []), ("second", "first", [UP, *statements], [DOWN])]
         for name, before, up, down in revisions:
             text = REVISION.format(name=name, before=before, up=up, down=down)

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import typing as t
 
 import pytest
 from support.apache import Apache
 from support.caller import Caller
-from support.fixtures import directory, state_directory
+from support.fixtures import directory, starting, state_directory
 from support.real_balancer import BusyMember
 
 __all__ = ["directory", "state_directory"]
@@ -27,17 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def start(directory: pathlib.Path) -> t.Iterator[t.Callable[..., Apache]]:
     """Starts it with the options given; the test's end stops it."""
-    started: list[Apache] = []
-
-    def start_one(**options: t.Any) -> Apache:
-        node = Apache(directory, BusyMember, **options)
-        started.append(node)
-        node.start()
-        return node
-
-    yield start_one
-    for node in started:
-        node.stop()
+    with starting(functools.partial(Apache, directory, BusyMember)) as start_one:
+        yield start_one
 
 
 @pytest.fixture

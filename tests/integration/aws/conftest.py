@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import pathlib
 import typing as t
 
 import pytest
@@ -22,17 +21,11 @@ except ImportError:
     collect_ignore_glob = ["test_*.py"]
 
 from support.cores import Outcome, params_of
+from support.fixtures import directory, state_directory
+
+__all__ = ["directory", "state_directory"]
 
 StartWorld = t.Callable[..., "World"]
-
-
-@pytest.fixture(autouse=True)
-def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks and claims go to the test's own directory."""
-    monkeypatch.setattr(
-        "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory",
-        lambda: str(tmp_path / "state"),
-    )
 
 
 @pytest.fixture

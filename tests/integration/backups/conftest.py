@@ -3,20 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import typing as t
+from support.databases import database, server
 
-import pytest
-from support.postgres import Postgres, postgres
-
-
-@pytest.fixture(scope="session")
-def server() -> t.Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture
-def database(server: Postgres) -> Postgres:
-    """An empty database named shop."""
-    server.fresh()
-    return server
+__all__ = ["database", "server"]

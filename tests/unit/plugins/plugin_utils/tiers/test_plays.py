@@ -15,7 +15,7 @@ BEGUN = {
     **CHECKED,
     "__rollout_turn": {"number": 2, "fleet": "api", "over": False},
     "__rollout_begun": 2,
-    "__rollout_plan": {"order": ["api2", "api1"]},
+    "__rollout_plan": {"order": ["api2", "api1"], "gate": True},
     "__rollout_rollback": {"order": ["api1"]},
 }
 KNOWN: dict[str, dict[str, t.Any]] = {"lb1": CHECKED, "api1": BEGUN, "api2": BEGUN, "web1": BEGUN}
@@ -33,6 +33,13 @@ def test_each_play_of_a_turn_has_its_hosts() -> None:
     assert hosts("judge") == ["api1", "api2"]
     assert hosts("roll_back") == ["api1"]
     assert hosts("conclude") == ["api1", "api2"]
+
+
+def test_hosts_judged_the_last_stage_of_a_service_without_a_gate() -> None:
+    without = {**BEGUN, "__rollout_plan": {"order": ["api2", "api1"], "gate": False}}
+    known = {**KNOWN, "api1": without, "api2": without}
+    assert hosts("judge", known) == NOBODY
+    assert hosts("roll", known) == ["api2", "api1"]
 
 
 def test_a_drill_rolls_one_host_of_each_service() -> None:
