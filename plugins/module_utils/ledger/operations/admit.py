@@ -37,7 +37,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 )
 
 POLL_EVERY = 0.1
-"""Seconds between two looks at whether anything was written. Each of all hosts that wait wakes up so often."""
+"""Seconds between two looks at whether anything was written, of the host that is next."""
+POLL_BEHIND_EVERY = 0.4
+"""The same of those behind it: one that is admitted has them look, too, and then another one is next."""
 ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""
 DECIDE_EVERY = 3.0
@@ -61,7 +63,7 @@ def admit(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if waits.is_far:
             ledger.clock.sleep(ALIVE_EVERY)
         else:
-            pause(ledger, seen)
+            pause(ledger, seen, POLL_EVERY if waits.is_next else POLL_BEHIND_EVERY)
         waits.note(answer)
         if not ledger.is_alive():
             raise RolloutError(
@@ -83,6 +85,8 @@ class WaitLog:
         self._timeout = timeout
         self.is_far = False
         """Whether more hosts wait before this one than may be out at once: then nothing that is written can let it go."""
+        self.is_next = True
+        """Whether no host earlier in the plan waits."""
         self._yielded_for = 0.0
         self._started = self._last = ledger.clock.monotonic()
         self._seconds: dict[str, float] = {}
@@ -112,11 +116,11 @@ class WaitLog:
         ]
 
 
-def pause(ledger: Ledger, seen: int) -> None:
+def pause(ledger: Ledger, seen: int, poll_every: float = POLL_EVERY) -> None:
     """Until another process has written, but not longer than the controller may be out of sight."""
     until = ledger.clock.monotonic() + ALIVE_EVERY
     while ledger.clock.monotonic() < until and ledger.store.changes() == seen:
-        ledger.clock.sleep(POLL_EVERY)
+        ledger.clock.sleep(poll_every)
 
 
 def _look(ledger: Ledger, params: dict[str, t.Any], waits: WaitLog) -> dict[str, t.Any] | None:
@@ -164,6 +168,7 @@ def _remaining(session: Session, host: Host, quorums: t.Sequence[Quorum]) -> lis
 def inputs_of(session: Session, host: Host, waits: WaitLog, quorums: t.Sequence[Quorum] = ()) -> Inputs:
     last = session.records.last_of_head(host, session.limits.max_unavailable)
     waits.is_far = last is not None and host.position > last
+    waits.is_next = not session.records.is_anybody_before(host)
     return Inputs(
         asker=host,
         rollout=session.rollout,
@@ -172,7 +177,7 @@ def inputs_of(session: Session, host: Host, waits: WaitLog, quorums: t.Sequence[
         gates=session.records.gates(session.rollout.id),
         now=session.now,
         yields=waits.yields,
-        is_first=not waits.yields or not session.records.is_anybody_before(host),
+        is_first=not waits.yields or waits.is_next,
         blocked=blocked_by(session),
         veto_reason=traffic_rules.veto_reason(session.records.shift(session.rollout.id), host.name),
         quorums=_taken(session, host, quorums),
