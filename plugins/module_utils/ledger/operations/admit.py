@@ -166,13 +166,14 @@ def _remaining(session: Session, host: Host, quorums: t.Sequence[Quorum]) -> lis
 
 
 def inputs_of(session: Session, host: Host, waits: WaitLog, quorums: t.Sequence[Quorum] = ()) -> Inputs:
-    last = session.records.last_of_head(host, session.limits.max_unavailable)
+    limits = session.limits
+    last = session.records.last_of_head(host, limits.max_unavailable)
     waits.is_far = last is not None and host.position > last
     waits.is_next = not session.records.is_anybody_before(host)
     return Inputs(
         asker=host,
         rollout=session.rollout,
-        limits=session.limits,
+        limits=limits,
         tally=session.records.tally(session.rollout.id),
         gates=session.records.gates(session.rollout.id),
         now=session.now,

@@ -48,6 +48,7 @@ def _record(session: Session, params: dict[str, t.Any]) -> list[str]:
     if session.records.shift(session.rollout.id) is not None:
         balancers = with_idle_in_rotation(balancers)
     left_out = session.records.left_out(session.service)
+    limits = session.limits
     before = session.records.observed(session.rollout.id)
     after: dict[str, Record] = {}
     messages: list[str] = []
@@ -58,7 +59,7 @@ def _record(session: Session, params: dict[str, t.Any]) -> list[str]:
         seen = observation.observed(
             host.member, probed.get("healthy"), probed.get("why") or "", balancers, host.name in left_out
         )
-        found = observation.consequence(host, seen, before.get(host.name, Record()), session.limits)
+        found = observation.consequence(host, seen, before.get(host.name, Record()), limits)
         if found.record != before.get(host.name, Record()):
             after[host.name] = found.record
         messages += _apply(session, host, found, seen.note)
