@@ -33,6 +33,7 @@ LABS_DOWN = (
     ),
     "{root}/tests/fleet/lab/fleet",
 )
+ON_ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 COMPUTING, WAITING = "computing", "waiting"
 TEST_LAB = {"STEADY_LAB": "steady-test"}
 """A lab of the tests' own, beside the one that somebody may be exploring with."""
@@ -115,7 +116,7 @@ PACKAGE = Part(
 UNIT = Part(
     "unit",
     "pytest tests/unit, in a time zone of odd offsets",
-    (Step("pytest", (*PYTEST, "tests/unit")),),
+    (Step("pytest", (*PYTEST, *ON_ALL_CORES, "tests/unit")),),
     limit=1800,
     env={"TZ": "Pacific/Chatham"},
 )
