@@ -254,11 +254,11 @@ def _update(given: Given) -> t.Iterator[Finding]:
     if not s["rollout_update_tasks"]:
         if not s["rollout_artifact"]:
             yield Finding(
-                "No way to update a host is set: set rollout_artifact, or rollout_update_tasks to a task file of your own."
+                "No update method is configured: set rollout_artifact, or rollout_update_tasks to a task file of your own."
             )
         if not s["rollout_unit"] and not s["rollout_start_command"]:
             yield Finding(
-                "No way to restart the service is set: set rollout_unit, or rollout_stop_command and rollout_start_command."
+                "No restart method is configured: set rollout_unit, or rollout_stop_command and rollout_start_command."
             )
     setting, needed = READY_STEPS.get(str(s["rollout_update_tasks"]), ("", ()))
     for key in needed:

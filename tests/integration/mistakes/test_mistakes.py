@@ -94,7 +94,7 @@ MISTAKES = [
             "expect": "version == '{{ rollout_version }}'",
         },
     ),
-    refused("nothing to release", "No way to update a host is set: set rollout_artifact, or ...", rollout_artifact=""),
+    refused("nothing to release", "No update method is configured: set rollout_artifact, or ...", rollout_artifact=""),
     refused("no place for the release", "rollout_release_path is not set: say where ...", rollout_release_path=""),
     refused(
         "a relative place for the release", "rollout_release_path: 'opt/shop' is not absolute: ...", rollout_release_path="opt/shop"
@@ -109,7 +109,7 @@ MISTAKES = [
         "rollout_artifact_checksum: 'md5:1' is not sha256: and 64 hexadecimal digits.",
         rollout_artifact_checksum="md5:1",
     ),
-    refused("nothing to restart", "No way to restart the service is set: set rollout_unit, or ...", rollout_start_command=""),
+    refused("nothing to restart", "No restart method is configured: set rollout_unit, or ...", rollout_start_command=""),
     refused(
         "a missing unit",
         "rollout_unit: app1 has no unit shopp.service: correct the name, or install the unit first. ...",

@@ -67,9 +67,7 @@ class Redis(FlagSystem):
         with self._connect() as connection:
             found = connection.ask("MGET", *self._keys(name))
         if not isinstance(found, list) or len(found) != len(PARTS):
-            raise RolloutError(
-                f"{self.where}: gave an unexpected reply to a read of '{name}' with something else; is it Redis?"
-            )
+            raise RolloutError(f"{self.where}: gave an unexpected reply to a read of '{name}'; is it Redis?")
         return flag_of(self.where, name, [one if one is None else str(one) for one in found])
 
     def names(self) -> list[str]:

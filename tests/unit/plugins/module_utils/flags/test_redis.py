@@ -120,7 +120,7 @@ def test_what_is_written() -> None:
         ),
         (b"-ERR unknown\r\n", "refused the command: ERR unknown."),
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "sent an invalid response (it does not speak Redis's protocol)."),
-        (b"$-1\r\n", "gave an unexpected reply to a read of 'a' with something else; is it Redis?"),
+        (b"$-1\r\n", "gave an unexpected reply to a read of 'a'; is it Redis?"),
         (b"*99999999999\r\n", "sent an invalid response (it does not speak Redis's protocol)."),
         (b"*1\r\n$99999999999\r\n", "sent an invalid response (a text of 99999999999 bytes, more than 1048576)."),
         (b"*x\r\n", "sent an invalid response (invalid literal for int() with base 10: 'x')."),

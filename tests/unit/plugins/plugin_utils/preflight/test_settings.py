@@ -101,7 +101,7 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_artifact": ""},
-            "No way to update a host is set: set rollout_artifact, or rollout_update_tasks to a task file of your own.",
+            "No update method is configured: set rollout_artifact, or rollout_update_tasks to a task file of your own.",
         ),
         (
             {"rollout_release_path": ""},
@@ -113,7 +113,7 @@ def test_settings_that_fit_together_pass() -> None:
         ),
         (
             {"rollout_unit": ""},
-            "No way to restart the service is set: set rollout_unit, or rollout_stop_command and rollout_start_command.",
+            "No restart method is configured: set rollout_unit, or rollout_stop_command and rollout_start_command.",
         ),
         (
             {"rollout_artifact_checksum": "sha256:12"},
