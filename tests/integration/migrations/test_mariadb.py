@@ -117,5 +117,5 @@ def test_a_backup_that_was_cut_changes_nothing(maria: MariaDb, tmp_path: pathlib
     path.write_bytes(path.read_bytes()[:-200])
     maria.sql(MIGRATED)
     failed = backup(maria, state="restored", path=made["path"])
-    assert "the dump is not whole" in failed.error
+    assert "the dump is incomplete" in failed.error
     assert maria.sql("SHOW TABLES;").split() == ["newer", "orders"]
