@@ -12,6 +12,9 @@ from fleet.lab.places import CONTROLLER_ADDRESS, NETWORK_BITS, Host, Places, com
 
 INOTIFY_LIMIT = pathlib.Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_ENOUGH = 8192  # the usual 128 last for about 25 hosts with systemd
+INOTIFY_BEFORE = pathlib.Path("/run/steady-lab-inotify-limit")
+"""What the limit was before the first of the labs that are up; the last one restores it."""
+HOST = re.compile(r".+-(app|lb)\d+")
 
 
 def exists(netns: str) -> bool:
@@ -31,7 +34,7 @@ addr add {CONTROLLER_ADDRESS}/{NETWORK_BITS} dev br0
 link set br0 up
 """
         command("ip", "-n", places.name, "-batch", "-", text=batch)
-    _raise_inotify_limit(places)
+    _raise_inotify_limit()
 
 
 def connect(places: Places, host: Host) -> None:
@@ -59,17 +62,17 @@ def remove(places: Places) -> None:
             command("ip", "netns", "del", path.name, check=False)
     if exists(places.name):
         command("ip", "netns", "del", places.name, check=False)
-    saved = places.runtime / "inotify-limit"
-    if saved.exists():
-        INOTIFY_LIMIT.write_text(saved.read_text(encoding="ascii"), encoding="ascii")
+    if INOTIFY_BEFORE.exists() and not any(HOST.fullmatch(path.name) for path in pathlib.Path("/run").glob("netns/*")):
+        INOTIFY_LIMIT.write_text(INOTIFY_BEFORE.read_text(encoding="ascii"), encoding="ascii")
+        INOTIFY_BEFORE.unlink()
 
 
 def _cable(host: Host) -> str:
     return f"to-{host.name}"
 
 
-def _raise_inotify_limit(places: Places) -> None:
+def _raise_inotify_limit() -> None:
     before = INOTIFY_LIMIT.read_text(encoding="ascii")
     if int(before) < INOTIFY_ENOUGH:
-        (places.runtime / "inotify-limit").write_text(before, encoding="ascii")
+        INOTIFY_BEFORE.write_text(before, encoding="ascii")
         INOTIFY_LIMIT.write_text(str(INOTIFY_ENOUGH), encoding="ascii")
