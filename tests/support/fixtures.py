@@ -15,7 +15,7 @@ import typing as t
 import pytest
 from support.real_balancer import RealBalancer
 
-Node = t.TypeVar("Node", bound="RealBalancer")
+Node = t.TypeVar("Node", bound=RealBalancer)
 LOCK = "ansible_collections.steady.rollout.plugins.module_utils.claims.claims_directory"
 
 

@@ -68,7 +68,7 @@ class OpenRequests:
 
     def __enter__(self) -> OpenRequests:
         ports: set[str] = set()
-        for _ in range(ROUNDS * len(self._shop.apps)):
+        for dummy in range(ROUNDS * len(self._shop.apps)):
             ports.add(self._open())
             self._shop.await_that(lambda: ports <= set(self._members()))
             if {self._members()[port] for port in ports} == set(self._shop.apps):
