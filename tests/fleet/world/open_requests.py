@@ -70,8 +70,7 @@ class OpenRequests:
         ports: set[str] = set()
         for dummy in range(ROUNDS * len(self._shop.apps)):
             ports.add(self._open())
-            self._shop.await_that(lambda: ports <= set(self._members()))
-            if {self._members()[port] for port in ports} == set(self._shop.apps):
+            if self._reached(ports) == set(self._shop.apps):
                 return self
         raise AssertionError(f"{len(ports)} requests have not reached all of {self._shop.apps}: {self._members()}")
 
@@ -92,6 +91,17 @@ class OpenRequests:
         self._process.stdin.write("open\n")
         self._process.stdin.flush()
         return self._process.stdout.readline().strip()
+
+    def _reached(self, ports: set[str]) -> set[str]:
+        """The members that have the requests from these ports, once each is at one."""
+        members: dict[str, str] = {}
+
+        def are_at_members() -> bool:
+            members.update(self._members())
+            return ports <= set(members)
+
+        self._shop.await_that(are_at_members)
+        return {members[port] for port in ports}
 
     def _members(self) -> dict[str, str]:
         """The member that has the request from each client's port."""
