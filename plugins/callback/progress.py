@@ -71,7 +71,7 @@ class CallbackModule(DefaultCallback):
             super().v2_playbook_on_start(playbook)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
-        self._main_loop.play_started()
+        self._main_loop.play_started(play)
         if self._is_verbose():
             super().v2_playbook_on_play_start(play)
 

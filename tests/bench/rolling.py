@@ -34,7 +34,7 @@ import typing as t
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from bench.drain_lag import lags_ms, percentile
-from bench.usage import Group
+from bench.usage import Group, usual_environment
 from fleet.lab.hosts import Lab
 from fleet.lab.machine import cgroups
 from fleet.lab.places import REPOSITORY, Places
@@ -201,7 +201,7 @@ class Bench:
     def measure(self, argv: list[str], config: str) -> Measured:
         """One run with the sessions held; its modules are those that any host or this machine started."""
         environment = {
-            **os.environ,
+            **usual_environment(),
             "ANSIBLE_COLLECTIONS_PATH": f"{REPOSITORY / '.collections'}:{peer_collections()}",
             "ANSIBLE_CONFIG": str(REPOSITORY / config),
             "ANSIBLE_CALLBACK_PLUGINS": str(pathlib.Path(__file__).with_name("callbacks")),

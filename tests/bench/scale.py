@@ -39,7 +39,7 @@ sys.path[:0] = [str(REPOSITORY / ".collections"), str(REPOSITORY / "tests")]
 
 from bench import ledger as ledger_bench
 from bench.stand_ins import address
-from bench.usage import Group, Usage, used
+from bench.usage import Group, Usage, used, usual_environment
 from fleet.lab.machine import cgroups
 from support import examples
 from support.sightings import parse_servers_state
@@ -265,7 +265,7 @@ def rolled(site: Site) -> tuple[list[Usage], float]:
     program = str(pathlib.Path(sys.executable).with_name("ansible-playbook"))
     argv = [program, "playbooks/rolling.yml", "-i", str(site.inventory), "--forks", str(site.window + 10),
             "-e", f"rollout_version={NEW}"]  # fmt: skip
-    env = {**os.environ, "ANSIBLE_HOME": str(site.place / "ansible"), "ANSIBLE_NOCOLOR": "1"}
+    env = {**usual_environment(), "ANSIBLE_HOME": str(site.place / "ansible"), "ANSIBLE_NOCOLOR": "1"}
     with cgroups() as root, (BUILD / f"scale-{len(site.names)}.log").open("wb") as log:
         group = Group(root / f"steady-bench-{os.getpid()}-{len(site.names)}")
         try:

@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import time
 import typing as t
 
 SAMPLE_EVERY = 0.05
 MEMORY_EVERY = 2.0
+
+
+def usual_environment() -> dict[str, str]:
+    """The environment of a user's terminal: make sets that Python keeps no compiled files."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 class Usage(t.NamedTuple):

@@ -89,7 +89,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "            if not self.run.is_suspended():\n",
             "            if True:\n",
         ),
-        ("17 proven hosts are not probed", "self.probe(observed) if observed else []))", "[]))"),
+        ("17 proven hosts are not probed", "self.probe(probed) if probed else []))", "[]))"),
         (
             "17 another version counts as healthy",
             'if row["healthy"] and row["version"] not in (None, wanted):',

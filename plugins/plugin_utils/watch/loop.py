@@ -18,6 +18,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.plurals import coun
 from ansible_collections.steady.rollout.plugins.plugin_utils.background import NAP, Pending, in_thread
 from ansible_collections.steady.rollout.plugins.plugin_utils.restore_timers.calls import HEARTBEAT
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch.missed import with_missed_failures
+from ansible_collections.steady.rollout.plugins.plugin_utils.watch.portions import Portions
 
 Row = t.Dict[str, t.Any]
 Readings = t.Tuple[t.List[Row], t.List[Row]]
@@ -93,6 +94,7 @@ class Watch:
         self._before: list[Row] = []
         self._proven_before: set[str] = set()
         self._proven: set[str] = set()
+        self._portions = Portions()
 
     def until_the_run_is_over(self) -> None:
         # Before anything is read: from here on no step has to hold the lease in advance.
@@ -119,11 +121,13 @@ class Watch:
         if self._reading is None:
             self._began_reading = LONG_AGO if self._ahead is None else self.now() + self._ahead
             self._proven = {self.members.get(host, host) for host in observed}
-            self._reading = self.begin(lambda: (self.read_balancers(), self.probe(observed) if observed else []))
+            probed = self._portions.next(observed)
+            self._reading = self.begin(lambda: (self.read_balancers(), self.probe(probed) if probed else []))
         if not self._wait_for(self._reading, INTERVAL):
             return self.run.is_there() and self._report(None, [], None)
         balancers, hosts = self._reading.result()
         self._reading, self._read_at = None, self.now()
+        self._portions.add(hosts)
         # Proven before the reading before this one began: nobody has worked on them in between.
         seen = with_missed_failures(balancers, self._before, self._proven_before)
         self._before, self._proven_before = balancers, self._proven
