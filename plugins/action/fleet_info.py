@@ -39,10 +39,11 @@ class ActionModule(ActionBase):
         arguments = validated("fleet_info", source_of("fleet_info").SPEC, self._task.args)
         in_scope = set(arguments["in_scope"])
         names = list(dict.fromkeys([*arguments["hosts"], *arguments["in_scope"]]))
+        if arguments["keep_sessions"] and not self._task.check_mode:
+            # Before anything else: it connects while the variables of all hosts are evaluated.
+            shared_server.start(Executors(self, task_vars, joins=False), _beside(names, arguments["balancers"]))
         members = members_of(self, names, in_scope, task_vars)
         what = f"{_count(len(in_scope), 'host')} and {_count(len(arguments['balancers']), 'load balancer')}"
-        if arguments["keep_sessions"] and not self._task.check_mode:
-            shared_server.start(Executors(self, task_vars, joins=False), _beside(names, arguments["balancers"]))
         show(f"reading {what}")
         seen, nodes, problems = background.with_signs_of_life(
             lambda: self._read(arguments, task_vars, members),

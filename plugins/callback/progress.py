@@ -81,15 +81,19 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_start(host, task)
 
     def v2_playbook_on_task_start(self, task: t.Any, is_conditional: bool) -> None:
+        self._main_loop.about_to_start(task.action)
         if self._is_verbose():
             super().v2_playbook_on_task_start(task, is_conditional)
         elif _announced(task):
             self._show(_announced(task))
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
+        self._main_loop.task_ended(_host(result))
         outcome = _outcome(result)
         if _task(result).action in OPENS and outcome.get("run"):
             self._was_opened = True
+        if _task(result).action in OPENS and "max_unavailable" in outcome:
+            self._main_loop.window = outcome["max_unavailable"]
         if "succeeded" in outcome and not outcome.get("in_release"):
             self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])
         if self._is_verbose():
@@ -104,6 +108,7 @@ class CallbackModule(DefaultCallback):
             self._display.display(str(outcome.get("msg")))
 
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
+        self._main_loop.task_ended(_host(result))
         text = "the output is hidden by no_log" if _is_hidden(result) else failure_text(_outcome(result))
         self._succeeded = self._succeeded and ignore_errors
         if not ignore_errors and (not self._ending or _concludes(_task(result))):
@@ -114,6 +119,7 @@ class CallbackModule(DefaultCallback):
             self._show(f"{_host(result)}  {_task(result).get_name()}: {text}", C.COLOR_ERROR)
 
     def v2_runner_on_unreachable(self, result: t.Any) -> None:
+        self._main_loop.task_ended(_host(result))
         if self._is_verbose():
             super().v2_runner_on_unreachable(result)
         else:

@@ -12,12 +12,11 @@ import functools
 import importlib.machinery as machinery
 import sys
 import typing as t
-from importlib.abc import MetaPathFinder
 
 OURS = "ansible_collections.steady.rollout.plugins."
 
 
-class Finder(MetaPathFinder):
+class Finder:
     """Finds the files of the collection. What is no file, such as a folder without __init__.py, is left to Ansible."""
 
     def find_spec(

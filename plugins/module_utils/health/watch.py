@@ -26,6 +26,10 @@ from ansible_collections.steady.rollout.plugins.module_utils.health.probe import
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target
 
 MOST_PROBES_AT_ONCE = 32
+FIRST_THREADS = 2
+"""Enough where targets answer at once: they get in each other's way, and with 32 a probe costs twice as much."""
+MORE_AFTER = 0.02
+"""Seconds without any answer after which there are twice as many."""
 GRACE = 1.0
 """Seconds that a probe may overrun its own limit, as resolving a name may, before it counts as failed."""
 
@@ -139,7 +143,10 @@ class Watch:
 
 
 class ThreadedProbes:
-    """Probes taken by a few daemon threads, so that one that hangs holds up neither the others nor the end."""
+    """Probes taken by daemon threads, so that one that hangs holds up neither the others nor the end.
+
+    They become more as long as probes wait for one, up to MOST_PROBES_AT_ONCE.
+    """
 
     def __init__(self, prober: Prober, targets: int, clock: t.Callable[[], float] = time.monotonic) -> None:
         self._prober = prober
@@ -147,9 +154,9 @@ class ThreadedProbes:
         self._began = clock()
         self._orders: queue.SimpleQueue[tuple[Target, float] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[tuple[str, Sample]] = queue.SimpleQueue()
-        self._threads = min(targets, MOST_PROBES_AT_ONCE)
-        for _dummy in range(self._threads):
-            threading.Thread(target=self._work, daemon=True).start()
+        self._most = min(targets, MOST_PROBES_AT_ONCE)
+        self._threads = 0
+        self._add_threads(FIRST_THREADS)
 
     def now(self) -> float:
         return self._clock() - self._began
@@ -158,13 +165,29 @@ class ThreadedProbes:
         self._orders.put((target, seconds))
 
     def ended(self, seconds: float) -> list[tuple[str, Sample]]:
-        ended = []
+        until = self._clock() + seconds
+        while True:
+            left = max(0.0, until - self._clock())
+            can_grow = self._threads < self._most and not self._orders.empty()
+            ended = self._taken(min(left, MORE_AFTER) if can_grow else left)
+            if ended or self._clock() >= until:
+                return ended
+            if can_grow:
+                self._add_threads(self._threads)
+
+    def _taken(self, seconds: float) -> list[tuple[str, Sample]]:
+        taken = []
         try:
-            ended.append(self._done.get(timeout=seconds))
+            taken.append(self._done.get(timeout=seconds))
             while True:
-                ended.append(self._done.get_nowait())
+                taken.append(self._done.get_nowait())
         except queue.Empty:
-            return ended
+            return taken
+
+    def _add_threads(self, number: int) -> None:
+        for _dummy in range(min(number, self._most - self._threads)):
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True).start()
 
     def close(self) -> None:
         """Lets the threads go when their probes end."""

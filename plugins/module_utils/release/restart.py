@@ -15,6 +15,7 @@ from ansible_collections.steady.rollout.plugins.module_utils import durations, u
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
 from ansible_collections.steady.rollout.plugins.module_utils.processes import RUN_MARK
+from ansible_collections.steady.rollout.plugins.module_utils.release import daemon_reload
 
 OPTIONS = ("restart", "stop_command", "start_command")
 OUT_OF_TIME = (124, 137)
@@ -50,7 +51,8 @@ def from_params(params: dict[str, t.Any]) -> Restart:
 def perform(call: Call, restart: Restart) -> None:
     """RolloutError of kind start where the service could not be restarted."""
     if restart.unit:
-        _run(call, ("systemctl", "daemon-reload"), restart.timeout)
+        if daemon_reload.is_needed(call.run_command, restart.unit):
+            _run(call, ("systemctl", "daemon-reload"), restart.timeout)
         # A release that crashed at its start has used up systemd's start limit, which would refuse the good one too.
         call.run_command(["systemctl", "reset-failed", "--", restart.unit])
         try:

@@ -37,9 +37,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 )
 
 POLL_EVERY = 0.1
-"""Seconds between two looks at whether anything was written, of the host that is next."""
-POLL_BEHIND_EVERY = 0.4
-"""The same of those behind it: one that is admitted has them look, too, and then another one is next."""
+"""Seconds between two looks at whether anything was written, of the host that is next. The one behind it waits twice as long."""
+FARTHEST = 3
+"""Hosts before one that looks as seldom as any: each that is admitted has those behind it look, too, and each look costs."""
 ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""
 DECIDE_EVERY = 3.0
@@ -63,7 +63,7 @@ def admit(ledger: Ledger, params: dict[str, t.Any]) -> dict[str, t.Any]:
         if waits.is_far:
             ledger.clock.sleep(ALIVE_EVERY)
         else:
-            pause(ledger, seen, POLL_EVERY if waits.is_next else POLL_BEHIND_EVERY)
+            pause(ledger, seen, POLL_EVERY * (1 + waits.before))
         waits.note(answer)
         if not ledger.is_alive():
             raise RolloutError(
@@ -85,8 +85,8 @@ class WaitLog:
         self._timeout = timeout
         self.is_far = False
         """Whether more hosts wait before this one than may be out at once: then nothing that is written can let it go."""
-        self.is_next = True
-        """Whether no host earlier in the plan waits."""
+        self.before = 0
+        """Hosts earlier in the plan that wait, FARTHEST or fewer."""
         self._yielded_for = 0.0
         self._started = self._last = ledger.clock.monotonic()
         self._seconds: dict[str, float] = {}
@@ -169,7 +169,7 @@ def inputs_of(session: Session, host: Host, waits: WaitLog, quorums: t.Sequence[
     limits = session.limits
     last = session.records.last_of_head(host, limits.max_unavailable)
     waits.is_far = last is not None and host.position > last
-    waits.is_next = not session.records.is_anybody_before(host)
+    waits.before = session.records.waiting_before(host, FARTHEST)
     return Inputs(
         asker=host,
         rollout=session.rollout,
@@ -178,7 +178,7 @@ def inputs_of(session: Session, host: Host, waits: WaitLog, quorums: t.Sequence[
         gates=session.records.gates(session.rollout.id),
         now=session.now,
         yields=waits.yields,
-        is_first=not waits.yields or waits.is_next,
+        is_first=not waits.yields or not waits.before,
         blocked=blocked_by(session),
         veto_reason=traffic_rules.veto_reason(session.records.shift(session.rollout.id), host.name),
         quorums=_taken(session, host, quorums),

@@ -43,14 +43,14 @@ class HostRecords(Measurements):
             *phases,
         )
 
-    def is_anybody_before(self, host: Host) -> bool:
-        """Whether somebody in the same phase, whom the run may touch, stands earlier in the plan and is not deferred."""
+    def waiting_before(self, host: Host, most: int) -> int:
+        """How many in the same phase, whom the run may touch, stand earlier in the plan and are not deferred; *most* or fewer."""
         found = self._connection.execute(
             "SELECT 1 FROM host WHERE rollout = ? AND phase = ? AND position < ? AND in_scope = 1 "
-            "AND vetoed_until IS NULL LIMIT 1",
-            (host.rollout, host.phase, host.position),
+            "AND vetoed_until IS NULL LIMIT ?",
+            (host.rollout, host.phase, host.position, most),
         )
-        return found.fetchone() is not None
+        return len(found.fetchall())
 
     def save_host(self, host: Host) -> None:
         self.save_hosts([host])

@@ -160,6 +160,14 @@ def test_a_host_in_its_rollout_lets_ansibles_own_process_rest(progress: t.Any, m
     assert shown(progress) == []
 
 
+def test_the_plan_says_how_many_hosts_have_a_head_start(progress: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(progress._main_loop, "about_to_start", started.append)
+    progress.v2_runner_on_ok(result_of("steady.rollout.rollout", {"max_unavailable": 4}))
+    progress.v2_playbook_on_task_start(types.SimpleNamespace(action=main_loop.ROLL, vars={}), False)
+    assert (progress._main_loop.window, started) == (4, [main_loop.ROLL])
+
+
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the watch says of a run that is interrupted."""
@@ -212,7 +220,7 @@ def test_differences_in_files_are_shown_by_host_and_those_in_the_ledger_are_not(
 
 def test_a_task_that_may_take_long_says_what_it_is_at(progress: t.Any) -> None:
     """Nothing was printed for 40 s while packages were read on a busy fleet."""
-    said = types.SimpleNamespace(vars={"__rollout_says": "fetching the lists of packages"})
-    for task in (said, types.SimpleNamespace(vars={})):
+    said = types.SimpleNamespace(action="package", vars={"__rollout_says": "fetching the lists of packages"})
+    for task in (said, types.SimpleNamespace(action="package", vars={})):
         progress.v2_playbook_on_task_start(task, False)
     assert shown(progress) == ["fetching the lists of packages"]

@@ -11,7 +11,13 @@ from ansible.playbook.play import Play
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.steady.rollout.plugins.plugin_utils.main_loop import PATIENT, ROLL, EndedHosts, MainLoop
+from ansible_collections.steady.rollout.plugins.plugin_utils.main_loop import (
+    HEAD_START,
+    PATIENT,
+    ROLL,
+    EndedHosts,
+    MainLoop,
+)
 
 USUAL = 0.03
 
@@ -49,6 +55,43 @@ def test_the_next_play_begins_as_usual(loop: MainLoop) -> None:
     loop.play_started(Play())
     loop.task_started("app2", ROLL)
     assert interval() == PATIENT, "where a host ended its play does not count in the next one"
+
+
+def test_at_the_end_of_the_last_rollout_ansible_rested_three_times(loop: MainLoop) -> None:
+    loop.task_started("app1", ROLL)
+    loop.task_started("app2", ROLL)
+    loop.task_ended("app1")
+    assert interval() == PATIENT
+    loop.task_ended("app2")
+    assert interval() == USUAL
+
+
+def test_the_workers_of_hosts_that_only_wait_kept_the_first_hosts_from_their_admission() -> None:
+    clock, rests = [100.0], list[float]()
+    loop = MainLoop(now=lambda: clock[0], sleep=rests.append)
+    loop.play_started(Play())
+    loop.window = 2
+    for dummy in range(5):
+        loop.about_to_start(ROLL)
+        loop.about_to_start("ansible.builtin.command")
+        clock[0] += 0.1
+    assert rests == [pytest.approx(HEAD_START - 0.2)]
+    loop.play_started(Play())
+    for dummy in range(3):
+        loop.about_to_start(ROLL)
+        clock[0] += HEAD_START
+    assert rests[1:] == [0.0], "they had it already"
+
+
+def test_nobody_has_a_head_start_where_all_forks_fit_into_the_window(loop: MainLoop) -> None:
+    rests = list[float]()
+    loop = MainLoop(sleep=rests.append)
+    for window in (None, 3):
+        loop.play_started(Play())
+        loop.window = window
+        for dummy in range(3):
+            loop.about_to_start(ROLL)
+    assert rests == []
 
 
 def test_a_longer_interval_of_the_users_stays(monkeypatch: pytest.MonkeyPatch) -> None:

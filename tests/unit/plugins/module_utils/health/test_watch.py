@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import threading
 import typing as t
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.steady.rollout.plugins.module_utils.health import watch as watch_module
 from ansible_collections.steady.rollout.plugins.module_utils.health.policy import Policy, Sample
-from ansible_collections.steady.rollout.plugins.module_utils.health.watch import ThreadedProbes, Watch
+from ansible_collections.steady.rollout.plugins.module_utils.health.watch import FIRST_THREADS, ThreadedProbes, Watch
 from ansible_collections.steady.rollout.plugins.module_utils.http.targets import Target
 
 Behaviour = t.Callable[[float], t.Tuple[bool, float]]
@@ -190,3 +193,40 @@ def test_a_probe_that_ends_in_an_error_of_ours_is_an_answer() -> None:
     ((name, sample),) = probes.ended(20.0)
     probes.close()
     assert (name, sample.ok, sample.reason) == ("a", False, "h:1 could not be probed (AttributeError)")
+
+
+class Meeting:
+    """Answers a probe once so many are under way; notes who probes."""
+
+    def __init__(self, parties: int) -> None:
+        self._barrier = threading.Barrier(parties)
+        self.threads: set[int] = set()
+
+    def probe(self, target: Target, seconds: float) -> Sample:
+        self.threads.add(threading.get_ident())
+        self._barrier.wait(20.0)
+        return Sample(at=0.0, ok=True, reason="answered 200")
+
+
+def names_of_ended(meeting: Meeting, targets: int) -> list[str]:
+    probes = ThreadedProbes(t.cast("t.Any", meeting), targets)
+    for number in range(targets):
+        probes.start(Target(name=f"a{number}", timeout=1.0, tcp=("h", 1)), 1.0)
+    ended: list[str] = []
+    while len(ended) < targets:
+        found = probes.ended(20.0)
+        assert found, "no probe ends any more"
+        ended += [name for name, sample in found if sample.ok]
+    probes.close()
+    return sorted(ended)
+
+
+def test_targets_that_take_long_do_not_keep_others_waiting_for_a_thread() -> None:
+    assert len(names_of_ended(Meeting(10), 10)) == 10
+
+
+def test_a_thread_was_started_for_each_of_many_targets_that_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "MORE_AFTER", 60.0)
+    meeting = Meeting(1)
+    assert len(names_of_ended(meeting, 40)) == 40
+    assert len(meeting.threads) <= FIRST_THREADS

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pathlib
+import time
 import typing as t
 
 import pytest
@@ -24,16 +26,17 @@ BOTH = Restart("shop.service", (("/opt/shop/ctl", "stop"), ("/opt/shop/ctl", "st
 class Programs:
     """Notes what is run; what holds the word *refuses* fails."""
 
-    def __init__(self, refuses: str = "nothing", status: int = 1) -> None:
+    def __init__(self, refuses: str = "nothing", status: int = 1, shows: str = SHOW) -> None:
         self.run: list[str] = []
+        self._shows = shows
         self._refuses = refuses
         self._status = status
 
     def run_command(self, argv: list[str], **_options: t.Any) -> tuple[int, str, str]:
         argv = argv[4:] if argv[0] == "timeout" else argv
-        self.run.append(" ".join(argv))
         if argv[:2] == ["systemctl", "show"]:
-            return 0, SHOW, ""
+            return 0, self._shows, ""
+        self.run.append(" ".join(argv))
         if argv[0] == "journalctl":
             return 0, "starting\nno such table: orders\n", ""
         if self._refuses in argv:
@@ -55,6 +58,16 @@ def test_everything_in_its_order_and_without_the_mark_of_the_run() -> None:
         "env -u STEADY_ROLLOUT_RUN /opt/shop/ctl start it",
     ]
     assert BOTH.actions == ["restart shop.service", "run /opt/shop/ctl stop", "run /opt/shop/ctl 'start it'"]
+
+
+def test_the_files_of_all_units_were_read_anew_though_none_had_changed(tmp_path: pathlib.Path) -> None:
+    unit = tmp_path / "shop.service"
+    unit.write_text("[Service]\n", encoding="utf-8")
+    loaded_at = round((time.monotonic() + 60) * 1e6)
+    shows = f"LoadState=loaded\nNeedDaemonReload=no\nFragmentPath={unit}\nUnitsLoadTimestampMonotonic={loaded_at}\n"
+    programs = Programs(shows=shows)
+    restart.perform(programs.call(), Restart("shop.service"))
+    assert programs.run == ["systemctl reset-failed -- shop.service", "systemctl restart -- shop.service"]
 
 
 def test_a_unit_that_has_not_failed_is_restarted_all_the_same() -> None:

@@ -51,12 +51,12 @@ def test_it_sees_what_others_write(ledger):
     assert [wait["waiting_for"] for wait in answer["waits"]] == ["max_unavailable", "bake"]
 
 
-@pytest.mark.parametrize(("host", "pause"), [("app3", 0.1), ("app4", 0.4)])
+@pytest.mark.parametrize(("host", "pause"), [("app3", 0.1), ("app4", 0.2), ("app6", 0.4), ("app7", 0.4)])
 def test_all_that_could_be_admitted_together_woke_up_as_often_as_the_next_one(host, pause):
     """One is admitted at a time; those behind it see that, and then another one is next."""
     ledger = LedgerClient()
     ledger.open()
-    ledger.plan(fleet(5), policy={"max_unavailable": 2})
+    ledger.plan(fleet(12), policy={"max_unavailable": 6, "min_available": 10})
     ledger.admit("app1")
     ledger.admit("app2")
     sleep, pauses = ledger.ledger.clock.sleep, []
