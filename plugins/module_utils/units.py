@@ -107,10 +107,8 @@ def check_name(option: str, name: str) -> None:
 
 def read(run_command: RunCommand, name: str) -> Unit:
     """RolloutError where systemd does not answer."""
-    status, stdout, stderr = _ask(run_command, "systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", name)
-    found = dict(line.partition("=")[::2] for line in stdout.splitlines() if "=" in line)
+    status, found, said = show(run_command, f"--property={','.join(PROPERTIES)}", "--", name)
     if status or "ActiveState" not in found:
-        said = " ".join((stderr or stdout).split())[:LONGEST_LINE] or "it printed nothing"
         raise RolloutError(f"systemctl show {name} failed with exit status {status}: {said}")
     code, value = CODES.get(found.get("ExecMainCode", "")), found.get("ExecMainStatus", "")
     return Unit(
@@ -125,6 +123,13 @@ def read(run_command: RunCommand, name: str) -> Unit:
         stop_timeout=_span(found.get("TimeoutStopUSec")),
         invocation=found.get("InvocationID", ""),
     )
+
+
+def show(run_command: RunCommand, *words: str) -> tuple[int, dict[str, str], str]:
+    """The exit status of systemctl show, the properties it printed, and all it printed in one line."""
+    status, stdout, stderr = _ask(run_command, "systemctl", "show", *words)
+    said = " ".join((stderr or stdout).split())[:LONGEST_LINE] or "it printed nothing"
+    return status, dict(line.partition("=")[::2] for line in stdout.splitlines() if "=" in line), said
 
 
 def journal(run_command: RunCommand, name: str, lines: int = LINES) -> list[str]:

@@ -119,6 +119,20 @@ MUTANTS: tuple[Mutant, ...] = (
         tests=(UNIT + "watch",),
     ),
     *of(
+        WATCH + "portions.py",
+        (
+            "17 a host that failed its last probe waits for its turn",
+            "return name not in self._failed, self",
+            "return True, self",
+        ),
+        (
+            "17 the same hosts of a large fleet are probed each time",
+            "        self._probed_in.update(dict.fromkeys(chosen, self._number))\n",
+            "",
+        ),
+        tests=(UNIT + "watch",),
+    ),
+    *of(
         WATCH + "lease_mark.py",
         ("8 a mark of yesterday is fresh", "        if now() - renewed_at < FRESH_FOR:\n", "        if renewed_at:\n"),
         ("8 a lost lease lets a step run", "        if text.startswith(LOST):\n", "        if text == LOST:\n"),

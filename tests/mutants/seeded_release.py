@@ -173,6 +173,12 @@ MUTANTS: tuple[Mutant, ...] = (
         ("a link elsewhere counts as shared", "and os.readlink(place) == _target(layout, path)", ""),
     ),
     *of(
+        UTILS + "release/daemon_reload.py",
+        ("the unit file of an older release is not read after a rollback", "st_ctime > moment", "st_mtime > moment"),
+        ("a link that leads to another unit file now is overlooked", "return [*found, place]", "return [place]"),
+        ("a unit that systemd has not loaded is not read", 'found.get("LoadState") != "loaded" or ', ""),
+    ),
+    *of(
         UTILS + "release/restart.py",
         (
             "the start limit keeps a good release down",

@@ -14,7 +14,8 @@ import os
 import time
 import typing as t
 
-RunCommand = t.Callable[..., t.Tuple[int, str, str]]
+from ansible_collections.steady.rollout.plugins.module_utils import units
+from ansible_collections.steady.rollout.plugins.module_utils.units import RunCommand
 
 PROPERTIES = ("LoadState", "NeedDaemonReload", "FragmentPath", "SourcePath", "DropInPaths")
 LOADED_AT = "UnitsLoadTimestampMonotonic"
@@ -70,6 +71,5 @@ def _links_and_file(path: str) -> list[str]:
 
 
 def _properties(run_command: RunCommand, *words: str) -> dict[str, str]:
-    status, stdout, dummy = run_command(["systemctl", "show", *words])
-    lines = stdout.splitlines() if status == 0 else []
-    return dict(line.partition("=")[::2] for line in lines if "=" in line)
+    status, found, _said = units.show(run_command, *words)
+    return {} if status else found

@@ -680,8 +680,9 @@ def restarted(host: Host, events: list[str]) -> str:
     params = params_of(release, {**options, "claim": given, "restart": "shop", "start_command": "ctl start"})
 
     def run_command(argv: list[str], **_options: t.Any) -> tuple[int, str, str]:
+        argv = argv[4:] if argv[0] == "timeout" else argv
         if argv[:2] != ["systemctl", "show"]:
-            events.append(" ".join(argv[4:] if argv[0] == "timeout" else argv))
+            events.append(" ".join(argv))
         return 0, "", ""
 
     try:
