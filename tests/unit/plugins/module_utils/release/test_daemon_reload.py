@@ -20,7 +20,6 @@ from ansible_collections.steady.rollout.plugins.module_utils.release.daemon_relo
 )
 
 LONG_AGO = 10 * 365 * 86400.0
-LATER = time.time() + 60
 
 
 @pytest.fixture
@@ -42,8 +41,12 @@ def systemd(loaded: float | None, **properties: str) -> t.Callable[..., tuple[in
     return run_command
 
 
-def needed(run_command: t.Callable[..., tuple[int, str, str]]) -> bool:
-    return is_needed(run_command, "shop.service", now=lambda: LATER, monotonic=lambda: 10_000.0)
+def later() -> float:
+    return time.time() + 60
+
+
+def needed(run_command: t.Callable[..., tuple[int, str, str]], now: t.Callable[[], float] = later) -> bool:
+    return is_needed(run_command, "shop.service", now=now, monotonic=lambda: 10_000.0)
 
 
 def test_not_where_nothing_has_changed_since_systemd_read_it(unit: pathlib.Path) -> None:
@@ -71,13 +74,13 @@ def test_a_unit_that_comes_with_the_release(tmp_path: pathlib.Path, unit: pathli
     assert has_changed_since(str(link / unit.name), made_at)
     assert not has_changed_since(str(link / unit.name), os.lstat(link).st_ctime)
     unit.unlink()
-    assert has_changed_since(str(link / unit.name), LATER)
+    assert has_changed_since(str(link / unit.name), later())
 
 
 def test_links_that_lead_in_a_circle(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    assert has_changed_since(str(tmp_path / "a"), LATER)
+    assert has_changed_since(str(tmp_path / "a"), later())
     assert MOST_LINKS == 40, "as Linux"
 
 
@@ -103,6 +106,6 @@ def test_where_systemd_does_not_say_when_it_read_the_units(unit: pathlib.Path) -
 
 
 def test_a_file_of_the_same_moment_counts_as_changed(unit: pathlib.Path) -> None:
-    age = LATER - os.lstat(unit).st_ctime
-    assert needed(systemd(age - MARGIN / 2, FragmentPath=str(unit)))
-    assert not needed(systemd(age - MARGIN - 1, FragmentPath=str(unit)))
+    now = os.lstat(unit).st_ctime + 60
+    assert needed(systemd(60 - MARGIN / 2, FragmentPath=str(unit)), lambda: now)
+    assert not needed(systemd(60 - MARGIN - 1, FragmentPath=str(unit)), lambda: now)

@@ -63,7 +63,7 @@ def test_everything_in_its_order_and_without_the_mark_of_the_run() -> None:
 def test_the_files_of_all_units_were_read_anew_though_none_had_changed(tmp_path: pathlib.Path) -> None:
     unit = tmp_path / "shop.service"
     unit.write_text("[Service]\n", encoding="utf-8")
-    loaded_at = round((time.monotonic() + 60) * 1e6)
+    loaded_at = round((time.monotonic() + 3600) * 1e6)
     shows = f"LoadState=loaded\nNeedDaemonReload=no\nFragmentPath={unit}\nUnitsLoadTimestampMonotonic={loaded_at}\n"
     programs = Programs(shows=shows)
     restart.perform(programs.call(), Restart("shop.service"))
