@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Ansible's own process does again and again while hosts are rolled out, made cheaper.
 
-It looks for results, and each time it goes through all hosts of the play. The rollout of a host is one task that takes
+It polls for results, and each time it goes through all hosts of the play. The rollout of a host is one task that takes
 seconds to minutes, and no other host waits for its result; after any other task the host waits for its next one.
 
 It starts as many workers as there are forks, one after the other. Those of the hosts that may be out of service at the same
@@ -38,7 +38,8 @@ class MainLoop:
     ) -> None:
         self._now = now
         self._sleep = sleep
-        self._started_at: list[float] = []
+        self._first_at = 0.0
+        self._started = 0
         self._usual = C.DEFAULT_INTERNAL_POLL_INTERVAL
         self._rolled: set[str] = set()
         self._in_other_tasks: set[str] = set()
@@ -46,19 +47,21 @@ class MainLoop:
     def play_started(self, play: t.Any) -> None:
         self._rolled.clear()
         self._in_other_tasks.clear()
-        self._started_at.clear()
+        self._started = 0
         self._set_interval()
         # A name of Ansible's own: where a version does not have it, there is nothing to make cheaper.
         if type(getattr(play, "_removed_hosts", None)) is list:
             play._removed_hosts = EndedHosts(play._removed_hosts)
 
     def about_to_start(self, action: str) -> None:
-        """Called by Ansible's own process before it starts a worker for the task of a host."""
+        """Called by Ansible's own process before it starts a worker for the task of a host. Nothing is printed while it sleeps."""
         if action != ROLL:
             return
-        self._started_at.append(self._now())
-        if len(self._started_at) - 1 == self.window:
-            self._sleep(max(0.0, self._started_at[0] + HEAD_START - self._now()))
+        if not self._started:
+            self._first_at = self._now()
+        elif self._started == self.window:
+            self._sleep(max(0.0, self._first_at + HEAD_START - self._now()))
+        self._started += 1
 
     def task_started(self, host: str, action: str) -> None:
         """*action* is the newest task of *host*; its result is there before its next one starts."""
@@ -68,29 +71,26 @@ class MainLoop:
         self._set_interval()
 
     def task_ended(self, host: str) -> None:
-        """Only for the last ones it matters: at the end of a play Ansible rests several times."""
+        """It matters for the last host only: at the end of a play, Ansible sleeps for several intervals."""
         self._rolled.discard(host)
         self._set_interval()
 
     def _set_interval(self) -> None:
-        rests = self._rolled and not self._in_other_tasks
-        C.DEFAULT_INTERNAL_POLL_INTERVAL = max(self._usual, PATIENT) if rests else self._usual
+        is_long = self._rolled and not self._in_other_tasks
+        C.DEFAULT_INTERNAL_POLL_INTERVAL = max(self._usual, PATIENT) if is_long else self._usual
 
 
 class EndedHosts(list[str]):
-    """A list that knows whether it has a name without going through all of them."""
+    """A list whose membership test takes the same time at any length."""
 
-    def __init__(self, names: t.Iterable[str] = ()) -> None:
-        super().__init__(names)
-        self._names = set(self)
-
-    def append(self, name: str) -> None:
-        super().append(name)
-        self._names.add(name)
+    _names: frozenset[str] = frozenset()
+    _length = 0
 
     def remove(self, name: str) -> None:
         super().remove(name)
-        self._names = set(self)
+        self._length = -1
 
     def __contains__(self, name: object) -> bool:
+        if self._length != len(self):
+            self._names, self._length = frozenset(self), len(self)
         return name in self._names

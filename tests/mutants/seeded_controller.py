@@ -122,7 +122,7 @@ MUTANTS: tuple[Mutant, ...] = (
         WATCH + "portions.py",
         (
             "17 a host that failed its last probe waits for its turn",
-            "return name not in self._failed, self",
+            "return name not in self._good_since, self",
             "return True, self",
         ),
         (

@@ -175,7 +175,11 @@ MUTANTS: tuple[Mutant, ...] = (
     *of(
         UTILS + "release/daemon_reload.py",
         ("the unit file of an older release is not read after a rollback", "st_ctime > moment", "st_mtime > moment"),
-        ("a link that leads to another unit file now is overlooked", "return [*found, place]", "return [place]"),
+        (
+            "a link that leads to another unit file now is overlooked",
+            "return [*found, place] if",
+            "return [place] if",
+        ),
         ("a unit that systemd has not loaded is not read", 'found.get("LoadState") != "loaded" or ', ""),
     ),
     *of(

@@ -27,9 +27,11 @@ from ansible_collections.steady.rollout.plugins.module_utils.http.targets import
 
 MOST_PROBES_AT_ONCE = 32
 FIRST_THREADS = 2
-"""Enough where targets answer at once: they get in each other's way, and with 32 a probe costs twice as much."""
+"""Threads compete for the processor: with 32 a probe of a target that answers at once takes twice as much of it."""
 MORE_AFTER = 0.02
 """Seconds without any answer after which there are twice as many."""
+SOON = 0.2
+"""Seconds in which all probes that wait for a thread should have begun; otherwise there are twice as many threads, too."""
 GRACE = 1.0
 """Seconds that a probe may overrun its own limit, as resolving a name may, before it counts as failed."""
 
@@ -145,7 +147,7 @@ class Watch:
 class ThreadedProbes:
     """Probes taken by daemon threads, so that one that hangs holds up neither the others nor the end.
 
-    They become more as long as probes wait for one, up to MOST_PROBES_AT_ONCE.
+    Threads are added while probes have to wait for one, up to MOST_PROBES_AT_ONCE.
     """
 
     def __init__(self, prober: Prober, targets: int, clock: t.Callable[[], float] = time.monotonic) -> None:
@@ -156,6 +158,7 @@ class ThreadedProbes:
         self._done: queue.SimpleQueue[tuple[str, Sample]] = queue.SimpleQueue()
         self._most = min(targets, MOST_PROBES_AT_ONCE)
         self._threads = 0
+        self._latency = 0.0
         self._add_threads(FIRST_THREADS)
 
     def now(self) -> float:
@@ -170,10 +173,10 @@ class ThreadedProbes:
             left = max(0.0, until - self._clock())
             can_grow = self._threads < self._most and not self._orders.empty()
             ended = self._taken(min(left, MORE_AFTER) if can_grow else left)
+            if can_grow and (not ended or self._latency * self._orders.qsize() > SOON * self._threads):
+                self._add_threads(self._threads)
             if ended or self._clock() >= until:
                 return ended
-            if can_grow:
-                self._add_threads(self._threads)
 
     def _taken(self, seconds: float) -> list[tuple[str, Sample]]:
         taken = []
@@ -182,6 +185,7 @@ class ThreadedProbes:
             while True:
                 taken.append(self._done.get_nowait())
         except queue.Empty:
+            self._latency = max((sample.latency or 0.0 for _name, sample in taken), default=self._latency)
             return taken
 
     def _add_threads(self, number: int) -> None:

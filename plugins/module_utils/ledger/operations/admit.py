@@ -37,9 +37,9 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 )
 
 POLL_EVERY = 0.1
-"""Seconds between two looks at whether anything was written, of the host that is next. The one behind it waits twice as long."""
-FARTHEST = 3
-"""Hosts before one that looks as seldom as any: each that is admitted has those behind it look, too, and each look costs."""
+"""Seconds between two looks at whether anything was written. As many seconds more for each host that waits earlier in the plan."""
+MOST_COUNTED = 3
+"""Hosts that are counted before one. Whatever is written has all of them decide again, which takes milliseconds for each."""
 ALIVE_EVERY = 1.0
 """Seconds between two looks at whether the controller still lives."""
 DECIDE_EVERY = 3.0
@@ -86,7 +86,7 @@ class WaitLog:
         self.is_far = False
         """Whether more hosts wait before this one than may be out at once: then nothing that is written can let it go."""
         self.before = 0
-        """Hosts earlier in the plan that wait, FARTHEST or fewer."""
+        """Hosts earlier in the plan that wait, MOST_COUNTED or fewer."""
         self._yielded_for = 0.0
         self._started = self._last = ledger.clock.monotonic()
         self._seconds: dict[str, float] = {}
@@ -169,7 +169,7 @@ def inputs_of(session: Session, host: Host, waits: WaitLog, quorums: t.Sequence[
     limits = session.limits
     last = session.records.last_of_head(host, limits.max_unavailable)
     waits.is_far = last is not None and host.position > last
-    waits.before = session.records.waiting_before(host, FARTHEST)
+    waits.before = session.records.waiting_before(host, MOST_COUNTED)
     return Inputs(
         asker=host,
         rollout=session.rollout,

@@ -225,6 +225,20 @@ def test_targets_that_take_long_do_not_keep_others_waiting_for_a_thread() -> Non
     assert len(names_of_ended(Meeting(10), 10)) == 10
 
 
+class Slow(Meeting):
+    """The first two targets take their time, as they say; the others answer once four threads probe them."""
+
+    def probe(self, target: Target, seconds: float) -> Sample:
+        if target.name in ("a0", "a1"):
+            return Sample(at=0.0, ok=True, reason="answered 200", latency=0.3)
+        return super().probe(target, seconds)
+
+
+def test_targets_that_take_a_while_each_waited_for_two_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "MORE_AFTER", 60.0)
+    assert len(names_of_ended(Slow(4), 6)) == 6
+
+
 def test_a_thread_was_started_for_each_of_many_targets_that_answer_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch_module, "MORE_AFTER", 60.0)
     meeting = Meeting(1)

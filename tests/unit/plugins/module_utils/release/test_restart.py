@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import pathlib
-import time
 import typing as t
 
 import pytest
 
 from ansible_collections.steady.rollout.plugins.module_utils.call import Call
 from ansible_collections.steady.rollout.plugins.module_utils.errors import InputError, RolloutError
-from ansible_collections.steady.rollout.plugins.module_utils.release import restart
+from ansible_collections.steady.rollout.plugins.module_utils.release import daemon_reload, restart
 from ansible_collections.steady.rollout.plugins.module_utils.release.restart import Restart
 
 SHOW = (
@@ -26,16 +24,15 @@ BOTH = Restart("shop.service", (("/opt/shop/ctl", "stop"), ("/opt/shop/ctl", "st
 class Programs:
     """Notes what is run; what holds the word *refuses* fails."""
 
-    def __init__(self, refuses: str = "nothing", status: int = 1, shows: str = SHOW) -> None:
+    def __init__(self, refuses: str = "nothing", status: int = 1) -> None:
         self.run: list[str] = []
-        self._shows = shows
         self._refuses = refuses
         self._status = status
 
     def run_command(self, argv: list[str], **_options: t.Any) -> tuple[int, str, str]:
         argv = argv[4:] if argv[0] == "timeout" else argv
         if argv[:2] == ["systemctl", "show"]:
-            return 0, self._shows, ""
+            return 0, SHOW, ""
         self.run.append(" ".join(argv))
         if argv[0] == "journalctl":
             return 0, "starting\nno such table: orders\n", ""
@@ -60,12 +57,9 @@ def test_everything_in_its_order_and_without_the_mark_of_the_run() -> None:
     assert BOTH.actions == ["restart shop.service", "run /opt/shop/ctl stop", "run /opt/shop/ctl 'start it'"]
 
 
-def test_the_files_of_all_units_were_read_anew_though_none_had_changed(tmp_path: pathlib.Path) -> None:
-    unit = tmp_path / "shop.service"
-    unit.write_text("[Service]\n", encoding="utf-8")
-    loaded_at = round((time.monotonic() + 3600) * 1e6)
-    shows = f"LoadState=loaded\nNeedDaemonReload=no\nFragmentPath={unit}\nUnitsLoadTimestampMonotonic={loaded_at}\n"
-    programs = Programs(shows=shows)
+def test_systemd_was_reloaded_though_no_unit_had_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daemon_reload, "is_needed", lambda run_command, unit: unit != "shop.service")
+    programs = Programs()
     restart.perform(programs.call(), Restart("shop.service"))
     assert programs.run == ["systemctl reset-failed -- shop.service", "systemctl restart -- shop.service"]
 
