@@ -31,6 +31,7 @@ import typing as t
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 
+from ansible_collections.steady.rollout.plugins.plugin_utils import bytecode
 from ansible_collections.steady.rollout.plugins.plugin_utils.failures import failure_text
 from ansible_collections.steady.rollout.plugins.plugin_utils.main_loop import MainLoop
 from ansible_collections.steady.rollout.plugins.plugin_utils.watch import at_exit, interruption
@@ -56,6 +57,7 @@ class CallbackModule(DefaultCallback):
 
     def __init__(self) -> None:
         super().__init__()
+        bytecode.install()
         self._is_rollout = False
         self._ending = ""
         self._succeeded = False

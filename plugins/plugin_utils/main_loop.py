@@ -50,7 +50,7 @@ class MainLoop:
         self._started = 0
         self._set_interval()
         # A name of Ansible's own: where a version does not have it, there is nothing to make cheaper.
-        if type(getattr(play, "_removed_hosts", None)) is list:
+        if isinstance(getattr(play, "_removed_hosts", None), list):
             play._removed_hosts = EndedHosts(play._removed_hosts)
 
     def about_to_start(self, action: str) -> None:
