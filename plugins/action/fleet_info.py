@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.steady.rollout.plugins.module_utils.plurals import counted
 from ansible_collections.steady.rollout.plugins.plugin_utils import background, controller, members_file, survey
 from ansible_collections.steady.rollout.plugins.plugin_utils.balancer_calls import place_of
 from ansible_collections.steady.rollout.plugins.plugin_utils.output import show
@@ -43,7 +44,7 @@ class ActionModule(ActionBase):
             # Before anything else: it connects while the variables of all hosts are evaluated.
             shared_server.start(Executors(self, task_vars, joins=False), _beside(names, arguments["balancers"]))
         members = members_of(self, names, in_scope, task_vars)
-        what = f"{_count(len(in_scope), 'host')} and {_count(len(arguments['balancers']), 'load balancer')}"
+        what = f"{counted(len(in_scope), 'host')} and {counted(len(arguments['balancers']), 'load balancer')}"
         show(f"reading {what}")
         seen, nodes, problems = background.with_signs_of_life(
             lambda: self._read(arguments, task_vars, members),
@@ -101,7 +102,3 @@ class ActionModule(ActionBase):
 def _beside(hosts: t.Sequence[str], balancers: t.Sequence[Result]) -> list[str]:
     """Where load balancers are and no host of the fleet: its long steps stay in sessions of their own."""
     return [place for place in dict.fromkeys(map(place_of, balancers)) if place not in hosts]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

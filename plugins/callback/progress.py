@@ -92,10 +92,9 @@ class CallbackModule(DefaultCallback):
     def v2_runner_on_ok(self, result: t.Any) -> None:
         self._main_loop.task_ended(_host(result))
         outcome = _outcome(result)
-        if _task(result).action in OPENS and outcome.get("run"):
-            self._was_opened = True
-        if _task(result).action in OPENS and "max_unavailable" in outcome:
-            self._main_loop.window = outcome["max_unavailable"]
+        if _task(result).action in OPENS:
+            self._was_opened = self._was_opened or bool(outcome.get("run"))
+            self._main_loop.window = outcome.get("max_unavailable", self._main_loop.window)
         if "succeeded" in outcome and not outcome.get("in_release"):
             self._ending, self._succeeded = str(outcome.get("message", "")), bool(outcome["succeeded"])
         if self._is_verbose():

@@ -158,7 +158,6 @@ class ThreadedProbes:
         self._done: queue.SimpleQueue[tuple[str, Sample]] = queue.SimpleQueue()
         self._most = min(targets, MOST_PROBES_AT_ONCE)
         self._threads = 0
-        self._latency = 0.0
         self._add_threads(FIRST_THREADS)
 
     def now(self) -> float:
@@ -173,7 +172,7 @@ class ThreadedProbes:
             left = max(0.0, until - self._clock())
             can_grow = self._threads < self._most and not self._orders.empty()
             ended = self._taken(min(left, MORE_AFTER) if can_grow else left)
-            if can_grow and (not ended or self._latency * self._orders.qsize() > SOON * self._threads):
+            if can_grow and (not ended or self._takes_long(ended)):
                 self._add_threads(self._threads)
             if ended or self._clock() >= until:
                 return ended
@@ -185,8 +184,12 @@ class ThreadedProbes:
             while True:
                 taken.append(self._done.get_nowait())
         except queue.Empty:
-            self._latency = max((sample.latency or 0.0 for _name, sample in taken), default=self._latency)
             return taken
+
+    def _takes_long(self, ended: list[tuple[str, Sample]]) -> bool:
+        """Whether the probes that wait for a thread have to wait for longer than SOON, if each takes as long as these."""
+        latency = max(sample.latency or 0.0 for _name, sample in ended)
+        return latency * self._orders.qsize() > SOON * self._threads
 
     def _add_threads(self, number: int) -> None:
         for _dummy in range(min(number, self._most - self._threads)):

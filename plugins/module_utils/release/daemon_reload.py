@@ -41,11 +41,11 @@ CLOCKS = Clocks()
 def is_needed(run_command: RunCommand, unit: str, clocks: Clocks = CLOCKS, touched: str = TOUCHED_WHEN_LOADED) -> bool:
     """Returns True where it cannot tell."""
     found = _properties(run_command, f"--property={','.join(OF_UNIT)}", "--", unit)
-    systemd = _properties(run_command, f"--property={FOLDERS},{LOADED_AT}")
     if found.get("LoadState") != "loaded" or found.get("NeedDaemonReload") != "no":
         return True
     if found.get("SourcePath") or found.get("FragmentPath", "").startswith(GENERATED):
         return True
+    systemd = _properties(run_command, f"--property={FOLDERS},{LOADED_AT}")
     read = (folder for folder in systemd.get(FOLDERS, "").split() if not folder.startswith(NOT_READ))
     folders = set(map(os.path.realpath, read))
     try:

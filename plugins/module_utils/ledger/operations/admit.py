@@ -37,7 +37,7 @@ from ansible_collections.steady.rollout.plugins.module_utils.ledger.session impo
 )
 
 POLL_EVERY = 0.1
-"""Seconds between two looks at whether anything was written. As many seconds more for each host that waits earlier in the plan."""
+"""Seconds between two looks at whether anything was written, of the host that is next; as much more for each that waits before one."""
 MOST_COUNTED = 3
 """Hosts that are counted before one. Whatever is written has all of them decide again, which takes milliseconds for each."""
 ALIVE_EVERY = 1.0

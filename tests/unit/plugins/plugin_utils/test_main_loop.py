@@ -83,7 +83,7 @@ def test_the_workers_of_hosts_that_only_wait_kept_the_first_hosts_from_their_adm
     assert rests[1:] == [0.0], "they had it already"
 
 
-def test_nobody_has_a_head_start_where_all_forks_fit_into_the_window(loop: MainLoop) -> None:
+def test_nobody_has_a_head_start_where_all_forks_fit_into_the_window() -> None:
     rests = list[float]()
     loop = MainLoop(sleep=rests.append)
     for window in (None, 3):

@@ -33,7 +33,7 @@ class Host:
         self.touched = root / "systemd-units-load"
         for folder in (self.etc, self.lib, self.opt):
             folder.mkdir()
-        self.wall = self.monotonic = 0.0
+        self.says: dict[str, str] = {}
 
     def put(self, path: pathlib.Path, text: str = "[Service]\n") -> pathlib.Path:
         path.parent.mkdir(exist_ok=True)
@@ -59,11 +59,9 @@ class Host:
         asked = next(word for word in argv if word.startswith("--property=")).partition("=")[2].split(",")
         return 0, "".join(f"{name}={value}\n" for name, value in shown.items() if name in asked), ""
 
-    says: t.ClassVar[dict[str, str]] = {}
-
     def needs_reload(self, slept: float = 0.0, **says: str) -> bool:
         """*slept*: seconds in which the machine was suspended, which the monotonic clock does not count."""
-        self.says = says  # type: ignore[misc]
+        self.says = says
         clocks = Clocks(wall=lambda: self.loaded_at + MARGIN + 60 + slept, monotonic=lambda: LOADED + 60)
         return is_needed(self.systemd, "shop.service", clocks, str(self.touched))
 
